@@ -1,0 +1,223 @@
+"""Read rows of an answer into quotes and assets: every row is taken, or left out with a reason and counted.
+
+Speed lives here: an adapter hands over raw values, one call a row.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+from marketctl.errors import BadAnswer
+from marketctl.fields import NotANumber, decimal_text, flag, is_zero, printable
+from marketctl.models import Asset, Pair, Quote, Skip
+
+
+class PairList:
+    """A provider's pairs by symbol, and the key each is published under.
+
+    A symbol that is not found makes the list fetch itself anew, once: it may be a new listing.
+    """
+
+    def __init__(self, pairs: Iterable[Pair], refresh: Callable[[], Iterable[Pair]] | None = None) -> None:
+        self._refresh = refresh
+        self._index(pairs)
+
+    def _index(self, pairs: Iterable[Pair]) -> None:
+        self.by_symbol = {pair.symbol: pair for pair in pairs}
+        self.keys: dict[str, str] = {}
+        taken: dict[str, Pair] = {}
+        for pair in self.by_symbol.values():
+            if not pair.spot:
+                continue
+            key = f"{pair.base}/{pair.quote}"
+            rival = taken.get(key)
+            if rival is None:
+                taken[key] = pair
+            elif (pair.base_code, pair.quote_code) == (pair.base, pair.quote):
+                # The pair whose codes are its tickers keeps the key.
+                taken[key] = pair
+                taken[f"{rival.base_code}/{rival.quote_code}"] = rival
+            else:
+                taken[f"{pair.base_code}/{pair.quote_code}"] = pair
+        self.keys = {pair.symbol: key for key, pair in taken.items()}
+
+    def find(self, symbol: object) -> Pair | None:
+        """Return the pair of a symbol, or None when the provider does not list it."""
+        if not isinstance(symbol, str):
+            return None
+        pair = self.by_symbol.get(symbol)
+        if pair is None and self._refresh is not None:
+            refresh, self._refresh = self._refresh, None
+            self._index(refresh())
+            pair = self.by_symbol.get(symbol)
+        return pair
+
+    def spot(self) -> list[Pair]:
+        """Return what can be published: everything but perpetuals and the like."""
+        return [pair for pair in self.by_symbol.values() if pair.spot]
+
+
+class QuoteBatch:
+    """The quotes of one answer under construction. `wanted` limits it to these pair keys."""
+
+    def __init__(self, pairs: PairList, wanted: frozenset[str] = frozenset()) -> None:
+        self.pairs = pairs
+        self.wanted = wanted
+        self.quotes: dict[str, Quote] = {}
+        self.skips: list[Skip] = []
+        self.rows = 0
+        self.complete = True
+        self.cached = False
+        self.collected_ms: int | None = None
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """Return how many rows were left out, by reason."""
+        return Counter(skip.reason for skip in self.skips)
+
+    def skip(self, symbol: object, reason: str, pair: Pair | None = None, quote_volume: object = None) -> None:
+        """Leave a row out and count it."""
+        try:
+            turnover = decimal_text(quote_volume) if pair else None
+        except NotANumber:
+            turnover = None
+        self.skips.append(Skip(printable(symbol, 64), reason, pair.quote if pair else None, turnover))
+
+    def add(
+        self,
+        symbol: object,
+        bid: object = None,
+        ask: object = None,
+        *,
+        bid_size: object = None,
+        ask_size: object = None,
+        last: object = None,
+        volume: object = None,
+        quote_volume: object = None,
+        at_ms: int | None = None,
+    ) -> None:
+        """Take one row of a ticker list: raw values as they came, `at_ms` in milliseconds.
+
+        Left out with a reason: `unknown-symbol`, `not-spot`, `not-a-number`, `negative`, `no-price`, `crossed`.
+        """
+        self.rows += 1
+        pair = self.pairs.find(symbol)
+        if pair is None or not pair.spot:
+            self.skip(symbol, "not-spot" if pair else "unknown-symbol")
+            return
+        key = self.pairs.keys[pair.symbol]
+        if self.wanted and key not in self.wanted:
+            return
+        try:
+            bid = _price(bid)
+            ask = _price(ask)
+            last = _price(last)
+            bid_size = decimal_text(bid_size) if bid is not None else None
+            ask_size = decimal_text(ask_size) if ask is not None else None
+            volume = decimal_text(volume)
+            turnover = decimal_text(quote_volume)
+        except NotANumber:
+            self.skip(symbol, "not-a-number", pair, quote_volume)
+            return
+        if bid is None and ask is None:
+            self.skip(symbol, "no-price", pair, quote_volume)
+            return
+        for value in (bid, ask, bid_size, ask_size, last, volume, turnover):
+            if value is not None and value[0] == "-":
+                self.skip(symbol, "negative", pair, quote_volume)
+                return
+        # Exact comparison: a float would call close prices equal.
+        if bid is not None and ask is not None and Decimal(bid) > Decimal(ask):
+            self.skip(symbol, "crossed", pair, quote_volume)
+            return
+        self.quotes[key] = Quote(
+            pair.symbol, bid, ask, bid_size, ask_size, last, None, volume, turnover, pair.status, at_ms
+        )
+
+    def add_rate(
+        self,
+        pair: str,
+        mid: object,
+        bid: object = None,
+        ask: object = None,
+        *,
+        at_ms: int | None = None,
+        derived: bool = False,
+    ) -> None:
+        """Take one rate of a CASH source under its pair key ("USD/RUB"); the reasons are those of `add`."""
+        self.rows += 1
+        try:
+            middle, bid, ask = _price(mid), _price(bid), _price(ask)
+        except NotANumber:
+            self.skip(pair, "not-a-number")
+            return
+        if middle is None and bid is None and ask is None:
+            self.skip(pair, "no-price")
+        elif any(value is not None and value[0] == "-" for value in (middle, bid, ask)):
+            self.skip(pair, "negative")
+        elif bid is not None and ask is not None and Decimal(bid) > Decimal(ask):
+            self.skip(pair, "crossed")
+        else:
+            self.quotes[pair] = Quote(pair, bid, ask, None, None, None, middle, None, None, None, at_ms, derived)
+
+    def refuse_if_empty(self) -> None:
+        """Raise BadAnswer when not one row could be read: an outage must not look like "no prices"."""
+        if self.quotes:
+            return
+        if not self.rows:
+            raise BadAnswer("the answer holds no quote at all")
+        told = ", ".join(f"{count} {reason}" for reason, count in sorted(self.skipped.items()))
+        if told:
+            raise BadAnswer(f"none of {self.rows} quotes can be used: {told}")
+        raise BadAnswer(
+            "none of the configured pairs is offered", hint="compare `pairs` in providers.toml with its list"
+        )
+
+
+def _price(value: object) -> str | None:
+    text = decimal_text(value)
+    return None if text is None or is_zero(text) else text
+
+
+class AssetBatch:
+    """The assets of one answer under construction."""
+
+    def __init__(self) -> None:
+        self.assets: dict[str, Asset] = {}
+        self.skipped: Counter[str] = Counter()
+
+    def skip(self, reason: str) -> None:
+        """Leave a row out and count it."""
+        self.skipped[reason] += 1
+
+    def add(self, asset: Asset) -> None:
+        """Take an asset; a second row of the same code is counted as `duplicate` and left out."""
+        if asset.code in self.assets:
+            self.skip("duplicate")
+        else:
+            self.assets[asset.code] = asset
+
+    def amount(self, value: object) -> str | None:
+        """Return an amount; one that cannot be read is unknown (None) and counted, never guessed."""
+        try:
+            text = decimal_text(value)
+        except NotANumber:
+            self.skip("not-a-number")
+            return None
+        if text is not None and text[0] == "-":
+            self.skip("negative")
+            return None
+        return text
+
+    def switch(self, value: object) -> bool | None:
+        """Return a three-valued flag; a value that is no switch is unknown and counted."""
+        found = flag(value)
+        if found is None and value not in (None, ""):
+            self.skip("not-a-flag")
+        return found
+
+    def refuse_if_empty(self) -> None:
+        """Raise BadAnswer when not one asset could be read."""
+        if not self.assets:
+            told = ", ".join(f"{count} {reason}" for reason, count in sorted(self.skipped.items()))
+            raise BadAnswer(f"no asset can be read from the answer{': ' + told if told else ''}")

@@ -1,0 +1,360 @@
+"""The only module that talks HTTP: sessions, time limits, retries, exact numbers, recording.
+
+Retries are tenacity's, driven by the error's class (`retryable`) and by the wait it carries
+(`retry_after`); nothing else is decided there. Messages are built from method, host, path and
+status, because the text of a requests exception holds the whole URL.
+"""
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import tenacity
+import urllib3.exceptions
+
+from marketctl import __version__
+from marketctl.errors import (
+    AuthFailed,
+    BadAnswer,
+    Blocked,
+    DeadlineExceeded,
+    MarketctlError,
+    NetworkFailed,
+    PermissionDenied,
+    RateLimited,
+    TimedOut,
+    Unavailable,
+)
+from marketctl.fields import printable
+from marketctl.pace import Pace
+from marketctl.signing import encode_query
+from marketctl.times import now_ms, to_iso
+
+BODY_LIMIT = 64 * 1024 * 1024
+CHUNK = 256 * 1024
+USER_AGENT = f"marketctl/{__version__} (python-requests)"
+# Answer headers that say nothing of us; the others stay out of dumps.
+SAFE_HEADERS = frozenset(
+    "age cache-control content-encoding content-length content-type date etag expires last-modified retry-after server "
+    "via vary x-bapi-limit x-bapi-limit-status x-bapi-limit-reset-timestamp gw-ratelimit-limit gw-ratelimit-remaining "
+    "gw-ratelimit-reset x-hb-ratelimit-requests-remain x-hb-ratelimit-requests-expire api-credits-used "
+    "api-credits-left is_batch".split()
+)
+
+sleep = time.sleep
+
+
+@dataclass(slots=True)
+class Request:
+    """One attempt, as a signer sees it: it may append to `query`, set headers and the body.
+
+    `query` is the encoded text as it will be sent; `timestamp_ms` is the provider's clock as far
+    as known. `host` is without port.
+    """
+
+    method: str
+    host: str
+    path: str
+    query: str
+    timestamp_ms: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """One answer: parsed body, status, headers (lower-case names), times in ms and the bytes as received."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    content: bytes
+    is_json: bool
+    sent_ms: int
+    received_ms: int
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One recorded request with its answer, for dumps. `query` and `request_body` are as before signing."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    status: int | None
+    headers: dict[str, str]
+    content: bytes
+    started_ms: int
+    duration_ms: int
+    error: str | None = None
+
+
+class Client:
+    """Speaks to one provider for one job: all its requests, retries and waits share one deadline."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout_s: float,
+        deadline_s: float,
+        attempts: int,
+        endpoints: frozenset[str],
+        proxy: str | None = None,
+        pace: Pace | None = None,
+        recording: bool = False,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.host = urlsplit(base_url).hostname or ""
+        self.timeout_s = timeout_s
+        self.deadline = time.monotonic() + deadline_s
+        self.deadline_s = deadline_s
+        self.attempts = attempts
+        self.endpoints = endpoints
+        self.pace = pace
+        self.clock_offset_ms = 0
+        self.requests = 0
+        self.retries = 0
+        self.bytes = 0
+        self.recorded: list[Exchange] | None = [] if recording else None
+        self._session = requests.Session()
+        self._session.auth = _no_auth  # else requests would look into ~/.netrc
+        self._session.headers.clear()
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        sign: Callable[[Request], None] | None = None,
+        check: Callable[[Answer], None],
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        weight: float = 1.0,
+    ) -> Answer:
+        """Send one request, again where its failure is worth it, and return a good answer.
+
+        `check` raises the provider's own error for an answer that tells one. `sign` runs anew on
+        every attempt. Raises a MarketctlError of any kind named in design 6.
+        """
+        if f"{method} {path}" not in self.endpoints:
+            raise ValueError(f"{method} {path} is not among the endpoints its adapter declares")
+
+        def attempt() -> Answer:
+            self._wait_for_turn(weight)
+            request = Request(
+                method,
+                self.host,
+                path,
+                encode_query(dict(query or {})),
+                now_ms() + self.clock_offset_ms,
+                {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT},
+                body,
+            )
+            request.headers.update(headers or {})
+            if sign is not None:
+                sign(request)
+            return self._send(request, query or {}, check)
+
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: isinstance(error, MarketctlError) and error.retryable),
+            wait=_wait_s,
+            stop=self._give_up,
+            sleep=sleep,
+            before_sleep=self._count_retry,
+            reraise=True,
+        )
+        try:
+            return retrying(attempt)
+        except RateLimited as error:
+            if error.retry_after is not None:
+                until = to_iso(now_ms() + round(error.retry_after * 1000))
+                error.hint = f"not before {until}" if error.hint is None else error.hint
+            raise
+
+    def left_s(self) -> float:
+        """Return the seconds left until the deadline."""
+        return self.deadline - time.monotonic()
+
+    def _wait_for_turn(self, weight: float) -> None:
+        wait = self.pace.reserve(weight) if self.pace else 0.0
+        if wait > self.left_s():
+            raise _OutOfBudget(
+                f"{self.host}: this machine's share of the rate limit is used up for {wait:.0f} s", retry_after=wait
+            )
+        if wait > 0:
+            sleep(wait)
+
+    def _give_up(self, state: tenacity.RetryCallState) -> bool:
+        return state.attempt_number >= self.attempts or state.upcoming_sleep >= self.left_s()
+
+    def _count_retry(self, _state: tenacity.RetryCallState) -> None:
+        self.retries += 1
+
+    def _send(self, request: Request, query: Mapping[str, str], check: Callable[[Answer], None]) -> Answer:
+        started = now_ms()
+        self.requests += 1
+        exchange = Exchange(request.method, request.path, dict(query), None, {}, b"", started, 0)
+        try:
+            answer = self._transfer(request, exchange)
+            _refuse_redirect(request, answer)
+            check(answer)
+            _refuse_failure(request, answer)
+        except MarketctlError as error:
+            exchange.error = error.reason
+            raise
+        finally:
+            exchange.duration_ms = now_ms() - started
+            if self.recorded is not None:
+                self.recorded.append(exchange)
+        return answer
+
+    def _transfer(self, request: Request, exchange: Exchange) -> Answer:
+        where = f"{request.method} {self.host}{request.path}"
+        left = self.left_s()
+        if left <= 0:
+            raise DeadlineExceeded(f"{where}: {self.deadline_s:g} s are over (deadline_s)")
+        url = f"{self.base_url}{request.path}" + (f"?{request.query}" if request.query else "")
+        prepared = self._session.prepare_request(
+            requests.Request(request.method, self.base_url + request.path, headers=request.headers, data=request.body)
+        )
+        prepared.url = url  # exactly what was signed: requests would quote it anew
+        settings = self._session.merge_environment_settings(self.base_url, self._proxies, True, None, None)
+        timeout = min(self.timeout_s, left)
+        sent = now_ms()
+        try:
+            response = self._session.send(prepared, timeout=timeout, allow_redirects=False, **settings)
+            with response:
+                content = self._read(response.raw, where)
+        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+            if timeout < self.timeout_s:
+                raise DeadlineExceeded(f"{where}: {self.deadline_s:g} s are over (deadline_s)") from error
+            raise TimedOut(f"{where}: no answer within {timeout:g} s") from error
+        except urllib3.exceptions.DecodeError as error:
+            raise BadAnswer(
+                f"{where}: the body is not the {response.headers.get('Content-Encoding')} it says"
+            ) from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise NetworkFailed(f"{where}: {_cause(error)}") from error
+        received = now_ms()
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        exchange.status = response.status_code
+        exchange.headers = {name: value for name, value in headers.items() if name in SAFE_HEADERS}
+        exchange.content = content
+        is_json, body = True, None
+        try:
+            body = json.loads(content, parse_float=Decimal, parse_constant=_no_constant)
+        except (ValueError, RecursionError):
+            is_json = False
+        return Answer(response.status_code, headers, body, content, is_json, sent, received)
+
+    def _read(self, raw: Any, where: str) -> bytes:
+        # read1 returns what one receive brought: a body that drips cannot hold us past the deadline.
+        parts = []
+        size = 0
+        while chunk := raw.read1(CHUNK, decode_content=True):
+            parts.append(chunk)
+            size += len(chunk)
+            self.bytes += len(chunk)
+            if size > BODY_LIMIT:
+                raise BadAnswer(f"{where}: the body is larger than {BODY_LIMIT // 1024 // 1024} MiB")
+            if self.left_s() <= 0:
+                raise DeadlineExceeded(f"{where}: {self.deadline_s:g} s are over in the middle of the body")
+        return b"".join(parts)
+
+
+class _OutOfBudget(RateLimited):
+    """Our own pacing would hold the job past its deadline: waiting in a retry loop cannot help."""
+
+    retryable = False
+
+
+def _no_auth(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+    return prepared
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _wait_s(state: tenacity.RetryCallState) -> float:
+    """Wait as long as the provider asked for; else 0.2 s, 0.4 s, 0.8 s ... with jitter."""
+    error = state.outcome.exception() if state.outcome else None
+    backoff = min(8.0, 0.2 * 2 ** (state.attempt_number - 1)) * random.uniform(0.5, 1.5)
+    asked = getattr(error, "retry_after", None)
+    return float(asked) + random.uniform(0.0, 0.1) if asked is not None else backoff
+
+
+def retry_after_s(headers: Mapping[str, str]) -> float | None:
+    """Read the Retry-After header: seconds or an HTTP date. None when absent or unreadable."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:9])
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        return None
+
+
+def _cause(error: BaseException) -> str:
+    """Say what went wrong in the words of the system, without the URL a requests error carries."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror and not isinstance(seen, requests.RequestException):
+            return printable(seen.strerror)
+        if isinstance(seen, urllib3.exceptions.SSLError):
+            return "TLS failed: " + printable(seen.args[0] if seen.args else "")
+        if isinstance(seen, urllib3.exceptions.IncompleteRead | urllib3.exceptions.ProtocolError):
+            return "the connection broke in the middle of the answer"
+        reason = getattr(seen, "reason", None)
+        nested = seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None
+        seen = reason if isinstance(reason, BaseException) else nested or seen.__cause__ or seen.__context__
+    return printable(type(error).__name__)
+
+
+def _refuse_redirect(request: Request, answer: Answer) -> None:
+    if 300 <= answer.status < 400:
+        target = urlsplit(answer.headers.get("location", "")).hostname or request.host
+        raise BadAnswer(
+            f"{request.method} {request.host}{request.path}: HTTP {answer.status} sends us to "
+            f"{printable(target, 80)}; redirects are not followed",
+            hint="check base_url and proxy of this provider",
+        )
+
+
+def _refuse_failure(request: Request, answer: Answer) -> None:
+    """Raise for what the HTTP status alone tells, and for a body that is no JSON."""
+    where = f"{request.method} {request.host}{request.path}: HTTP {answer.status}"
+    if answer.is_json and 200 <= answer.status < 300:
+        return
+    looks_html = answer.content[:256].lstrip()[:1] == b"<" or "html" in answer.headers.get("content-type", "")
+    kind = "" if answer.is_json else " with a web page in place of JSON" if looks_html else " without readable JSON"
+    if 200 <= answer.status < 300 and looks_html:
+        raise Blocked(f"{where}{kind}", hint="a CDN, a geo-block or a captive portal may stand in between")
+    if 200 <= answer.status < 300:
+        raise BadAnswer(f"{where}{kind} ({len(answer.content)} bytes)")
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise RateLimited(f"{where}, too many requests", retry_after=retry_after_s(answer.headers))
+    if answer.status >= 500:
+        raise Unavailable(f"{where}{kind}", retry_after=retry_after_s(answer.headers))
+    if answer.status in (451, 418) or (answer.status == HTTPStatus.FORBIDDEN and not answer.is_json):
+        raise Blocked(f"{where}{kind}", hint="this address or country is refused; it says nothing of the key")
+    if answer.status == HTTPStatus.UNAUTHORIZED:
+        raise AuthFailed(f"{where}{kind}")
+    if answer.status == HTTPStatus.FORBIDDEN:
+        raise PermissionDenied(f"{where}{kind}")
+    raise BadAnswer(f"{where}{kind}")

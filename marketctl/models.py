@@ -1,0 +1,180 @@
+"""The shapes every provider is read into. Decimals are texts with the digits the provider sent.
+
+Unknown is None everywhere: never zero, never false.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+JOBS = ("wallet", "prices", "stats")
+
+SHAPE_FIELDS = ("schema", "provider", "job", "run_id", "collected_at", "version")
+
+
+class Pair(NamedTuple):
+    """One entry of a provider's list of pairs.
+
+    `base` and `quote` are tickers (what users see), the codes are permanent. `status` is `trading`, `halted` or
+    None. `spot` false marks perpetuals and the like: known, never published.
+    """
+
+    symbol: str
+    base: str
+    quote: str
+    base_code: str
+    quote_code: str
+    status: str | None
+    spot: bool = True
+
+
+class Quote(NamedTuple):
+    """The best bid and ask (L1) of one pair; `at_ms` is the provider's own time of it."""
+
+    symbol: str
+    bid: str | None
+    ask: str | None
+    bid_size: str | None
+    ask_size: str | None
+    last: str | None
+    mid: str | None
+    volume: str | None
+    quote_volume: str | None
+    status: str | None
+    at_ms: int | None
+    derived: bool = False
+
+
+class Skip(NamedTuple):
+    """A row that was left out, why, and the turnover it told (of a known pair, else None)."""
+
+    symbol: str
+    reason: str
+    quote: str | None = None
+    quote_volume: str | None = None
+
+
+@dataclass(slots=True)
+class Network:
+    """One chain an asset moves on. Amounts are in units of the asset, `withdraw_fee_percent` in percent."""
+
+    name: str | None = None
+    network: str | None = None
+    deposit: bool | None = None
+    withdraw: bool | None = None
+    deposit_min: str | None = None
+    withdraw_min: str | None = None
+    withdraw_max: str | None = None
+    withdraw_fee: str | None = None
+    withdraw_fee_percent: str | None = None
+    precision: int | None = None
+    confirmations: int | None = None
+    contract: str | None = None
+    memo_required: bool | None = None
+    note: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the shape of design 4, every key present."""
+        return {name: getattr(self, name) for name in NETWORK_FIELDS}
+
+
+NETWORK_FIELDS = tuple(sorted(Network.__dataclass_fields__))
+
+
+def any_open(flags: list[bool | None]) -> bool | None:
+    """Tell an asset's own flag: true if any network is open, false if all are closed, else unknown."""
+    if True in flags:
+        return True
+    return None if not flags or None in flags else False
+
+
+@dataclass(slots=True)
+class Asset:
+    """A coin or fiat currency. Its flags follow from its networks where it has any."""
+
+    code: str
+    ticker: str
+    name: str | None = None
+    fiat: bool = False
+    precision: int | None = None
+    deposit: bool | None = None
+    withdraw: bool | None = None
+    networks: dict[str, Network] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.networks:
+            self.deposit = any_open([network.deposit for network in self.networks.values()])
+            self.withdraw = any_open([network.withdraw for network in self.networks.values()])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the shape of design 4, every key present."""
+        return {
+            "deposit": self.deposit,
+            "fiat": self.fiat,
+            "name": self.name,
+            "networks": {code: self.networks[code].to_dict() for code in sorted(self.networks)},
+            "precision": self.precision,
+            "ticker": self.ticker,
+            "withdraw": self.withdraw,
+        }
+
+
+@dataclass(slots=True)
+class Platform:
+    """What the provider says of itself: `ok`, `maintenance` or `unknown`, and its words."""
+
+    status: str = "unknown"
+    message: str | None = None
+
+
+@dataclass(slots=True)
+class Quota:
+    """A plan's budget. Counts are in the provider's own units; None where it does not tell."""
+
+    plan: str | None = None
+    used: int | None = None
+    limit: int | None = None
+    remaining: int | None = None
+    resets_at: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the shape of design 4."""
+        return {
+            "limit": self.limit,
+            "plan": self.plan,
+            "remaining": self.remaining,
+            "resets_at": self.resets_at,
+            "used": self.used,
+        }
+
+
+@dataclass(slots=True)
+class KeyInfo:
+    """What a provider tells of the key it accepted; `warnings` are for the operator."""
+
+    permissions: tuple[str, ...] | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Clock:
+    """The provider's time beside ours: `skew_ms` is theirs minus the midpoint of our request."""
+
+    server_ms: int | None = None
+    skew_ms: int | None = None
+    latency_ms: int | None = None
+
+
+@dataclass(slots=True)
+class Stats:
+    """How a provider is doing; see design 4 for the meaning of each count."""
+
+    pairs: Mapping[str, int | None]
+    assets: Mapping[str, int | None]
+    networks: Mapping[str, int | None]
+    turnover_24h: Mapping[str, str]
+    clock: Clock
+    platform: Platform
+    quota: Quota | None
+    skipped: Counter[str] = field(default_factory=Counter)

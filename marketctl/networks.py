@@ -1,0 +1,42 @@
+"""One name for one network over all providers, from networks.toml."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+def common_network(provider: str, *codes: str | None) -> str | None:
+    """Return the slug of the first code that is known for this provider, or None: an unmapped code is never guessed.
+
+    provider is the key used in networks.toml, such as "bybit"; one that is not there has the shared aliases alone.
+    Give a provider's codes from the surest on. HTX has no such code, its `chain` is unique per coin: ask a token by
+    baseChainProtocol, baseChain (in this order: USDT of protocol OMNI has baseChain BTC), and a native coin, which has
+    neither, by displayName, chain. The displayName of a token is no network: it may be the coin's nickname.
+    """
+    known = _slugs(provider.casefold())
+    for code in codes:
+        if code and (slug := known.get(code.strip().casefold())):
+            return slug
+    return None
+
+
+def network_names() -> dict[str, str]:
+    """Return every common slug with the name to show for it."""
+    return {slug: network["name"] for slug, network in _table().items()}
+
+
+@cache
+def _table() -> dict[str, Any]:
+    import tomllib  # only a wallet needs it: every other command starts without
+
+    return tomllib.loads(Path(__file__).with_name("networks.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def _slugs(provider: str) -> dict[str, str]:
+    """Return slug by folded code, as one provider uses the codes: its own line where there is one, else the aliases."""
+    slugs = {}
+    for slug, network in _table().items():
+        for code in network.get(provider, network.get("aliases", ())):
+            slugs[code.casefold()] = slug
+    return slugs

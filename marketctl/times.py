@@ -1,0 +1,24 @@
+"""UTC times: integer milliseconds inside and in Redis, ISO-8601 with milliseconds and `Z` outside."""
+
+import time
+from datetime import UTC, datetime
+
+
+def now_ms() -> int:
+    """Return the present time in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def to_iso(ms: int | None) -> str | None:
+    """Write a time in milliseconds as `2026-01-02T03:04:05.678Z`; None stays None."""
+    if ms is None:
+        return None
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ms // 1000)) + f".{ms % 1000:03d}Z"
+
+
+def from_iso(text: str) -> int:
+    """Read an ISO-8601 time as milliseconds. A time without a zone is UTC. Raises ValueError."""
+    parsed = datetime.fromisoformat(text)
+    if parsed.tzinfo is None:
+        parsed = parsed.replace(tzinfo=UTC)
+    return round(parsed.timestamp() * 1000)
