@@ -173,3 +173,11 @@ class StorageFailed(MarketctlError):
     """A file or folder could not be read or written."""
 
     reason = "storage"
+
+
+class Stopped(BaseException):
+    """A signal asked us to end: no error, so nothing that handles errors may catch it."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code

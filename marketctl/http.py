@@ -34,6 +34,7 @@ from marketctl.errors import (
     Unavailable,
 )
 from marketctl.fields import printable
+from marketctl.log import log
 from marketctl.pace import Pace
 from marketctl.signing import encode_query
 from marketctl.times import now_ms, to_iso
@@ -111,7 +112,9 @@ class Client:
         proxy: str | None = None,
         pace: Pace | None = None,
         recording: bool = False,
+        provider: str = "",
     ) -> None:
+        self.provider = provider
         self.base_url = base_url.rstrip("/")
         self.host = urlsplit(base_url).hostname or ""
         self.timeout_s = timeout_s
@@ -129,6 +132,12 @@ class Client:
         self._session.auth = _no_auth  # else requests would look into ~/.netrc
         self._session.headers.clear()
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the connections."""
@@ -219,6 +228,16 @@ class Client:
             raise
         finally:
             exchange.duration_ms = now_ms() - started
+            log.debug(
+                "%s %s%s: %s, %d bytes, %d ms",
+                request.method,
+                self.host,
+                request.path,
+                exchange.error or exchange.status,
+                len(exchange.content),
+                exchange.duration_ms,
+                extra={"provider": self.provider},
+            )
             if self.recorded is not None:
                 self.recorded.append(exchange)
         return answer

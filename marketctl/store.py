@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from decimal import Decimal
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any, Self
 
@@ -146,7 +147,10 @@ def write_snapshot(
     Raises StorageFailed.
     """
     lines = ",\n".join(
-        [f"    {_encode(key)}: {r if isinstance(r, str) else _encode(r)}" for key, r in sorted(records.items())]
+        [
+            f"    {encode_basestring(key)}: {r if isinstance(r, str) else _encode(r)}"
+            for key, r in sorted(records.items())
+        ]
     )
     parts = {key: _encode(value) for key, value in head.items()}
     parts[records_key] = f"{{\n{lines}\n  }}" if lines else "{}"
@@ -408,8 +412,13 @@ class Memory:
         return value, at_ms
 
     def put(self, key: str, value: Any, at_ms: int | None = None) -> None:
-        """Remember a JSON value, as of now or the time given. Raises StorageFailed."""
+        """Remember a JSON value, as of now or the time given. Failing costs the next run a request, nothing more."""
         if self._read_only:
             return
         envelope = {"at_ms": now_ms() if at_ms is None else at_ms, "base_url": self._base_url, "value": value}
-        write_atomic(self._path(key), to_bytes(json.dumps(envelope) + "\n"), sync=False)
+        try:
+            write_atomic(self._path(key), to_bytes(json.dumps(envelope) + "\n"), sync=False)
+        except StorageFailed as error:
+            import logging
+
+            logging.getLogger(__name__).warning("%s: not remembered: %s", self._provider, error.message)

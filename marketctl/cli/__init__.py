@@ -1,0 +1,139 @@
+"""The root command: its options, the list of commands, and how an error ends the process.
+
+Command modules are imported when their command is used: `--help` must stay quick.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from marketctl import __version__
+from marketctl.cli.options import HELP, global_options
+from marketctl.errors import EXIT_BUSY, EXIT_CONFIG, EXIT_FAILED, EXIT_SIGINT, EXIT_USAGE, MarketctlError, Stopped
+
+# command -> its one line of help; the module is marketctl.cli.<command>
+COMMANDS = {
+    "init": "Write a starter providers.toml and credentials.toml.",
+    "run": "Do all jobs (or the chosen ones) for all providers, once or forever.",
+    "wallet": "Collect and show coins and networks: what is open, at what fee.",
+    "prices": "Collect and show the best bid and ask of every pair.",
+    "stats": "Collect and show how each provider is doing.",
+    "check": "Check the health of providers, cheapest test first.",
+    "dump": "Keep the raw answers of a job, list them, replay them offline.",
+    "providers": "List, show and edit the registry of providers.",
+    "credentials": "Store keys and list their names.",
+    "sandbox": "Serve local copies of all eight APIs, to try things on.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and imports one when it is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"marketctl.cli.{cmd_name}").command
+        command.short_help = COMMANDS[cmd_name]
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        # From the table above, without importing a single command.
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f'No such command "{args[0]}".{did_you_mean(args[0], COMMANDS)}', ctx)
+        return super().resolve_command(ctx, args)
+
+
+def did_you_mean(word: str, known: Sequence[str] | dict[str, str]) -> str:
+    """Return " Did you mean X?" for a close match, else nothing."""
+    import difflib
+
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+@click.group(cls=LazyGroup, context_settings=HELP, no_args_is_help=False, invoke_without_command=True)
+@click.version_option(__version__, message="marketctl %(version)s")
+@global_options
+@click.pass_context
+def root(ctx: click.Context) -> None:
+    """Coins, networks, best prices and health of exchanges and fiat-rate sources, in one shape.
+
+    \b
+    Example:
+      marketctl init
+      marketctl run --once
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    code = run(args)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        quiet_pipe()
+    sys.exit(code)
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run the command line; return its exit code. One line for every foreseen error, a traceback for a bug."""
+    try:
+        result = root.main(args, prog_name="marketctl", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return int(stop.exit_code)
+    except click.Abort:
+        return EXIT_SIGINT
+    except click.UsageError as error:
+        where = error.ctx.command_path if error.ctx else "marketctl"
+        say_error(f"{error.format_message()} Try '{where} -h'.")
+        return usage_exit(args)
+    except click.ClickException as error:
+        say_error(error.format_message())
+        return EXIT_FAILED
+    except MarketctlError as error:
+        say_error(error.message, error.hint)
+        return {"config": EXIT_CONFIG, "no-credentials": EXIT_CONFIG, "busy": EXIT_BUSY}.get(error.reason, EXIT_FAILED)
+    except Stopped as stopped:
+        return stopped.exit_code
+    except KeyboardInterrupt:
+        return EXIT_SIGINT
+    except BrokenPipeError:
+        quiet_pipe()
+        return EXIT_FAILED
+    return result if isinstance(result, int) else 0
+
+
+def usage_exit(args: Sequence[str] | None) -> int:
+    """Return the exit code of bad usage: 2, or 3 for `check --format nagios`, as monitoring plugins do."""
+    words = list(sys.argv[1:] if args is None else args)
+    nagios = "check" in words and any("nagios" in word for word in words)
+    return 3 if nagios else EXIT_USAGE
+
+
+def say_error(message: str, hint: str | None = None) -> None:
+    """Print one line on stderr, without secrets."""
+    from marketctl.cli.output import sentence
+    from marketctl.redact import redact
+
+    click.echo(f"marketctl: {redact(sentence(message, hint))}", err=True)
+
+
+def quiet_pipe() -> None:
+    """Let the interpreter end without complaint after the reader of our output went away."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())

@@ -83,6 +83,7 @@ class Provider:
         self.pairs_max_age_s = pairs_max_age_s
         self.chosen = dict(options or {})
         self._resynced = False
+        self.last_answer: Answer | None = None  # its headers may tell a quota
 
     # What an adapter answers --------------------------------------------------------------
 
@@ -161,7 +162,7 @@ class Provider:
             raise NoCredentials(f"no credentials: {', '.join(missing)} missing")
 
         def once() -> "Answer":
-            return self.client.ask(
+            self.last_answer = self.client.ask(
                 method,
                 path,
                 query,
@@ -171,6 +172,7 @@ class Provider:
                 body=body,
                 weight=weight,
             )
+            return self.last_answer
 
         try:
             return once()

@@ -1,0 +1,123 @@
+"""marketctl credentials: store keys, list their names, never show a value."""
+
+import sys
+
+import click
+
+from marketctl.cli.options import HELP, Command, global_options, globals_of, json_option, provider_argument
+from marketctl.cli.output import print_json, print_rows
+
+
+@click.group(context_settings=HELP)
+def command() -> None:
+    """Store keys and list their names.
+
+    \b
+    Example:
+      marketctl credentials set BYBIT
+      marketctl credentials list
+    """
+
+
+@command.command("set", cls=Command, context_settings=HELP)
+@provider_argument()
+@global_options
+def set_(provider: str) -> int:
+    """Store a provider's keys, asked for one by one, or read from stdin one a line in that order.
+
+    \b
+    Example:
+      marketctl credentials set BYBIT
+    """
+    from marketctl.config import find_credentials
+    from marketctl.credentials import store_credentials
+    from marketctl.errors import ConfigError
+    from marketctl.registry import load_adapter
+
+    given = globals_of()
+    registry = given.registry()
+    entry = registry.provider(provider)
+    names = load_adapter(entry).credentials
+    if not names:
+        raise ConfigError(f"{entry.name} knows no credentials: it answers everything without a key")
+    if sys.stdin.isatty():
+        values = {name: click.prompt(f"{entry.name} {name}", hide_input=True, err=True) for name in names}
+    else:
+        values = from_lines(sys.stdin.read(), names)
+    missing = [name for name in names if not values.get(name)]
+    if missing:
+        raise ConfigError(
+            f"{', '.join(missing)} missing from stdin", hint=f"give {len(names)} lines: {', '.join(names)}"
+        )
+    path = find_credentials(given.credentials, registry.path, must_exist=False)
+    store_credentials(path, entry.name, values)
+    if not given.quiet:
+        click.echo(f"stored {', '.join(names)} of {entry.name} in {path}", err=True)
+        if not entry.needs_api:
+            click.echo(f"needs_api is false for {entry.name}: its keys are not used until it is true", err=True)
+    return 0
+
+
+def from_lines(text: str, names: tuple[str, ...]) -> dict[str, str]:
+    """Read values from lines: `name=value` for any of the names, else in the order of the names."""
+    values: dict[str, str] = {}
+    for line in text.splitlines():
+        name, equals, value = line.partition("=")
+        if equals and name.strip() in names:
+            values[name.strip()] = value.strip()
+        elif line.strip():
+            left = [name for name in names if name not in values]
+            if left:
+                values[left[0]] = line.strip()
+    return values
+
+
+@command.command("list", cls=Command, context_settings=HELP)
+@json_option
+@global_options
+def list_(as_json: bool) -> int:
+    """List which keys are stored and where from; values are never shown.
+
+    \b
+    Example:
+      marketctl credentials list
+    """
+    from marketctl.errors import ConfigError
+    from marketctl.registry import load_adapter
+
+    given = globals_of()
+    registry = given.registry()
+    known = {}
+    for entry in registry.providers.values():
+        try:
+            known[entry.name] = load_adapter(entry).credentials
+        except ConfigError:
+            known[entry.name] = ()
+    found = given.keys().names(known)
+    rows = [
+        (provider, name, found.get(provider, {}).get(name, "missing"))
+        for provider in dict.fromkeys([*known, *found])
+        for name in dict.fromkeys([*known.get(provider, ()), *found.get(provider, {})])
+    ]
+    if as_json:
+        results = [{"provider": provider, "name": name, "source": source} for provider, name, source in rows]
+        print_json({"schema": 1, "command": "credentials list", "results": results})
+    else:
+        print_rows(given, ("provider", "name", "source"), rows)
+    return 0
+
+
+@command.command(cls=Command, context_settings=HELP)
+@global_options
+def path() -> int:
+    """Print where the credentials file is, or would be.
+
+    \b
+    Example:
+      marketctl credentials path
+    """
+    from marketctl.config import find_credentials
+
+    given = globals_of()
+    click.echo(find_credentials(given.credentials, given.registry_path(), must_exist=False).absolute())
+    return 0

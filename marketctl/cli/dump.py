@@ -1,0 +1,137 @@
+"""marketctl dump: raw answers of a job, kept, listed, replayed offline."""
+
+from pathlib import Path
+
+import click
+
+from marketctl.cli.options import HELP, Command, global_options, globals_of, json_option, provider_option
+from marketctl.cli.output import print_json, print_rows
+from marketctl.cli.report import Progress, open_run, report
+
+
+@click.group(context_settings=HELP)
+def command() -> None:
+    """Keep the raw answers of a job, list them, replay them offline.
+
+    \b
+    Example:
+      marketctl dump prices -p KUCOIN
+      marketctl dump replay data/raw/prices-KUCOIN.json
+    """
+
+
+def _dump_command(what: str, help_line: str) -> click.Command:
+    example = f"\n\n\b\nExample:\n  marketctl dump {what} -p KUCOIN"
+
+    @click.command(what, cls=Command, context_settings=HELP, help=help_line + example)
+    @provider_option
+    @click.option("--force", is_flag=True, help="Overwrite an existing dump.")
+    @click.option("-o", "--output", metavar="FILE", help="Write one dump here; - is stdout.")
+    @click.option("--strict", is_flag=True, help="Missing credentials are failures, not skips.")
+    @json_option
+    @global_options
+    def dump(providers: tuple[str, ...], force: bool, output: str | None, strict: bool, as_json: bool) -> int:
+        from marketctl.collect import Options, choose, exit_code
+        from marketctl.dump import dump_job
+
+        given = globals_of()
+        options = Options(frozenset(name.upper() for name in providers), strict, force=force)
+        with open_run(given, options) as run:
+            jobs = ("wallet", "prices", "stats") if what == "all" else (what,)
+            work = [(entry, job) for entry in choose(run.registry, providers) for job in jobs]
+            if output and len(work) != 1:
+                raise click.UsageError("-o takes one dump: name one job and one provider with -p.")
+            if output == "-" and as_json:
+                raise click.UsageError("-o - and --json both want stdout: choose one.")
+            progress = Progress(given)
+            results = []
+            for entry, job in work:
+                progress.start(entry.name, job)
+                results.append(dump_job(run, entry, job, output))
+                progress.done(results[-1])
+            progress.clear()
+            if as_json:
+                print_json(report(run, f"dump {what}", results))
+            elif output != "-" and not given.quiet:
+                rows = [(one.provider, one.job, one.status, one.counts.get("file") or one.reason) for one in results]
+                print_rows(given, ("provider", "job", "status", "file"), rows)
+            return exit_code(results)
+
+    return dump
+
+
+for name, line in {
+    "wallet": "Keep the raw answers of the wallet job.",
+    "prices": "Keep the raw answers of the prices job.",
+    "stats": "Keep the raw answers of the stats job.",
+    "all": "Keep the raw answers of all three jobs.",
+}.items():
+    command.add_command(_dump_command(name, line))
+
+
+@command.command("list", cls=Command, context_settings=HELP)
+@json_option
+@global_options
+def list_(as_json: bool) -> int:
+    """List the dumps there are.
+
+    \b
+    Example:
+      marketctl dump list
+    """
+    from marketctl.dump import read_dump
+    from marketctl.errors import StorageFailed
+
+    given = globals_of()
+    folder = given.registry().settings.dump_dir
+    rows = []
+    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        try:
+            found = read_dump(path)
+        except StorageFailed as error:
+            click.echo(f"marketctl: left out: {error.message}", err=True)
+            continue
+        told = "not read" if found.get("batch") is None else "read"
+        rows.append((found["provider"], found["job"], found["collected_at"], len(found["requests"]), told, str(path)))
+    columns = ("provider", "job", "collected at", "requests", "batch", "file")
+    if as_json:
+        names = [column.replace(" ", "_") for column in columns]
+        results = [dict(zip(names, row, strict=True)) for row in rows]
+        print_json({"schema": 1, "command": "dump list", "results": results})
+    else:
+        print_rows(given, columns, rows)
+    return 0
+
+
+@command.command(cls=Command, context_settings=HELP)
+@click.argument("file", type=click.Path(path_type=Path))
+@json_option
+@global_options
+def replay(file: Path, as_json: bool) -> int:
+    """Run today's reader over a dump, offline, and show where it reads otherwise than when it was made.
+
+    \b
+    Example:
+      marketctl dump replay data/raw/prices-KUCOIN.json
+
+    Exit codes: 0 read the same (or nothing was read then), 1 cannot be read or differs.
+    """
+    from marketctl.dump import differences, read_dump
+    from marketctl.dump import replay as replay_dump
+
+    given = globals_of()
+    found = read_dump(file)
+    entry = given.registry().provider(found["provider"])
+    batch = replay_dump(entry, found)
+    before = found.get("batch")
+    changed = [] if before is None else differences(before, batch)
+    if as_json:
+        document = {"provider": entry.name, "job": found["job"], "batch": batch, "differences": changed}
+        print_json({"schema": 1, "command": "dump replay", "results": [document]})
+    elif not given.quiet:
+        records = batch.get("assets") or batch.get("quotes") or batch.get("stats") or {}
+        told = "nothing to compare with" if before is None else f"{len(changed)} differences"
+        print_rows(given, ("provider", "job", "records", "compared"), [(entry.name, found["job"], len(records), told)])
+        for line in changed:
+            click.echo(line)
+    return 1 if changed else 0

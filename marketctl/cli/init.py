@@ -1,0 +1,51 @@
+"""marketctl init: the starter files."""
+
+import os
+from pathlib import Path
+
+import click
+
+from marketctl.cli.options import HELP, Command, global_options, globals_of
+
+
+@click.command(cls=Command, context_settings=HELP)
+@global_options
+def command() -> int:
+    """Write a starter providers.toml and credentials.toml (mode 0600); existing files are kept.
+
+    \b
+    Example:
+      marketctl init
+      marketctl credentials set BYBIT
+    """
+    from marketctl.config import find_credentials, registry_to_create
+    from marketctl.templates import read_template
+
+    given = globals_of()
+    registry = registry_to_create(given.config)
+    credentials = find_credentials(given.credentials, registry, must_exist=False)
+    for path, template, mode in ((registry, "providers.toml", 0o644), (credentials, "credentials.toml", 0o600)):
+        written = create(path, read_template(template), mode)
+        if not given.quiet:
+            click.echo(f"{'wrote' if written else 'kept'} {path}")
+    return 0
+
+
+def create(path: Path, text: str, mode: int) -> bool:
+    """Create a file with this mode from its first byte; tell false and leave it when it exists. Raises StorageFailed."""
+    from marketctl.store import storage_failed
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise storage_failed("create", path, error) from error
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        # A umask that lets a group write must not make a registry that marketctl then refuses.
+        os.fchmod(file.fileno(), mode)
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    return True

@@ -1,0 +1,29 @@
+"""The repeating mode of `marketctl run`: each job at its interval until a signal ends it."""
+
+import time
+from typing import TYPE_CHECKING
+
+from marketctl.cli.options import Globals
+from marketctl.cli.report import work_and_report
+
+if TYPE_CHECKING:
+    from marketctl.collect import Run
+    from marketctl.registry import ProviderEntry
+
+
+def repeat(given: Globals, run: "Run", chosen: list["ProviderEntry"], jobs: list[str], as_json: bool) -> int:
+    """Do every job at once, then each again when its interval is over. Ends by an exception: `Stopped`.
+
+    A job that was late does not catch up: its next turn is counted from now.
+    """
+    due = {(entry.name, job): 0.0 for entry in chosen for job in jobs}
+    entries = {entry.name: entry for entry in chosen}
+    while True:
+        now = time.monotonic()
+        turn = [key for key, at in due.items() if at <= now]
+        if turn:
+            run.renew()
+            work_and_report(given, run, [(entries[name], job) for name, job in turn], "run", as_json)
+            for name, job in turn:
+                due[name, job] = max(now + entries[name].interval_s(job), time.monotonic())
+        time.sleep(max(0.0, min(due.values()) - time.monotonic()))

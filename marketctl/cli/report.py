@@ -1,0 +1,128 @@
+"""How the commands that run jobs tell what happened: progress, a table, or one JSON document; then the exit code."""
+
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from marketctl.cli.options import Globals
+from marketctl.cli.output import print_json, print_rows, seconds, sentence
+from marketctl.errors import EXIT_SIGINT, EXIT_SIGTERM, Stopped
+
+if TYPE_CHECKING:
+    from marketctl.collect import Options, Result, Run
+    from marketctl.registry import ProviderEntry
+
+COLUMNS = ("provider", "job", "status", "result", "requests", "time")
+
+
+def open_run(given: Globals, options: "Options | None" = None) -> "Run":
+    """Start a run from the global options: logging, registry, credentials. Raises ConfigError."""
+    from marketctl.collect import Run
+    from marketctl.log import set_up
+
+    set_up(given.verbose, given.quiet, given.log_format)
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    registry = given.registry()
+    return Run(registry, given.keys(), options)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    raise Stopped({signal.SIGINT: EXIT_SIGINT, signal.SIGTERM: EXIT_SIGTERM}[signal.Signals(number)])
+
+
+def work_and_report(
+    given: Globals, run: "Run", work: Iterable[tuple["ProviderEntry", str]], command: str, as_json: bool
+) -> int:
+    """Do the jobs, tell each failure on stderr as it happens, the rest at the end; return the exit code."""
+    from marketctl.collect import exit_code, run_jobs
+
+    progress = Progress(given)
+    results = run_jobs(run, work, on_result=progress.done, on_start=progress.start)
+    progress.clear()
+    if as_json:
+        print_json(report(run, command, results))
+    elif not given.quiet:
+        print_rows(given, COLUMNS, [row(result) for result in results])
+    return exit_code(results)
+
+
+def report(run: "Run", command: str, results: list["Result"]) -> dict[str, Any]:
+    """Return the document of `--json` (docs/scripting.md)."""
+    from marketctl.times import to_iso
+
+    return {
+        "schema": 1,
+        "command": command,
+        "run_id": run.run_id,
+        "started_at": to_iso(run.started_ms),
+        "duration_ms": round((time.monotonic() - run.started) * 1000),
+        "results": [result.to_dict() for result in results],
+    }
+
+
+def row(result: "Result") -> tuple[Any, ...]:
+    """Return a result as a row of the table."""
+    told = summary(result) if result.status == "ok" else result.reason
+    return (result.provider, result.job, result.status, told, result.requests, seconds(result.duration_ms))
+
+
+def summary(result: "Result") -> str:
+    """Put a job's counts into words."""
+    counts = result.counts
+    if result.job == "wallet":
+        words = f"{counts['assets']} assets, {counts['networks']} networks"
+        words += "".join(f", {counts[name]} {name}" for name in ("created", "updated", "removed") if counts[name])
+    elif result.job == "prices":
+        words = f"{counts['quotes']} quotes"
+        words += "".join(f", {counts[name]} {name}" for name in ("changed", "added", "removed") if counts[name])
+        if not counts["complete"]:
+            words += ", incomplete"
+    else:
+        words = f"{_count(counts['pairs'])} pairs, {_count(counts['assets'])} assets"
+    if counts.get("skipped"):
+        words += f", {counts['skipped']} skipped"
+    if result.cached:
+        words += ", cached"
+    return words + (f" ({result.message})" if result.message and not result.cached else "")
+
+
+def _count(value: int | None) -> str:
+    return "unknown" if value is None else str(value)
+
+
+class Progress:
+    """One line on a terminal that says what is being done; failures get lines of their own on stderr."""
+
+    def __init__(self, given: Globals) -> None:
+        self.shown = sys.stderr.isatty() and not given.quiet and given.log_format == "text"
+        self.length = 0
+
+    def start(self, provider: str, job: str) -> None:
+        """Say what is being done."""
+        if self.shown:
+            line = f"{provider} {job} ..."
+            click.echo("\r" + line.ljust(self.length), nl=False, err=True)
+            self.length = len(line)
+
+    def done(self, result: "Result") -> None:
+        """Tell a failure at once, a skip when asked to be verbose."""
+        from marketctl.log import log
+
+        if result.status == "ok":
+            return
+        self.clear()
+        tell = log.error if result.status == "failed" else log.info
+        words = sentence(f"{result.status} ({result.reason}): {result.message}", result.hint)
+        tell("%s", words, extra={"provider": result.provider, "job": result.job, "reason": result.reason})
+
+    def clear(self) -> None:
+        """Remove the line."""
+        if self.shown and self.length:
+            click.echo("\r" + " " * self.length + "\r", nl=False, err=True)
+            self.length = 0

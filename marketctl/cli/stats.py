@@ -1,0 +1,94 @@
+"""marketctl stats: collect and show how each provider is doing."""
+
+import click
+
+from marketctl.cli.options import (
+    HELP,
+    Command,
+    dump_raw_option,
+    global_options,
+    globals_of,
+    json_option,
+    lock_wait_option,
+    provider_argument,
+    provider_option,
+    strict_option,
+)
+from marketctl.cli.output import print_json, print_rows
+from marketctl.cli.report import open_run, work_and_report
+
+
+@click.group(context_settings=HELP)
+def command() -> None:
+    """Collect and show how each provider is doing.
+
+    \b
+    Example:
+      marketctl stats collect -p KUCOIN
+      marketctl stats show KUCOIN
+    """
+
+
+@command.command(cls=Command, context_settings=HELP)
+@provider_option
+@dump_raw_option
+@lock_wait_option
+@strict_option
+@json_option
+@global_options
+def collect(providers: tuple[str, ...], dump_raw: bool, lock_wait: float, strict: bool, as_json: bool) -> int:
+    """Count pairs, coins and networks, add up the turnover, measure the clock.
+
+    \b
+    Example:
+      marketctl stats collect -p HTX --json
+    """
+    from marketctl.collect import Options, choose
+
+    given = globals_of()
+    options = Options(frozenset(name.upper() for name in providers), strict, dump_raw=dump_raw, lock_wait_s=lock_wait)
+    with open_run(given, options) as run:
+        work = [(entry, "stats") for entry in choose(run.registry, providers)]
+        return work_and_report(given, run, work, "stats collect", as_json)
+
+
+@command.command(cls=Command, context_settings=HELP)
+@provider_argument(required=False)
+@json_option
+@global_options
+def show(provider: str | None, as_json: bool) -> int:
+    """Show the last statistics, of one provider or of all.
+
+    \b
+    Example:
+      marketctl stats show
+    """
+    from marketctl.views import snapshots
+
+    given = globals_of()
+    found = snapshots(given.registry(), "stats", provider)
+    if as_json:
+        print_json({"schema": 1, "command": "stats show", "results": found})
+        return 0
+    rows = []
+    for one in found:
+        stats = one["stats"]
+        quota = stats["quota"] or {}
+        rows.append(
+            (
+                one["provider"],
+                stats["pairs"]["total"],
+                stats["pairs"]["trading"],
+                stats["assets"]["total"],
+                stats["assets"]["deposit_open"],
+                stats["assets"]["withdraw_open"],
+                stats["clock_skew_ms"],
+                stats["latency_ms"],
+                stats["platform"]["status"],
+                quota.get("remaining"),
+                one["collected_at"],
+            )
+        )
+    columns = ("provider", "pairs", "trading", "assets", "deposit", "withdraw", "skew ms", "latency ms", "platform")
+    print_rows(given, (*columns, "quota left", "collected at"), rows)
+    return 0

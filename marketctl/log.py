@@ -1,0 +1,56 @@
+"""Talk on stderr: one line a message with provider and job, as text or as JSON, never with a secret."""
+
+import json
+import logging
+import sys
+
+from marketctl.redact import redact
+from marketctl.times import now_ms, to_iso
+
+log = logging.getLogger("marketctl")
+log.propagate = False
+log.addHandler(logging.NullHandler())
+
+
+class _Formatter(logging.Formatter):
+    def __init__(self, as_json: bool) -> None:
+        super().__init__()
+        self.as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        provider, job = getattr(record, "provider", None), getattr(record, "job", None)
+        message = redact(record.getMessage())
+        if self.as_json:
+            line = {
+                "at": to_iso(now_ms()),
+                "level": record.levelname.lower(),
+                "message": message,
+                "provider": provider,
+                "job": job,
+                "reason": getattr(record, "reason", None),
+            }
+            return json.dumps({key: value for key, value in line.items() if value is not None}, ensure_ascii=False)
+        where = " ".join(word for word in (provider, job) if word)
+        return f"{where}: {message}" if where else message
+
+
+class _Stderr(logging.Handler):
+    """Writes to the stderr of the moment, and is quiet about one that went away."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record) + "\n"
+        try:
+            sys.stderr.write(line)
+        except UnicodeEncodeError:
+            sys.stderr.write(line.encode("ascii", "backslashreplace").decode())
+        except BrokenPipeError:
+            pass
+
+
+def set_up(verbose: int, quiet: bool, log_format: str) -> None:
+    """Choose how much is said: failures always, warnings unless quiet, `-v` info, `-vv` one line a request."""
+    levels = {0: logging.WARNING, 1: logging.INFO}
+    log.setLevel(logging.ERROR if quiet else levels.get(verbose, logging.DEBUG))
+    handler = _Stderr()
+    handler.setFormatter(_Formatter(log_format == "json"))
+    log.handlers[:] = [handler]

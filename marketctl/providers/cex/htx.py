@@ -1,0 +1,287 @@
+"""HTX, formerly Huobi: spot market of a large exchange (mixed REST versions).
+
+Docs: https://www.htx.com/en-us/opend/newApiPages/
+Symbols: lower case without a separator; base and quote come from settings/common/symbols, which keeps delisted pairs.
+Limits: 10 requests a second and address by an old rule, prices 4500 per 5 min; kept to 5 a second.
+Quirks: four envelopes; exponents in prices; one code for wrong key, signature, address and clock, told apart by words.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from marketctl.batch import AssetBatch, QuoteBatch
+from marketctl.errors import (
+    AuthFailed,
+    BadAnswer,
+    ClockSkew,
+    IpNotAllowed,
+    Maintenance,
+    MarketctlError,
+    PermissionDenied,
+    RateLimited,
+    Unavailable,
+)
+from marketctl.fields import code, integer, mapping, member, objects, printable, rows, shift_point, text
+from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform, any_open
+from marketctl.networks import common_network
+from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
+from marketctl.signing import encode_query, hmac_base64
+from marketctl.times import now_ms, to_iso
+
+if TYPE_CHECKING:
+    from marketctl.http import Answer, Request
+
+# What the words say goes before what the code says; the Chinese may stand alone.
+PHRASES = {
+    "invalid submission time": ClockSkew,
+    "无效的提交时间": ClockSkew,
+    "incorrect ip address": IpNotAllowed,
+    "ip地址错误": IpNotAllowed,
+    "invalid.ip": IpNotAllowed,
+    "auth.fail": AuthFailed,
+    "too many request": RateLimited,
+    "too.many.request": RateLimited,
+    "request limit": RateLimited,
+    "request timeout": Unavailable,
+}
+NO_LIMIT = 10**13
+HALTED = ("pre-online", "not-online", "suspend", "offline", "transfer-board", "fuse")
+
+
+class HtxAdapter(Exchange):
+    """Speaks to HTX."""
+
+    base_url = "https://api.huobi.pro"
+    credentials = ("api_key", "api_secret")
+    endpoints = (
+        "GET /market/tickers",
+        "GET /v1/common/timestamp",
+        "GET /v2/market-status",
+        "GET /v2/reference/currencies",
+        "GET /v2/settings/common/currencies",
+        "GET /v2/settings/common/symbols",
+        "GET /v2/user/api-key",
+        "GET /v2/user/uid",
+    )
+    rate = (5.0, 5.0)
+    rate_limit_wait_s = 2.0
+    resync_clock = True
+    error_statuses = {429: RateLimited}
+    error_codes = {
+        **dict.fromkeys(("api-signature-not-valid", "api-signature-check-failed"), AuthFailed),
+        **dict.fromkeys(("login-required", "1003"), AuthFailed),
+        "1002": PermissionDenied,
+        "2000": IpNotAllowed,
+        **dict.fromkeys(("too-many-request", "too-many-requests", "base-request-exceed-frequency-limit"), RateLimited),
+        **dict.fromkeys(("1006", "40403", "4000"), RateLimited),
+        **dict.fromkeys(("gateway-internal-error", "base-system-error", "timeout", "500"), Unavailable),
+        "system-maintenance": Maintenance,
+    }
+
+    def assets(self) -> AssetBatch:
+        body = self.get("/v2/reference/currencies")
+        # It knows codes alone: the shown names are those of the pairs, and of the settings for coins without one.
+        shown: dict[str, dict[str, Any]]
+        shown = self.told(lambda: parse_names(self.get("/v2/settings/common/currencies")), {})
+        pairs: list[Pair] = self.told(lambda: list(self.pair_list().by_symbol.values()), [])
+        tickers = {pair.quote_code: pair.quote for pair in pairs} | {pair.base_code: pair.base for pair in pairs}
+        return parse_assets(body, shown, tickers)
+
+    def pairs(self) -> list[Pair]:
+        return parse_pairs(self.get("/v2/settings/common/symbols"))
+
+    def prices(self) -> QuoteBatch:
+        body = self.get("/market/tickers")
+        return parse_prices(body, self.quote_batch())
+
+    def clock(self) -> Clock:
+        answer = self.ask("GET", "/v1/common/timestamp")
+        return measure(answer, integer(answer.body.get("data")))
+
+    def platform(self) -> Platform:
+        return parse_status(self.get("/v2/market-status"))
+
+    def check_key(self) -> KeyInfo:
+        uid = text(member(self.get("/v2/user/uid", signed=True), "data")) or ""
+        # That proved the key. The rest is told of this key alone: without accessKey it would list all of the user's.
+        query = {"uid": uid, "accessKey": self.keys["api_key"]}
+        return parse_key(self.told(lambda: self.get("/v2/user/api-key", query, signed=True), None), query["accessKey"])
+
+    def sign(self, request: "Request") -> None:
+        proof = {
+            "AccessKeyId": self.keys["api_key"],
+            "SignatureMethod": "HmacSHA256",
+            "SignatureVersion": "2",
+            "Timestamp": str(to_iso(request.timestamp_ms))[:19],
+        }
+        fields = [*encode_query(proof).split("&"), *filter(None, request.query.split("&"))]
+        query = "&".join(sorted(fields, key=lambda field: field.partition("=")[0]))
+        message = f"{request.method}\n{request.host}\n{request.path}\n{query}"
+        signature = encode_query({"Signature": hmac_base64(self.keys["api_secret"], message)})
+        request.query = f"{query}&{signature}"
+
+    def failure(self, answer: "Answer") -> Failure | None:
+        body = mapping(answer.body)
+        if body.get("status") == "ok" or str(body.get("code")) == "200":
+            return None
+        number = next((body[key] for key in ("err-code", "err_code", "code", "status") if text(body.get(key))), None)
+        words = next((body[key] for key in ("err-msg", "err_msg", "message") if text(body.get(key))), "")
+        return NO_ENVELOPE if number is None else (str(number), str(words))
+
+    def error_class(self, code: str, words: str, answer: "Answer") -> type[MarketctlError] | None:
+        said = words.lower()
+        for phrase, cls in PHRASES.items():
+            if phrase in said:
+                return cls
+        if code == "1002" and any(word in said for word in ("unauthorized", "signature", "access key")):
+            return AuthFailed
+        return super().error_class(code, words, answer)
+
+    def retry_after(self, answer: "Answer") -> float | None:
+        expire = integer(answer.headers.get("x-hb-ratelimit-requests-expire"))
+        left = 0.0 if expire is None else (expire - now_ms()) / 1000
+        # The longest window there is has 5 minutes: what lies beyond is no time in ms.
+        return left if 0 < left <= 300 else super().retry_after(answer)
+
+
+def parse_names(body: Any) -> dict[str, dict[str, Any]]:
+    """Read /v2/settings/common/currencies: its rows by upper-case code."""
+    return {coin.upper(): row for row in rows(body, "data") if (coin := code(row.get("cc")))}
+
+
+def parse_assets(body: Any, shown: Mapping[str, Mapping[str, Any]], tickers: Mapping[str, str]) -> AssetBatch:
+    """Read /v2/reference/currencies, with the rows of the settings and the tickers the pairs are made of."""
+    batch = AssetBatch()
+    for row in rows(body, "data"):
+        coin = (code(row.get("currency")) or "").upper()
+        if not coin:
+            batch.skip("no-code")
+            continue
+        # A delisted coin may have chains that are still marked as allowed.
+        delisted = row.get("instStatus") not in (None, "normal")
+        networks = {}
+        for chain in objects(row.get("chains")):
+            key = code(chain.get("chain"))
+            if key is None:
+                batch.skip("no-code")
+                continue
+            networks[key] = parse_network(chain, key, batch, delisted)
+        names = shown.get(coin, {})
+        ticker = tickers.get(coin) or (code(names.get("dn")) or coin).upper()
+        fiat = integer(row.get("assetType", names.get("at"))) == 2
+        flag = False if delisted else None
+        batch.add(Asset(coin, ticker, text(names.get("fn")), fiat, None, flag, flag, networks))
+    return batch
+
+
+def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch, delisted: bool) -> Network:
+    """Read one element of `chains`."""
+    name, protocol, base = (text(chain.get(field)) for field in ("displayName", "baseChainProtocol", "baseChain"))
+    limit = batch.amount(chain.get("maxWithdrawAmt"))
+    fast = integer(chain.get("numOfFastConfirmations"))
+    tags = [batch.switch(chain[field]) for field in ("addrWithTag", "addrDepositTag") if chain.get(field) is not None]
+    fee, percent, note = parse_fee(chain, batch)
+    return Network(
+        name=name,
+        # Native coins alone have no base chain; the shown name of a token may be the coin's nickname.
+        network=common_network("htx", protocol, base) if protocol or base else common_network("htx", name, key),
+        deposit=False if delisted else switch(chain.get("depositStatus"), batch),
+        withdraw=False if delisted else switch(chain.get("withdrawStatus"), batch),
+        deposit_min=batch.amount(chain.get("minDepositAmt")),
+        withdraw_min=batch.amount(chain.get("minWithdrawAmt")),
+        withdraw_max=None if limit is None or Decimal(limit) >= NO_LIMIT else limit,
+        withdraw_fee=fee,
+        withdraw_fee_percent=percent,
+        precision=integer(chain.get("withdrawPrecision")),
+        confirmations=integer(chain.get("numOfConfirmations")) if fast is None else fast,
+        contract=text(chain.get("contractAddress")),
+        memo_required=any_open(tags),
+        note=note,
+    )
+
+
+def switch(value: object, batch: AssetBatch) -> bool | None:
+    """Read `allowed` or `prohibited`; any other word is unknown and counted."""
+    return batch.switch({"allowed": True, "prohibited": False}.get(str(value), value))
+
+
+def parse_fee(chain: dict[str, Any], batch: AssetBatch) -> tuple[str | None, str | None, str | None]:
+    """Return the withdrawal fee, the fee in percent and a note: `withdrawFeeType` decides which field counts."""
+    bounds = [batch.amount(chain.get(field)) for field in ("minTransactFeeWithdraw", "maxTransactFeeWithdraw")]
+    note = f"fee {bounds[0] or '?'} to {bounds[1] or '?'}" if any(bounds) else None
+    if chain.get("withdrawFeeType") == "ratio":
+        rate = batch.amount(chain.get("transactFeeRateWithdraw"))
+        return None, None if rate is None else shift_point(rate, 2), note
+    if chain.get("withdrawFeeType") == "circulated":
+        return bounds[0], None, note
+    fee = batch.amount(chain.get("transactFeeWithdraw"))
+    steps = objects(mapping(chain.get("withdrawFeeExpandData")).get("step-fixed-step-list"))
+    if steps:
+        fees, ends = ([batch.amount(step.get(field)) for step in steps] for field in ("fee", "max"))
+        told = [f"{one} up to {end}" for one, end in zip(fees, ends[:-1], strict=False)]
+        # The fee that is told is the highest step's, and the last step has no end.
+        return fee or fees[-1], None, f"fee {', '.join([*told, f'{fees[-1]} above'])}"
+    return fee, None, "the fee floats with the network" if chain.get("isDynamic") is True else note
+
+
+def parse_pairs(body: Any) -> list[Pair]:
+    """Read /v2/settings/common/symbols; the older /v1 list says `symbol` in place of `sc`."""
+    if body.get("full", 1) != 1:
+        raise BadAnswer("the list of pairs tells only what changed (full is not 1)")
+    pairs = []
+    for row in rows(body, "data"):
+        symbol = code(row.get("sc")) or code(row.get("symbol"))
+        base, quote = code(row.get("bc")), code(row.get("qc"))
+        if symbol and base and quote:
+            shown = ((code(row.get("bcdn")) or base).upper(), (code(row.get("qcdn")) or quote).upper())
+            pairs.append(Pair(symbol, *shown, base.upper(), quote.upper(), pair_status(row)))
+    return pairs
+
+
+def pair_status(row: dict[str, Any]) -> str | None:
+    """Tell whether a pair trades; None for a state nobody has explained."""
+    state = row.get("state")
+    if state == "online":
+        return "halted" if row.get("te") is False else "trading"
+    return "halted" if state in HALTED else None
+
+
+def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
+    """Read /market/tickers: `amount` is in base units, `vol` in quote units, one time for all."""
+    at_ms = integer(body.get("ts"))
+    for row in rows(body, "data"):
+        batch.add(
+            row.get("symbol"),
+            row.get("bid"),
+            row.get("ask"),
+            bid_size=row.get("bidSize"),
+            ask_size=row.get("askSize"),
+            last=row.get("close"),
+            volume=row.get("amount"),
+            quote_volume=row.get("vol"),
+            at_ms=at_ms,
+        )
+    return batch
+
+
+def parse_status(body: Any) -> Platform:
+    """Read /v2/market-status: 1 works, 2 halted, 3 takes no new orders."""
+    data = mapping(member(body, "data"))
+    status = integer(data.get("marketStatus"))
+    if status not in (2, 3):
+        return Platform("ok" if status == 1 else "unknown")
+    words = "trading is halted" if status == 2 else "orders can only be cancelled"
+    end, symbols = to_iso(integer(data.get("haltEndTime"))), text(data.get("affectedSymbols"))
+    return Platform("maintenance", printable(words + (f" until {end}" if end else "") + f": {symbols}" * bool(symbols)))
+
+
+def parse_key(body: Any, key: str) -> KeyInfo:
+    """Read /v2/user/api-key: what it tells of this key. Raises AuthFailed for an expired one."""
+    row = next((row for row in objects(mapping(body).get("data")) if row.get("accessKey") == key), {})
+    if row.get("status") == "expired":
+        raise AuthFailed("the key has expired")
+    permission = text(row.get("permission"))
+    granted = None if permission is None else tuple(permission.replace(" ", "").split(","))
+    writes = " and ".join(name for name in granted or () if name in ("trade", "withdraw"))
+    return KeyInfo(granted, (f"the key may {writes}; a read-only key is enough",) if writes else ())

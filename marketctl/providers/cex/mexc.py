@@ -1,0 +1,236 @@
+"""MEXC, spot market of a large exchange (Spot API v3).
+
+Docs: https://www.mexc.com/api-docs/spot-v3/introduction
+Symbols: base and quote come from exchangeInfo, non-ASCII ones too; what only the offline list names can't be split.
+Limits: 300 weight per 10 s and address over all calls; 418 is a ban of minutes to days; no header tells the use.
+Quirks: coins need a key with SPOT_WITHDRAW_READ; a suspension text may stand beside an open deposit: both are told.
+"""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from marketctl.batch import AssetBatch, QuoteBatch
+from marketctl.errors import (
+    AuthFailed,
+    BadAnswer,
+    Blocked,
+    ClockSkew,
+    IpNotAllowed,
+    PermissionDenied,
+    RateLimited,
+    Unavailable,
+)
+from marketctl.fields import code, integer, mapping, member, objects, rows, step_precision, table, text
+from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Stats
+from marketctl.networks import common_network
+from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
+from marketctl.signing import hmac_hex
+from marketctl.times import now_ms, to_iso
+
+if TYPE_CHECKING:
+    from marketctl.http import Answer, Request
+
+RECV_WINDOW_MS = "5000"
+names_memo = re.compile(r"\b(?:memo|tag)s?\b", re.ASCII | re.IGNORECASE).search
+
+
+class MexcAdapter(Exchange):
+    """Speaks to MEXC."""
+
+    base_url = "https://api.mexc.com"
+    credentials = ("api_key", "api_secret")
+    key_jobs = frozenset({"wallet"})
+    endpoints = (
+        "GET /api/v3/apiKeyInfo",
+        "GET /api/v3/capital/config/getall",
+        "GET /api/v3/exchangeInfo",
+        "GET /api/v3/symbol/offline",
+        "GET /api/v3/ticker/24hr",
+        "GET /api/v3/time",
+    )
+    rate = (20.0, 100.0)
+    rate_limit_wait_s = 10.0
+    resync_clock = True
+    error_statuses = {401: AuthFailed, 403: Blocked, 429: RateLimited}
+    error_codes = {
+        **dict.fromkeys(("400", "401", "602", "10072", "700001", "700002", "700013"), AuthFailed),
+        **dict.fromkeys(("500", "503", "504", "20002", "730000"), Unavailable),
+        **dict.fromkeys(("10073", "700003"), ClockSkew),
+        **dict.fromkeys(("26", "700007"), PermissionDenied),
+        "429": RateLimited,
+        "700006": IpNotAllowed,
+    }
+    # Pairs that the offline list names and exchangeInfo does not.
+    unsplit = 0
+
+    def assets(self) -> AssetBatch:
+        return parse_assets(self.get("/api/v3/capital/config/getall", signed=True, weight=10))
+
+    def pairs(self) -> list[Pair]:
+        body = self.get("/api/v3/exchangeInfo", weight=25)
+        offline = self.offline()
+        pairs = parse_pairs(body, offline)
+        self.unsplit = len(offline.difference(pair.symbol for pair in pairs))
+        return pairs
+
+    def offline(self) -> frozenset[str]:
+        """Return the symbols off the market; none where this younger list can't be had."""
+        try:
+            return parse_offline(self.get("/api/v3/symbol/offline", weight=10))
+        except (BadAnswer, PermissionDenied, Unavailable):
+            return frozenset()
+
+    def prices(self) -> QuoteBatch:
+        body = self.get("/api/v3/ticker/24hr", weight=25)
+        return parse_prices(body, self.quote_batch())
+
+    def stats(self) -> Stats:
+        self.pairs_max_age_s = 0  # the lists are counted: ask for them, whatever is remembered
+        stats = super().stats()
+        if self.unsplit:
+            more = {name: (stats.pairs[name] or 0) + self.unsplit for name in ("halted", "total")}
+            stats.pairs = {**stats.pairs, **more}
+        return stats
+
+    def clock(self) -> Clock:
+        answer = self.ask("GET", "/api/v3/time")
+        return measure(answer, integer(mapping(answer.body).get("serverTime")))
+
+    def check_key(self) -> KeyInfo:
+        return parse_key(self.get("/api/v3/apiKeyInfo", {"accessKey": self.keys.get("api_key", "")}, signed=True))
+
+    def sign(self, request: "Request") -> None:
+        request.query += "&" if request.query else ""
+        request.query += f"recvWindow={RECV_WINDOW_MS}&timestamp={request.timestamp_ms}"
+        request.query += f"&signature={hmac_hex(self.keys['api_secret'], request.query)}"
+        request.headers["X-MEXC-APIKEY"] = self.keys["api_key"]
+
+    def check_answer(self, answer: "Answer") -> None:
+        if answer.status == 418:
+            wait = super().retry_after(answer)
+            until = f" until {to_iso(now_ms() + round(wait * 1000))}" if wait is not None else ""
+            raise Blocked(f"this address is banned{until} (HTTP 418)", hint="stop asking: each ban is longer")
+        super().check_answer(answer)
+
+    def failure(self, answer: "Answer") -> Failure | None:
+        # A list, an object without `code`, or with 0 or 200 in it: all of these are good answers.
+        if isinstance(answer.body, list):
+            return None
+        if not isinstance(answer.body, dict):
+            return NO_ENVELOPE
+        number = str(answer.body.get("code") or 0)
+        words = text(answer.body.get("msg")) or text(answer.body.get("message")) or ""
+        return None if number in ("0", "200") else (number, words)
+
+
+def parse_assets(body: Any) -> AssetBatch:
+    """Read /api/v3/capital/config/getall; a list of networks may be empty, null or missing."""
+    batch = AssetBatch()
+    for row in rows(body):
+        coin = code(row.get("coin"))
+        if coin is None:
+            batch.skip("no-code")
+            continue
+        networks: dict[str, Network] = {}
+        for chain in objects(row.get("networkList")):
+            # Two keys that differ in one capital letter; the code is missing before mid-2024.
+            key = code(chain.get("netWork")) or code(chain.get("network"))
+            if key is None or key in networks:
+                batch.skip("duplicate" if key else "no-code")
+                continue
+            networks[key] = parse_network(chain, key, batch)
+        name = text(row.get("name")) or text(row.get("Name"))
+        batch.add(Asset(coin.upper(), coin.upper(), name, networks=networks))
+    return batch
+
+
+def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network:
+    """Read one element of `networkList`; there is no minimum deposit and no percentage fee."""
+    shown = text(chain.get("network"))
+    limit = batch.amount(chain.get("withdrawMax"))
+    tips = f"{chain.get('withdrawTips') or ''} {chain.get('depositTips') or ''}"
+    return Network(
+        name=shown,
+        network=common_network("mexc", key, shown),
+        deposit=batch.switch(chain.get("depositEnable")),
+        withdraw=batch.switch(chain.get("withdrawEnable")),
+        withdraw_min=batch.amount(chain.get("withdrawMin")),
+        withdraw_max=limit if len((limit or "").partition(".")[0]) < 18 else None,  # 10^17 and more: none
+        withdraw_fee=batch.amount(chain.get("withdrawFee")),
+        precision=parse_precision(batch.amount(chain.get("withdrawIntegerMultiple"))),
+        # 0 stands for not told.
+        confirmations=integer(chain.get("depositPreConfirms")) or integer(chain.get("minConfirm")) or None,
+        contract=text(chain.get("contract")),
+        memo_required=True if chain.get("sameAddress") is True or names_memo(tips) else None,
+        note=(text(chain.get("depositDesc")) or "").strip() or None,
+    )
+
+
+def parse_precision(multiple: str | None) -> int | None:
+    """Read withdrawIntegerMultiple: 0 to 30 is a count of decimals, below 1 a step, despite the name."""
+    whole, _, fraction = (multiple or "").partition(".")
+    if fraction.strip("0"):
+        return step_precision(multiple or "") if whole == "0" else None
+    return int(whole) if whole and len(whole) <= 2 and int(whole) <= 30 else None
+
+
+def parse_offline(body: Any) -> frozenset[str]:
+    """Read /api/v3/symbol/offline: suspended and delisted alike can't be traded."""
+    found = (code(row.get("symbol")) for row in objects(member(body, "data")))
+    return frozenset(symbol for symbol in found if symbol)
+
+
+def parse_pairs(body: Any, offline: frozenset[str]) -> list[Pair]:
+    """Read /api/v3/exchangeInfo beside the symbols that are off the market."""
+    pairs = []
+    for row in rows(body, "symbols"):
+        symbol, base, quote = (code(row.get(key)) for key in ("symbol", "baseAsset", "quoteAsset"))
+        if symbol and base and quote:
+            base, quote = base.upper(), quote.upper()
+            status = "halted" if symbol in offline else pair_status(row)
+            pairs.append(Pair(symbol, base, quote, base, quote, status))
+    return pairs
+
+
+def pair_status(row: dict[str, Any]) -> str | None:
+    """Read status, a word before 2024-08. isSpotTradingAllowed is no halt flag: it is about trading by API."""
+    status = str(row.get("status"))
+    if status in ("2", "3"):
+        return "halted"
+    return "trading" if status in ("1", "ENABLED") and str(row.get("tradeSideType")) != "4" else None
+
+
+def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
+    """Read /api/v3/ticker/24hr: closeTime is when the row was taken."""
+    for row in rows(body):
+        batch.add(
+            row.get("symbol"),
+            row.get("bidPrice"),
+            row.get("askPrice"),
+            bid_size=row.get("bidQty"),
+            ask_size=row.get("askQty"),
+            last=row.get("lastPrice"),
+            volume=row.get("volume"),
+            quote_volume=row.get("quoteVolume"),
+            at_ms=integer(row.get("closeTime")),
+        )
+    return batch
+
+
+def parse_key(body: Any) -> KeyInfo:
+    """Read /api/v3/apiKeyInfo. Raises AuthFailed for a key that is frozen or deleted."""
+    info = table(body)
+    status, days = text(info.get("status")), integer(info.get("remainingValidity"))
+    if status not in (None, "VALID"):
+        raise AuthFailed(f"the key is {status}, not VALID")
+    granted = tuple(name.strip() for name in (text(info.get("permissions")) or "").split(",") if name.strip())
+    warnings = []
+    if writes := [name for name in granted if name.endswith("_WRITE")]:
+        warnings.append(f"the key may write ({', '.join(writes)}); SPOT_WITHDRAW_READ is enough")
+    if granted and "SPOT_WITHDRAW_READ" not in granted:
+        warnings.append("the key lacks SPOT_WITHDRAW_READ, which the list of coins needs")
+    if days is not None and 0 <= days <= 7:  # -999 never ends
+        warnings.append(
+            f"the key ends in {days} days: renew it, or bind it to an address" if days else "the key is over"
+        )
+    return KeyInfo(granted or None, tuple(warnings))

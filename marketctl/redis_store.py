@@ -1,0 +1,217 @@
+"""The connection to Redis, by URL or embedded: one round trip a call, every failure one line without a password."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from marketctl.errors import ConfigError, RedisFailed
+from marketctl.fields import printable
+
+if TYPE_CHECKING:
+    from marketctl.embedded import EmbeddedRedis
+
+CONNECT_S = 2.0
+READ_S = 5.0
+
+
+class RedisStore:
+    """One connection to Redis, opened on first need, safe to share between threads.
+
+    Every method raises RedisFailed (ConfigError, StorageFailed from the embedded server) with one line that never
+    holds the URL's password. An idle connection that broke is opened anew, once.
+    """
+
+    def __init__(self, redis_url: str, data_dir: Path, prefix: str) -> None:
+        from threading import Lock
+
+        self.prefix = prefix
+        self._url = redis_url
+        self._lock = Lock()
+        self._connection: Any = None
+        self._proven = False  # the connection answered at least once
+        self._embedded: EmbeddedRedis | None = None
+        if redis_url == "embedded":
+            from marketctl import embedded
+
+            self._embedded = embedded.EmbeddedRedis(data_dir)
+            self._embedded.spawn()
+            self.where = f"embedded Redis in {self._embedded.folder}"
+        else:
+            self.where = f"Redis at {_without_password(redis_url)}"
+
+    def key(self, provider: str, name: str) -> str:
+        """Return the key `P:{PROVIDER}:name`."""
+        return f"{self.prefix}:{{{provider}}}:{name}"
+
+    def open(self) -> None:
+        """Connect now: imports and start-up can then overlap the wait for a provider's answer."""
+        self.call("PING")
+
+    def call(self, *command: str | int | bytes) -> Any:
+        """Run one command and return the reply: bytes, int, list or None."""
+        return self.batch([command])[0]
+
+    def batch(self, commands: Sequence[Sequence[str | int | bytes]]) -> list[Any]:
+        """Run commands in one round trip and return their replies."""
+        keys = [str(command[1]) if len(command) > 1 else "" for command in commands]
+        return self.send(lambda connection: connection.pack_commands(commands), keys)
+
+    def send(self, pack: Callable[[Any], Iterable[bytes]], keys: Sequence[str]) -> list[Any]:
+        """Send what `pack(connection)` makes and return the replies, one for each of `keys`: what it is about."""
+        replies = self._round_trip(pack, len(keys))
+        for index, reply in enumerate(replies):
+            if isinstance(reply, Exception):
+                raise self._failed(reply, keys[index])
+            if isinstance(reply, list):  # EXEC returns the errors of the commands before it
+                for place, found in enumerate(reply):
+                    if isinstance(found, Exception):
+                        raise self._failed(found, keys[index - len(reply) + place])
+        return replies
+
+    def run_script(self, script: str, keys: Sequence[str], args: Sequence[str | int]) -> list[Any]:
+        """Run a Lua script by its hash; its text is sent only when the server does not know it."""
+        from hashlib import sha1
+
+        sha = sha1(script.encode(), usedforsecurity=False).hexdigest()
+        operands = (len(keys), *keys, *args)
+        (reply,) = self._round_trip(lambda connection: connection.pack_command("EVALSHA", sha, *operands), 1)
+        if isinstance(reply, Exception) and type(reply).__name__ == "NoScriptError":
+            (reply,) = self._round_trip(lambda connection: connection.pack_command("EVAL", script, *operands), 1)
+        if isinstance(reply, Exception):
+            raise self._failed(reply, keys[0])
+        return list(reply)
+
+    def close(self) -> None:
+        """Disconnect, and leave the embedded server."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.disconnect()
+                self._connection = None
+            if self._embedded is not None:
+                self._embedded.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _round_trip(self, pack: Callable[[Any], Iterable[bytes]], count: int) -> list[Any]:
+        """Return the replies, errors among them as they are."""
+        from redis.exceptions import ConnectionError as Broken
+        from redis.exceptions import RedisError, ResponseError
+
+        with self._lock:
+            while True:
+                try:
+                    if self._connection is None:
+                        self._connection = self._connect()
+                    self._connection.send_packed_command(pack(self._connection))
+                    replies: list[Any] = []
+                    while len(replies) < count:
+                        try:
+                            replies.append(self._connection.read_response())
+                        except ResponseError as error:
+                            replies.append(error)
+                    self._proven = True
+                    return replies
+                except RedisError as error:
+                    if self._connection is not None:
+                        self._connection.disconnect()
+                        self._connection = None
+                    if not (self._proven and isinstance(error, Broken)):
+                        raise self._failed(error) from error
+                    self._proven = False  # it was closed while idle, or the server restarted: once more
+                    if self._embedded is not None:
+                        self._embedded.stop()
+
+    def _connect(self) -> Any:
+        from redis.backoff import NoBackoff
+        from redis.connection import ConnectionPool, UnixDomainSocketConnection
+        from redis.retry import Retry
+
+        options: dict[str, Any] = {
+            "socket_connect_timeout": CONNECT_S,
+            "socket_timeout": READ_S,
+            "retry": Retry(NoBackoff(), 0),
+            "protocol": 2,
+        }
+        if self._embedded is not None:
+            options.pop("socket_connect_timeout")
+            kind: Any = UnixDomainSocketConnection
+            return kind(path=self._embedded.start(), **options)
+        try:
+            return ConnectionPool.from_url(self._url, **options).make_connection()
+        except (ValueError, TypeError):
+            raise _bad_url() from None  # the text of the error may hold a part of the password
+
+    def _failed(self, error: Exception, key: str = "") -> RedisFailed:
+        """Put an error of redis-py into one line."""
+        text = printable(str(error))
+        kind = type(error).__name__
+        for word, message, hint in KNOWN_FAILURES:
+            if word in kind or word in text:
+                return RedisFailed(message.format(where=self.where, key=key, text=text), hint=hint)
+        return RedisFailed(f"{self.where} refused a command: {text}")
+
+
+# word in the error's class or text · message · hint
+KNOWN_FAILURES = (
+    (
+        "WRONGTYPE",
+        "{where}: key {key} is of another type: something else wrote it",
+        "Delete it, or change redis_prefix.",
+    ),
+    ("NOAUTH", "{where} wants a password", "Write it into redis_url: redis://:PASSWORD@host."),
+    ("Authentication required", "{where} wants a password", "Write it into redis_url: redis://:PASSWORD@host."),
+    ("AuthenticationError", "{where} refused the password", "Correct the user and password in redis_url."),
+    ("NoPermission", "{where} does not let this user do it: {text}", "Give the user of redis_url these rights (ACL)."),
+    ("ReadOnly", "{where} is a read-only replica", "Point redis_url to its primary."),
+    ("OutOfMemory", "{where} is out of memory", "Raise its maxmemory, or keep less history."),
+    ("BusyLoading", "{where} is still loading its data", "Try again in a moment."),
+    ("MISCONF", "{where} cannot save to its disk and refuses to write", "Make room on its disk; see its log."),
+    ("TimeoutError", "{where} did not answer in time", "See whether it is overloaded, or the network slow."),
+    ("ConnectionError", "cannot reach {where}: {text}", "See whether it runs and redis_url is right."),
+)
+
+
+def connect(redis_url: str, data_dir: Path, prefix: str = "marketctl") -> RedisStore | None:
+    """Return the store of `redis_url` ("embedded", "none" → None, or a URL), not yet connected.
+
+    The embedded server is started here, without waiting for it. Raises ConfigError.
+    """
+    return None if redis_url == "none" else RedisStore(redis_url, data_dir, prefix)
+
+
+def _without_password(url: str) -> str:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        raise _bad_url() from None
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise _bad_url()
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+def _bad_url() -> ConfigError:
+    return ConfigError(
+        "redis_url cannot be understood",
+        hint='Write "embedded", "none", redis://[[user]:password@]host[:port][/db], rediss://... or unix:///path.',
+    )
+
+
+def server_info(store: RedisStore) -> dict[str, Any]:
+    """Return `{"server": "redis"|"valkey", "version", "role", "maxmemory", "maxmemory_policy"}`; None if not told."""
+    lines = store.call("INFO").decode(errors="replace").splitlines()
+    told = dict(line.split(":", 1) for line in lines if ":" in line)
+    return {
+        "server": "valkey" if "valkey_version" in told else "redis",
+        "version": told.get("valkey_version", told.get("redis_version")),
+        "role": told.get("role"),
+        "maxmemory": int(told["maxmemory"]) if told.get("maxmemory", "").isdecimal() else None,
+        "maxmemory_policy": told.get("maxmemory_policy"),
+    }

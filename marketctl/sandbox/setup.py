@@ -1,0 +1,30 @@
+"""Write the registry and the keys that make marketctl use a running sandbox."""
+
+import tempfile
+import tomllib
+from pathlib import Path
+
+from marketctl.credentials import store_credentials
+from marketctl.sandbox.base import Sandbox
+from marketctl.templates import read_template
+
+
+def write_setup(sandbox: Sandbox, folder: Path | None = None) -> Path:
+    """Write providers.toml (every base_url local) and credentials.toml; return the registry's path.
+
+    The registry is the shipped one with other addresses. Data live beside it, in `data/`.
+    """
+    import tomli_w
+
+    if folder is None:
+        folder = Path(tempfile.mkdtemp(prefix="marketctl-sandbox-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    document = tomllib.loads(read_template("providers.toml"))
+    providers = {name: document["providers"][name] | {"base_url": sandbox.url(name)} for name in sandbox.apis}
+    path = folder / "providers.toml"
+    path.write_text(tomli_w.dumps(document | {"providers": providers}))
+    path.chmod(0o644)
+    for name, api in sandbox.apis.items():
+        if api.keys:
+            store_credentials(folder / "credentials.toml", name, api.keys)
+    return path.resolve()
