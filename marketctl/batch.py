@@ -4,11 +4,12 @@ Speed lives here: an adapter hands over raw values, one call a row.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from typing import Any
 
 from marketctl.errors import BadAnswer
-from marketctl.fields import NotANumber, decimal_text, flag, is_zero, printable
+from marketctl.fields import NotANumber, code, decimal_text, flag, is_zero, printable
 from marketctl.models import Asset, Pair, Quote, Skip
 
 
@@ -27,7 +28,7 @@ class PairList:
         self.keys: dict[str, str] = {}
         taken: dict[str, Pair] = {}
         for pair in self.by_symbol.values():
-            if not pair.spot:
+            if not pair.spot or not pair.base:
                 continue
             key = f"{pair.base}/{pair.quote}"
             rival = taken.get(key)
@@ -105,7 +106,10 @@ class QuoteBatch:
         if pair is None or not pair.spot:
             self.skip(symbol, "not-spot" if pair else "unknown-symbol")
             return
-        key = self.pairs.keys[pair.symbol]
+        key = self.pairs.keys.get(pair.symbol)
+        if key is None:  # listed, but its base and quote are told nowhere
+            self.skip(symbol, "unknown-symbol")
+            return
         if self.wanted and key not in self.wanted:
             return
         try:
@@ -190,6 +194,20 @@ class AssetBatch:
         """Leave a row out and count it."""
         self.skipped[reason] += 1
 
+    def coded(self, found: list[dict[str, Any]], *names: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield each row with its code, told by the first of these fields that has one.
+
+        A row without a code and a second one of the same code are left out and counted.
+        """
+        seen = set()
+        for row in found:
+            key = next((key for key in (code(row.get(name)) for name in names) if key), None)
+            if key is None or key in seen:
+                self.skip("duplicate" if key else "no-code")
+            else:
+                seen.add(key)
+                yield key, row
+
     def add(self, asset: Asset) -> None:
         """Take an asset; a second row of the same code is counted as `duplicate` and left out."""
         if asset.code in self.assets:
@@ -208,6 +226,13 @@ class AssetBatch:
             self.skip("negative")
             return None
         return text
+
+    def limit(self, value: object) -> str | None:
+        """Return a maximum; one that means "none" (negative, or 10^17 and more) is None."""
+        if value == "-1":
+            return None
+        text = self.amount(value)
+        return None if text is None or len(text.partition(".")[0]) > 17 else text
 
     def switch(self, value: object) -> bool | None:
         """Return a three-valued flag; a value that is no switch is unknown and counted."""

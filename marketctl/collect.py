@@ -45,7 +45,7 @@ from marketctl.store import (
 from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
-    from marketctl.publish import RedisStore
+    from marketctl.redis_store import RedisStore
 
 
 @dataclass
@@ -103,10 +103,13 @@ class Run:
         self.keys = keys
         self.options = options or Options()
         self._store: RedisStore | None = None
+        # (provider, job) -> the batch read in this run, for the statistics.
+        self.read: dict[tuple[str, str], Any] = {}
         self.renew()
 
     def renew(self) -> None:
         """Begin another execution with the same connection: a new id, a new start."""
+        self.read.clear()
         self.started_ms = now_ms()
         self.started = time.monotonic()
         stamp = (to_iso(self.started_ms) or "").replace("-", "").replace(":", "").replace(".", "")
@@ -115,7 +118,7 @@ class Run:
     def store(self) -> "RedisStore | None":
         """Return the Redis connection, opened on first need; None for `redis_url = "none"`. Raises RedisFailed."""
         if self._store is None and self.settings.redis_url != "none":
-            from marketctl.publish import connect
+            from marketctl.redis_store import connect
 
             self._store = connect(self.settings.redis_url, self.settings.data_dir, self.settings.redis_prefix)
         return self._store
@@ -277,7 +280,7 @@ def run_job(run: Run, entry: ProviderEntry, job: str) -> Result:
             WORK[job](run, entry, adapter, result)
     except MarketctlError as error:
         settle(run, entry, result, error)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  (told with its traceback, see below)
         # A bug of ours or of a third party's adapter: loud, but the other providers still get their turn.
         result.status, result.reason = "failed", "internal"
         result.message = redact(f"{type(error).__name__}: {error}")
@@ -339,6 +342,7 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     """Fetch coins and networks; write the snapshot, the journal of what changed and the copy in Redis."""
     batch = adapter.assets()
     batch.refuse_if_empty()
+    run.read[entry.name, "wallet"] = batch
     collected = now_ms()
     path = run.path("wallet", entry.name)
     assets = {code: asset.to_dict() for code, asset in batch.assets.items()}
@@ -383,6 +387,8 @@ def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     started = now_ms()
     batch = adapter.prices()
     batch.refuse_if_empty()
+    if not entry.pairs:
+        run.read[entry.name, "prices"] = batch
     collected = batch.collected_ms or started
     result.collected_at = to_iso(collected)
     result.cached = batch.cached
@@ -442,6 +448,8 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
         "removed": published.removed,
         "changed": published.changed,
     }
+    if published.history_error:
+        result.message = f"published, but without history: {published.history_error}"
     if mirror:
         path = run.path("prices", entry.name)
         try:
@@ -456,6 +464,8 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
 
 def collect_stats(run: Run, entry: ProviderEntry, adapter: Provider, result: Result) -> None:
     """Fetch statistics; write the snapshot and the copy in Redis."""
+    if not run.options.dump_raw:  # a dump is to hold the job's own answers
+        adapter.known = {job: run.read[entry.name, job] for job in JOBS if (entry.name, job) in run.read}
     stats = adapter.stats()
     collected = now_ms()
     result.collected_at = to_iso(collected)

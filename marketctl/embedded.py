@@ -207,7 +207,7 @@ class EmbeddedRedis:
         if self._server_runs():
             self._ask_to_stop()
         elif self._process is not None and self._process.poll() is None:
-            self._process.terminate()  # the folder was removed under it, and our locks with it
+            self._process.kill()  # the folder was removed under it: there is nowhere to save to
         if self._process is not None:
             self._process.wait()
 

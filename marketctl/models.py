@@ -14,7 +14,7 @@ SHAPE_FIELDS = ("schema", "provider", "job", "run_id", "collected_at", "version"
 
 
 class Pair(NamedTuple):
-    """One entry of a provider's list of pairs.
+    """One entry of a provider's list of pairs; one without base and quote is counted, never published.
 
     `base` and `quote` are tickers (what users see), the codes are permanent. `status` is `trading`, `halted` or
     None. `spot` false marks perpetuals and the like: known, never published.

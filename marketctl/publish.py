@@ -16,8 +16,6 @@ from marketctl.errors import RedisFailed, Suspect
 from marketctl.fields import printable
 from marketctl.models import Quote
 from marketctl.redis_store import RedisStore
-from marketctl.redis_store import connect as connect
-from marketctl.redis_store import server_info as server_info
 from marketctl.store import encode_json, write_snapshot
 from marketctl.times import now_ms, to_iso
 

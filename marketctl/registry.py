@@ -164,9 +164,9 @@ def read_registry_text(path: Path) -> str:
     try:
         return read_text(
             path,
-            forbidden=0o022,
-            complaint="group or others can write it, and it names code to import",
-            chmod="go-w",
+            forbidden=0o002,
+            complaint="everybody can write it, and it names code to import",
+            chmod="o-w",
         )
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}", hint="marketctl init") from error

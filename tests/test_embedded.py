@@ -1,6 +1,7 @@
 """The embedded Redis: shared, private, saved and stopped by the last one who leaves."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -233,6 +234,15 @@ def test_server_whose_socket_was_removed_is_still_stopped(tmp_path: Path) -> Non
     redis.stop()
     assert is_gone(server_pid(tmp_path))
     assert (tmp_path / "redis" / "dump.rdb").exists()
+
+
+def test_server_whose_folder_was_removed_is_still_stopped(tmp_path: Path) -> None:
+    redis = EmbeddedRedis(tmp_path / "data")
+    redis.start()
+    pid = server_pid(tmp_path / "data")
+    shutil.rmtree(tmp_path / "data")
+    redis.stop()
+    assert is_gone(pid)
 
 
 def test_folder_in_the_way_of_a_file_is_a_storage_failure(tmp_path: Path) -> None:

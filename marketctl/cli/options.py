@@ -108,7 +108,8 @@ class Command(click.Command):
     """A command that shows its own options first and the global ones apart."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        own, common = [], []
+        own: list[tuple[str, str]] = []
+        common: list[tuple[str, str]] = []
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
             if record is not None:
@@ -129,7 +130,7 @@ def globals_of() -> Globals:
     return given
 
 
-def complete_provider(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_provider(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer the names in the registry to the shell."""
     from marketctl.errors import MarketctlError
 

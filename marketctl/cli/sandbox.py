@@ -50,8 +50,8 @@ def command(port: int, scale: float, seed: int, faults: tuple[str, ...], folder:
     except OSError as error:
         raise click.ClickException(f"cannot listen on port {port}: {error.strerror}. Try --port 0.") from error
     stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(name, lambda *_: stop.set())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
     with sandbox:
         registry = write_setup(sandbox, Path(folder) if folder else None)
         click.echo(f"export MARKETCTL_CONFIG={registry}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from marketctl.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.errors import (
+    AuthFailed,
     BadAnswer,
     ClockSkew,
     MarketctlError,
@@ -32,6 +33,8 @@ T = TypeVar("T")
 
 Failure = tuple[str, str]
 """A provider's own error: its code and its words."""
+
+CENTURY_S = 100 * 365 * 86400.0
 
 NO_ENVELOPE: Failure = ("none", "the answer has not the shape of this API")
 
@@ -83,6 +86,8 @@ class Provider:
         self.pairs_max_age_s = pairs_max_age_s
         self.chosen = dict(options or {})
         self._resynced = False
+        # What other jobs of the same run have read a moment ago, by job: the statistics need not ask again.
+        self.known: dict[str, Any] = {}
         self.last_answer: Answer | None = None  # its headers may tell a quota
 
     # What an adapter answers --------------------------------------------------------------
@@ -195,7 +200,7 @@ class Provider:
         if cls is None and (found or not 200 <= answer.status < 300):
             cls = self.error_statuses.get(answer.status)
         if cls is None and found:
-            cls = {401: None, 403: PermissionDenied, 429: RateLimited}.get(answer.status, BadAnswer)
+            cls = {401: AuthFailed, 403: PermissionDenied, 429: RateLimited}.get(answer.status, BadAnswer)
             if answer.status >= 500:
                 cls = Unavailable
         if cls is None:
@@ -204,7 +209,7 @@ class Provider:
         wait = None
         if issubclass(cls, RateLimited):
             wait = self.retry_after(answer)
-            wait = self.rate_limit_wait_s if wait is None else wait
+            wait = self.rate_limit_wait_s if wait is None else min(max(0.0, wait), CENTURY_S)
         raise cls(told or f"HTTP {answer.status}", retry_after=wait)
 
     def pair_list(self) -> PairList:
@@ -248,9 +253,11 @@ class Exchange(Provider):
         """
         self.wanted = ()  # statistics are of all pairs
         clock = self.told(self.clock, Clock())
-        batch = self.prices()
+        batch: QuoteBatch = self.known.get("prices") or self.prices()
         assets: dict[str, Asset] | None = None
-        if "wallet" not in self.key_jobs or self.has_key():
+        if "wallet" in self.known:
+            assets = self.known["wallet"].assets
+        elif "wallet" not in self.key_jobs or self.has_key():
             assets = self.assets().assets
         return Stats(
             pairs=count_pairs(batch.pairs.spot()),

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
-from marketctl.sandbox.faults import Fault
+from marketctl.sandbox.faults import KINDS, Fault
 from marketctl.sandbox.world import World
 from marketctl.times import now_ms
 
@@ -175,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Tell the Date header by this server's own clock."""
         return super().date_time_string(timestamp if timestamp is not None else self.server.api.now_ms() / 1000)
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+    def log_message(self, format: str, *args: Any) -> None:
         """Say nothing: `/_sandbox/requests` tells what was asked."""
 
 
@@ -211,6 +211,10 @@ class _Server(ThreadingHTTPServer):
 def set_faults(apis: list[Api], specs: list[str]) -> None:
     """Replace the faults of these APIs by those of the specs that name them. Raises ValueError."""
     faults = [Fault.parse(spec) for spec in specs]
+    own = {word for api in apis for word in api.errors}
+    for fault in faults:
+        if fault.kind not in KINDS and fault.kind not in own:
+            raise ValueError(f"fault {fault}: expected one of the kinds {', '.join(sorted({*KINDS, *own}))}")
     for api in apis:
         with api.lock:
             api.faults = [Fault.parse(str(fault)) for fault in faults if fault.provider in (api.name, "*")]

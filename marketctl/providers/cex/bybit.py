@@ -105,18 +105,9 @@ class BybitAdapter(Exchange):
 def parse_assets(body: Any) -> AssetBatch:
     """Read /v5/asset/coin/query-info: every value is a text, "" means not told."""
     batch = AssetBatch()
-    for row in rows(body, "result", "rows"):
-        coin = code(row.get("coin"))
-        if coin is None:
-            batch.skip("no-code")
-            continue
-        networks = {}
-        for chain in objects(row.get("chains")):
-            key = code(chain.get("chain"))
-            if key is None:
-                batch.skip("no-code")
-                continue
-            networks[key] = parse_network(chain, key, batch)
+    for coin, row in batch.coded(rows(body, "result", "rows"), "coin"):
+        chains = batch.coded(objects(row.get("chains")), "chain")
+        networks = {key: parse_network(chain, key, batch) for key, chain in chains}
         batch.add(Asset(coin.upper(), coin.upper(), text(row.get("name")), networks=networks))
     return batch
 
@@ -124,7 +115,6 @@ def parse_assets(body: Any) -> AssetBatch:
 def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network:
     """Read one element of `chains`."""
     percent = batch.amount(chain.get("withdrawPercentageFee"))
-    limit = chain.get("withdrawMax")
     return Network(
         name=text(chain.get("chainType")),
         network=common_network("bybit", key),
@@ -133,7 +123,7 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network
         withdraw=False if chain.get("chainWithdraw") == "" else batch.switch(chain.get("chainWithdraw")),
         deposit_min=batch.amount(chain.get("depositMin")),
         withdraw_min=batch.amount(chain.get("withdrawMin")),
-        withdraw_max=None if limit == "-1" else batch.amount(limit),
+        withdraw_max=batch.limit(chain.get("withdrawMax")),
         withdraw_fee=batch.amount(chain.get("withdrawFee")),
         withdraw_fee_percent=None if percent is None else shift_point(percent, 2),
         precision=integer(chain.get("minAccuracy")),

@@ -6,6 +6,7 @@ Limits: 2000 points per 30 s and address (coins 3, tickers 15, pairs 4), told in
 Quirks: code GALAX shows as GALA while code GALA is another, dead coin; `chains` is null for fiat; `buy` is the bid.
 """
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from marketctl.batch import AssetBatch, QuoteBatch
@@ -105,7 +106,7 @@ class KucoinAdapter(Exchange):
 
     def check_answer(self, answer: "Answer") -> None:
         # The page or plain text of the CDN, told apart from its geo-block.
-        if not answer.is_json and answer.status in (403, 429) and b"1015" in answer.content:
+        if not answer.is_json and answer.status in (403, 429) and re.search(rb"\b1015\b", answer.content):
             raise RateLimited("the CDN limits this address (code 1015)", retry_after=BLOCK_S["1015"])
         super().check_answer(answer)
 
@@ -146,19 +147,10 @@ def parse_quota(answer: "Answer") -> Quota | None:
 def parse_assets(body: Any) -> AssetBatch:
     """Read /api/v3/currencies. `chains` is null for fiat money, and for a broken entry or two."""
     batch = AssetBatch()
-    for row in rows(body, "data"):
-        coin = code(row.get("currency"))
-        if coin is None:
-            batch.skip("no-code")
-            continue
-        networks: dict[str, Network] = {}
-        for chain in objects(row.get("chains")):
-            # chainId was called `chain` in 2023.
-            key = code(chain.get("chainId")) or code(chain.get("chain")) or code(chain.get("chainName"))
-            if key is None or key in networks:
-                batch.skip("duplicate" if key else "no-code")
-                continue
-            networks[key] = parse_network(chain, key, batch)
+    for coin, row in batch.coded(rows(body, "data"), "currency"):
+        # chainId was called `chain` in 2023.
+        chains = batch.coded(objects(row.get("chains")), "chainId", "chain", "chainName")
+        networks = {key: parse_network(chain, key, batch) for key, chain in chains}
         ticker, fiat = code(row.get("name")) or coin, row.get("chains") is None and is_fiat(coin)
         precision = integer(row.get("precision"))
         name = text(row.get("fullName"))
@@ -169,7 +161,6 @@ def parse_assets(body: Any) -> AssetBatch:
 def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network:
     """Read one element of `chains`; a deposit is credited at preConfirms, and may be moved on at confirms."""
     percent = batch.amount(chain.get("withdrawFeeRate")) or "0"
-    limit = batch.amount(chain.get("maxWithdraw"))
     credited = integer(chain.get("preConfirms"))
     return Network(
         name=text(chain.get("chainName")),
@@ -178,7 +169,7 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network
         withdraw=batch.switch(chain.get("isWithdrawEnabled")),
         deposit_min=batch.amount(chain.get("depositMinSize")),
         withdraw_min=batch.amount(chain.get("withdrawalMinSize")),
-        withdraw_max=limit if len((limit or "").partition(".")[0]) < 18 else None,  # 10^17 and more: none
+        withdraw_max=batch.limit(chain.get("maxWithdraw")),
         withdraw_fee=batch.amount(chain.get("withdrawalMinFee")),
         withdraw_fee_percent=shift_point(percent, 2),
         precision=integer(chain.get("withdrawPrecision")),

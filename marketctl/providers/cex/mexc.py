@@ -21,7 +21,7 @@ from marketctl.errors import (
     Unavailable,
 )
 from marketctl.fields import code, integer, mapping, member, objects, rows, step_precision, table, text
-from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Stats
+from marketctl.models import Asset, Clock, KeyInfo, Network, Pair
 from marketctl.networks import common_network
 from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
 from marketctl.signing import hmac_hex
@@ -48,7 +48,7 @@ class MexcAdapter(Exchange):
         "GET /api/v3/ticker/24hr",
         "GET /api/v3/time",
     )
-    rate = (20.0, 100.0)
+    rate = (15.0, 150.0)
     rate_limit_wait_s = 10.0
     resync_clock = True
     error_statuses = {401: AuthFailed, 403: Blocked, 429: RateLimited}
@@ -61,17 +61,13 @@ class MexcAdapter(Exchange):
         "700006": IpNotAllowed,
     }
     # Pairs that the offline list names and exchangeInfo does not.
-    unsplit = 0
 
     def assets(self) -> AssetBatch:
         return parse_assets(self.get("/api/v3/capital/config/getall", signed=True, weight=10))
 
     def pairs(self) -> list[Pair]:
         body = self.get("/api/v3/exchangeInfo", weight=25)
-        offline = self.offline()
-        pairs = parse_pairs(body, offline)
-        self.unsplit = len(offline.difference(pair.symbol for pair in pairs))
-        return pairs
+        return parse_pairs(body, self.offline())
 
     def offline(self) -> frozenset[str]:
         """Return the symbols off the market; none where this younger list can't be had."""
@@ -83,14 +79,6 @@ class MexcAdapter(Exchange):
     def prices(self) -> QuoteBatch:
         body = self.get("/api/v3/ticker/24hr", weight=25)
         return parse_prices(body, self.quote_batch())
-
-    def stats(self) -> Stats:
-        self.pairs_max_age_s = 0  # the lists are counted: ask for them, whatever is remembered
-        stats = super().stats()
-        if self.unsplit:
-            more = {name: (stats.pairs[name] or 0) + self.unsplit for name in ("halted", "total")}
-            stats.pairs = {**stats.pairs, **more}
-        return stats
 
     def clock(self) -> Clock:
         answer = self.ask("GET", "/api/v3/time")
@@ -126,19 +114,10 @@ class MexcAdapter(Exchange):
 def parse_assets(body: Any) -> AssetBatch:
     """Read /api/v3/capital/config/getall; a list of networks may be empty, null or missing."""
     batch = AssetBatch()
-    for row in rows(body):
-        coin = code(row.get("coin"))
-        if coin is None:
-            batch.skip("no-code")
-            continue
-        networks: dict[str, Network] = {}
-        for chain in objects(row.get("networkList")):
-            # Two keys that differ in one capital letter; the code is missing before mid-2024.
-            key = code(chain.get("netWork")) or code(chain.get("network"))
-            if key is None or key in networks:
-                batch.skip("duplicate" if key else "no-code")
-                continue
-            networks[key] = parse_network(chain, key, batch)
+    for coin, row in batch.coded(rows(body), "coin"):
+        # Two keys that differ in one capital letter; the code is missing before mid-2024.
+        chains = batch.coded(objects(row.get("networkList")), "netWork", "network")
+        networks = {key: parse_network(chain, key, batch) for key, chain in chains}
         name = text(row.get("name")) or text(row.get("Name"))
         batch.add(Asset(coin.upper(), coin.upper(), name, networks=networks))
     return batch
@@ -147,7 +126,6 @@ def parse_assets(body: Any) -> AssetBatch:
 def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network:
     """Read one element of `networkList`; there is no minimum deposit and no percentage fee."""
     shown = text(chain.get("network"))
-    limit = batch.amount(chain.get("withdrawMax"))
     tips = f"{chain.get('withdrawTips') or ''} {chain.get('depositTips') or ''}"
     return Network(
         name=shown,
@@ -155,7 +133,7 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network
         deposit=batch.switch(chain.get("depositEnable")),
         withdraw=batch.switch(chain.get("withdrawEnable")),
         withdraw_min=batch.amount(chain.get("withdrawMin")),
-        withdraw_max=limit if len((limit or "").partition(".")[0]) < 18 else None,  # 10^17 and more: none
+        withdraw_max=batch.limit(chain.get("withdrawMax")),
         withdraw_fee=batch.amount(chain.get("withdrawFee")),
         precision=parse_precision(batch.amount(chain.get("withdrawIntegerMultiple"))),
         # 0 stands for not told.
@@ -189,7 +167,9 @@ def parse_pairs(body: Any, offline: frozenset[str]) -> list[Pair]:
             base, quote = base.upper(), quote.upper()
             status = "halted" if symbol in offline else pair_status(row)
             pairs.append(Pair(symbol, base, quote, base, quote, status))
-    return pairs
+    # What is off the market only is counted; nobody tells its base and quote.
+    gone = offline.difference(pair.symbol for pair in pairs)
+    return pairs + [Pair(symbol, "", "", "", "", "halted") for symbol in sorted(gone)]
 
 
 def pair_status(row: dict[str, Any]) -> str | None:

@@ -24,8 +24,8 @@ from marketctl.errors import (
     PermissionDenied,
     RateLimited,
 )
-from marketctl.fields import code, flag, integer, is_zero, mapping, rows, table, text
-from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform
+from marketctl.fields import code, flag, integer, is_zero, mapping, printable, rows, table, text
+from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform, any_open
 from marketctl.networks import common_network
 from marketctl.providers.base import Exchange, Failure, measure
 from marketctl.signing import hmac_hex
@@ -35,13 +35,19 @@ if TYPE_CHECKING:
 
 PLAY_MONEY = frozenset({"DBTC", "DUSDT"})
 NO_LIMIT = Decimal(10**17)  # from here on an amount says "closed" or "none"
-# One number has several meanings: the beginning of the words decides.
+# One number has several meanings: the beginning of the words decides. Said beside them: what they mean to the operator.
 WORDS: Mapping[str, type[MarketctlError]] = {
+    "Too many requests": ClockSkew,
+    "Your nonce is more than": ClockSkew,
     "Unauthorized request": AuthFailed,
     "This action is unauthorized": AuthFailed,
     "You don't have permission": PermissionDenied,
     "This API Key is not authorized": PermissionDenied,
-    "Your nonce is more than": ClockSkew,
+}
+MEANINGS = {
+    "Too many requests": "the nonce did not rise: does another program use this key?",
+    "Unauthorized request": "the key is unknown, or the secret is wrong",
+    "This action is unauthorized": "the key is off, unused for 14 days, or bound to other addresses",
 }
 PLATFORM = {"1": "ok", "system operational": "ok", "0": "maintenance", "system maintenance": "maintenance"}
 
@@ -107,14 +113,14 @@ class WhitebitAdapter(Exchange):
         if "message" not in body:
             return "none", words_of(body)
         words = " ".join(filter(None, (words_of(body["message"]), words_of(body.get("errors")))))
-        if words.startswith("This action is unauthorized"):
-            words += " (also told when the key is bound to other addresses, or was unused for 14 days)"
-        return text(body.get("code")) or "none", words
+        # Only private answers have a code.
+        number = text(body.get("code")) or "none"
+        meaning = next((f" - {told}" for start, told in MEANINGS.items() if words.startswith(start)), "")
+        return number, words + (meaning if number != "none" else "")
 
     def error_class(self, code: str, words: str, answer: "Answer") -> type[MarketctlError] | None:
-        # Only private answers have a code: to them it means a nonce that did not rise, and a new one may do.
-        if answer.status == 429 and code != "none":
-            return ClockSkew
+        if answer.status == 429 and code == "none":
+            return None  # a true rate limit
         return next((cls for start, cls in WORDS.items() if words.startswith(start)), None)
 
 
@@ -177,26 +183,104 @@ def parse_networks(
     ticker: str, row: dict[str, Any], fee_of: Mapping[tuple[str, str], dict[str, Any]], batch: AssetBatch
 ) -> dict[str, Network]:
     """Read the networks of a coin: all that any of the five places names, retired ones too."""
-    listed, limits = mapping(row.get("networks")), mapping(row.get("limits"))
-    confirmations, memo = mapping(row.get("confirmations")), mapping(row.get("memo"))
+    listed, limits, memo = mapping(row.get("networks")), mapping(row.get("limits")), mapping(row.get("memo"))
+    confirmations = mapping(row.get("confirmations"))
     places = [listed.get("deposits"), listed.get("withdraws"), limits.get("deposit"), limits.get("withdraw")]
     named = [name for place in [*places, confirmations] if isinstance(place, list | dict) for name in place]
-    names = [name for name in dict.fromkeys(map(code, named)) if name]
-    memos = [batch.switch(memo.get(way)) for way in ("deposit", "withdraw")]
+    names = dict.fromkeys(map(code, named))
+    memo_required = any_open([batch.switch(memo.get("deposit")), batch.switch(memo.get("withdraw"))])
+    if memo_required is None:
+        memo_required = batch.switch(row.get("is_memo"))
     networks = {}
     for name in names:
-        # The fee without a network belongs to an only network, never to several.
+        if name is None:
+            batch.skip("no-code")
+            continue
+        # What is told of the coin as a whole holds for an only network, and is never spread over several.
         whole = row if len(names) == 1 else {}
-        fee = fee_of.get((ticker, name)) or (fee_of.get((ticker, "")) if whole else None) or {}
-        network = Network(
+        fee = fee_of.get((ticker, name)) or (fee_of.get((ticker, ""), {}) if whole else {})
+        deposit, deposit_min, _ = parse_way("deposit", name, row, fee, whole, batch)
+        withdraw, withdraw_min, withdraw_max = parse_way("withdraw", name, row, fee, whole, batch)
+        fixed, percent, note = parse_fee(mapping(fee.get("withdraw")), batch)
+        networks[name] = Network(
             network=common_network("whitebit", name),
+            deposit=deposit,
+            withdraw=withdraw,
+            deposit_min=deposit_min,
+            withdraw_min=withdraw_min,
+            withdraw_max=withdraw_max,
+            withdraw_fee=fixed,
+            withdraw_fee_percent=percent,
             confirmations=integer(confirmations.get(name)),
-            memo_required=batch.switch(row.get("is_memo")) if None in memos else any(memos),
+            memo_required=memo_required,
+            note=note,
         )
-        network.deposit, network.deposit_min, _ = parse_way("deposit", name, row, fee, whole, batch)
-        network.withdraw, network.withdraw_min, network.withdraw_max = parse_way(
-            "withdraw", name, row, fee, whole, batch
-        )
-        parse_fee(mapping(fee.get("withdraw")), network, batch)
-        networks[name] = network
     return networks
+
+
+def parse_way(
+    way: str, name: str, row: dict[str, Any], fee: dict[str, Any], whole: dict[str, Any], batch: AssetBatch
+) -> tuple[bool | None, str | None, str | None]:
+    """Read one direction of a network: is it open, the minimum and the maximum. The nearest teller wins."""
+    listed = mapping(row.get("networks")).get(f"{way}s", [])  # the list is absent when the direction is off
+    can = batch.switch(row.get(f"can_{way}"))
+    is_open = None if not isinstance(listed, list) else can if name in listed else False
+    limit, charged = mapping(mapping(mapping(row.get("limits")).get(way)).get(name)), mapping(fee.get(way))
+    least = batch.amount(limit.get("min") or charged.get("min_amount") or whole.get(f"min_{way}"))
+    most = batch.amount(limit.get("max") if limit else charged.get("max_amount") or whole.get(f"max_{way}"))
+    if least is not None and Decimal(least) >= NO_LIMIT:
+        is_open, least = False, None
+    if most is not None and (is_zero(most) or Decimal(most) >= NO_LIMIT):
+        most = None
+    return is_open, least, most
+
+
+def parse_fee(charged: dict[str, Any], batch: AssetBatch) -> tuple[str | None, str | None, str | None]:
+    """Read what a withdrawal costs: fixed, percent, and the bounds of the percentage; null is no such part."""
+    flex = charged.get("flex", {})
+    fixed = "0" if charged.get("fixed", "") is None else batch.amount(charged.get("fixed"))
+    if flex is None:
+        return fixed, "0", None
+    bounds = [f"{key} {text(mapping(flex)[key])}" for key in ("min_fee", "max_fee") if text(mapping(flex).get(key))]
+    return fixed, batch.amount(mapping(flex).get("percent")), ", ".join(bounds) or None
+
+
+def parse_pairs(body: Any, frozen: Mapping[str, Any]) -> list[Pair]:
+    """Read /api/v4/public/markets; whether a pair is halted shows in /api/v4/public/ticker, {} where that failed."""
+    pairs = []
+    for row in rows(body):
+        symbol, base, quote = (code(row.get(key)) for key in ("name", "stock", "money"))
+        if not (symbol and base and quote):
+            continue
+        base, quote = base.upper(), quote.upper()
+        halted = flag(mapping(frozen.get(symbol)).get("isFrozen"))
+        status = None if halted is None else "halted" if halted else "trading"
+        if flag(row.get("tradesEnabled")) is False:
+            status = "halted"
+        spot = row.get("type") == "spot" and PLAY_MONEY.isdisjoint((base, quote))
+        pairs.append(Pair(symbol, base, quote, base, quote, status, spot))
+    return pairs
+
+
+def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
+    """Read /api/v1/public/tickers: `vol` is in the base, `deal` in the quote currency, `at` in seconds."""
+    for symbol, value in table(body, "result").items():
+        row = mapping(value)
+        ticker, at = mapping(row.get("ticker")), integer(row.get("at"))
+        batch.add(
+            symbol,
+            ticker.get("bid"),
+            ticker.get("ask"),
+            last=ticker.get("last"),
+            volume=ticker.get("vol"),
+            quote_volume=ticker.get("deal"),
+            at_ms=at * 1000 if at else None,
+        )
+    return batch
+
+
+def parse_status(body: Any) -> Platform:
+    """Read /api/v4/public/platform/status: "1" and "0" until 2026, words since; anything else is not "down"."""
+    told = text(mapping(body).get("status"))
+    status = PLATFORM.get((told or "").lower(), "unknown")
+    return Platform(status, None if status == "ok" or told is None else printable(told))

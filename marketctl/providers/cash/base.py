@@ -1,0 +1,123 @@
+"""What rate sources share: a list of currencies for a wallet, inverse and crossed pairs, statistics without a market."""
+
+from collections.abc import Mapping, Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import TYPE_CHECKING
+
+from marketctl.batch import AssetBatch, QuoteBatch
+from marketctl.fiat import is_fiat
+from marketctl.fields import NotANumber, code, decimal_text, integer, is_zero
+from marketctl.models import Asset, Clock, Platform, Stats
+from marketctl.providers.base import Provider, count_open, measure
+
+if TYPE_CHECKING:
+    from marketctl.http import Answer
+
+Rate = Sequence[str | None]
+"""Units of a currency per 1 base as texts: mid, bid, ask."""
+
+ONE: Rate = ("1", "1", "1")
+
+LAST_SECOND = 253_402_300_800  # the end of the year 9999
+
+# A quotient seldom ends: 28 significant digits are kept, whatever the global context says.
+_exact = Context(prec=28, rounding=ROUND_HALF_EVEN)
+
+
+class CashProvider(Provider):
+    """A source of fiat rates: no coins, no networks, no turnover; its list of currencies needs no key."""
+
+    kind = "CASH"
+    key_jobs = frozenset({"prices"})
+    rate = (2.0, 4.0)
+    canary = "USD/JPY"
+
+    def listed(self) -> tuple[AssetBatch, int]:
+        """Fetch the currencies, and how many pairs are offered."""
+        raise NotImplementedError(f"{type(self).__name__} needs listed()")
+
+    def assets(self) -> AssetBatch:
+        return self.listed()[0]
+
+    def clock(self) -> Clock:
+        if self.last_answer is None:
+            self.listed()
+        return date_clock(self.last_answer)
+
+    def stats(self) -> Stats:
+        """Count pairs and currencies, measure the clock; ask for the quota where there is a key, for no rates."""
+        batch, pairs = self.listed()
+        clock = date_clock(self.last_answer)
+        return Stats(
+            pairs={"halted": None, "total": pairs, "trading": None},
+            assets=count_open(list(batch.assets.values())),
+            networks=count_open([]),
+            turnover_24h={},
+            clock=clock,
+            platform=self.told(self.platform, Platform()),
+            quota=self.told(self.quota, None) if self.has_key() else None,
+            skipped=batch.skipped,
+        )
+
+
+def date_clock(answer: "Answer | None") -> Clock:
+    """Measure the clock by the Date header, which is cut to whole seconds."""
+    if answer is None:
+        return Clock()
+    from email.utils import parsedate_to_datetime
+
+    try:
+        told = parsedate_to_datetime(answer.headers.get("date", ""))
+    except ValueError:
+        return measure(answer, None)
+    return measure(answer, round(told.timestamp() * 1000))
+
+
+def seconds(value: object) -> int | None:
+    """Return a time in seconds since the epoch; None for what is no time."""
+    found = integer(value)
+    return found if found is not None and 0 < found < LAST_SECOND else None
+
+
+def add_currency(batch: AssetBatch, key: object, name: str | None) -> str | None:
+    """Take a currency into the list and return its code; None for what is no code."""
+    found = code(key)
+    if found is None:
+        batch.skip("no-code")
+        return None
+    found = found.upper()
+    batch.add(Asset(found, found, name, fiat=is_fiat(found)))
+    return found
+
+
+def add_pair(batch: QuoteBatch, pair: str, base: str, rates: Mapping[str, Rate], at_ms: int | None) -> None:
+    """Take a pair from rates against `base`: as sent where it begins with the base, else inverse or crossed."""
+    first, _, second = pair.partition("/")
+    under, over = (ONE if code == base else rates.get(code) for code in (first, second))
+    if under is None or over is None or code(pair) is None:
+        batch.rows += 1
+        batch.skip(pair, "unknown-symbol")
+    elif first == base:
+        batch.add_rate(pair, *over, at_ms=at_ms)
+    else:
+        try:
+            mid, bid, ask = cross(over, under)
+        except NotANumber:
+            batch.rows += 1
+            batch.skip(pair, "not-a-number")
+        else:
+            batch.add_rate(pair, mid, bid, ask, at_ms=at_ms, derived=True)
+
+
+def cross(over: Rate, under: Rate) -> tuple[Decimal | None, Decimal | None, Decimal | None]:
+    """Divide two rates of one base. What is bought of one is sold of the other, so bid and ask swap."""
+    return _ratio(over[0], under[0]), _ratio(over[1], under[2]), _ratio(over[2], under[1])
+
+
+def _ratio(over: str | None, under: str | None) -> Decimal | None:
+    top, bottom = decimal_text(over), decimal_text(under)
+    if top is None or bottom is None or is_zero(top) or is_zero(bottom):
+        return None
+    quotient = _exact.divide(Decimal(top), Decimal(bottom)).copy_abs()
+    # Two negatives make no price.
+    return quotient.copy_negate() if "-" in (top[0], bottom[0]) else quotient

@@ -1,0 +1,191 @@
+"""OPENEXCHANGERATES, rates of 170 currencies against one base.
+
+Docs: https://docs.openexchangerates.org
+Symbols: each code of the answer is a pair with its base, units of it per 1 base; other pairs are inverse or crossed.
+Limits: a monthly number of latest.json, 1000 on the free plan; asked at most once per refresh of the plan's rates.
+Quirks: 403 and 429 may both mean that the plan lacks a feature; a base other than USD and bid/ask need paid plans.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from marketctl.batch import AssetBatch, PairList, QuoteBatch
+from marketctl.errors import AuthFailed, BadAnswer, ConfigError, PermissionDenied, RateLimited
+from marketctl.fields import code, integer, mapping, member, table, text
+from marketctl.models import KeyInfo, Quota
+from marketctl.providers.base import NO_ENVELOPE, Failure
+from marketctl.providers.cash.base import CashProvider, add_currency, add_pair, seconds
+from marketctl.times import from_iso, now_ms
+
+if TYPE_CHECKING:
+    from marketctl.http import Answer, Request
+
+DAY_S = 86400
+# Rates show up one to two minutes after the time they bear.
+LATE_S = 90
+
+_until = re.compile(r"until (\d{4}-\d\d-\d\d)").search
+_frequency = re.compile(r"(\d{1,6})[ -]?([smhd])").match
+_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
+
+
+class OpenExchangeRatesCashAdapter(CashProvider):
+    """Speaks to OPENEXCHANGERATES."""
+
+    base_url = "https://openexchangerates.org"
+    credentials = ("app_id",)
+    options = {"base": str}
+    endpoints = ("GET /api/currencies.json", "GET /api/latest.json", "GET /api/usage.json")
+    # A restriction without a date: not again in this job.
+    rate_limit_wait_s = 3600.0
+    error_statuses = {401: AuthFailed}
+    error_codes = {
+        **dict.fromkeys(("missing_app_id", "invalid_app_id", "app_id_inactive"), AuthFailed),
+        **dict.fromkeys(("access_restricted", "too_many_requests"), RateLimited),
+        "not_allowed": PermissionDenied,
+        "invalid_base": ConfigError,
+        "not_found": BadAnswer,
+    }
+
+    @property
+    def base(self) -> str:
+        """The currency all rates are asked against."""
+        return str(self.chosen.get("base", "USD")).upper()
+
+    def listed(self) -> tuple[AssetBatch, int]:
+        batch = parse_currencies(self.get("/api/currencies.json"))
+        return batch, len(batch.assets.keys() - {self.base})
+
+    def prices(self) -> QuoteBatch:
+        known = self.memory.get(f"latest-{self.base}", DAY_S)
+        latest, fetched_ms = known or ({}, 0)
+        cached = known is not None and now_ms() < next_fetch_ms(fetched_ms, latest["timestamp"], latest["refresh_s"])
+        if not cached:
+            latest, fetched_ms = self.fetch_latest()
+        batch = quote(latest, self.wanted)
+        batch.cached, batch.collected_ms = cached, fetched_ms
+        return batch
+
+    def fetch_latest(self) -> tuple[dict[str, Any], int]:
+        """Spend one request of the plan, after a look at the plan (which is free), and remember the rates."""
+        usage = self.told(self.usage, Usage())
+        if usage.status == "access_restricted" or usage.quota.remaining == 0:
+            raise RateLimited(
+                f"the plan {usage.quota.plan or 'of this key'} has no requests left or is restricted",
+                hint=f"its month ends in {usage.days_left} days" if usage.days_left is not None else None,
+            )
+        query = {"prettyprint": "false"}
+        if self.base != "USD":
+            if usage.features.get("base") is False:
+                raise PermissionDenied("this plan has only the base USD", hint="take `base` out of providers.toml")
+            query["base"] = self.base
+        if usage.features.get("bid-ask"):
+            query["show_bid_ask"] = "1"
+        fetched_ms = now_ms()
+        latest = parse_latest(self.get("/api/latest.json", query, signed=True)) | {"refresh_s": usage.refresh_s}
+        self.memory.put(f"latest-{self.base}", latest, fetched_ms)
+        return latest, fetched_ms
+
+    def usage(self) -> "Usage":
+        """Ask for the plan and what is left of it; free. Its body holds the key: never kept."""
+        return parse_usage(self.get("/api/usage.json", signed=True))
+
+    def check_key(self) -> KeyInfo:
+        usage = self.usage()
+        warnings = [] if usage.status in ("active", None) else [f"the key is {usage.status}"]
+        if usage.quota.remaining == 0:
+            warnings.append("no requests are left this month")
+        return KeyInfo(tuple(name for name, has in usage.features.items() if has), tuple(warnings))
+
+    def quota(self) -> Quota:
+        return self.usage().quota
+
+    def sign(self, request: "Request") -> None:
+        request.headers["Authorization"] = f"Token {self.keys['app_id']}"
+
+    def failure(self, answer: "Answer") -> Failure | None:
+        body = answer.body
+        if not isinstance(body, dict):
+            return NO_ENVELOPE
+        return (text(body.get("message")) or "error", text(body.get("description")) or "") if "error" in body else None
+
+    def retry_after(self, answer: "Answer") -> float | None:
+        # The only hint is a date in the words; it may be decades ahead.
+        found = _until(text(mapping(answer.body).get("description")) or "")
+        try:
+            wait = (from_iso(found[1]) - now_ms()) / 1000 if found else 0.0
+        except ValueError:
+            wait = 0.0
+        return wait if wait > 0 else super().retry_after(answer)
+
+
+class Usage(NamedTuple):
+    """What usage.json tells of a key; a feature that is not told is unknown."""
+
+    status: str | None = None
+    refresh_s: int = 3600
+    features: Mapping[str, bool] = {}
+    quota: Quota = Quota()
+    days_left: int | None = None
+
+
+def parse_usage(body: Any) -> Usage:
+    """Read usage.json; -1 means unlimited, plan and features may be missing."""
+    data = mapping(member(body, "data"))
+    plan, usage = mapping(data.get("plan")), mapping(data.get("usage"))
+    made, limit, left = (integer(usage.get(f"requests{end}")) for end in ("", "_quota", "_remaining"))
+    return Usage(
+        text(data.get("status")),
+        refresh_seconds(text(plan.get("update_frequency")) or ""),
+        {name: has for name, has in mapping(plan.get("features")).items() if isinstance(has, bool)},
+        Quota(text(plan.get("name")), made, None if limit == -1 else limit, None if left == -1 else left),
+        integer(usage.get("days_remaining")),
+    )
+
+
+def refresh_seconds(frequency: str) -> int:
+    """Read how often a plan's rates change: "3600s", "30-minute" or "hourly"; unknown is an hour."""
+    words = {"hourly": 3600, "daily": DAY_S}
+    found = _frequency(frequency)
+    return max(1, int(found[1]) * _UNIT_S[found[2]]) if found else words.get(frequency, 3600)
+
+
+def next_fetch_ms(fetched_ms: int, timestamp: int | None, refresh_s: int) -> int:
+    """Tell when newer rates can be had: the first refresh after the last fetch, counted from the rates' own time."""
+    if timestamp is None:
+        return fetched_ms + refresh_s * 1000
+    refresh_ms = refresh_s * 1000
+    return fetched_ms + refresh_ms - (fetched_ms - (timestamp + LATE_S) * 1000) % refresh_ms
+
+
+def parse_currencies(body: Any) -> AssetBatch:
+    """Read currencies.json: one flat object of code and name."""
+    batch = AssetBatch()
+    for key, name in table(body).items():
+        if isinstance(name, str):
+            add_currency(batch, key, name or None)
+        else:
+            batch.skip("no-name")
+    return batch
+
+
+def parse_latest(body: Any) -> dict[str, Any]:
+    """Read latest.json into what is remembered: base, timestamp, and mid, bid, ask by code as texts."""
+    base = code(member(body, "base"))
+    if base is None:
+        raise BadAnswer("base is no currency code")
+    rates = {}
+    for key, value in table(body, "rates").items():
+        sides = value if isinstance(value, dict) else {"mid": value}
+        rates[key.upper()] = [text(sides.get(side)) for side in ("mid", "bid", "ask")]
+    return {"base": base.upper(), "timestamp": seconds(body.get("timestamp")), "rates": rates}
+
+
+def quote(latest: Mapping[str, Any], wanted: tuple[str, ...]) -> QuoteBatch:
+    """Publish the wanted pairs, or every rate against its base."""
+    batch = QuoteBatch(PairList([]))
+    base, rates, timestamp = latest["base"], latest["rates"], latest["timestamp"]
+    for pair in wanted or [f"{base}/{key}" for key in rates if key != base]:
+        add_pair(batch, pair, base, rates, None if timestamp is None else timestamp * 1000)
+    return batch

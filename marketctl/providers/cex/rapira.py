@@ -1,0 +1,243 @@
+"""RAPIRA, small Russian exchange whose main pair is USDT/RUB (open REST, without a version).
+
+Docs: https://rapira.readme.io
+Symbols: `symbol` is ASSET/PRICED-IN. Its fields are named crosswise: quoteCurrency is the asset, baseCurrency the money.
+Limits: 5 requests a second and 100 a minute; HTTP 451 refuses whole countries and many data centres.
+Quirks: one row per coin and chain; RUB is in no list, though half of the main pair; prices are JSON numbers without
+    sizes or times; halts and volumes come from lists of their own, and prices are good without them; the login is a
+    token signed with an RSA key (RS256), which needs `pip install 'marketctl[rapira]'`. Nothing else needs a key.
+"""
+
+import base64
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from marketctl.batch import AssetBatch, PairList, QuoteBatch
+from marketctl.errors import (
+    AuthFailed,
+    BadAnswer,
+    Blocked,
+    ConfigError,
+    Maintenance,
+    MarketctlError,
+    PermissionDenied,
+    RateLimited,
+)
+from marketctl.fields import code, flag, integer, mapping, rows, text
+from marketctl.log import log
+from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform
+from marketctl.networks import common_network
+from marketctl.providers.base import Exchange, Failure, measure
+
+if TYPE_CHECKING:
+    from marketctl.http import Answer, Request
+
+T = TypeVar("T")
+
+TOKEN_LIFE_S = 1800
+
+
+class RapiraAdapter(Exchange):
+    """Speaks to RAPIRA."""
+
+    base_url = "https://api.rapira.net"
+    credentials = ("uid", "private_key")
+    endpoints = (
+        "GET /market/symbol-thumb",
+        "GET /open/market/pairs",
+        "GET /open/market/rates",
+        "GET /open/system/time",
+        "GET /open/token",
+        "POST /open/generate_jwt",
+    )
+    rate = (1.5, 3.0)
+    rate_limit_wait_s = 15.0
+    error_statuses = {401: AuthFailed, 429: RateLimited, 451: Blocked}
+    error_codes = {"isWorking": Maintenance}
+    canary = "USDT/RUB"
+
+    def assets(self) -> AssetBatch:
+        return parse_assets(self.get("/open/token"))
+
+    def prices(self) -> QuoteBatch:
+        # No list of pairs is kept: the rates name them, and a pair that is new would look halted in an old list.
+        body = self.get("/open/market/rates")
+        statuses = self.aside("status", lambda: parse_statuses(self.get("/open/market/pairs")))
+        volumes = self.aside("volume", lambda: parse_volumes(self.get("/market/symbol-thumb")))
+        batch = QuoteBatch(PairList(parse_pairs(body, statuses)), frozenset(self.wanted))
+        return parse_prices(body, volumes or {}, batch)
+
+    def aside(self, what: str, ask: Callable[[], T]) -> T | None:
+        """Return what prices are good without, or None however it fails."""
+        try:
+            return ask()
+        except MarketctlError as error:
+            log.warning("no %s of any pair: %s", what, error.message, extra={"provider": self.client.provider})
+            return None
+
+    def clock(self) -> Clock:
+        answer = self.ask("GET", "/open/system/time")
+        told = answer.body.get("serverTime") if isinstance(answer.body, dict) else answer.body
+        return measure(answer, integer(told))
+
+    def platform(self) -> Platform:
+        try:
+            body = self.get("/open/market/rates")
+        except Maintenance as error:
+            return Platform("maintenance", error.message)
+        return Platform("ok") if flag(mapping(body).get("isWorking")) else Platform()
+
+    def check_key(self) -> KeyInfo:
+        try:
+            answer = self.ask("POST", "/open/generate_jwt", signed=True)
+        except PermissionDenied as error:
+            raise AuthFailed(f"the login is refused: {error.message}") from error
+        if text(mapping(answer.body).get("token")) is None:
+            raise AuthFailed("the login brought no token: the UID, the key or the clock is wrong")
+        return KeyInfo()
+
+    def sign(self, request: "Request") -> None:
+        expires = request.timestamp_ms // 1000 + TOKEN_LIFE_S
+        request.body = login_body(self.keys["uid"], self.keys["private_key"], expires, secrets.token_hex(12))
+        request.headers["Content-Type"] = "application/json"
+
+    def failure(self, answer: "Answer") -> Failure | None:
+        body = mapping(answer.body)
+        if "code" in body and integer(body["code"]) not in (0, 200):
+            return str(body["code"]), text(body.get("message")) or ""
+        if body.get("isWorking") is not None and flag(body["isWorking"]) is not True:
+            return "isWorking", "the exchange says that it is not working"
+        return None
+
+
+def login_body(uid: str, private_key: str, expires: int, jti: str) -> bytes:
+    """Return the body of the login: the UID and a token that proves the RSA key. Raises ConfigError."""
+    parts = {"alg": "RS256", "typ": "JWT"}, {"exp": expires, "jti": jti}
+    told = ".".join(base64url(json.dumps(part, separators=(",", ":")).encode()) for part in parts)
+    token = f"{told}.{base64url(rsa_signature(private_key, told.encode()))}"
+    return json.dumps({"kid": uid, "jwt_token": token}, separators=(",", ":")).encode()
+
+
+def base64url(data: bytes) -> str:
+    """Encode for a JWT: without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def rsa_signature(private_key: str, message: bytes) -> bytes:
+    """Sign by RSASSA-PKCS1-v1_5 with SHA-256; the key is PEM, base64 of PEM, or PEM without its first and last line."""
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+    except ImportError as error:
+        raise ConfigError("the login needs a package more: pip install 'marketctl[rapira]'") from error
+    try:
+        found = private_key.replace("\\n", "\n").strip().encode()
+        if not found.startswith(b"-----BEGIN"):
+            found = base64.b64decode(b"".join(found.split()), validate=True)
+        load = load_pem_private_key if found.startswith(b"-----BEGIN") else load_der_private_key
+        key = load(found, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPrivateKey):
+        # Without the cause: its words may hold parts of the key.
+        raise ConfigError(
+            "private_key is no readable RSA key",
+            hint="expected the base64 text the exchange hands out, or the PEM in it, without a passphrase",
+        )
+    return key.sign(message, PKCS1v15(), SHA256())
+
+
+def entries(body: Any) -> list[dict[str, Any]]:
+    """Return the rows of a list that comes bare or under `data`. Raises BadAnswer when there are none."""
+    return rows(body, "data") if isinstance(body, dict) else rows(body)
+
+
+def parse_assets(body: Any) -> AssetBatch:
+    """Read /open/token, a row per coin and chain, and add RUB, which is never in it."""
+    batch = AssetBatch()
+    coins: dict[str, dict[str, Network]] = {}
+    for row in entries(body):
+        coin, chain = code(row.get("coinId")), code(row.get("chainId"))
+        if coin is None or chain is None:
+            batch.skip("no-code")
+            continue
+        networks = coins.setdefault(coin.upper(), {})
+        if chain in networks:
+            batch.skip("duplicate")
+            continue
+        networks[chain] = Network(
+            name=text(row.get("displayName")),
+            network=common_network("rapira", chain),
+            deposit=batch.switch(row.get("rechargeable")),
+            withdraw=batch.switch(row.get("withdrawable")),
+            deposit_min=batch.amount(row.get("minRecharge")),
+            withdraw_min=batch.amount(row.get("minWithdraw")),
+            withdraw_fee=batch.amount(row.get("withdrawFee")),
+            precision=integer(row.get("scale")),
+        )
+    for coin, networks in coins.items():
+        batch.add(Asset(coin, coin, networks=networks))
+    batch.refuse_if_empty()  # before RUB could hide it
+    batch.add(Asset("RUB", "RUB", fiat=True))
+    return batch
+
+
+def parse_pairs(body: Any, statuses: Mapping[str, str | None] | None) -> list[Pair]:
+    """Read the pairs of /open/market/rates; one that is missing in the statuses is halted, None are unknown."""
+    pairs = []
+    for row in rows(body, "data"):
+        symbol = code(row.get("symbol")) or ""
+        base, slash, quote = symbol.upper().partition("/")
+        if not (base and quote) or "/" in quote:
+            continue
+        told = [text(row.get(key)) or ticker for key, ticker in (("quoteCurrency", base), ("baseCurrency", quote))]
+        if [ticker.upper() for ticker in told] != [base, quote]:
+            log.warning(
+                "%s is told as %s; its symbol is believed", symbol, "/".join(told), extra={"provider": "RAPIRA"}
+            )
+        status = None if statuses is None else statuses.get(base + slash + quote, "halted")
+        pairs.append(Pair(symbol, base, quote, base, quote, status))
+    return pairs
+
+
+def parse_prices(body: Any, volumes: Mapping[str, tuple[object, object]], batch: QuoteBatch) -> QuoteBatch:
+    """Read /open/market/rates; a row without a usable symbol is counted as an unknown one."""
+    for row in rows(body, "data"):
+        symbol = row.get("symbol")
+        volume, turnover = volumes.get(symbol, (None, None)) if isinstance(symbol, str) else (None, None)
+        batch.add(
+            symbol,
+            row.get("bidPrice"),
+            row.get("askPrice"),
+            last=row.get("close"),
+            volume=volume,
+            quote_volume=turnover,
+        )
+    return batch
+
+
+def parse_statuses(body: Any) -> dict[str, str | None]:
+    """Read /open/market/pairs into `trading` or `halted` by symbol. Raises BadAnswer when no pair can be read."""
+    statuses: dict[str, str | None] = {}
+    for row in entries(body):
+        base, quote = code(row.get("coinSymbol")), code(row.get("baseSymbol"))
+        if base and quote:
+            open_ = flag(row.get("exchangeable"))
+            statuses[f"{base}/{quote}".upper()] = None if open_ is None else "trading" if open_ else "halted"
+    if not statuses:
+        raise BadAnswer("no pair can be read")
+    return statuses
+
+
+def parse_volumes(body: Any) -> dict[str, tuple[object, object]]:
+    """Read /market/symbol-thumb into volume (of the asset) and turnover (in the money) by symbol."""
+    found = {}
+    for row in entries(body):
+        if symbol := code(row.get("symbol")):
+            found[symbol] = (row.get("volume"), row.get("turnover"))
+    return found
