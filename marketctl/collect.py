@@ -5,6 +5,7 @@ last good data stay as they are whenever a job fails.
 """
 
 import os
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping
@@ -103,6 +104,7 @@ class Run:
         self.keys = keys
         self.options = options or Options()
         self._store: RedisStore | None = None
+        self._opening = threading.Lock()
         # (provider, job) -> the batch read in this run, for the statistics.
         self.read: dict[tuple[str, str], Any] = {}
         self.renew()
@@ -117,11 +119,12 @@ class Run:
 
     def store(self) -> "RedisStore | None":
         """Return the Redis connection, opened on first need; None for `redis_url = "none"`. Raises RedisFailed."""
-        if self._store is None and self.settings.redis_url != "none":
-            from marketctl.redis_store import connect
+        with self._opening:
+            if self._store is None and self.settings.redis_url != "none":
+                from marketctl.redis_store import connect
 
-            self._store = connect(self.settings.redis_url, self.settings.data_dir, self.settings.redis_prefix)
-        return self._store
+                self._store = connect(self.settings.redis_url, self.settings.data_dir, self.settings.redis_prefix)
+            return self._store
 
     def close(self) -> None:
         """Leave Redis; the last one out stops the embedded one."""
@@ -234,7 +237,6 @@ def _side_by_side(
 ) -> list[Result]:
     """Work on several providers at once, the jobs of one provider in order; results come in the order of the work."""
     import queue
-    import threading
 
     providers: dict[str, list[int]] = {}
     for index, (entry, _job) in enumerate(todo):

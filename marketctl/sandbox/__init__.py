@@ -1,22 +1,23 @@
 """Strict local copies of the providers' APIs, for the demo, the tests and new adapters."""
 
+import tomllib
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from marketctl.templates import read_template
 
 if TYPE_CHECKING:
     from marketctl.sandbox.base import Api
 
-# name in providers.toml -> module here that holds its `Api`
-API_MODULES = {
-    "BYBIT": "bybit",
-    "MEXC": "mexc",
-    "WHITEBIT": "whitebit",
-    "HTX": "htx",
-    "KUCOIN": "kucoin",
-    "RAPIRA": "rapira",
-    "TWELVEDATA": "twelvedata",
-    "OPENEXCHANGERATES": "openexchangerates",
-}
+
+def _modules() -> dict[str, str]:
+    providers = tomllib.loads(read_template("providers.toml"))["providers"]
+    return {name: entry["path"].partition(":")[0].rpartition(".")[2] for name, entry in providers.items()}
+
+
+# Name in the shipped providers.toml -> module here, called like the adapter's, that holds its `SandboxApi`.
+# The order there is the order of the ports.
+API_MODULES = _modules()
 
 
 def load_api(name: str) -> "type[Api]":

@@ -23,6 +23,8 @@ CHAINS = {
     "solana": ("sol{}", "SOL", "SPL", "SOLANA"),
     "ton": ("ton{}", "TON", "TVM", "TON"),
 }
+# What a native coin shows where that is not its own ticker.
+NATIVE = {"BNB": "BEP20", "AVAX": "CCHAIN", "ATOM": "ATOM1"}
 UNLIMITED = "999999999999999999.000000000000000000"
 UNSPLITTABLE = [("USDT", "HUSD"), ("1INCH", "USDT"), ("BTC3L", "USDT"), ("HTX", "TRX")]
 
@@ -123,7 +125,7 @@ class SandboxApi(Api):
         """Return one chain of a coin of the made-up market."""
         lower, fee = coin.ticker.lower(), coin.fee(network, self.name)
         if network == coin.native:
-            row = chain_row(lower, coin.ticker)
+            row = chain_row(lower, NATIVE.get(coin.ticker, coin.ticker))
         elif coin.ticker == "ETH" and network == "optimism":
             row = chain_row("opteth", "OPTIMISM")  # no token there either: without a base chain
         else:

@@ -150,6 +150,6 @@ def test_jobs_against_the_sandbox_make_these_requests(sandbox, adapt):
 
 def test_wallet_without_a_key_is_refused_before_any_request(sandbox, adapt):
     adapter = adapt(BybitAdapter, sandbox.url("BYBIT"), credentials={"api_key": "only half"})
-    with pytest.raises(NoCredentials, match="^no credentials: api_secret missing$"):
+    with pytest.raises(NoCredentials, match=r"^no credentials: api_secret missing$"):
         adapter.assets()
     assert sandbox.requests("BYBIT") == {}

@@ -1,23 +1,29 @@
-"""What rate sources share: a list of currencies for a wallet, inverse and crossed pairs, statistics without a market."""
+"""What rate sources share: a list of currencies as wallet, inverse and crossed pairs, budgets of credits."""
 
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from marketctl.batch import AssetBatch, QuoteBatch
+from marketctl.errors import RateLimited
 from marketctl.fiat import is_fiat
 from marketctl.fields import NotANumber, code, decimal_text, integer, is_zero
 from marketctl.models import Asset, Clock, Platform, Stats
 from marketctl.providers.base import Provider, count_open, measure
+from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
     from marketctl.http import Answer
+    from marketctl.store import Memory
 
 Rate = Sequence[str | None]
 """Units of a currency per 1 base as texts: mid, bid, ask."""
 
 ONE: Rate = ("1", "1", "1")
 
+MINUTE_MS = 60_000
+DAY_MS = 86_400_000
+DAY_S = 86_400
 LAST_SECOND = 253_402_300_800  # the end of the year 9999
 
 # A quotient seldom ends: 28 significant digits are kept, whatever the global context says.
@@ -121,3 +127,52 @@ def _ratio(over: str | None, under: str | None) -> Decimal | None:
     quotient = _exact.divide(Decimal(top), Decimal(bottom)).copy_abs()
     # Two negatives make no price.
     return quotient.copy_negate() if "-" in (top[0], bottom[0]) else quotient
+
+
+# Credits ----------------------------------------------------------------------------------
+
+
+class Plan(NamedTuple):
+    """What a plan allows: credits a minute, and a day where it has such a cap."""
+
+    minute: int
+    day: int | None
+
+    def min_age_ms(self, pairs: int) -> int:
+        """Return how old a rate must be before it is asked for anew, so that so many pairs keep within the plan."""
+        by_minute = -(-60 * pairs // self.minute)
+        by_day = -(-DAY_S * pairs // self.day) if self.day else 0
+        return 1000 * max(60, by_minute, by_day)
+
+
+class Credits:
+    """The credits left, remembered between runs: of this minute, or none until the provider gives new ones."""
+
+    def __init__(self, memory: "Memory") -> None:
+        self.memory = memory
+        known = memory.get("credits", DAY_S)
+        self.told: int = known[0][0] if known else 0
+        self.until_ms: int = known[0][1] if known else 0
+
+    def left(self, limit: int) -> int:
+        """Return what is left of this minute's limit as far as known."""
+        return min(limit, self.told) if now_ms() < self.until_ms else limit
+
+    def note(self, left: int, wait_s: float | None = None) -> None:
+        """Remember what is left, until the minute ends or for as long as told."""
+        now = now_ms()
+        self.told = max(0, left)
+        self.until_ms = next_turn(now, MINUTE_MS) if wait_s is None else now + round(wait_s * 1000)
+        self.memory.put("credits", [self.told, self.until_ms])
+
+    def used_up(self) -> RateLimited:
+        """Return the error of a job that has no credits left to begin with."""
+        wait_s = max(0.0, (self.until_ms - now_ms()) / 1000)
+        return RateLimited(
+            "the credits of the plan are used up", retry_after=wait_s, hint=f"not before {to_iso(self.until_ms)}"
+        )
+
+
+def next_turn(now: int, length_ms: int) -> int:
+    """Return when the present minute or UTC day ends."""
+    return now - now % length_ms + length_ms

@@ -7,14 +7,26 @@ Quirks: a wrong key may come with HTTP 200, so the body decides; 404 means an un
 """
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from marketctl.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.errors import AuthFailed, BadAnswer, MarketctlError, PermissionDenied, RateLimited, Unavailable
-from marketctl.fields import code, integer, mapping, member, objects, rows, text
+from marketctl.fields import integer, mapping, member, objects, rows, text
 from marketctl.models import KeyInfo, Quota
 from marketctl.providers.base import NO_ENVELOPE, Failure
-from marketctl.providers.cash.base import CashProvider, add_currency, seconds
+from marketctl.providers.cash.base import (
+    DAY_MS,
+    DAY_S,
+    MINUTE_MS,
+    CashProvider,
+    Credits,
+    Plan,
+    add_currency,
+    next_turn,
+    seconds,
+)
 from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
@@ -22,13 +34,14 @@ if TYPE_CHECKING:
 
 # Asked for when the registry names no pairs.
 PAIRS = ("EUR/USD", "GBP/USD", "USD/RUB", "USD/TRY", "USD/JPY", "USD/CNY", "USD/KZT")
+BASIC = Plan(8, 800)
 LONGEST_LIST = 120
 MOST_PAGES = 50
-MINUTE_MS = 60_000
-DAY_MS = 86_400_000
-MONTH_S = 30 * 86400
 
-_minute_limit = re.compile(r"for the current minute.*current limit being (\d{1,9})").search
+Row = list[Any]
+"""What is remembered of a pair: when it was asked for (ms), its rate, the rate's time (s), why there is none."""
+
+_minute_limit = re.compile(r"for the current minute.*current limit being ([1-9]\d{0,8})").search
 
 
 class UnknownSymbol(BadAnswer):
@@ -39,36 +52,19 @@ class ListTooLong(BadAnswer):
     """The list of symbols is too long for one request."""
 
 
-class Plan(NamedTuple):
-    """Credits a minute and a day; paid plans have no daily cap."""
-
-    minute: int
-    day: int | None
-
-
-BASIC = Plan(8, 800)
-
-
 class TwelveDataCashAdapter(CashProvider):
-    """Speaks to TWELVEDATA."""
+    """Speaks to TWELVEDATA. Remembers rates, the plan and the credits left, to ask for no pair too often."""
 
     base_url = "https://api.twelvedata.com"
     credentials = ("api_key",)
     endpoints = ("GET /api_usage", "GET /exchange_rate", "GET /forex_pairs")
+    error_codes = {"401": AuthFailed, "403": PermissionDenied, "414": ListTooLong, "429": RateLimited}
     error_statuses = {401: AuthFailed, 414: ListTooLong}
-    error_codes = {
-        "401": AuthFailed,
-        "403": PermissionDenied,
-        "414": ListTooLong,
-        "429": RateLimited,
-        **dict.fromkeys(("500", "502", "503", "504"), Unavailable),
-    }
-    _usage: Any = None
 
     def listed(self) -> tuple[AssetBatch, int]:
         found: list[dict[str, Any]] = []
         for page in range(1, MOST_PAGES + 1):
-            body = self.forex_pairs({"page": str(page)} if page > 1 else {})
+            body = self.forex_pairs({"page": str(page)} if found else {})
             more = objects(body.get("data")) if found else rows(body, "data")
             found += more
             if not more or len(found) >= (integer(body.get("count")) or 0):
@@ -76,66 +72,212 @@ class TwelveDataCashAdapter(CashProvider):
         return parse_list(found)
 
     def forex_pairs(self, query: dict[str, str]) -> Any:
-        """Ask for one page of the list of pairs: without the key it costs no credit, should it be wanted it is sent."""
+        """Ask for a page of the list of pairs: without the key, which costs nothing; with it where that is refused."""
         try:
             return self.get("/forex_pairs", query)
         except AuthFailed:
             return self.get("/forex_pairs", query, signed=True)
 
     def prices(self) -> QuoteBatch:
-        """Ask for the pairs whose last answer is too old, the oldest first, as far as the credits go."""
+        """Ask for the pairs whose last rate is old enough, the oldest first, as far as the credits go."""
         now = now_ms()
         pairs = tuple(dict.fromkeys(self.wanted)) or PAIRS
-        plan = self.plan(now)
-        known = self.remembered("rates", MONTH_S) or {}
+        plan = self.plan()
+        memory = self.memory.get("rates", 30 * DAY_S)
+        known: dict[str, Row] = {pair: row for pair, row in (memory[0] if memory else {}).items() if pair in pairs}
         asked = {pair: known[pair][0] if pair in known else 0 for pair in pairs}
-        age = min_age_ms(len(pairs), plan)
+        age = plan.min_age_ms(len(pairs))
         due = sorted((pair for pair in pairs if now - asked[pair] >= age), key=asked.__getitem__)
-        fresh, trouble = self.ask_rates(due, plan, now)
-        if fresh:
-            known = {pair: row for pair, row in (known | fresh).items() if pair in asked}
-            self.memory.put("rates", known)
+        late, trouble = self.ask_rates(due, known, plan.minute, now)
         batch = QuoteBatch(PairList([]))
-        late = set(due) - fresh.keys()
-        used = [pair for pair in pairs if pair not in late]
-        for pair in used:
-            add_rate(batch, pair, *known[pair][1:])
-        if trouble is not None and not batch.quotes:
+        for pair in pairs:
+            if pair not in late:
+                add_row(batch, pair, known[pair])
+        if trouble and not batch.quotes:
             raise trouble
-        batch.complete, batch.cached = not late, not fresh
-        batch.collected_ms = now if fresh else max(asked[pair] for pair in used)
+        batch.complete, batch.cached = not late, len(late) == len(due)
+        batch.collected_ms = max(known[pair][0] for pair in pairs if pair not in late)
         return batch
 
     def ask_rates(
-        self, due: list[str], plan: Plan, now: int
-    ) -> tuple[dict[str, list[Any]], MarketctlError | None]:
-        """Ask in lists no longer than the credits that are left; return the rows and what stood in the way, if any."""
-        fresh: dict[str, list[Any]] = {}
-        trouble: MarketctlError | None = None
+        self, due: list[str], known: dict[str, Row], limit: int, now: int
+    ) -> tuple[list[str], MarketctlError | None]:
+        """Spend the credits left on rates; return the pairs that must wait for others, and what stood in the way."""
         longest = LONGEST_LIST
-        while due:
-            left = self.credits_left(plan, now_ms())
-            if left <= 0:
-                trouble = trouble or self.no_credits()
-                break
+        trouble: MarketctlError | None = None
+        while due and (left := self.credits.left(limit)):
             chunk = due[: min(longest, left)]
+            # A refused request may cost as much as an answered one.
+            self.credits.note(left - len(chunk))
             try:
-                body = self.credited("/exchange_rate", {"symbol": ",".join(chunk), "dp": "11"}, left - len(chunk)).body
-                found = parse_rates(body, chunk)
+                answer = self.ask("GET", "/exchange_rate", {"symbol": ",".join(chunk), "dp": "11"}, signed=True)
+                found = parse_rates(answer.body, chunk)
+                self.note_credits(answer, left - len(chunk) if len(found) == len(chunk) else 0)
             except ListTooLong:
                 if longest < LONGEST_LIST or len(chunk) == 1:
                     raise
                 longest = len(chunk) // 2
                 continue
-            except (UnknownSymbol, PermissionDenied) as error:
-                if isinstance(error, PermissionDenied) and len(chunk) > 1:
-                    raise
-                self.remember_credits(left - len(chunk))
-                trouble = error
-                found = {pair: [None, None, reason_of(type(error))] for pair in chunk}
             except RateLimited as error:
-                trouble = error
-                break
-            fresh |= {pair: [now, *row] for pair, row in found.items()}
+                self.note_refusal(error)
+                return due, error
+            except (UnknownSymbol, PermissionDenied) as error:
+                if len(chunk) > 1:
+                    raise
+                trouble, found = error, {chunk[0]: [None, None, reason_of(type(error))]}
             due = [pair for pair in due if pair not in found]
-        return fresh, trouble
+            known |= {pair: [now, *row] for pair, row in found.items()}
+            self.memory.put("rates", known)
+        return due, self.credits.used_up() if due else trouble
+
+    def plan(self) -> Plan:
+        """Return the plan as told within a day, else ask for it (1 credit) while there are credits."""
+        known = self.memory.get("usage", DAY_S)
+        if known is None and not self.credits.left(BASIC.minute):
+            return BASIC
+        usage = known[0] if known else self.told(lambda: self.usage, {})
+        return Plan(usage["limit"], usage["day_limit"]) if usage else BASIC
+
+    @cached_property
+    def credits(self) -> Credits:
+        """The credits left, as remembered."""
+        return Credits(self.memory)
+
+    @cached_property
+    def usage(self) -> dict[str, Any]:
+        """The plan and what is used of it, asked for once a job (1 credit)."""
+        answer = self.ask("GET", "/api_usage", signed=True)
+        usage = parse_usage(answer.body)
+        self.memory.put("usage", usage)
+        self.note_credits(answer, usage["limit"] - (usage["used"] or 1))
+        return usage
+
+    def note_credits(self, answer: "Answer", guess: int) -> None:
+        """Remember the credits left of this minute: by the header, which may be absent."""
+        told = integer(answer.headers.get("api-credits-left"))
+        self.credits.note(guess if told is None else min(told, guess))
+
+    def note_refusal(self, error: RateLimited) -> None:
+        """Remember that there are no credits for a while, and a limit of the minute that is told in the words."""
+        self.credits.note(0, error.retry_after)
+        limit, known = _minute_limit(error.message), self.memory.get("usage", DAY_S)
+        if limit and known:
+            self.memory.put("usage", known[0] | {"limit": int(limit[1])}, known[1])
+
+    def check_key(self) -> KeyInfo:
+        left = parse_quota(self.usage, now_ms()).remaining
+        return KeyInfo(warnings=("no credits are left for now",) if left == 0 else ())
+
+    def quota(self) -> Quota:
+        known = self.memory.get("usage", 60)  # as told this minute: a question costs a credit
+        return parse_quota(known[0] if known else self.usage, now_ms())
+
+    def sign(self, request: "Request") -> None:
+        request.headers["Authorization"] = f"apikey {self.keys['api_key']}"
+
+    def failure(self, answer: "Answer") -> Failure | None:
+        return refusal(answer.body, answer.status) if isinstance(answer.body, dict) else NO_ENVELOPE
+
+    def error_class(self, code: str, words: str, _answer: "Answer") -> type[MarketctlError] | None:
+        return class_of(code, words)
+
+    def retry_after(self, answer: "Answer") -> float | None:
+        now = now_ms()
+        if "for the day" in (text(mapping(answer.body).get("message")) or ""):
+            return (next_turn(now, DAY_MS) - now) / 1000
+        return (next_turn(now, MINUTE_MS) - now) / 1000 + 1.5
+
+
+def refusal(body: Mapping[str, Any], http_status: int) -> Failure | None:
+    """Return code and words of an error, of a whole answer or of one symbol. The HTTP status says little."""
+    told = integer(body.get("code"))
+    if body.get("status") != "error" and (told is None or told < 400):
+        return None
+    return str(told or http_status), text(body.get("message")) or ""
+
+
+def class_of(number: str, words: str) -> type[MarketctlError] | None:
+    """Choose the error: some codes have several meanings, told by the words; old answers had no code."""
+    if "available starting with" in words:
+        return PermissionDenied
+    if "run out of API credits" in words:
+        return RateLimited
+    if "**apikey**" in words:
+        return AuthFailed
+    if number in ("400", "404") and "**symbol**" in words:
+        return UnknownSymbol
+    return Unavailable if number.startswith("5") else TwelveDataCashAdapter.error_codes.get(number)
+
+
+def reason_of(cls: type[MarketctlError] | None) -> str:
+    """Return why a pair has no rate."""
+    return "unknown-symbol" if cls is UnknownSymbol else "permission" if cls is PermissionDenied else "no-price"
+
+
+def parse_list(found: list[dict[str, Any]]) -> tuple[AssetBatch, int]:
+    """Read the rows of /forex_pairs: the codes come from the symbol, the names beside it may be codes or missing."""
+    batch = AssetBatch()
+    names: dict[str, str | None] = {}
+    symbols = set()
+    for row in found:
+        symbol = text(row.get("symbol")) or ""
+        codes = symbol.upper().split("/")
+        if len(codes) != 2 or not all(codes):
+            batch.skip("no-code")
+            continue
+        symbols.add(symbol)
+        for key, told in zip(codes, ("currency_base", "currency_quote"), strict=True):
+            name = text(row.get(told))
+            names[key] = names.get(key) or (None if name is None or name.upper() == key else name)
+    for key, name in names.items():
+        add_currency(batch, key, name)
+    return batch, len(symbols)
+
+
+def parse_rates(body: Any, asked: list[str]) -> dict[str, Row]:
+    """Read /exchange_rate: one pair flat, several keyed by pair. One refused for want of credits is left out."""
+    body = mapping(body)
+    if "rate" in body or "symbol" in body:
+        body = {text(body.get("symbol")) or asked[0]: body}
+    entries = {key.upper(): mapping(entry) for key, entry in body.items()}
+    found: dict[str, Row] = {}
+    for pair in asked:
+        entry = entries.get(pair, {})
+        error = refusal(entry, 0)
+        cls = class_of(*error) if error else None
+        if error:
+            if cls is not RateLimited:
+                found[pair] = [None, None, reason_of(cls)]
+        elif str(entry.get("symbol", pair)).upper() != pair:
+            found[pair] = [None, None, "unknown-symbol"]
+        else:
+            found[pair] = [text(entry.get("rate")), seconds(entry.get("timestamp")), None]
+    return found
+
+
+def add_row(batch: QuoteBatch, pair: str, row: Row) -> None:
+    """Take what is remembered of a pair into the batch, under the rate's own time."""
+    _asked, rate, timestamp, reason = row
+    if reason:
+        batch.rows += 1
+        batch.skip(pair, reason)
+    else:
+        batch.add_rate(pair, rate, at_ms=None if timestamp is None else timestamp * 1000)
+
+
+def parse_usage(body: Any) -> dict[str, Any]:
+    """Read /api_usage: all but the limit may be missing, the day's figures are of plans with a daily cap."""
+    limit = integer(member(body, "plan_limit"))
+    if limit is None or limit < 1:
+        raise BadAnswer("plan_limit is no count of credits")
+    numbers = {"used": "current_usage", "day_used": "daily_usage", "day_limit": "plan_daily_limit"}
+    told = {name: integer(body.get(field)) for name, field in numbers.items()}
+    return {"plan": text(body.get("plan_category")), "limit": limit, **told}
+
+
+def parse_quota(usage: Mapping[str, Any], now: int) -> Quota:
+    """Tell the budget that runs out first: the day's where there is one, else the minute's."""
+    day = usage["day_limit"] is not None
+    limit, used = (usage["day_limit"], usage["day_used"]) if day else (usage["limit"], usage["used"])
+    left = None if used is None else max(0, limit - used)
+    return Quota(usage["plan"], used, limit, left, to_iso(next_turn(now, DAY_MS if day else MINUTE_MS)))

@@ -81,6 +81,7 @@ class HtxAdapter(Exchange):
 
     def assets(self) -> AssetBatch:
         body = self.get("/v2/reference/currencies")
+        rows(body, "data")  # when that cannot be read, nothing more is asked
         # It knows codes alone: the shown names are those of the pairs, and of the settings for coins without one.
         shown: dict[str, dict[str, Any]]
         shown = self.told(lambda: parse_names(self.get("/v2/settings/common/currencies")), {})

@@ -1,7 +1,7 @@
 """RAPIRA, small Russian exchange whose main pair is USDT/RUB (open REST, without a version).
 
 Docs: https://rapira.readme.io
-Symbols: `symbol` is ASSET/PRICED-IN. Its fields are named crosswise: quoteCurrency is the asset, baseCurrency the money.
+Symbols: `symbol` is ASSET/MONEY. Two fields are named crosswise: quoteCurrency is the asset, baseCurrency the money.
 Limits: 5 requests a second and 100 a minute; HTTP 451 refuses whole countries and many data centres.
 Quirks: one row per coin and chain; RUB is in no list, though half of the main pair; prices are JSON numbers without
     sizes or times; halts and volumes come from lists of their own, and prices are good without them; the login is a
@@ -54,7 +54,7 @@ class RapiraAdapter(Exchange):
     )
     rate = (1.5, 3.0)
     rate_limit_wait_s = 15.0
-    error_statuses = {401: AuthFailed, 429: RateLimited, 451: Blocked}
+    error_statuses = {429: RateLimited, 451: Blocked}
     error_codes = {"isWorking": Maintenance}
     canary = "USDT/RUB"
 

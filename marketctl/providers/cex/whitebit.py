@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from marketctl.http import Answer, Request
 
 PLAY_MONEY = frozenset({"DBTC", "DUSDT"})
-NO_LIMIT = Decimal(10**17)  # from here on an amount says "closed" or "none"
+NEVER = Decimal(10**17)  # a minimum of so much says that the network is closed
 # One number has several meanings: the beginning of the words decides. Said beside them: what they mean to the operator.
 WORDS: Mapping[str, type[MarketctlError]] = {
     "Too many requests": ClockSkew,
@@ -69,7 +69,7 @@ class WhitebitAdapter(Exchange):
     )
     rate = (50.0, 50.0)
     resync_clock = True
-    error_statuses = {401: AuthFailed, 429: RateLimited, 451: Blocked, 503: Maintenance}
+    error_statuses = {429: RateLimited, 451: Blocked, 503: Maintenance}
 
     def assets(self) -> AssetBatch:
         return parse_assets(self.get("/api/v4/public/assets"), self.get("/api/v4/public/fee"))
@@ -223,26 +223,25 @@ def parse_way(
 ) -> tuple[bool | None, str | None, str | None]:
     """Read one direction of a network: is it open, the minimum and the maximum. The nearest teller wins."""
     listed = mapping(row.get("networks")).get(f"{way}s", [])  # the list is absent when the direction is off
-    can = batch.switch(row.get(f"can_{way}"))
-    is_open = None if not isinstance(listed, list) else can if name in listed else False
+    both = (batch.switch(row.get(f"can_{way}")), name in listed if isinstance(listed, list) else None)
+    is_open = False if False in both else None if None in both else True
     limit, charged = mapping(mapping(mapping(row.get("limits")).get(way)).get(name)), mapping(fee.get(way))
     least = batch.amount(limit.get("min") or charged.get("min_amount") or whole.get(f"min_{way}"))
-    most = batch.amount(limit.get("max") if limit else charged.get("max_amount") or whole.get(f"max_{way}"))
-    if least is not None and Decimal(least) >= NO_LIMIT:
+    most = batch.limit(limit.get("max") if limit else charged.get("max_amount") or whole.get(f"max_{way}"))
+    if least is not None and Decimal(least) >= NEVER:
         is_open, least = False, None
-    if most is not None and (is_zero(most) or Decimal(most) >= NO_LIMIT):
-        most = None
-    return is_open, least, most
+    return is_open, least, None if most is None or is_zero(most) else most
 
 
 def parse_fee(charged: dict[str, Any], batch: AssetBatch) -> tuple[str | None, str | None, str | None]:
     """Read what a withdrawal costs: fixed, percent, and the bounds of the percentage; null is no such part."""
-    flex = charged.get("flex", {})
     fixed = "0" if charged.get("fixed", "") is None else batch.amount(charged.get("fixed"))
-    if flex is None:
+    if charged.get("flex", "") is None:
         return fixed, "0", None
-    bounds = [f"{key} {text(mapping(flex)[key])}" for key in ("min_fee", "max_fee") if text(mapping(flex).get(key))]
-    return fixed, batch.amount(mapping(flex).get("percent")), ", ".join(bounds) or None
+    flex = mapping(charged.get("flex"))
+    bounds = [(key, batch.amount(flex.get(key))) for key in ("min_fee", "max_fee")]
+    note = ", ".join(f"{key} {bound}" for key, bound in bounds if bound and not is_zero(bound))
+    return fixed, batch.amount(flex.get("percent")), note or None
 
 
 def parse_pairs(body: Any, frozen: Mapping[str, Any]) -> list[Pair]:

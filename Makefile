@@ -1,0 +1,48 @@
+# Everything runs in .venv, which these targets make themselves.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV := .venv
+RUN := $(VENV)/bin/
+PIP := $(RUN)python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format docs bench clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo ## Do the main job on local copies of all eight APIs: no keys, no network
+	@$(RUN)python tools/demo.py
+
+test: $(VENV)/.dev ## Run the tests, offline
+	@$(RUN)python -m pytest
+
+lint: $(VENV)/.dev ## Check style and types
+	@$(RUN)ruff check .
+	@$(RUN)ruff format --check .
+	@$(RUN)mypy
+
+format: $(VENV)/.dev ## Put the code into its usual form
+	@$(RUN)ruff check --fix --quiet .
+	@$(RUN)ruff format .
+
+docs: $(VENV)/.dev ## Generate docs/cli.md and docs/providers.md
+	@$(RUN)python docs/generate.py
+
+bench: $(VENV)/.dev ## Measure marketctl beside its peers, in one run
+	@$(RUN)python benchmarks/run.py
+
+clean: ## Remove what the targets made, the demo's data included; your own data stay
+	rm -rf $(VENV) benchmarks/.venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache data/demo
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "marketctl needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3"; exit 4; }
+	@$(PYTHON) tools/venv.py $(VENV)
+
+$(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+	@$(PIP) install --editable '.[embedded,rapira]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	@$(PIP) install --editable '.[dev]'
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,466 @@
+"""HTX: sample answers to exact models, the errors told apart by words, the requests that are made, the signature."""
+
+import time
+from collections import Counter
+
+import pytest
+
+from marketctl.batch import PairList, QuoteBatch
+from marketctl.errors import (
+    AuthFailed,
+    BadAnswer,
+    ClockSkew,
+    IpNotAllowed,
+    Maintenance,
+    NoCredentials,
+    PermissionDenied,
+    RateLimited,
+    Unavailable,
+)
+from marketctl.http import Answer, Request
+from marketctl.models import Asset, KeyInfo, Network, Pair, Platform, Quote
+from marketctl.providers.cex import htx
+from marketctl.providers.cex.htx import HtxAdapter
+
+KEY = {"api_key": "mk-htx-0000-access-key", "api_secret": "mk-htx-0000-secret-key"}
+COMMON = "AccessKeyId=mk-htx-0000-access-key&SignatureMethod=HmacSHA256&SignatureVersion=2"
+STAMP = "Timestamp=2026-01-02T03%3A04%3A05"
+NOT_VALID = "api-signature-not-valid"
+
+
+def test_assets_fees_of_all_kinds_and_delisted_coins(sample):
+    batch = htx.parse_assets(sample("htx/currencies"), htx.parse_names(sample("htx/names")), {"NEWGALA": "GALA"})
+    assert batch.assets == {
+        "USDT": Asset(
+            "USDT",
+            "USDT",
+            "Tether USD",
+            networks={
+                "trc20usdt": Network(
+                    name="TRC20",
+                    network="tron",
+                    deposit=True,
+                    withdraw=False,
+                    deposit_min="0.1",
+                    withdraw_min="2",
+                    withdraw_max="5000000.000000000000000000",
+                    withdraw_fee="1.2",
+                    precision=6,
+                    confirmations=3,
+                    contract="TTether0000000000000000000000000a1",
+                    memo_required=False,
+                    note="the fee floats with the network",
+                ),
+                "prc20usdt": Network(
+                    name=None,
+                    network="polygon",
+                    deposit=True,
+                    withdraw=True,
+                    deposit_min="1",
+                    withdraw_min="1.6",
+                    withdraw_max=None,
+                    withdraw_fee="3",
+                    precision=6,
+                    confirmations=150,
+                    contract="c0ffee000000000000000000000000000000b0b1",
+                    memo_required=False,
+                    note="fee 1.5 up to 100, 2 up to 5000, 3 above",
+                ),
+            },
+        ),
+        "BTC": Asset(
+            "BTC",
+            "BTC",
+            None,
+            networks={
+                "btc": Network(
+                    name="BTC",
+                    network="bitcoin",
+                    deposit=True,
+                    withdraw=True,
+                    deposit_min="0.0001",
+                    withdraw_min="0.0005",
+                    withdraw_max=None,
+                    withdraw_fee="0",
+                    precision=8,
+                    confirmations=1,
+                    memo_required=None,
+                ),
+                "trc20btc": Network(
+                    name="TRC20",
+                    network="tron",
+                    deposit=True,
+                    withdraw=True,
+                    deposit_min="0.001",
+                    withdraw_min="0.001",
+                    withdraw_max="9999999999999.99",
+                    withdraw_fee=None,
+                    withdraw_fee_percent="0.20",
+                    precision=8,
+                    confirmations=1,
+                    memo_required=True,
+                ),
+                "btctrc20": Network(
+                    name="TRC20",
+                    network="tron",
+                    deposit=None,
+                    withdraw=False,
+                    withdraw_fee="0.00010",
+                    note="fee 0.00010 to 0.01",
+                ),
+            },
+        ),
+        "NEWGALA": Asset(
+            "NEWGALA",
+            "GALA",
+            "Gala Games",
+            networks={
+                "newgala1": Network(
+                    name="GALAX", network=None, deposit=True, withdraw=True, withdraw_fee_percent="1", note="fee 5 to ?"
+                )
+            },
+        ),
+        "OLDDEF": Asset("OLDDEF", "DEF", networks={"olddef": Network(deposit=False, withdraw=False, withdraw_fee="1")}),
+        "GONE": Asset("GONE", "GONE", deposit=False, withdraw=False),
+        "BARE": Asset("BARE", "BARE"),
+        "TRY": Asset("TRY", "TRY", fiat=True),
+        "EUR": Asset("EUR", "EUR", "Euro", fiat=True),
+    }
+    assert batch.skipped == Counter({"no-code": 3, "duplicate": 1, "not-a-flag": 1, "not-a-number": 1})
+    assert (batch.assets["OLDDEF"].deposit, batch.assets["BARE"].deposit) == (False, None)
+
+
+def test_assets_step_fee_without_a_fixed_one_is_the_highest_step():
+    steps = [{"max": "100", "fee": "1.5"}, {"max": "9223372036854775807", "fee": "3.00"}]
+    chain = {"withdrawFeeType": "fixed", "withdrawFeeExpandData": {"step-fixed-step-list": steps}}
+    assert htx.parse_fee(chain, htx.AssetBatch()) == ("3.00", None, "fee 1.5 up to 100, 3.00 above")
+
+
+def test_pairs_shown_names_states_and_the_older_key_of_the_symbol(sample):
+    assert htx.parse_pairs(sample("htx/symbols")) == [
+        Pair("btcusdt", "BTC", "USDT", "BTC", "USDT", "trading"),
+        Pair("usdthusd", "USDT", "HUSD", "USDT", "HUSD", "halted"),
+        Pair("newgalausdt", "GALA", "USDT", "NEWGALA", "USDT", "trading"),
+        Pair("galausdt", "GALA", "USDT", "GALA", "USDT", "halted"),
+        Pair("btc3lusdt", "BTC3L", "USDT", "BTC3L", "USDT", "trading"),
+        Pair("1inchbtc", "1INCH", "BTC", "1INCH", "BTC", "trading"),
+        Pair("oddusdt", "ODD", "USDT", "ODD", "USDT", None),
+        Pair("fuseusdt", "FUSE", "USDT", "FUSE", "USDT", "halted"),
+    ]
+
+
+def test_pairs_what_changed_alone_is_refused(sample):
+    with pytest.raises(BadAnswer, match=r"^the list of pairs tells only what changed \(full is not 1\)$"):
+        htx.parse_pairs(sample("htx/symbols") | {"full": 0})
+
+
+def test_prices_exponents_are_written_out_and_bad_rows_are_counted(sample):
+    pairs = PairList(htx.parse_pairs(sample("htx/symbols")))
+    batch = htx.parse_prices(sample("htx/tickers"), QuoteBatch(pairs))
+    at_ms = 1767323044123
+    assert batch.quotes == {
+        "BTC/USDT": Quote(
+            "btcusdt",
+            "91230.40",
+            "91230.41",
+            "0.412",
+            "880000.0",
+            "91230.4",
+            None,
+            "190708751.2791328",
+            "149000.123",
+            "trading",
+            at_ms,
+        ),
+        "NEWGALA/USDT": Quote(
+            "newgalausdt",
+            "0.0000001234567890123456789012345678901234",
+            "0.0000415",
+            "1234567890123456789012345678901234",
+            "0",
+            "0.00004147",
+            None,
+            "90090730.707133525077464434840000000000",
+            "0.1234567890123456789012345678901234",
+            "trading",
+            at_ms,
+        ),
+        "GALA/USDT": Quote("galausdt", "0.02", None, "1", None, "0.02", None, "0.0", "0.0", "halted", at_ms),
+        "BTC3L/USDT": Quote("btc3lusdt", None, "0.0021", None, "9000.0", "0.002", None, "0.0", "0.0", "trading", at_ms),
+    }
+    assert batch.skipped == Counter({"no-price": 1, "crossed": 1, "not-a-number": 1, "unknown-symbol": 3})
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"marketStatus": 1}, Platform("ok")),
+        (
+            {"marketStatus": 2, "haltReason": 3, "haltEndTime": 1767225600000, "affectedSymbols": "btcusdt,ethusdt"},
+            Platform("maintenance", "trading is halted until 2026-01-01T00:00:00.000Z: btcusdt,ethusdt"),
+        ),
+        ({"marketStatus": 3, "affectedSymbols": "all"}, Platform("maintenance", "orders can only be cancelled: all")),
+        ({"marketStatus": 2}, Platform("maintenance", "trading is halted")),
+        ({"marketStatus": 9}, Platform("unknown")),
+        (None, Platform("unknown")),
+    ],
+)
+def test_status_halted_and_cancel_only_are_maintenance(data, expected):
+    assert htx.parse_status({"code": 200, "data": data}) == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"permission": "readOnly"}, KeyInfo(("readOnly",))),
+        (
+            {"permission": "trade, readOnly", "status": "normal"},
+            KeyInfo(("trade", "readOnly"), ("the key may trade; a read-only key is enough",)),
+        ),
+        (
+            {"permission": "readOnly,trade,withdraw"},
+            KeyInfo(("readOnly", "trade", "withdraw"), ("the key may trade and withdraw; a read-only key is enough",)),
+        ),
+        ({"accessKey": "of another key", "permission": "withdraw"}, KeyInfo()),
+    ],
+)
+def test_key_permissions_are_those_of_our_key(row, expected):
+    assert htx.parse_key({"code": 200, "data": [{"accessKey": "ours"} | row]}, "ours") == expected
+
+
+def test_key_expired_is_auth():
+    with pytest.raises(AuthFailed, match=r"^the key has expired$"):
+        htx.parse_key({"data": [{"accessKey": "ours", "status": "expired"}]}, "ours")
+
+
+def answer(body, status=200, headers=None):
+    return Answer(status, headers or {}, body, b"", True, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "expected"),
+    [
+        (NOT_VALID, "Signature not valid: Incorrect Access key [Access key错误]", AuthFailed),
+        (NOT_VALID, "Signature not valid: APIkey has expired", AuthFailed),
+        (NOT_VALID, "Signature not valid: Verification failure [校验失败]", AuthFailed),
+        (NOT_VALID, "Signature not valid: INCORRECT IP address [IP地址错误]:192.0.2.77", IpNotAllowed),
+        (NOT_VALID, "Signature not valid: ip地址错误", IpNotAllowed),
+        (NOT_VALID, "Signature not valid: 无效的提交时间", ClockSkew),
+        (NOT_VALID, "Signature not valid: Invalid submission time or incorrect time format", ClockSkew),
+        ("api-signature-check-failed", "no", AuthFailed),
+        ("login-required", "no", AuthFailed),
+        (1002, "forbidden", PermissionDenied),
+        (1002, "unauthorized", AuthFailed),
+        (1002, "signature missing", AuthFailed),
+        (1003, "invalid signature", AuthFailed),
+        (2000, "invalid.ip", IpNotAllowed),
+        (2002, "auth.fail", AuthFailed),
+        (2002, "invalid field value in `currency`", BadAnswer),
+        (2003, "missing field", BadAnswer),
+        (1006, "no", RateLimited),
+        (40403, "no", RateLimited),
+        (4000, "too.many.request", RateLimited),
+        ("bad-request", "429 too many request", RateLimited),
+        ("invalid-parameter", "request limit", RateLimited),
+        ("base-request-exceed-frequency-limit", "no", RateLimited),
+        ("too-many-requests", "no", RateLimited),
+        ("too-many-request", "no", RateLimited),
+        ("invalid-parameter", "invalid symbol", BadAnswer),
+        ("bad-request", "invalid symbol", BadAnswer),
+        ("base-symbol-error", "no", BadAnswer),
+        (2001, "invalid.symbol", BadAnswer),
+        ("base-symbol-trade-disabled", "symbol trade not open now", BadAnswer),
+        ("system-maintenance", "no", Maintenance),
+        ("gateway-internal-error", "no", Unavailable),
+        ("base-system-error", "no", Unavailable),
+        ("timeout", "no", Unavailable),
+        ("bad-request", "request timeout", Unavailable),
+        (500, "system error", Unavailable),
+    ],
+)
+def test_errors_are_told_apart_by_their_words_in_every_envelope(adapt, code, words, expected):
+    adapter = adapt(HtxAdapter, "http://127.0.0.1:1")
+    bodies = [{"code": code, "message": words}]
+    if isinstance(code, str):
+        bodies = [
+            {"status": "error", "err-code": code, "err-msg": words, "data": None},
+            {"status": "error", "err_code": code, "err_msg": words},
+        ]
+    for body in bodies:
+        with pytest.raises(expected) as caught:
+            adapter.check_answer(answer(body))
+        assert type(caught.value) is expected
+        assert caught.value.message == f"{words} (code {code})"
+
+
+def test_errors_by_status_and_answers_of_another_shape(adapt):
+    adapter = adapt(HtxAdapter, "http://127.0.0.1:1")
+    wrong_path = {"status": "error", "err-code": "method-not-allowed", "err-msg": "no such method"}
+    for body, status, expected in [
+        (wrong_path, 405, BadAnswer),
+        ({}, 200, BadAnswer),
+        ([], 200, BadAnswer),
+        ({"status": "error"}, 200, BadAnswer),
+        ({}, 502, Unavailable),
+        ({}, 429, RateLimited),
+    ]:
+        with pytest.raises(expected):
+            adapter.check_answer(answer(body, status))
+    for good in ({"status": "ok", "data": []}, {"code": 200, "data": []}):
+        adapter.check_answer(answer(good))
+
+
+def test_rate_limit_waits_to_the_end_of_the_window_told_in_a_header(adapt):
+    adapter = adapt(HtxAdapter, "http://127.0.0.1:1")
+    now_ms = round(time.time() * 1000)
+
+    def wait(headers):
+        with pytest.raises(RateLimited) as caught:
+            adapter.check_answer(answer({"code": 1006, "message": "slow down"}, headers=headers))
+        return caught.value.retry_after
+
+    assert wait({"x-hb-ratelimit-requests-expire": str(now_ms + 60_000)}) == pytest.approx(60, abs=5)
+    assert wait({"x-hb-ratelimit-requests-expire": str(now_ms - 60_000)}) == 2.0
+    assert wait({"x-hb-ratelimit-requests-expire": "1767323044", "retry-after": "7"}) == 7.0
+    assert wait({}) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("host", "path", "own", "signed", "signature"),
+    [
+        (
+            "api.huobi.pro",
+            "/v2/user/uid",
+            "",
+            f"{COMMON}&{STAMP}",
+            "gKvR1SVnGXs6JzIadFnjIfY%2BfLatfe5KRk5ZB7%2F7re0%3D",
+        ),
+        (
+            "api.huobi.pro",
+            "/v1/account/accounts",
+            "",
+            f"{COMMON}&{STAMP}",
+            "af9L9bEGUe47vQnfzrYiSNI%2BAM%2FV%2FMn%2BlyTc%2BMnzpCk%3D",
+        ),
+        (
+            "api.huobi.pro",
+            "/v2/user/api-key",
+            "uid=123456789&accessKey=mk-htx-0000-access-key",
+            f"{COMMON}&{STAMP}&accessKey=mk-htx-0000-access-key&uid=123456789",
+            "T9JNUD9C%2BBniGhS8bibrO2q44P8DWrzsGm04zYhyx2M%3D",
+        ),
+        (
+            "api-aws.huobi.pro",
+            "/v2/user/uid",
+            "",
+            f"{COMMON}&{STAMP}",
+            "UynzohPbcPZh7sT6831vnyHDylOMwsMfdTSzXxzY%2FZ8%3D",
+        ),
+    ],
+)
+def test_signature_matches_the_vector(adapt, host, path, own, signed, signature):
+    adapter = adapt(HtxAdapter, "http://127.0.0.1:1", credentials=KEY)
+    request = Request("GET", host, path, own, 1767323045999)
+    adapter.sign(request)
+    assert request.query == f"{signed}&Signature={signature}"
+    assert (request.headers, request.body) == ({}, None)
+
+
+def test_jobs_against_the_sandbox_make_these_requests(sandbox, adapt):
+    adapter = adapt(HtxAdapter, sandbox.url("HTX"), credentials=sandbox.apis["HTX"].keys)
+    assets = adapter.assets().assets
+    assert (assets["NEWGALA"].ticker, assets["USDT"].networks["trc20usdt"].network) == ("GALA", "tron")
+    quotes = adapter.prices().quotes
+    assert (quotes["BTC/USDT"].status, quotes["USDT/HUSD"].symbol) == ("trading", "usdthusd")
+    assert quotes["OLDDEF/USDT"].bid == "0.00004147"
+    assert adapter.platform() == Platform("ok")
+    assert adapter.check_key() == KeyInfo(("readOnly",))
+    assert sandbox.requests("HTX") == {
+        "GET /v2/reference/currencies": 1,
+        "GET /v2/settings/common/currencies": 1,
+        "GET /v2/settings/common/symbols": 2,  # the unknown symbol in the tickers asks once more
+        "GET /market/tickers": 1,
+        "GET /v2/market-status": 1,
+        "GET /v2/user/uid": 1,
+        "GET /v2/user/api-key": 1,
+    }
+
+
+def test_stats_count_delisted_pairs_too(sandbox, adapt):
+    stats = adapt(HtxAdapter, sandbox.url("HTX")).stats()
+    listed = len(sandbox.world.pairs) + 8
+    assert stats.pairs == {"total": listed, "trading": listed - 3, "halted": 3}
+    assert stats.platform == Platform("ok")
+    assert abs(stats.clock.skew_ms) < 5000
+
+
+def test_wallet_needs_no_key_and_shows_codes_where_the_names_are_not_told(sandbox, adapt):
+    sandbox.fault("HTX/v2/settings=empty-object")
+    assets = adapt(HtxAdapter, sandbox.url("HTX")).assets().assets
+    assert (assets["NEWGALA"].ticker, assets["NEWGALA"].name) == ("NEWGALA", None)
+    assert assets["USDT"].networks["prc20usdt"].note is not None
+    assert sandbox.requests("HTX") == {
+        "GET /v2/reference/currencies": 1,
+        "GET /v2/settings/common/currencies": 1,
+        "GET /v2/settings/common/symbols": 1,
+    }
+
+
+def test_wallet_that_cannot_be_read_asks_for_no_names(sandbox, adapt):
+    sandbox.fault("HTX/v2/reference=empty-list")
+    with pytest.raises(BadAnswer, match=r"^data is an empty list$"):
+        adapt(HtxAdapter, sandbox.url("HTX")).assets()
+    assert sandbox.requests("HTX") == {"GET /v2/reference/currencies": 1}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"api_key": "another"}, "Signature not valid: Incorrect Access key [Access key错误]"),
+        ({"api_secret": "another"}, "Signature not valid: Verification failure [校验失败]"),
+    ],
+)
+def test_wrong_key_and_wrong_secret_are_named(sandbox, adapt, wrong, words):
+    adapter = adapt(HtxAdapter, sandbox.url("HTX"), credentials=sandbox.apis["HTX"].keys | wrong)
+    with pytest.raises(AuthFailed) as caught:
+        adapter.check_key()
+    assert caught.value.message == f"{words} (code api-signature-not-valid)"
+    assert sandbox.requests("HTX") == {"GET /v2/user/uid": 1}
+
+
+def test_clock_two_minutes_off_is_put_right_once(sandbox, adapt):
+    sandbox.fault("HTX=skew:-120000")
+    adapter = adapt(HtxAdapter, sandbox.url("HTX"), credentials=sandbox.apis["HTX"].keys)
+    assert adapter.check_key() == KeyInfo(("readOnly",))
+    assert sandbox.requests("HTX") == {
+        "GET /v2/user/uid": 2,
+        "GET /v1/common/timestamp": 1,
+        "GET /v2/user/api-key": 1,
+    }
+
+
+def test_clock_refused_again_is_clock_skew(sandbox, adapt):
+    sandbox.fault("HTX/v2/user=clock")
+    adapter = adapt(HtxAdapter, sandbox.url("HTX"), credentials=sandbox.apis["HTX"].keys)
+    with pytest.raises(ClockSkew, match="无效的提交时间"):
+        adapter.check_key()
+    assert sandbox.requests("HTX") == {"GET /v2/user/uid": 2, "GET /v1/common/timestamp": 1}
+
+
+def test_key_that_may_not_read_its_own_permissions_is_good(sandbox, adapt):
+    sandbox.fault("HTX/v2/user/api-key=permission")
+    adapter = adapt(HtxAdapter, sandbox.url("HTX"), credentials=sandbox.apis["HTX"].keys)
+    assert adapter.check_key() == KeyInfo()
+
+
+def test_rate_limit_in_disguise_is_tried_again(sandbox, adapt, no_sleep):
+    sandbox.fault("HTX/market/tickers=rate-limit*1")
+    assert "BTC/USDT" in adapt(HtxAdapter, sandbox.url("HTX")).prices().quotes
+    assert sandbox.requests("HTX")["GET /market/tickers"] == 2
+    assert no_sleep == [pytest.approx(2.05, abs=0.06)]
+
+
+def test_check_without_a_key_is_refused_before_any_request(sandbox, adapt):
+    with pytest.raises(NoCredentials, match=r"^no credentials: api_key, api_secret missing$"):
+        adapt(HtxAdapter, sandbox.url("HTX")).check_key()
+    assert sandbox.requests("HTX") == {}

@@ -1,0 +1,126 @@
+"""One table of faults for all providers: the reason each is told by, and how many requests it costs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from marketctl.collect import Run, run_job
+from marketctl.credentials import load_credentials
+from marketctl.errors import MarketctlError
+from marketctl.registry import load_adapter, load_registry
+from marketctl.sandbox import API_MODULES
+from marketctl.sandbox.setup import write_setup
+
+ROOT = Path(__file__).parent.parent
+NAMES = list(API_MODULES)
+ATTEMPTS = 3
+
+# fault -> expected reason, requests to the endpoint that fails. The job is the one whose first request fails.
+COMMON = {
+    "drop": ("network", ATTEMPTS),
+    "cut": ("network", ATTEMPTS),
+    "500": ("unavailable", ATTEMPTS),
+    "503": ("unavailable", ATTEMPTS),
+    "429": ("rate-limited", ATTEMPTS),
+    "429:1": ("rate-limited", ATTEMPTS),
+    "429:3600": ("rate-limited", 1),
+    "401": ("auth", 1),
+    "403": ("blocked", 1),
+    "451": ("blocked", 1),
+    "html": ("blocked", 1),
+    "redirect": ("bad-answer", 1),
+    "truncated": ("bad-answer", 1),
+    "types": ("bad-answer", 1),
+    "empty": ("bad-answer", 1),
+    "empty-object": ("bad-answer", 1),
+    "empty-list": ("bad-answer", 1),
+}
+# The first endpoint each job asks, and the first one that is signed.
+FIRST = {
+    "BYBIT": ("wallet", "/v5/asset/coin/query-info"),
+    "MEXC": ("wallet", "/api/v3/capital/config/getall"),
+    "WHITEBIT": ("wallet", "/api/v4/public/assets"),
+    "HTX": ("wallet", "/v2/reference/currencies"),
+    "KUCOIN": ("wallet", "/api/v3/currencies"),
+    "RAPIRA": ("wallet", "/open/token"),
+    "TWELVEDATA": ("wallet", "/forex_pairs"),
+    "OPENEXCHANGERATES": ("wallet", "/api/currencies.json"),
+}
+
+
+@pytest.fixture
+def job(sandbox, tmp_path, no_sleep):
+    """Run one job of one provider against the sandbox; return its result and what it asked."""
+    path = write_setup(sandbox, tmp_path / "setup")
+    path.write_text(path.read_text().replace('redis_url = "embedded"', 'redis_url = "none"'))
+
+    def do(name: str, what: str, **changed: object):
+        registry = load_registry(path, environ={})
+        entry = registry.providers[name]
+        entry = replace(entry, **{"attempts": ATTEMPTS, "timeout_s": 1, "deadline_s": 20} | changed)
+        with Run(registry, load_credentials(path.parent / "credentials.toml", {})) as run:
+            result = run_job(run, entry, what)
+        return result, sandbox.requests(name)
+
+    return do
+
+
+@pytest.mark.parametrize("fault", COMMON)
+@pytest.mark.parametrize("name", NAMES)
+def test_fault(sandbox, job, name, fault):
+    what, path = FIRST[name]
+    sandbox.fault(f"{name}{path}={fault}")
+    result, asked = job(name, what)
+    reason, requests = COMMON[fault]
+    assert (result.status, result.reason) == ("failed", reason), result.message
+    assert asked[f"GET {path}"] == requests
+    assert result.requests == requests
+    assert "\n" not in (result.message or "")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_refused_connection_is_network(job, name):
+    what, _path = FIRST[name]
+    result, _asked = job(name, what, base_url="http://127.0.0.1:9")
+    assert (result.status, result.reason, result.requests) == ("failed", "network", ATTEMPTS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_slow_answer_is_a_timeout(sandbox, job, name):
+    what, path = FIRST[name]
+    sandbox.fault(f"{name}{path}=slow:0.4")
+    result, asked = job(name, what, timeout_s=0.2)
+    assert (result.status, result.reason) == ("failed", "timeout"), result.message
+    assert asked[f"GET {path}"] == ATTEMPTS
+
+
+OWN = {
+    "rate-limit": "rate-limited",
+    "bad-key": "auth",
+    "bad-signature": "auth",
+    "clock": "clock-skew",
+    "ip": "ip-not-allowed",
+    "permission": "permission",
+}
+
+# WHITEBIT answers an address that is not allowed with the words of a disabled key.
+SAME_WORDS = {("WHITEBIT", "ip"): "auth"}
+
+
+@pytest.mark.parametrize("word", OWN)
+@pytest.mark.parametrize("name", NAMES)
+def test_providers_own_error_body(sandbox, adapt, no_sleep, name, word):
+    api = sandbox.apis[name]
+    if word not in api.errors:
+        pytest.skip(f"{name} has no such error")
+    cls = load_adapter(load_registry(ROOT / "providers.toml", environ={}).providers[name])
+    adapter = adapt(cls, sandbox.url(name), credentials=api.keys, attempts=ATTEMPTS)
+    sandbox.fault(f"{name}={word}")
+    with pytest.raises(MarketctlError) as error:
+        adapter.check_key()
+    assert error.value.reason == SAME_WORDS.get((name, word), OWN[word]), error.value.message
+    expected = ATTEMPTS if error.value.retryable else 1
+    # A refused timestamp is tried once more with the provider's own time, where the provider's sheet says so.
+    expected = 3 if word == "clock" and cls.resync_clock else expected
+    assert sum(sandbox.requests(name).values()) <= expected
