@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from marketctl import __version__
 from marketctl.batch import AssetBatch, QuoteBatch
@@ -47,6 +47,8 @@ from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
     from marketctl.redis_store import RedisStore
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -229,12 +231,10 @@ def run_jobs(
     with locks:
         if run.options.jobs == 1:
             return [do(entry, job) for entry, job in todo]
-        return _side_by_side(todo, run.options.jobs, do)
+        return side_by_side(todo, run.options.jobs, do)
 
 
-def _side_by_side(
-    todo: list[tuple[ProviderEntry, str]], workers: int, do: Callable[[ProviderEntry, str], Result]
-) -> list[Result]:
+def side_by_side(todo: list[tuple[ProviderEntry, str]], workers: int, do: Callable[[ProviderEntry, str], T]) -> list[T]:
     """Work on several providers at once, the jobs of one provider in order; results come in the order of the work."""
     import queue
 
@@ -244,7 +244,7 @@ def _side_by_side(
     waiting: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
     for indexes in providers.values():
         waiting.put(indexes)
-    results: dict[int, Result] = {}
+    results: dict[int, T] = {}
     broken: list[BaseException] = []
 
     def work() -> None:

@@ -133,11 +133,7 @@ class EmbeddedRedis:
                     self._shut_down()
         finally:
             os.close(fd)
-            if self._short is not None:
-                with suppress(OSError):
-                    Path(self._short, "r").unlink()
-                    Path(self._short).rmdir()
-                self._short = None
+            self._remove_short()
             if self._process is not None and self._process.poll() is None:
                 self._process.returncode = 0  # others use it on: nothing of ours to wait for
 
@@ -243,6 +239,13 @@ class EmbeddedRedis:
                 raise storage_failed("make a short way to", self.folder, error) from error
         return f"{self._short}/r/{SOCKET}"
 
+    def _remove_short(self) -> None:
+        if self._short is not None:
+            with suppress(OSError):
+                Path(self._short, "r").unlink()
+                Path(self._short).rmdir()
+            self._short = None
+
     def _died(self) -> RedisFailed:
         if self._process is not None:
             self._process.wait()
@@ -316,3 +319,24 @@ def _ask(path: str, command: bytes, timeout_s: float = 2.0) -> bytes | None:
             return connection.recv(512)
         except OSError:
             return None
+
+
+@contextmanager
+def running_socket(data_dir: Path) -> Iterator[str | None]:
+    """Lend the socket path of a server that answers, None without one: nothing is started, held up or written.
+
+    Raises StorageFailed when the folder cannot be looked into.
+    """
+    server = EmbeddedRedis(data_dir)
+    try:
+        (server.folder / SOCKET).stat()
+    except FileNotFoundError:
+        yield None
+        return
+    except OSError as error:
+        raise storage_failed("look into", server.folder, error) from error
+    try:
+        path = server._socket_path()
+        yield path if _ask(path, b"PING\r\n") else None
+    finally:
+        server._remove_short()

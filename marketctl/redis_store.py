@@ -1,6 +1,7 @@
 """The connection to Redis, by URL or embedded: one round trip a call, every failure one line without a password."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -215,3 +216,30 @@ def server_info(store: RedisStore) -> dict[str, Any]:
         "maxmemory": int(told["maxmemory"]) if told.get("maxmemory", "").isdecimal() else None,
         "maxmemory_policy": told.get("maxmemory_policy"),
     }
+
+
+@contextmanager
+def connect_running(redis_url: str, data_dir: Path, prefix: str = "marketctl") -> Iterator[RedisStore | None]:
+    """Lend the store of `redis_url` for reading; None for "none", and for an embedded server that is not running.
+
+    The embedded server is neither started nor kept from stopping. Raises ConfigError, StorageFailed.
+    """
+    if redis_url != "embedded":
+        store = connect(redis_url, data_dir, prefix)
+        try:
+            yield store
+        finally:
+            if store is not None:
+                store.close()
+        return
+    from urllib.parse import quote
+
+    from marketctl.embedded import running_socket
+
+    with running_socket(data_dir) as path:
+        if path is None:
+            yield None
+            return
+        with RedisStore(f"unix://{quote(path)}", data_dir, prefix) as store:
+            store.where = f"embedded Redis in {data_dir.absolute() / 'redis'}"
+            yield store

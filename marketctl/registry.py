@@ -180,10 +180,10 @@ def parse_toml(text: str, path: Path) -> dict[str, object]:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
 
 
-def check_entry(path: Path, name: str, values: Mapping[str, object]) -> None:
-    """Check a provider's table as `load_registry` would. Raises ConfigError."""
+def check_entry(path: Path, name: str, values: Mapping[str, object]) -> ProviderEntry:
+    """Read a provider's table as `load_registry` would, with default settings. Raises ConfigError."""
     settings = _read_settings(Table(str(path), "settings", {}), path, None, None, {})
-    _read_entry(Table(str(path), "providers", {name: dict(values)}), name, settings)
+    return _read_entry(Table(str(path), "providers", {name: dict(values)}), name, settings)
 
 
 def default_stablecoin(kind: str) -> str | None:

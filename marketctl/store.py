@@ -388,7 +388,8 @@ class JobLocks:
 class Memory:
     """What an adapter remembers between runs, such as its list of pairs: `cache_dir/<PROVIDER>.<key>.json`.
 
-    Whatever cannot be read, was written for another server or comes from the future is not remembered.
+    Whatever cannot be read, was written for another server or comes from the future is not remembered. A read-only
+    one keeps what is put into it to itself, so that one run need not ask twice.
     """
 
     def __init__(self, cache_dir: Path, provider: str, base_url: str, read_only: bool = False) -> None:
@@ -396,6 +397,7 @@ class Memory:
         self._provider = safe_name(provider)
         self._base_url = base_url
         self._read_only = read_only
+        self._unsaved: dict[str, str] = {}
 
     def _path(self, key: str) -> Path:
         return self._cache_dir / f"{self._provider}.{safe_name(key)}.json"
@@ -403,7 +405,7 @@ class Memory:
     def get(self, key: str, max_age_s: float) -> tuple[Any, int] | None:
         """Return the value and when it was stored (ms), or None."""
         try:
-            envelope = json.loads(self._path(key).read_bytes())
+            envelope = json.loads(self._unsaved.get(key) or self._path(key).read_bytes())
             value, at_ms, base_url = envelope["value"], envelope["at_ms"], envelope["base_url"]
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return None
@@ -413,9 +415,10 @@ class Memory:
 
     def put(self, key: str, value: Any, at_ms: int | None = None) -> None:
         """Remember a JSON value, as of now or the time given. Failing costs the next run a request, nothing more."""
-        if self._read_only:
-            return
         envelope = {"at_ms": now_ms() if at_ms is None else at_ms, "base_url": self._base_url, "value": value}
+        if self._read_only:
+            self._unsaved[key] = json.dumps(envelope)
+            return
         try:
             write_atomic(self._path(key), to_bytes(json.dumps(envelope) + "\n"), sync=False)
         except StorageFailed as error:

@@ -1,28 +1,221 @@
-"""Read what was collected: snapshots, journals, live quotes. Nothing here asks a provider."""
+"""Read what was collected into files: snapshots, journals, networks without a common name. Nothing asks a provider."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from marketctl.errors import StorageFailed
-from marketctl.registry import Registry
-from marketctl.store import read_snapshot
+from marketctl.errors import MarketctlError, StorageFailed
+from marketctl.fields import printable
+from marketctl.registry import ProviderEntry, Registry
+from marketctl.store import read_journal, read_snapshot, read_state
+from marketctl.tables import closest
+
+HOW = {"wallet": "wallet sync", "prices": "prices collect", "stats": "stats collect"}
+RECORDS = {"wallet": "assets", "prices": "quotes", "stats": "stats"}
+
+
+@dataclass
+class Found:
+    """What could be read, what is missing (words for the operator) and what could not be read."""
+
+    snapshots: list[dict[str, Any]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    broken: list[MarketctlError] = field(default_factory=list)
 
 
 def snapshot(registry: Registry, job: str, provider: str) -> dict[str, Any]:
-    """Return the last snapshot of a provider's job. Raises StorageFailed when there is none yet."""
+    """Return the last snapshot of a provider's job.
+
+    Raises ConfigError for an unknown provider, StorageFailed when there is no snapshot yet or it is not that one.
+    """
     entry = registry.provider(provider)
-    found = read_snapshot(registry.settings.data_dir / job / f"{entry.name}.json")
+    path = registry.settings.data_dir / job / f"{entry.name}.json"
+    found = read_snapshot(path)
     if found is None:
-        how = {"wallet": "wallet sync", "prices": "prices collect", "stats": "stats collect"}[job]
-        raise StorageFailed(f"no {job} of {entry.name} was collected yet", hint=f"marketctl {how} -p {entry.name}")
+        raise StorageFailed(f"no {job} of {entry.name} was collected yet", hint=f"marketctl {HOW[job]} -p {entry.name}")
+    records = found.get(RECORDS[job])
+    if (
+        (found.get("provider"), found.get("job")) != (entry.name, job)
+        or not isinstance(found.get("collected_at"), str)
+        or not isinstance(records, dict)
+        or not (job == "stats" or all(isinstance(one, dict) for one in records.values()))
+    ):
+        raise StorageFailed(
+            f"{path} is no {job} snapshot of {entry.name}", hint="move the file away; the next run writes a new one"
+        )
     return found
 
 
-def snapshots(registry: Registry, job: str, provider: str | None) -> list[dict[str, Any]]:
-    """Return the last snapshot of one provider, or of all that have one. Raises StorageFailed when there is none."""
+def snapshots(registry: Registry, job: str, provider: str | None = None) -> Found:
+    """Return the last snapshots of one provider, or of all enabled ones: a broken file hides no other.
+
+    Raises StorageFailed when there is none at all.
+    """
     if provider is not None:
-        return [snapshot(registry, job, provider)]
-    folder = registry.settings.data_dir / job
-    found = [read_snapshot(folder / f"{name}.json") for name in registry.providers]
-    if not any(found):
-        raise StorageFailed(f"nothing was collected yet in {folder}", hint="marketctl run --once")
-    return [one for one in found if one]
+        return Found([snapshot(registry, job, provider)])
+    found = Found()
+    for entry in registry.enabled():
+        if (registry.settings.data_dir / job / f"{entry.name}.json").exists():
+            try:
+                found.snapshots.append(snapshot(registry, job, entry.name))
+            except MarketctlError as error:
+                found.broken.append(error)
+        elif (reason := last_reason(registry, job, entry)) != "not-supported":
+            found.missing.append(entry.name + (f" ({reason})" if reason else ""))
+    if not found.snapshots:
+        if found.broken:
+            raise found.broken[0]
+        raise StorageFailed(
+            f"no {job} was collected yet in {registry.settings.data_dir / job}", hint=f"marketctl {HOW[job]}"
+        )
+    return found
+
+
+def last_reason(registry: Registry, job: str, entry: ProviderEntry) -> str | None:
+    """Return why the job's last run did not succeed, if it did not."""
+    reason = read_state(registry.settings.data_dir / "state", entry.name).get(job, {}).get("last_reason")
+    return printable(reason, 40) if reason else None
+
+
+def no_such(what: str, word: str, known: Iterable[str]) -> StorageFailed:
+    """Make the error for an asset or pair that is not there, with the closest one that is."""
+    close = closest(word, known)
+    question = f" Did you mean {printable(close, 64)}?" if close else ""
+    return StorageFailed(f"{what} {printable(word, 64)}.{question}")
+
+
+def choose_assets(found: dict[str, Any], words: Iterable[str]) -> dict[str, Any]:
+    """Return the assets of a wallet snapshot with these codes or tickers, all when none is named.
+
+    Raises StorageFailed for one that is not there.
+    """
+    assets: dict[str, Any] = found["assets"]
+    names = list(dict.fromkeys(word.upper() for word in words))
+    chosen: dict[str, Any] = {}
+    for name in names:
+        same = {code: one for code, one in assets.items() if name in (code.upper(), str(one.get("ticker")).upper())}
+        if not same:
+            raise no_such(f"{found['provider']} lists no", name, tickers([found]))
+        chosen |= same
+    return chosen if names else assets
+
+
+def tickers(found: Iterable[dict[str, Any]]) -> set[str]:
+    """Return the tickers of all assets of wallet snapshots."""
+    return {str(asset.get("ticker")) for one in found for asset in one["assets"].values()}
+
+
+def number(text: object) -> Decimal | None:
+    """Read a stored decimal; what is none counts as unknown."""
+    try:
+        found = Decimal(text) if isinstance(text, str) else None
+    except InvalidOperation:
+        return None
+    return found if found is not None and found.is_finite() else None
+
+
+# Changes ----------------------------------------------------------------------------------
+
+FLAGS = {True: "open", False: "closed", None: "unknown"}
+AMOUNTS = {
+    "withdraw_fee": "fee",
+    "withdraw_fee_percent": "fee %",
+    "deposit_min": "deposit minimum",
+    "withdraw_min": "withdraw minimum",
+}
+
+
+def in_words(name: str, before: Any, after: Any) -> str:
+    """Say what a line of the journal means: "deposit opened", "fee 1 → 1.2", "network new"."""
+    if name in ("asset", "network"):
+        return f"{name} {'new' if before is None else 'gone'}"
+    if name in ("deposit", "withdraw"):
+        if isinstance(before, bool) and isinstance(after, bool):
+            return f"{name} {'opened' if after else 'closed'}"
+        return f"{name} {_flag(before)} → {_flag(after)}"
+    told = ["unknown" if value is None else {True: "yes", False: "no"}.get(value, value) for value in (before, after)]
+    return f"{AMOUNTS.get(name, name.replace('_', ' '))} {told[0]} → {told[1]}"
+
+
+def _flag(value: Any) -> str:
+    return FLAGS[value] if value is None or isinstance(value, bool) else str(value)
+
+
+def changes(
+    registry: Registry, since_ms: int, providers: Iterable[str] = (), assets: Iterable[str] = ()
+) -> tuple[list[dict[str, Any]], list[MarketctlError]]:
+    """Return the journals' lines since that time, oldest first, each with `what` in words, and what was unreadable.
+
+    `assets` are codes or tickers. Raises ConfigError for an unknown provider, StorageFailed for an unknown asset and
+    where nothing was ever collected.
+    """
+    chosen = [registry.provider(name) for name in dict.fromkeys(name.upper() for name in providers)]
+    entries = chosen or list(registry.providers.values())
+    wanted = dict.fromkeys(word.upper() for word in assets)
+    events: list[dict[str, Any]] = []
+    problems: list[MarketctlError] = []
+    known: dict[str, set[str]] = {}  # ticker or code -> "PROVIDER code"
+    seen = False
+    for entry in entries:
+        path = registry.settings.data_dir / "wallet" / f"{entry.name}.changes.jsonl"
+        there = (path.parent / f"{entry.name}.json").exists()
+        seen = seen or there or path.exists()
+        if chosen and not (there or path.exists()):
+            snapshot(registry, "wallet", entry.name)  # raises, and says what to do
+        try:
+            lines, broken = read_journal(path, since_ms)
+            events += (good := [line for line in lines if _is_change(line)])
+            broken += len(lines) - len(good)
+            if broken:
+                count = "1 line" if broken == 1 else f"{broken} lines"
+                problems.append(StorageFailed(f"{path}: {count} cannot be read, the rest is shown"))
+            if wanted and there:
+                for code, asset in snapshot(registry, "wallet", entry.name)["assets"].items():
+                    for name in (code, str(asset.get("ticker"))):
+                        known.setdefault(name.upper(), set()).add(f"{entry.name} {code}")
+        except MarketctlError as error:
+            if chosen:
+                raise
+            problems.append(error)
+    if not seen:
+        raise StorageFailed(
+            f"no wallet was collected yet in {registry.settings.data_dir / 'wallet'}", hint="marketctl wallet sync"
+        )
+    for line in events if wanted else ():
+        known.setdefault(line["asset"].upper(), set()).add(f"{line['provider']} {line['asset']}")
+    for name in wanted:
+        if name not in known:
+            raise no_such("no provider lists", name, known)
+    keys = {key for name in wanted for key in known[name]}
+    return [
+        line | {"what": in_words(line["field"], line["before"], line["after"])}
+        for line in sorted(events, key=lambda line: str(line["at"]))
+        if not wanted or f"{line['provider']} {line['asset']}" in keys
+    ], problems
+
+
+def _is_change(line: dict[str, Any]) -> bool:
+    return (
+        all(isinstance(line.get(name), str) for name in ("provider", "asset", "field"))
+        and isinstance(line.get("network"), str | None)
+        and all(name in line and isinstance(line[name], str | int | None) for name in ("before", "after"))
+    )
+
+
+# Networks without a common name -----------------------------------------------------------
+
+
+def unmapped(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the networks that have no common name, with their coins; those with most coins first."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in found:
+        for asset in one["assets"].values():
+            for code, network in (asset.get("networks") or {}).items():
+                if network.get("network") is None:
+                    row = rows.setdefault(
+                        (one["provider"], code),
+                        {"provider": one["provider"], "code": code, "name": network.get("name"), "assets": []},
+                    )
+                    row["assets"].append(asset.get("ticker"))
+    return sorted(rows.values(), key=lambda row: (-len(row["assets"]), row["provider"], row["code"]))

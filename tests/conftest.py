@@ -12,11 +12,6 @@ from marketctl.providers.base import Provider
 from marketctl.sandbox.base import Sandbox
 from marketctl.store import Memory
 
-SERVED = [
-    n
-    for n, m in __import__("marketctl.sandbox", fromlist=["x"]).API_MODULES.items()
-    if (Path(__file__).parent.parent / "marketctl/sandbox" / f"{m}.py").exists()
-]
 SAMPLES = Path(__file__).parent / "providers"
 
 
@@ -37,7 +32,7 @@ def _clean_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture(scope="session")
 def sandbox_server() -> Iterator[Sandbox]:
-    with Sandbox(SERVED) as sandbox:
+    with Sandbox() as sandbox:
         yield sandbox
 
 

@@ -66,16 +66,28 @@ def job(sandbox, tmp_path, no_sleep):
     return do
 
 
+# WHITEBIT's list of assets is an object: lists that are empty in it say "closed", as documented.
+# OPENEXCHANGERATES' list of currencies has no list in it at all.
+NOT_A_FAULT = {("WHITEBIT", "empty-list"), ("OPENEXCHANGERATES", "empty-list")}
+# More requests than the one that fails, and why.
+REQUESTS = {
+    ("TWELVEDATA", "401"): 2,  # asked without a key first, then with it
+    ("WHITEBIT", "types"): 2,  # assets and fees are read together
+}
+
+
 @pytest.mark.parametrize("fault", COMMON)
 @pytest.mark.parametrize("name", NAMES)
 def test_fault(sandbox, job, name, fault):
+    if (name, fault) in NOT_A_FAULT:
+        pytest.skip(f"{fault} is a good answer of {name}")
     what, path = FIRST[name]
     sandbox.fault(f"{name}{path}={fault}")
     result, asked = job(name, what)
     reason, requests = COMMON[fault]
     assert (result.status, result.reason) == ("failed", reason), result.message
-    assert asked[f"GET {path}"] == requests
-    assert result.requests == requests
+    assert asked[f"GET {path}"] in (requests, REQUESTS.get((name, fault)))
+    assert result.requests == REQUESTS.get((name, fault), requests)
     assert "\n" not in (result.message or "")
 
 

@@ -6,7 +6,7 @@ import click
 
 from marketctl.cli.options import HELP, Command, global_options, globals_of, json_option, provider_option
 from marketctl.cli.output import print_json, print_rows
-from marketctl.cli.report import Progress, open_run, report
+from marketctl.cli.working import Progress, open_run, report
 
 
 @click.group(context_settings=HELP)

@@ -124,9 +124,12 @@ class Command(click.Command):
 
 def globals_of() -> Globals:
     """Return the global options of the command that runs, with its logging set up."""
+    from marketctl.log import set_up
+
     given = click.get_current_context().find_object(Globals)
     if given is None:
         given = Globals()
+    set_up(given.verbose, given.quiet, given.log_format)
     return given
 
 
@@ -172,3 +175,52 @@ lock_wait_option = click.option(
 jobs_option = click.option(
     "--jobs", type=click.IntRange(1, 64), default=1, metavar="N", help="Work on N providers side by side."
 )
+
+
+class Since(click.ParamType):
+    """How far back: a time span or a time. The value is that time in milliseconds."""
+
+    name = "since"
+    units = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        import re
+
+        from marketctl.times import from_iso, now_ms
+
+        if isinstance(value, int):
+            return value
+        if span := re.fullmatch(r"([0-9]{1,9})(s|m|min|h|d|w)", value.strip().lower()):
+            return max(0, now_ms() - int(span[1]) * self.units[span[2]] * 1000)
+        try:
+            return max(0, from_iso(value.strip()))
+        except (ValueError, OverflowError):
+            expected = "expected a time span (30s, 15min, 24h, 7d) or a time (2026-01-31T12:00Z)"
+            self.fail(f"{value!r} is no time: {expected}", param, ctx)
+
+
+class Seconds(click.ParamType):
+    """A number of seconds, zero or more. "nan" would let everything through, so it is refused."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            found = float(value)
+        except ValueError:
+            found = -1.0
+        if not 0 <= found < 1e12:
+            self.fail(f"{value!r} is no number of seconds, expected one such as 30", param, ctx)
+        return found
+
+
+since_option = click.option(
+    "--since",
+    "since_ms",
+    type=Since(),
+    default="24h",
+    show_default=True,
+    metavar="WHEN",
+    help="How far back: 30s, 15min, 24h, 7d, or a time such as 2026-01-31T12:00Z.",
+)
+max_age_option = click.option("--max-age", "max_age_s", type=Seconds(), metavar="S", help="Seconds a quote may be old.")

@@ -11,7 +11,16 @@ import click
 
 from marketctl.cli.options import Globals
 
-COLORS = {"ok": "green", "pass": "green", "skipped": "yellow", "warn": "yellow", "failed": "red", "fail": "red"}
+COLORS = {
+    "ok": "green",
+    "pass": "green",
+    "skipped": "yellow",
+    "warn": "yellow",
+    "failed": "red",
+    "fail": "red",
+    "unconfigured": "yellow",
+    "unknown": "magenta",
+}
 
 
 def sentence(message: str, hint: str | None = None) -> str:
@@ -54,15 +63,28 @@ def print_rows(given: Globals, columns: Sequence[str], rows: Iterable[Sequence[A
         click.echo("  ".join(line).rstrip())
 
 
-def print_json(document: Any) -> None:
-    """Print one JSON document; decimals are texts already."""
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print comma-separated rows with a header. Unknown is empty."""
+    import csv
+    import io
+
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([printable_cell(value) for value in row] for row in rows)
+    click.echo(text.getvalue(), nl=False)
+
+
+def json_text(document: Any) -> str:
+    """Return one JSON document without secrets; decimals are texts already."""
     from marketctl.redact import redact
 
-    click.echo(
-        redact(json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True, default=_plain)).encode(
-            "utf-8", "backslashreplace"
-        )
-    )
+    return redact(json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True, default=_plain))
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json_text(document).encode("utf-8", "backslashreplace"))
 
 
 def _plain(value: Any) -> str:

@@ -1,21 +1,34 @@
 """marketctl prices: the best bid and ask of every pair."""
 
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from marketctl.cli.options import (
     HELP,
     Command,
+    Globals,
+    complete_provider,
     dump_raw_option,
     global_options,
     globals_of,
     jobs_option,
     json_option,
     lock_wait_option,
+    max_age_option,
     mirror_option,
+    provider_argument,
     provider_option,
+    since_option,
     strict_option,
 )
-from marketctl.cli.report import open_run, work_and_report
+from marketctl.cli.output import print_csv, print_json, print_rows, seconds
+from marketctl.cli.working import open_run, work_and_report
+
+if TYPE_CHECKING:
+    from marketctl.views_prices import Live
 
 
 @click.group(context_settings=HELP)
@@ -66,3 +79,184 @@ def collect(
     with open_run(given, options) as run:
         work = [(entry, "prices") for entry in choose(run.registry, providers)]
         return work_and_report(given, run, work, "prices collect", as_json)
+
+
+@command.command(cls=Command, context_settings=HELP)
+@click.argument("words", nargs=-1, metavar="[PROVIDER] [PAIR]...", shell_complete=complete_provider)
+@max_age_option
+@json_option
+@global_options
+def show(words: tuple[str, ...], max_age_s: float | None, as_json: bool) -> int:
+    """Show live quotes and their age, of one provider or all, of some pairs or all.
+
+    They come from Redis; when it is away from the mirror, and that is said. With --max-age nothing older is shown:
+    a line on stderr counts it, and the exit code is 1.
+
+    \b
+    Example:
+      marketctl prices show KUCOIN BTC/USDT --max-age 30
+    """
+    from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
+    from marketctl.log import log
+    from marketctl.times import now_ms
+    from marketctl.views_prices import choose_pairs
+
+    given = globals_of()
+    names = [word for word in words if "/" not in word]
+    if len(names) > 1:
+        raise click.UsageError(f"One provider at a time; a pair is written BASE/QUOTE: {' '.join(names)}.")
+    lives = read_quotes(given, names)
+    pairs = choose_pairs([word for word in words if "/" in word], lives)
+    now = now_ms()
+    rows = [live.row(pair, now) for live in lives for pair in pairs or live.quotes if pair in live.quotes]
+    stale = [] if max_age_s is None else [row for row in rows if is_older(row["age_ms"], max_age_s)]
+    fresh = [row for row in rows if row not in stale] if stale else rows
+    if stale:
+        oldest = max(stale, key=lambda row: float("inf") if row["age_ms"] is None else row["age_ms"])
+        log.error(
+            "%s",
+            f"{len(stale)} of {len(rows)} quotes are older than {max_age_s:g} s and not shown, "
+            f"the oldest {seconds(oldest['age_ms']) or 'of unknown age'}: {oldest['provider']} {oldest['pair']}",
+        )
+    if as_json:
+        hidden = [{name: row[name] for name in ("provider", "pair", "age_ms")} for row in stale]
+        told = [live.to_dict() for live in lives]
+        document = {"schema": 1, "command": "prices show", "results": fresh, "stale": hidden, "providers": told}
+        print_json(document)
+    else:
+        columns = ("provider", "pair", "bid", "ask", "mid", "last", "status")
+        print_rows(given, (*columns, "age"), [(*(row[c] for c in columns), seconds(row["age_ms"])) for row in fresh])
+    if stale or not fresh:
+        return EXIT_FAILED
+    return EXIT_PARTIAL if any(live.state in ("failed", "expired") for live in lives) else EXIT_OK
+
+
+@command.command(cls=Command, context_settings=HELP)
+@click.argument("pair")
+@max_age_option
+@json_option
+@global_options
+def compare(pair: str, max_age_s: float | None, as_json: bool) -> int:
+    """Compare a pair over all enabled providers: best bid, best ask, spread, age.
+
+    Left out of "best" and marked: quotes older than --max-age (default: three price intervals of the provider, at
+    least 60 s), halted pairs, and reference rates. Percent are of the middle. Exit 1 when all of them are too old.
+
+    \b
+    Example:
+      marketctl prices compare BTC/USDT
+    """
+    from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
+    from marketctl.log import log
+    from marketctl.times import now_ms
+    from marketctl.views_prices import choose_pairs
+    from marketctl.views_prices import compare as put_together
+
+    given = globals_of()
+    lives = read_quotes(given, [])
+    (key,) = choose_pairs([pair], lives)
+    bounds = {
+        entry.name: 1000 * (max(3 * entry.prices_interval_s, 60) if max_age_s is None else max_age_s)
+        for entry in given.registry().enabled()
+    }
+    found = put_together(key, lives, now_ms(), bounds)
+    rows, best = found["rows"], found["best"]
+    if as_json:
+        told = [live.to_dict() for live in lives]
+        document = {"schema": 1, "command": "prices compare", "pair": key, "results": rows, "best": best}
+        print_json(document | {"providers": told})
+    else:
+        columns = ("provider", "bid", "ask", "mid", "spread", "spread %", "age", "status", "mark")
+        print_rows(given, columns, [compared_row(row) for row in rows])
+        log.warning("%s", best_words(key, best))
+    if all(row["stale"] for row in rows):
+        log.error("every quote of %s is too old", key)
+        return EXIT_FAILED
+    return EXIT_PARTIAL if any(live.state in ("failed", "expired") for live in lives) else EXIT_OK
+
+
+@command.command(cls=Command, context_settings=HELP)
+@provider_argument()
+@click.argument("pair")
+@since_option
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated rows with a header.")
+@global_options
+def history(provider: str, pair: str, since_ms: int, as_json: bool, as_csv: bool) -> int:
+    """Show how a quote changed, oldest first; on a terminal with a small chart of the middle price.
+
+    Redis keeps a line for each change: between two lines the first one held.
+
+    \b
+    Example:
+      marketctl prices history KUCOIN BTC/USDT --since 1h --csv
+    """
+    from marketctl.log import log
+    from marketctl.times import to_iso
+    from marketctl.views_prices import history as read_history
+    from marketctl.views_prices import sparkline
+
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv both want stdout: choose one.")
+    given = globals_of()
+    key, records = read_history(given.registry(), provider, pair, since_ms)
+    columns = ("at", "bid", "ask", "last", "mid")
+    if not records:
+        log.warning("%s %s did not change since %s", provider.upper(), key, to_iso(since_ms))
+    if as_json:
+        document = {"schema": 1, "command": "prices history", "provider": provider.upper(), "pair": key}
+        print_json(document | {"since": to_iso(since_ms), "results": records})
+    elif as_csv:
+        print_csv(columns, [[record[column] for column in columns] for record in records])
+    else:
+        print_rows(given, columns, [[record[column] for column in columns] for record in records])
+        if sys.stdout.isatty() and (chart := sparkline(records)):
+            click.echo(chart)
+    return 0
+
+
+def read_quotes(given: Globals, names: list[str]) -> "list[Live]":
+    """Read the quotes of the named provider or of all enabled ones, and tell what is wrong with them."""
+    from marketctl.log import log
+    from marketctl.views_prices import open_reader
+
+    registry = given.registry()
+    entries = [registry.provider(name) for name in names] or registry.enabled()
+    with open_reader(registry) as reader:
+        lives = [reader.read(entry) for entry in entries]
+        if reader.away is not None and any(live.quotes for live in lives):
+            log.warning("quotes are from the mirror: %s", reader.away.message)
+    for live in lives:
+        if live.quotes or live.state != "never":
+            tell = log.error if live.state != "ok" else log.warning
+            if words := live.words():
+                tell("%s", words, extra={"provider": live.provider})
+    never = [live.provider for live in lives if live.state == "never"]
+    if never and any(live.quotes for live in lives):
+        log.warning("never published a quote: %s", ", ".join(never))
+    return lives
+
+
+def is_older(age_ms: int | None, max_age_s: float) -> bool:
+    """Tell whether an age is over the limit; an unknown one is."""
+    return age_ms is None or age_ms > max_age_s * 1000
+
+
+def compared_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return a quote as a row of `compare`."""
+    marks = [name.replace("_", " ") for name in ("best_bid", "best_ask") if row[name]]
+    marks += dict.fromkeys(word for word in (row["left_out"], "stale" if row["stale"] else None) if word)
+    numbers = (row["bid"], row["ask"], row["mid"], row["spread"], row["spread_percent"])
+    return (row["provider"], *numbers, seconds(row["age_ms"]), row["status"], ", ".join(marks) or None)
+
+
+def best_words(pair: str, best: Mapping[str, Any]) -> str:
+    """Put the best bid and ask into one line."""
+    sides = [
+        f"best {side} {best[side]['price']} @ {', '.join(best[side]['providers'])}" if best[side] else f"no best {side}"
+        for side in ("bid", "ask")
+    ]
+    if best["spread"] is not None:
+        percent = f" ({best['spread_percent']} %)" if best["spread_percent"] else ""
+        sides.append(f"spread {best['spread']}{percent}{', crossed' if best['spread'][0] == '-' else ''}")
+    return f"{pair}: {', '.join(sides)}"

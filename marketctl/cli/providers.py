@@ -13,7 +13,7 @@ def command() -> None:
     \b
     Example:
       marketctl providers list
-      marketctl providers show BYBIT
+      marketctl providers disable HTX
     """
 
 
@@ -82,4 +82,142 @@ def show(provider: str, form: str, as_json: bool) -> int:
     rows += [("credentials", found["credentials"]), ("jobs", " ".join(found["jobs"]))]
     rows += [("endpoint", endpoint) for endpoint in found["endpoints"]]
     print_rows(given, ("setting", "value"), rows)
+    return 0
+
+
+@command.command("add", cls=Command, context_settings=HELP)
+@click.argument("provider")
+@click.option("--path", required=True, metavar="MODULE:CLASS", help="The adapter, in any module Python can import.")
+@click.option("--needs-api", is_flag=True, help="Use its keys from credentials.toml.")
+@click.option("--kind", metavar="KIND", help="CEX, PSP, BANK, CASH, ... (default: the adapter's own).")
+@click.option("--stablecoin", metavar="CODE", help="Default: USD for PSP, BANK and CASH, none for the others.")
+@click.option("--disabled", is_flag=True, help="Add it switched off.")
+@global_options
+def add_(provider: str, path: str, needs_api: bool, kind: str | None, stablecoin: str | None, disabled: bool) -> int:
+    """Add a provider to providers.toml, its adapter being importable: installed, or in a folder of PYTHONPATH.
+
+    \b
+    Example:
+      marketctl providers add DESK --path marketctl.providers.cex.kucoin:KucoinAdapter --needs-api
+    """
+    from marketctl.registry import check_entry, default_stablecoin, load_adapter
+    from marketctl.registry_edit import add
+
+    given = globals_of()
+    name, registry = provider.upper(), given.registry_path()
+    kind = kind.upper() if kind else None
+    adapter = load_adapter(check_entry(registry, name, {"path": path}))
+    if stablecoin is None:
+        stablecoin = default_stablecoin(kind or adapter.kind)
+    add(
+        registry,
+        name,
+        path,
+        enabled=not disabled,
+        needs_api=needs_api,
+        kind=kind,
+        stablecoin=stablecoin.upper() if stablecoin else None,
+    )
+    if not given.quiet:
+        click.echo(f"added {name} to {registry}{', disabled' if disabled else ''}", err=True)
+        if needs_api and adapter.credentials:
+            click.echo(f"its keys ({', '.join(adapter.credentials)}): marketctl credentials set {name}", err=True)
+    return 0
+
+
+@command.command(cls=Command, context_settings=HELP)
+@provider_argument(nargs=-1)
+@global_options
+def enable(provider: tuple[str, ...]) -> int:
+    """Switch providers on: change one line each of providers.toml.
+
+    \b
+    Example:
+      marketctl providers enable HTX
+    """
+    return switch(provider, True)
+
+
+@command.command(cls=Command, context_settings=HELP)
+@provider_argument(nargs=-1)
+@global_options
+def disable(provider: tuple[str, ...]) -> int:
+    """Switch providers off: change one line each of providers.toml. Their data stay.
+
+    \b
+    Example:
+      marketctl providers disable HTX RAPIRA
+    """
+    return switch(provider, False)
+
+
+def switch(providers: tuple[str, ...], enabled: bool) -> int:
+    """Switch providers on or off and say what changed."""
+    from marketctl.registry_edit import set_enabled
+
+    given = globals_of()
+    names = list(dict.fromkeys(name.upper() for name in providers))
+    changed = set_enabled(given.registry_path(), names, enabled)
+    word = "enabled" if enabled else "disabled"
+    for name in names if not given.quiet else ():
+        click.echo(f"{word} {name}" if name in changed else f"{name} was {word} already", err=True)
+    return 0
+
+
+@command.command("remove", cls=Command, context_settings=HELP)
+@provider_argument()
+@global_options
+def remove_(provider: str) -> int:
+    """Take a provider out of providers.toml; its data and keys stay.
+
+    \b
+    Example:
+      marketctl providers remove RAPIRA
+    """
+    from marketctl.registry_edit import remove
+
+    given = globals_of()
+    name, registry = provider.upper(), given.registry_path()
+    remove(registry, name)
+    if not given.quiet:
+        click.echo(f"removed {name} from {registry}; its data and keys stay", err=True)
+    return 0
+
+
+@command.command(cls=Command, context_settings=HELP)
+@click.argument("provider")
+@click.option(
+    "--kind",
+    type=click.Choice(["cex", "cash"], case_sensitive=False),
+    default="cex",
+    help="An exchange (the default), or a source of rates.",
+)
+@global_options
+def new(provider: str, kind: str) -> int:
+    """Write a new provider into a source checkout: adapter, sandbox, samples, test and registry entry.
+
+    It is a working example that passes all checks and is added disabled; docs/adding-a-provider.md goes on.
+
+    \b
+    Example:
+      marketctl providers new MYEX
+      marketctl providers new MYRATES --kind cash
+    """
+    from pathlib import Path
+
+    from marketctl.scaffold import new_provider, update_docs
+
+    given = globals_of()
+    name = provider.upper()
+    for path in new_provider(Path(), name, kind):
+        if not given.quiet:
+            click.echo(f"wrote {path}")
+    if update_docs(Path()):
+        if not given.quiet:
+            click.echo("wrote docs/providers.md")
+            click.echo(
+                f"Next: make test, then docs/adding-a-provider.md, then marketctl providers enable {name}", err=True
+            )
+    else:
+        click.echo("docs/providers.md could not be generated. Next: make docs", err=True)
     return 0

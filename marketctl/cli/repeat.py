@@ -4,7 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from marketctl.cli.options import Globals
-from marketctl.cli.report import work_and_report
+from marketctl.cli.working import work_and_report
 
 if TYPE_CHECKING:
     from marketctl.collect import Run

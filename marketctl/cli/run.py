@@ -15,7 +15,7 @@ from marketctl.cli.options import (
     provider_option,
     strict_option,
 )
-from marketctl.cli.report import open_run, work_and_report
+from marketctl.cli.working import open_run, work_and_report
 
 # What may be typed -> the jobs it stands for; the old collectors' names go on working.
 TASKS = {

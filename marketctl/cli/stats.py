@@ -15,7 +15,7 @@ from marketctl.cli.options import (
     strict_option,
 )
 from marketctl.cli.output import print_json, print_rows
-from marketctl.cli.report import open_run, work_and_report
+from marketctl.cli.working import open_run, work_and_report
 
 
 @click.group(context_settings=HELP)
@@ -63,15 +63,22 @@ def show(provider: str | None, as_json: bool) -> int:
     Example:
       marketctl stats show
     """
+    from marketctl.errors import EXIT_OK, EXIT_PARTIAL
+    from marketctl.log import log
     from marketctl.views import snapshots
 
     given = globals_of()
     found = snapshots(given.registry(), "stats", provider)
+    code = EXIT_PARTIAL if found.broken else EXIT_OK
+    for problem in found.broken:
+        log.error("%s", problem.message)
+    if found.missing:
+        log.warning("without statistics: %s", ", ".join(found.missing))
     if as_json:
-        print_json({"schema": 1, "command": "stats show", "results": found})
-        return 0
+        print_json({"schema": 1, "command": "stats show", "results": found.snapshots})
+        return code
     rows = []
-    for one in found:
+    for one in found.snapshots:
         stats = one["stats"]
         quota = stats["quota"] or {}
         rows.append(
@@ -91,4 +98,4 @@ def show(provider: str | None, as_json: bool) -> int:
         )
     columns = ("provider", "pairs", "trading", "assets", "deposit", "withdraw", "skew ms", "latency ms", "platform")
     print_rows(given, (*columns, "quota left", "collected at"), rows)
-    return 0
+    return code

@@ -1,10 +1,14 @@
 """marketctl wallet: coins and networks, what is open, at what fee."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from marketctl.cli.options import (
     HELP,
     Command,
+    complete_provider,
     dump_raw_option,
     global_options,
     globals_of,
@@ -12,10 +16,11 @@ from marketctl.cli.options import (
     lock_wait_option,
     provider_argument,
     provider_option,
+    since_option,
     strict_option,
 )
-from marketctl.cli.output import print_json, print_rows
-from marketctl.cli.report import open_run, work_and_report
+from marketctl.cli.output import print_json, print_rows, seconds
+from marketctl.cli.working import open_run, work_and_report
 
 
 @click.group(context_settings=HELP)
@@ -56,43 +61,31 @@ def sync(providers: tuple[str, ...], dump_raw: bool, stats: bool, lock_wait: flo
 
 @command.command(cls=Command, context_settings=HELP)
 @provider_argument()
-@click.argument("assets", nargs=-1)
+@click.argument("assets", nargs=-1, metavar="[ASSET]...")
 @json_option
 @global_options
 def show(provider: str, assets: tuple[str, ...], as_json: bool) -> int:
     """Show a provider's networks, of all assets or the named ones.
 
-    A network whose deposits or withdrawals the provider comments on is marked with its words.
+    A network the provider comments on is marked with "!" and its words: it may be suspended in words alone.
 
     \b
     Example:
       marketctl wallet show KUCOIN USDT BTC
     """
-    from marketctl.errors import StorageFailed
-    from marketctl.tables import closest
-    from marketctl.views import snapshot
+    from marketctl.views import choose_assets, snapshot
 
     given = globals_of()
     found = snapshot(given.registry(), "wallet", provider)
-    chosen = found["assets"]
-    if assets:
-        chosen = {}
-        for name in dict.fromkeys(word.upper() for word in assets):
-            same = {code: one for code, one in found["assets"].items() if name in (code, one["ticker"])}
-            if not same:
-                close = closest(name, found["assets"])
-                raise StorageFailed(
-                    f"{found['provider']} lists no {name}." + (f" Did you mean {close}?" if close else "")
-                )
-            chosen |= same
+    chosen = choose_assets(found, assets)
     if as_json:
-        print_json(found | {"assets": chosen})
+        print_json({"schema": 1, "command": "wallet show", "results": [found | {"assets": chosen}]})
         return 0
     rows = []
     for code, asset in sorted(chosen.items()):
         name = code if code == asset["ticker"] else f"{asset['ticker']} ({code})"
-        networks = asset["networks"] or {"": dict.fromkeys(("network", "withdraw_fee", "withdraw_min", "note"))}
-        for key, network in networks.items():
+        for key, network in (asset["networks"] or {"": {}}).items():
+            note = network.get("note")
             rows.append(
                 (
                     name,
@@ -105,9 +98,158 @@ def show(provider: str, assets: tuple[str, ...], as_json: bool) -> int:
                     network.get("withdraw_min"),
                     network.get("confirmations"),
                     network.get("memo_required"),
-                    network.get("note"),
+                    f"! {note}" if note else None,
                 )
             )
     columns = ("asset", "code", "network", "deposit", "withdraw", "fee", "fee %", "minimum", "confirmations", "memo")
     print_rows(given, (*columns, "note"), rows)
     return 0
+
+
+@command.command(cls=Command, context_settings=HELP)
+@click.argument("assets", nargs=-1, metavar="[ASSET]...")
+@provider_option
+@since_option
+@json_option
+@global_options
+def changes(assets: tuple[str, ...], providers: tuple[str, ...], since_ms: int, as_json: bool) -> int:
+    """Show what opened, closed, changed its fee, came or went, oldest first; --json: one event a line.
+
+    \b
+    Example:
+      marketctl wallet changes --since 7d -p KUCOIN USDT
+    """
+    import json
+
+    from marketctl.log import log
+    from marketctl.redact import redact
+    from marketctl.store import to_bytes
+    from marketctl.times import to_iso
+    from marketctl.views import changes as read_changes
+
+    given = globals_of()
+    events, problems = read_changes(given.registry(), since_ms, providers, assets)
+    for problem in problems:
+        log.error("%s", problem.message)
+    if as_json:
+        for event in events:
+            click.echo(to_bytes(redact(json.dumps(event, ensure_ascii=False, sort_keys=True))))
+        return 0
+    if not events:
+        log.warning("nothing changed since %s", to_iso(since_ms))
+        return 0
+    columns = ("at", "provider", "asset", "network", "what")
+    print_rows(given, columns, [[event.get(name) for name in columns] for event in events])
+    return 0
+
+
+@command.command(cls=Command, context_settings=HELP)
+@click.argument("asset")
+@click.option("--from", "source", metavar="P", shell_complete=complete_provider, help="Where it is now.")
+@click.option("--to", "target", metavar="P", shell_complete=complete_provider, help="Where it is to go.")
+@json_option
+@global_options
+def routes(asset: str, source: str | None, target: str | None, as_json: bool) -> int:
+    """Find networks open for withdrawal at one end and deposit at the other, cheapest first.
+
+    Either end may be left out. A route whose contract addresses differ is another coin of the same name: refused.
+    "unproven" says that not both ends tell an address. No route is an answer too: exit 0.
+
+    \b
+    Example:
+      marketctl wallet routes USDT --from MEXC --to KUCOIN
+    """
+    from marketctl.errors import EXIT_OK, EXIT_PARTIAL
+    from marketctl.log import log
+    from marketctl.routes import explain
+    from marketctl.routes import routes as find
+
+    given = globals_of()
+    if source and target and source.upper() == target.upper():
+        raise click.UsageError("--from and --to name the same provider.")
+    found, read = find(given.registry(), asset, source, target)
+    code = EXIT_PARTIAL if read.broken else EXIT_OK
+    for problem in read.broken:
+        log.error("%s", problem.message)
+    if read.missing:
+        log.warning("without a wallet, so left out: %s", ", ".join(read.missing))
+    if as_json:
+        print_json(
+            {
+                "schema": 1,
+                "command": "wallet routes",
+                "asset": asset.upper(),
+                "results": found.routes,
+                "left_out": found.left_out,
+                "unmapped": found.unmapped,
+                "missing": read.missing,
+            }
+        )
+        return code
+    columns = ("from", "to", "network", "fee", "fee %", "minimum", "set by", "confirmations", "memo", "verdict")
+    print_rows(given, (*columns, "age", "note"), [route_row(route) for route in found.routes])
+    ways = sum(route["verdict"] == "open" for route in found.routes)
+    log.warning("%s", f"{ways} routes of {asset.upper()}" if ways else f"no route of {asset.upper()} is open now")
+    for line in explain(found):
+        log.warning("%s", line)
+    return code
+
+
+def route_row(route: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return a route as a row of the table."""
+    twin = route["verdict"] == "twin"
+    notes = [f"! {route[end]}: {route[f'{end}_note']}" for end in ("from", "to") if route[f"{end}_note"]]
+    ages = [age for age in (route["from_age_ms"], route["to_age_ms"]) if age is not None]
+    return (
+        route["from"],
+        route["to"],
+        route["network"],
+        route["fee"],
+        route["fee_percent"],
+        route["minimum"],
+        route["minimum_set_by"],
+        route["confirmations"],
+        route["memo_required"],
+        "refused" if twin else route["identity"],
+        (seconds(max(ages)) if ages else "unknown") + (" stale" if route["stale"] else ""),
+        "; ".join([*([] if route["identity"] == "proven" else [route["why"]]), *notes]) or None,
+    )
+
+
+@command.command(cls=Command, context_settings=HELP)
+@provider_option
+@json_option
+@global_options
+def unmapped(providers: tuple[str, ...], as_json: bool) -> int:
+    """List networks without a common name: routes can't match them.
+
+    \b
+    Example:
+      marketctl wallet unmapped -p KUCOIN
+    """
+    from marketctl.errors import EXIT_OK, EXIT_PARTIAL
+    from marketctl.log import log
+    from marketctl.views import Found, snapshot, snapshots
+    from marketctl.views import unmapped as find
+
+    given = globals_of()
+    registry = given.registry()
+    if providers:
+        found = Found([snapshot(registry, "wallet", name) for name in dict.fromkeys(providers)])
+    else:
+        found = snapshots(registry, "wallet")
+    for problem in found.broken:
+        log.error("%s", problem.message)
+    rows = find(found.snapshots)
+    if as_json:
+        print_json({"schema": 1, "command": "wallet unmapped", "results": rows})
+    elif not rows:
+        log.warning("every network has a common name")
+    else:
+        told = [(one["provider"], one["code"], one["name"], len(one["assets"]), _some(one["assets"])) for one in rows]
+        print_rows(given, ("provider", "code", "name", "coins", "such as"), told)
+    return EXIT_PARTIAL if found.broken else EXIT_OK
+
+
+def _some(words: list[str], most: int = 5) -> str:
+    return " ".join(words[:most]) + (" …" if len(words) > most else "")

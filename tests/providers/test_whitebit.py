@@ -11,7 +11,6 @@ from marketctl.errors import (
     BadAnswer,
     Blocked,
     ClockSkew,
-    Maintenance,
     NoCredentials,
     PermissionDenied,
     RateLimited,
@@ -337,8 +336,8 @@ def test_signature_matches_the_vector(adapt, path, params, nonce, body, payload,
             403,
             {"code": 2, "message": "This action is unauthorized. Enable your key in API settings"},
             AuthFailed,
-            "This action is unauthorized. Enable your key in API settings - the key is off, unused for 14 days, or bound "
-            "to other addresses (code 2)",
+            "This action is unauthorized. Enable your key in API settings - the key is off, unused for 14 days, "
+            "or bound to other addresses (code 2)",
         ),
         (
             403,
@@ -390,7 +389,6 @@ def test_signature_matches_the_vector(adapt, path, params, nonce, body, payload,
             "api.futures.unavailable (code none)",
         ),
         (500, {"error": ["Internal server error."]}, Unavailable, "error: Internal server error. (code none)"),
-        (503, None, Maintenance, "HTTP 503"),
         (429, None, RateLimited, "HTTP 429"),
     ],
 )
@@ -524,7 +522,7 @@ def test_rate_limit_without_json_waits_a_second(sandbox, adapt, no_sleep):
 @pytest.mark.parametrize(
     ("fault", "expected", "requests"),
     [
-        ("maintenance", Maintenance, 1),
+        ("maintenance", Unavailable, 4),
         ("error", Unavailable, 4),
         ("region", Blocked, 1),
         ("permission", PermissionDenied, 1),

@@ -151,19 +151,19 @@ class Credits:
     def __init__(self, memory: "Memory") -> None:
         self.memory = memory
         known = memory.get("credits", DAY_S)
-        self.told: int = known[0][0] if known else 0
+        self._left: int = known[0][0] if known else 0
         self.until_ms: int = known[0][1] if known else 0
 
     def left(self, limit: int) -> int:
         """Return what is left of this minute's limit as far as known."""
-        return min(limit, self.told) if now_ms() < self.until_ms else limit
+        return min(limit, self._left) if now_ms() < self.until_ms else limit
 
     def note(self, left: int, wait_s: float | None = None) -> None:
         """Remember what is left, until the minute ends or for as long as told."""
         now = now_ms()
-        self.told = max(0, left)
+        self._left = max(0, left)
         self.until_ms = next_turn(now, MINUTE_MS) if wait_s is None else now + round(wait_s * 1000)
-        self.memory.put("credits", [self.told, self.until_ms])
+        self.memory.put("credits", [self._left, self.until_ms])
 
     def used_up(self) -> RateLimited:
         """Return the error of a job that has no credits left to begin with."""

@@ -135,7 +135,8 @@ class TwelveDataCashAdapter(CashProvider):
         known = self.memory.get("usage", DAY_S)
         if known is None and not self.credits.left(BASIC.minute):
             return BASIC
-        usage = known[0] if known else self.told(lambda: self.usage, {})
+        untold: dict[str, Any] = {}
+        usage = known[0] if known else self.told(lambda: self.usage, untold)
         return Plan(usage["limit"], usage["day_limit"]) if usage else BASIC
 
     @cached_property
@@ -169,8 +170,10 @@ class TwelveDataCashAdapter(CashProvider):
         return KeyInfo(warnings=("no credits are left for now",) if left == 0 else ())
 
     def quota(self) -> Quota:
-        known = self.memory.get("usage", 60)  # as told this minute: a question costs a credit
-        return parse_quota(known[0] if known else self.usage, now_ms())
+        # A question costs a credit: with none left, what was told within this minute has to do.
+        known = self.memory.get("usage", 60)
+        told = known[0] if known and not self.credits.left(known[0]["limit"]) else self.usage
+        return parse_quota(told, now_ms())
 
     def sign(self, request: "Request") -> None:
         request.headers["Authorization"] = f"apikey {self.keys['api_key']}"

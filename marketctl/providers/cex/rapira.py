@@ -63,18 +63,18 @@ class RapiraAdapter(Exchange):
 
     def prices(self) -> QuoteBatch:
         # No list of pairs is kept: the rates name them, and a pair that is new would look halted in an old list.
-        body = self.get("/open/market/rates")
+        rates = rows(self.get("/open/market/rates"), "data")
         statuses = self.aside("status", lambda: parse_statuses(self.get("/open/market/pairs")))
         volumes = self.aside("volume", lambda: parse_volumes(self.get("/market/symbol-thumb")))
-        batch = QuoteBatch(PairList(parse_pairs(body, statuses)), frozenset(self.wanted))
-        return parse_prices(body, volumes or {}, batch)
+        batch = QuoteBatch(PairList(parse_pairs(rates, statuses)), frozenset(self.wanted))
+        return parse_prices(rates, volumes or {}, batch)
 
     def aside(self, what: str, ask: Callable[[], T]) -> T | None:
         """Return what prices are good without, or None however it fails."""
         try:
             return ask()
         except MarketctlError as error:
-            log.warning("no %s of any pair: %s", what, error.message, extra={"provider": self.client.provider})
+            log.info("no %s of any pair: %s", what, error.message, extra={"provider": self.client.provider})
             return None
 
     def clock(self) -> Clock:
@@ -187,29 +187,29 @@ def parse_assets(body: Any) -> AssetBatch:
     return batch
 
 
-def parse_pairs(body: Any, statuses: Mapping[str, str | None] | None) -> list[Pair]:
-    """Read the pairs of /open/market/rates; one that is missing in the statuses is halted, None are unknown."""
+def parse_pairs(rates: list[dict[str, Any]], statuses: Mapping[str, str | None] | None) -> list[Pair]:
+    """Read the pairs that /open/market/rates names; one that is missing in the statuses is halted, None are unknown."""
     pairs = []
-    for row in rows(body, "data"):
+    for row in rates:
         symbol = code(row.get("symbol")) or ""
         base, slash, quote = symbol.upper().partition("/")
         if not (base and quote) or "/" in quote:
             continue
         told = [text(row.get(key)) or ticker for key, ticker in (("quoteCurrency", base), ("baseCurrency", quote))]
         if [ticker.upper() for ticker in told] != [base, quote]:
-            log.warning(
-                "%s is told as %s; its symbol is believed", symbol, "/".join(told), extra={"provider": "RAPIRA"}
-            )
+            log.info("%s is told as %s; its symbol is believed", symbol, "/".join(told), extra={"provider": "RAPIRA"})
         status = None if statuses is None else statuses.get(base + slash + quote, "halted")
         pairs.append(Pair(symbol, base, quote, base, quote, status))
     return pairs
 
 
-def parse_prices(body: Any, volumes: Mapping[str, tuple[object, object]], batch: QuoteBatch) -> QuoteBatch:
+def parse_prices(
+    rates: list[dict[str, Any]], volumes: Mapping[str, tuple[object, object]], batch: QuoteBatch
+) -> QuoteBatch:
     """Read /open/market/rates; a row without a usable symbol is counted as an unknown one."""
-    for row in rows(body, "data"):
-        symbol = row.get("symbol")
-        volume, turnover = volumes.get(symbol, (None, None)) if isinstance(symbol, str) else (None, None)
+    for row in rates:
+        symbol = text(row.get("symbol"))
+        volume, turnover = volumes.get(symbol or "", (None, None))
         batch.add(
             symbol,
             row.get("bidPrice"),

@@ -19,7 +19,6 @@ from marketctl.errors import (
     AuthFailed,
     Blocked,
     ClockSkew,
-    Maintenance,
     MarketctlError,
     PermissionDenied,
     RateLimited,
@@ -69,10 +68,11 @@ class WhitebitAdapter(Exchange):
     )
     rate = (50.0, 50.0)
     resync_clock = True
-    error_statuses = {429: RateLimited, 451: Blocked, 503: Maintenance}
+    error_statuses = {429: RateLimited, 451: Blocked}
 
     def assets(self) -> AssetBatch:
-        return parse_assets(self.get("/api/v4/public/assets"), self.get("/api/v4/public/fee"))
+        assets = table(self.get("/api/v4/public/assets"))
+        return parse_assets(assets, self.get("/api/v4/public/fee"))
 
     def pairs(self) -> list[Pair]:
         markets = self.get("/api/v4/public/markets")

@@ -14,6 +14,7 @@ from marketctl.cli.output import print_json, print_rows, seconds, sentence
 from marketctl.errors import EXIT_SIGINT, EXIT_SIGTERM, Stopped
 
 if TYPE_CHECKING:
+    from marketctl.check import Health
     from marketctl.collect import Options, Result, Run
     from marketctl.registry import ProviderEntry
 
@@ -44,7 +45,7 @@ def work_and_report(
 
     progress = Progress(given)
     results = run_jobs(run, work, on_result=progress.done, on_start=progress.start)
-    progress.clear()
+    progress.end()
     if as_json:
         print_json(report(run, command, results))
     elif not given.quiet:
@@ -52,7 +53,7 @@ def work_and_report(
     return exit_code(results)
 
 
-def report(run: "Run", command: str, results: list["Result"]) -> dict[str, Any]:
+def report(run: "Run", command: str, results: Iterable["Result | Health"]) -> dict[str, Any]:
     """Return the document of `--json` (docs/scripting.md)."""
     from marketctl.times import to_iso
 
@@ -102,6 +103,7 @@ class Progress:
     def __init__(self, given: Globals) -> None:
         self.shown = sys.stderr.isatty() and not given.quiet and given.log_format == "text"
         self.length = 0
+        self.busy: list[str] = []
 
     def start(self, provider: str, job: str) -> None:
         """Say what is being done."""
@@ -116,10 +118,22 @@ class Progress:
 
         if result.status == "ok":
             return
+        if result.reason == "busy":
+            self.busy.append(f"{result.provider} {result.job}")
+            return
         self.clear()
         tell = log.error if result.status == "failed" else log.info
         words = sentence(f"{result.status} ({result.reason}): {result.message}", result.hint)
         tell("%s", words, extra={"provider": result.provider, "job": result.job, "reason": result.reason})
+
+    def end(self) -> None:
+        """Tell in one line what another run is doing, however much that is."""
+        from marketctl.log import log
+
+        self.clear()
+        if self.busy:
+            words = f"another run is doing {', '.join(self.busy)}"
+            log.error("%s", sentence(words, "wait for it, or use --lock-wait"), extra={"reason": "busy"})
 
     def clear(self) -> None:
         """Remove the line."""
