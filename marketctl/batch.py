@@ -11,6 +11,7 @@ from typing import Any
 from marketctl.errors import BadAnswer
 from marketctl.fields import NotANumber, code, decimal_text, flag, is_zero, printable
 from marketctl.models import Asset, Pair, Quote, Skip
+from marketctl.times import END_MS
 
 
 class PairList:
@@ -25,22 +26,20 @@ class PairList:
 
     def _index(self, pairs: Iterable[Pair]) -> None:
         self.by_symbol = {pair.symbol: pair for pair in pairs}
-        self.keys: dict[str, str] = {}
         taken: dict[str, Pair] = {}
+        renamed = []
         for pair in self.by_symbol.values():
             if not pair.spot or not pair.base:
                 continue
-            key = f"{pair.base}/{pair.quote}"
-            rival = taken.get(key)
-            if rival is None:
-                taken[key] = pair
-            elif (pair.base_code, pair.quote_code) == (pair.base, pair.quote):
-                # The pair whose codes are its tickers keeps the key.
-                taken[key] = pair
-                taken[f"{rival.base_code}/{rival.quote_code}"] = rival
+            # The pair whose codes are its tickers keeps the key, wherever it stands.
+            if (pair.base_code, pair.quote_code) == (pair.base, pair.quote):
+                taken.setdefault(f"{pair.base}/{pair.quote}", pair)
             else:
-                taken[f"{pair.base_code}/{pair.quote_code}"] = pair
-        self.keys = {pair.symbol: key for key, pair in taken.items()}
+                renamed.append(pair)
+        for pair in renamed:
+            key = f"{pair.base}/{pair.quote}"
+            taken.setdefault(f"{pair.base_code}/{pair.quote_code}" if key in taken else key, pair)
+        self.keys: dict[str, str] = {pair.symbol: key for key, pair in taken.items()}
 
     def find(self, symbol: object) -> Pair | None:
         """Return the pair of a symbol, or None when the provider does not list it."""
@@ -134,6 +133,8 @@ class QuoteBatch:
         if bid is not None and ask is not None and Decimal(bid) > Decimal(ask):
             self.skip(symbol, "crossed", pair, quote_volume)
             return
+        if at_ms is not None and not 0 < at_ms < END_MS:
+            at_ms = None
         self.quotes[key] = Quote(
             pair.symbol, bid, ask, bid_size, ask_size, last, None, volume, turnover, pair.status, at_ms
         )
@@ -229,7 +230,7 @@ class AssetBatch:
 
     def limit(self, value: object) -> str | None:
         """Return a maximum; one that means "none" (negative, or 10^17 and more) is None."""
-        if value == "-1":
+        if value == "-1" or value == -1:
             return None
         text = self.amount(value)
         return None if text is None or len(text.partition(".")[0]) > 17 else text

@@ -4,7 +4,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +14,7 @@ from marketctl.errors import (
     AuthFailed,
     Blocked,
     ClockSkew,
+    DeadlineExceeded,
     MarketctlError,
     NoCredentials,
     NotSupported,
@@ -45,6 +46,7 @@ SPREAD_MAX = Decimal("0.1")
 QUOTA_LOW = 10  # percent
 LATE = 3  # intervals without a publish
 SIDE_BY_SIDE = 8  # providers
+BUDGET_S = 20.0  # a provider, all its questions: nobody waits for a check as long as for a job
 
 # After one of these the other questions would only wait for the same answer, or make a ban longer.
 HOPELESS = frozenset(("network", "timeout", "deadline", "blocked", "rate-limited"))
@@ -267,13 +269,16 @@ class Checkup:
         elif isinstance(error, ClockSkew) and not message.startswith("the "):
             message = f"timestamp refused: {message}"
             hint = hint or "sync this machine's clock (NTP)"
+        elif isinstance(error, DeadlineExceeded):
+            hint = hint or f"a check gives a provider at most {BUDGET_S:g} s in all"
         return Finding(status, message, error.reason, hint)
 
     # Local, and cheapest --------------------------------------------------------------------
 
     def import_(self) -> list[Finding]:
         """Import the adapter and make one."""
-        self.adapter = open_adapter(self.run, self.entry, read_only=True)
+        entry = replace(self.entry, deadline_s=min(self.entry.deadline_s, BUDGET_S))
+        self.adapter = open_adapter(self.run, entry, read_only=True)
         return [Finding("pass", self.entry.path)]
 
     def credentials(self, adapter: Provider) -> list[Finding]:

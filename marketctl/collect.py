@@ -176,7 +176,14 @@ def choose(registry: Registry, names: Iterable[str]) -> list[ProviderEntry]:
     return chosen or registry.enabled()
 
 
-def open_adapter(run: Run, entry: ProviderEntry, *, recording: bool = False, read_only: bool = False) -> Provider:
+def open_adapter(
+    run: Run,
+    entry: ProviderEntry,
+    *,
+    recording: bool = False,
+    read_only: bool = False,
+    memory: Memory | None = None,
+) -> Provider:
     """Make an adapter with a client of its own. Raises ConfigError for a path that cannot be imported."""
     from marketctl.http import Client
     from marketctl.pace import Pace, machine_dir
@@ -196,7 +203,7 @@ def open_adapter(run: Run, entry: ProviderEntry, *, recording: bool = False, rea
     )
     return cls(
         client,
-        Memory(run.settings.data_dir / "cache", entry.name, base_url, read_only=read_only),
+        memory or Memory(run.settings.data_dir / "cache", entry.name, base_url, read_only=read_only),
         credentials=run.keys.for_provider(entry.name, cls.credentials) if entry.needs_api else {},
         pairs=entry.pairs,
         pairs_max_age_s=entry.pairs_max_age_s,

@@ -7,7 +7,6 @@ import base64
 import json
 import sys
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +15,27 @@ from marketctl.errors import BadAnswer, MarketctlError, NetworkFailed, StorageFa
 from marketctl.providers.base import Provider
 from marketctl.redact import redact
 from marketctl.registry import ProviderEntry, load_adapter
-from marketctl.store import read_snapshot, write_document
+from marketctl.store import Memory, read_snapshot, write_document
 from marketctl.times import from_iso, now_ms, to_iso
 
 if TYPE_CHECKING:
     from marketctl.http import Answer, Exchange
+
+
+class _NoMemory(Memory):
+    """A memory that holds nothing and keeps nothing."""
+
+    def __init__(self) -> None:
+        """Need no folder."""
+
+    def get(self, key: str, max_age_s: float) -> None:
+        """Know nothing."""
+
+    def put(self, key: str, value: Any, at_ms: int | None = None) -> None:
+        """Forget it."""
+
+
+NO_MEMORY = _NoMemory()
 
 
 def dump_path(run: Run, provider: str, job: str) -> Path:
@@ -98,7 +113,8 @@ def dump_job(run: Run, entry: ProviderEntry, job: str, output: str | None = None
     batch = None
     adapter = None
     try:
-        adapter = open_adapter(run, entry, recording=True, read_only=True)
+        # Without a memory: a dump is to hold what the job needs, also what an earlier run has asked.
+        adapter = open_adapter(run, entry, recording=True, memory=NO_MEMORY)
         with adapter.client:
             if job in adapter.key_jobs and not adapter.has_key():
                 raise no_credentials(entry, adapter)
@@ -128,6 +144,7 @@ class ReplayClient:
     def __init__(self, dump: Mapping[str, Any]) -> None:
         self.base_url = dump["base_url"]
         self.host = "replay"
+        self.provider = str(dump["provider"])
         self.clock_offset_ms = 0
         self.requests = self.retries = self.bytes = 0
         self.recorded: list[Any] | None = None
@@ -139,7 +156,7 @@ class ReplayClient:
 
     def ask(self, method: str, path: str, query: Mapping[str, str] | None = None, *, check: Any, **_: Any) -> "Answer":
         """Return the recorded answer of the same request, the last one first-come for repeated ones."""
-        from marketctl.http import Answer
+        from marketctl.http import Answer, read_json
 
         wanted = {key: redact(value) for key, value in dict(query or {}).items()}
         same = [
@@ -156,11 +173,7 @@ class ReplayClient:
         self.requests += 1
         body = str(one.get("body") or "")
         content = base64.b64decode(body) if one.get("encoding") == "base64" else body.encode("utf-8", "surrogatepass")
-        parsed, is_json = None, True
-        try:
-            parsed = json.loads(content, parse_float=Decimal)
-        except (ValueError, RecursionError):
-            is_json = False
+        parsed, is_json = read_json(content)
         sent = from_iso(str(one.get("started_at") or "1970-01-01T00:00:00Z"))
         answer = Answer(
             int(one["status"]),
@@ -177,22 +190,12 @@ class ReplayClient:
         return answer
 
 
-class _NoMemory:
-    """A memory that holds nothing: a replay knows only its dump."""
-
-    def get(self, _key: str, _max_age_s: float) -> None:
-        return None
-
-    def put(self, _key: str, _value: Any, _at_ms: int | None = None) -> None:
-        return None
-
-
 def replay(entry: ProviderEntry, dump: Mapping[str, Any]) -> dict[str, Any]:
     """Run today's reader over a dump, offline; return the normalised batch. Raises MarketctlError."""
     cls = load_adapter(entry)
     adapter = cls(
         ReplayClient(dump),  # type: ignore[arg-type]
-        _NoMemory(),  # type: ignore[arg-type]
+        NO_MEMORY,
         credentials=dict.fromkeys(cls.credentials, "replayed"),
         pairs=tuple(str(pair) for pair in dump.get("pairs") or ()),
         options=entry.options,

@@ -43,7 +43,7 @@ def decimal_text(value: object) -> str | None:
         if -(10**MAX_DIGITS) < value < 10**MAX_DIGITS:
             return str(value)
         raise NotANumber("a number of more than 60 digits")
-    raise NotANumber(repr(value)[:40])
+    raise NotANumber(kind_of(value))
 
 
 def _written_out(number: Decimal) -> str:
@@ -61,12 +61,14 @@ def is_zero(text: str) -> bool:
 
 def shift_point(text: str, places: int) -> str:
     """Move the decimal point: `shift_point("0.022", 2)` is "2.2" (a ratio as percent)."""
-    return format(Decimal(text).scaleb(places), "f")
+    sign, digits, exponent = Decimal(text).as_tuple()
+    # Not scaleb: it rounds to the context's precision.
+    return format(Decimal((sign, digits, int(exponent) + places)), "f")
 
 
 def step_precision(step: str) -> int:
     """Turn a step into a count of decimals: "0.001" is 3, "1" is 0."""
-    return max(0, -int(Decimal(step).normalize().as_tuple().exponent))
+    return len(step.partition(".")[2].rstrip("0"))
 
 
 def text(value: object) -> str | None:
@@ -74,7 +76,10 @@ def text(value: object) -> str | None:
     if isinstance(value, str):
         return value or None
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return str(value)
+        try:
+            return decimal_text(value)
+        except NotANumber:
+            return str(value)[:200]
     return None
 
 
@@ -93,10 +98,18 @@ def integer(value: object) -> int | None:
     if isinstance(value, int):
         return value if abs(value) < 10**18 else None
     if isinstance(value, Decimal):
-        return int(value) if value.is_finite() and abs(value) < 10**18 and value == int(value) else None
+        # adjusted() first: arithmetic on 1e9999999 overflows.
+        whole = value.is_finite() and value.adjusted() < 18 and value == value.to_integral_value()
+        return int(value) if whole else None
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
         return int(value)
     return None
+
+
+def count(value: object) -> int | None:
+    """Return a whole number of 0 to 10^9 (digits, confirmations), else None."""
+    found = integer(value)
+    return found if found is not None and 0 <= found <= 10**9 else None
 
 
 _FLAGS: Mapping[object, bool] = {"1": True, "0": False, "true": True, "false": False, 1: True, 0: False}
@@ -173,6 +186,6 @@ def table(body: object, *path: str) -> dict[str, Any]:
 
 def printable(value: object, limit: int = 200) -> str:
     """Return a provider's words fit for a terminal and a log: one line, no control characters, cut short."""
-    found = value if isinstance(value, str) else str(value)
+    found = value if isinstance(value, str) else text(value) or kind_of(value)
     found = " ".join("".join(char if char.isprintable() else " " for char in found[: limit * 4]).split())
     return found if len(found) <= limit else found[: limit - 1] + "…"

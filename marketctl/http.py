@@ -7,24 +7,30 @@ status, because the text of a requests exception holds the whole URL.
 
 import json
 import random
+import socket
+import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 import requests
 import tenacity
 import urllib3.exceptions
+from requests.adapters import HTTPAdapter
 
 from marketctl import __version__
 from marketctl.errors import (
     AuthFailed,
     BadAnswer,
     Blocked,
+    ConfigError,
     DeadlineExceeded,
     MarketctlError,
     NetworkFailed,
@@ -131,6 +137,11 @@ class Client:
         self._session = requests.Session()
         self._session.auth = _no_auth  # else requests would look into ~/.netrc
         self._session.headers.clear()
+        self._transport = _Transport()
+        self._session.mount("https://", self._transport)
+        self._session.mount("http://", self._transport)
+        # Time limits of sockets start anew with each byte: only this ends an answer that drips.
+        self._watchdog: threading.Timer | None = None
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
 
     def __enter__(self) -> "Client":
@@ -141,6 +152,9 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            self._watchdog = None
         self._session.close()
 
     def ask(
@@ -162,6 +176,10 @@ class Client:
         """
         if f"{method} {path}" not in self.endpoints:
             raise ValueError(f"{method} {path} is not among the endpoints its adapter declares")
+        if self._watchdog is None:
+            self._watchdog = threading.Timer(max(0.0, self.left_s()), self._transport.cut)
+            self._watchdog.daemon = True
+            self._watchdog.start()
 
         def attempt() -> Answer:
             self._wait_for_turn(weight)
@@ -176,7 +194,10 @@ class Client:
             )
             request.headers.update(headers or {})
             if sign is not None:
-                sign(request)
+                try:
+                    sign(request)
+                except UnicodeError:
+                    raise _unsendable(f"{method} {self.host}{path}") from None
             return self._send(request, query or {}, check)
 
         retrying = tenacity.Retrying(
@@ -189,7 +210,7 @@ class Client:
         )
         try:
             return retrying(attempt)
-        except RateLimited as error:
+        except (RateLimited, Unavailable) as error:
             if error.retry_after is not None:
                 until = to_iso(now_ms() + round(error.retry_after * 1000))
                 error.hint = f"not before {until}" if error.hint is None else error.hint
@@ -200,8 +221,9 @@ class Client:
         return self.deadline - time.monotonic()
 
     def _wait_for_turn(self, weight: float) -> None:
-        wait = self.pace.reserve(weight) if self.pace else 0.0
-        if wait > self.left_s():
+        left = self.left_s()
+        wait = self.pace.reserve(weight, left) if self.pace else 0.0
+        if wait > left:
             raise _OutOfBudget(
                 f"{self.host}: this machine's share of the rate limit is used up for {wait:.0f} s", retry_after=wait
             )
@@ -227,7 +249,8 @@ class Client:
             exchange.error = error.reason
             raise
         finally:
-            exchange.duration_ms = now_ms() - started
+            if exchange.status is None:
+                exchange.duration_ms = now_ms() - started
             log.debug(
                 "%s %s%s: %s, %d bytes, %d ms",
                 request.method,
@@ -246,43 +269,42 @@ class Client:
         where = f"{request.method} {self.host}{request.path}"
         left = self.left_s()
         if left <= 0:
-            raise DeadlineExceeded(f"{where}: {self.deadline_s:g} s are over (deadline_s)")
+            raise self._too_late(where)
         url = f"{self.base_url}{request.path}" + (f"?{request.query}" if request.query else "")
-        prepared = self._session.prepare_request(
-            requests.Request(request.method, self.base_url + request.path, headers=request.headers, data=request.body)
-        )
-        prepared.url = url  # exactly what was signed: requests would quote it anew
-        settings = self._session.merge_environment_settings(self.base_url, self._proxies, True, None, None)
+        asked = requests.Request(request.method, self.base_url + request.path, request.headers, data=request.body)
+        settings: Any = self._session.merge_environment_settings(self.base_url, self._proxies, True, None, None)
         timeout = min(self.timeout_s, left)
         sent = now_ms()
         try:
-            response = self._session.send(prepared, timeout=timeout, allow_redirects=False, **settings)
+            prepared = self._session.prepare_request(asked)
+            prepared.url = url  # exactly what was signed: requests would quote it anew
+            # Not Session.send: it follows a redirect in thought, and reads its body without limit.
+            response = self._session.get_adapter(url).send(prepared, timeout=timeout, **settings)
             with response:
                 content = self._read(response.raw, where)
-        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-            if timeout < self.timeout_s:
-                raise DeadlineExceeded(f"{where}: {self.deadline_s:g} s are over (deadline_s)") from error
-            raise TimedOut(f"{where}: no answer within {timeout:g} s") from error
-        except urllib3.exceptions.DecodeError as error:
-            raise BadAnswer(
-                f"{where}: the body is not the {response.headers.get('Content-Encoding')} it says"
-            ) from error
+        except (requests.exceptions.InvalidHeader, UnicodeError):
+            raise _unsendable(where) from None  # its words hold the value
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            timed_out = isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError)
+            if self.left_s() <= 0 or (timed_out and timeout < self.timeout_s):
+                raise self._too_late(where) from error
+            if timed_out:
+                raise TimedOut(f"{where}: no answer within {timeout:g} s") from error
+            if isinstance(error, urllib3.exceptions.DecodeError):
+                told = printable(response.headers.get("Content-Encoding"), 40)
+                raise BadAnswer(f"{where}: the body is not the {told} it says") from error
             raise NetworkFailed(f"{where}: {_cause(error)}") from error
         received = now_ms()
         headers = {name.lower(): value for name, value in response.headers.items()}
         exchange.status = response.status_code
+        exchange.started_ms, exchange.duration_ms = sent, received - sent
         exchange.headers = {name: value for name, value in headers.items() if name in SAFE_HEADERS}
         exchange.content = content
-        is_json, body = True, None
-        try:
-            body = json.loads(content, parse_float=Decimal, parse_constant=_no_constant)
-        except (ValueError, RecursionError):
-            is_json = False
+        body, is_json = read_json(content)
         return Answer(response.status_code, headers, body, content, is_json, sent, received)
 
     def _read(self, raw: Any, where: str) -> bytes:
-        # read1 returns what one receive brought: a body that drips cannot hold us past the deadline.
+        # read1 returns what one receive brought, and never unpacks more than a chunk at once.
         parts = []
         size = 0
         while chunk := raw.read1(CHUNK, decode_content=True):
@@ -291,9 +313,44 @@ class Client:
             self.bytes += len(chunk)
             if size > BODY_LIMIT:
                 raise BadAnswer(f"{where}: the body is larger than {BODY_LIMIT // 1024 // 1024} MiB")
-            if self.left_s() <= 0:
-                raise DeadlineExceeded(f"{where}: {self.deadline_s:g} s are over in the middle of the body")
+        if self.left_s() <= 0:  # cut off by the watchdog, which may look like a good end
+            raise self._too_late(where)
         return b"".join(parts)
+
+    def _too_late(self, where: str) -> DeadlineExceeded:
+        return DeadlineExceeded(f"{where}: {self.deadline_s:g} s are over (deadline_s)")
+
+
+class _Transport(HTTPAdapter):
+    """Requests' own, with sockets that another thread can cut off."""
+
+    def __init__(self) -> None:
+        self.sockets: WeakSet[socket.socket] = WeakSet()
+        self.over = False
+        super().__init__()
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a pool whose connections tell their sockets."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        if "ConnectionCls" not in vars(pool):
+            transport, base = self, pool.ConnectionCls
+
+            class Connection(base):  # type: ignore[misc, valid-type]
+                def connect(self) -> None:
+                    super().connect()
+                    transport.sockets.add(self.sock)
+                    if transport.over:
+                        transport.cut()
+
+            pool.ConnectionCls = Connection
+        return pool
+
+    def cut(self) -> None:
+        """Break off all connections, also those to come; whoever reads from one sees its end."""
+        self.over = True
+        for one in list(self.sockets):
+            with suppress(OSError):
+                socket.socket.shutdown(one, socket.SHUT_RDWR)  # not SSLSocket's own: another thread is reading
 
 
 class _OutOfBudget(RateLimited):
@@ -302,8 +359,26 @@ class _OutOfBudget(RateLimited):
     retryable = False
 
 
+def _unsendable(where: str) -> ConfigError:
+    return ConfigError(
+        f"{where}: a credential has characters that cannot be sent, such as a line break",
+        hint="set it anew: marketctl credentials set",
+    )
+
+
 def _no_auth(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
     return prepared
+
+
+def read_json(content: bytes) -> tuple[Any, bool]:
+    """Return the value of a JSON text, numbers exact, and True; None and False for what is no JSON.
+
+    Of a field told twice the last one counts: to refuse it would cost a third more time for every answer.
+    """
+    try:
+        return json.loads(content, parse_float=Decimal, parse_constant=_no_constant), True
+    except (ValueError, ArithmeticError, RecursionError):  # ArithmeticError: an exponent beyond Decimal's
+        return None, False
 
 
 def _no_constant(name: str) -> None:
@@ -325,7 +400,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         return float(value[:9])
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 
@@ -347,7 +422,10 @@ def _cause(error: BaseException) -> str:
 
 def _refuse_redirect(request: Request, answer: Answer) -> None:
     if 300 <= answer.status < 400:
-        target = urlsplit(answer.headers.get("location", "")).hostname or request.host
+        try:
+            target = urlsplit(answer.headers.get("location", "")).hostname or request.host
+        except ValueError:
+            target = "an address that is none"
         raise BadAnswer(
             f"{request.method} {request.host}{request.path}: HTTP {answer.status} sends us to "
             f"{printable(target, 80)}; redirects are not followed",

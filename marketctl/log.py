@@ -29,7 +29,8 @@ class _Formatter(logging.Formatter):
                 "job": job,
                 "reason": getattr(record, "reason", None),
             }
-            return json.dumps({key: value for key, value in line.items() if value is not None}, ensure_ascii=False)
+            # In ASCII: what stderr's encoding cannot write would be escaped in ways JSON does not know.
+            return json.dumps({key: value for key, value in line.items() if value is not None})
         where = " ".join(word for word in (provider, job) if word)
         return f"{where}: {message}" if where else message
 
@@ -43,7 +44,7 @@ class _Stderr(logging.Handler):
             sys.stderr.write(line)
         except UnicodeEncodeError:
             sys.stderr.write(line.encode("ascii", "backslashreplace").decode())
-        except BrokenPipeError:
+        except (OSError, ValueError, AttributeError):  # closed, or None since the start
             pass
 
 

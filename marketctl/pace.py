@@ -35,8 +35,11 @@ class Pace:
         self.rate = rate
         self.burst = burst
 
-    def reserve(self, weight: float = 1.0) -> float:
-        """Take `weight` units from the budget; return the seconds to wait before using them."""
+    def reserve(self, weight: float = 1.0, longest_s: float = float("inf")) -> float:
+        """Take `weight` units from the budget; return the seconds to wait before using them.
+
+        Nothing is taken where the wait would be longer than `longest_s`.
+        """
         try:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -53,8 +56,12 @@ class Pace:
             if not 0 <= whole_at < now + 10 * full + 60:
                 whole_at = 0.0
             whole_at = max(whole_at, now) + weight / self.rate
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"{whole_at:.6f}".encode(), 0)
-            return max(0.0, whole_at - full - now)
+            wait = max(0.0, whole_at - full - now)
+            if wait <= longest_s:
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, f"{whole_at:.6f}".encode(), 0)
+            return wait
+        except OSError as error:
+            raise StorageFailed(f"{self.path}: {error.strerror}", hint="set TMPDIR to another folder") from error
         finally:
             os.close(handle)

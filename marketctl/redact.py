@@ -1,6 +1,8 @@
 """Keep secrets out of whatever is printed, logged or stored: by value, in every form they travel in."""
 
 import base64
+import json
+import re
 from urllib.parse import quote, quote_plus
 
 MASK = "***"
@@ -12,8 +14,11 @@ def protect(values: list[str]) -> None:
     for value in values:
         if len(value) < 4:
             continue
-        encoded = value.encode()
-        forms = {value, quote(value, safe=""), quote_plus(value), value.replace("\n", "\\n")}
+        encoded = value.encode("utf-8", "surrogateescape")
+        forms = {value, repr(value)[1:-1]}
+        urls = {quote(encoded, safe=""), quote(encoded), quote_plus(encoded)}
+        forms |= urls | {re.sub("%..", lambda found: found[0].lower(), url) for url in urls}
+        forms |= {json.dumps(value, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
         # In the middle of a longer base64 text a value shows up in one of three alignments.
         for pad in range(3):
             cut = base64.b64encode(b"\0" * pad + encoded).decode().rstrip("=")

@@ -86,9 +86,9 @@ def routes(registry: Registry, asset: str, source: str | None, target: str | Non
     for one in named:
         if not list(_listed(one, ticker)):
             raise no_such(f"{one['provider']} lists no", ticker, tickers([one]))
-    sides = [found.snapshots if one is None else [one] for one in ends]
+    starts, goals = (found.snapshots if one is None else [one] for one in ends)
     max_age_ms = {name: 2000 * entry.wallet_interval_s for name, entry in registry.providers.items()}
-    return find_routes(ticker, *sides, at_ms=now_ms(), max_age_ms=max_age_ms), found
+    return find_routes(ticker, starts, goals, now_ms(), max_age_ms), found
 
 
 def find_routes(
@@ -176,13 +176,13 @@ def _route(ticker: str, slug: str, leaving: Mapping[str, Any], entering: Mapping
 
 def _ages(ends: Mapping[str, Mapping[str, Any]], at_ms: int, max_age_ms: Mapping[str, float]) -> dict[str, Any]:
     told: dict[str, Any] = {"stale": False}
-    for end, snapshot in ends.items():
+    for end, one in ends.items():
         try:
-            age = max(0, at_ms - from_iso(snapshot["collected_at"]))
+            age = max(0, at_ms - from_iso(one["collected_at"]))
         except ValueError:
             age = None
-        stale = age is None or age > max_age_ms[snapshot["provider"]]
-        told |= {f"{end}_collected_at": snapshot["collected_at"], f"{end}_age_ms": age, f"{end}_stale": stale}
+        stale = age is None or age > max_age_ms[one["provider"]]
+        told |= {f"{end}_collected_at": one["collected_at"], f"{end}_age_ms": age, f"{end}_stale": stale}
         told["stale"] = told["stale"] or stale
     return told
 

@@ -3,6 +3,8 @@
 import time
 from datetime import UTC, datetime
 
+END_MS = 253_402_300_800_000  # the end of the year 9999: what lies beyond is no time
+
 
 def now_ms() -> int:
     """Return the present time in milliseconds since the epoch."""
@@ -10,8 +12,8 @@ def now_ms() -> int:
 
 
 def to_iso(ms: int | None) -> str | None:
-    """Write a time in milliseconds as `2026-01-02T03:04:05.678Z`; None stays None."""
-    if ms is None:
+    """Write a time in milliseconds as `2026-01-02T03:04:05.678Z`; None stays None, and so is what is no time."""
+    if ms is None or not 0 <= ms < END_MS:
         return None
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ms // 1000)) + f".{ms % 1000:03d}Z"
 

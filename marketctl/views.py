@@ -33,7 +33,9 @@ def snapshot(registry: Registry, job: str, provider: str) -> dict[str, Any]:
     path = registry.settings.data_dir / job / f"{entry.name}.json"
     found = read_snapshot(path)
     if found is None:
-        raise StorageFailed(f"no {job} of {entry.name} was collected yet", hint=f"marketctl {HOW[job]} -p {entry.name}")
+        raise StorageFailed(
+            f"there is no {job} snapshot of {entry.name} yet", hint=f"marketctl {HOW[job]} -p {entry.name}"
+        )
     records = found.get(RECORDS[job])
     if (
         (found.get("provider"), found.get("job")) != (entry.name, job)
@@ -67,7 +69,7 @@ def snapshots(registry: Registry, job: str, provider: str | None = None) -> Foun
         if found.broken:
             raise found.broken[0]
         raise StorageFailed(
-            f"no {job} was collected yet in {registry.settings.data_dir / job}", hint=f"marketctl {HOW[job]}"
+            f"there is no {job} snapshot in {registry.settings.data_dir / job} yet", hint=f"marketctl {HOW[job]}"
         )
     return found
 
@@ -78,9 +80,9 @@ def last_reason(registry: Registry, job: str, entry: ProviderEntry) -> str | Non
     return printable(reason, 40) if reason else None
 
 
-def no_such(what: str, word: str, known: Iterable[str]) -> StorageFailed:
+def no_such(what: str, word: str, known: Iterable[str], close: str | None = None) -> StorageFailed:
     """Make the error for an asset or pair that is not there, with the closest one that is."""
-    close = closest(word, known)
+    close = close or closest(word, known)
     question = f" Did you mean {printable(close, 64)}?" if close else ""
     return StorageFailed(f"{what} {printable(word, 64)}.{question}")
 
@@ -180,7 +182,7 @@ def changes(
             problems.append(error)
     if not seen:
         raise StorageFailed(
-            f"no wallet was collected yet in {registry.settings.data_dir / 'wallet'}", hint="marketctl wallet sync"
+            f"there is no wallet snapshot in {registry.settings.data_dir / 'wallet'} yet", hint="marketctl wallet sync"
         )
     for line in events if wanted else ():
         known.setdefault(line["asset"].upper(), set()).add(f"{line['provider']} {line['asset']}")

@@ -429,6 +429,15 @@ def test_memory_unreadable_is_a_miss(tmp_path: Path, content: bytes) -> None:
     assert Memory(tmp_path, "BYBIT", "x").get("pairs", 60) is None
 
 
+def test_memory_read_only_keeps_what_is_put_to_itself(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "cache", "BYBIT", "x", read_only=True)
+    memory.put("pairs", [("BTCUSDT", "BTC")], 1)
+    assert memory.get("pairs", 60) is None
+    memory.put("pairs", [("BTCUSDT", "BTC")], at_ms := now_ms())
+    assert memory.get("pairs", 60) == ([["BTCUSDT", "BTC"]], at_ms)
+    assert files(tmp_path) == []
+
+
 def test_memory_read_only_or_on_a_bad_disk_stores_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     Memory(tmp_path / "cache", "BYBIT", "x", read_only=True).put("pairs", 1)
     assert files(tmp_path) == []

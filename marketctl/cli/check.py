@@ -26,7 +26,7 @@ FORMATS = ("table", "json", "nagios", "prometheus")
     metavar="N",
     help="Failures that may pass by themselves warn until the N-th in a row.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Write the document there, whole, instead of to stdout.")
+@click.option("-o", "--output", metavar="FILE", help="Write the document there, whole; - is stdout.")
 @json_option
 @global_options
 def command(
@@ -97,12 +97,12 @@ def _check(
         text = nagios_line(results, document["duration_ms"], max_age) + "\n"
     else:
         text = prometheus_text(results)
-    if output:
+    if output not in (None, "-"):
         from pathlib import Path
 
         from marketctl.store import to_bytes, write_atomic
 
-        write_atomic(Path(output), to_bytes(text))
+        write_atomic(Path(str(output)), to_bytes(text))
     else:
         click.echo(text.encode("utf-8", "backslashreplace"), nl=False)
     return nagios_exit(results) if form == "nagios" else int(not healthy)

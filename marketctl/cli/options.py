@@ -177,7 +177,7 @@ jobs_option = click.option(
 )
 
 
-class Since(click.ParamType):
+class Since(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on alone
     """How far back: a time span or a time. The value is that time in milliseconds."""
 
     name = "since"
@@ -199,7 +199,7 @@ class Since(click.ParamType):
             self.fail(f"{value!r} is no time: {expected}", param, ctx)
 
 
-class Seconds(click.ParamType):
+class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on alone
     """A number of seconds, zero or more. "nan" would let everything through, so it is refused."""
 
     name = "seconds"

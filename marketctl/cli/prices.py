@@ -28,7 +28,7 @@ from marketctl.cli.output import print_csv, print_json, print_rows, seconds
 from marketctl.cli.working import open_run, work_and_report
 
 if TYPE_CHECKING:
-    from marketctl.views_prices import Live
+    from marketctl.live import Live
 
 
 @click.group(context_settings=HELP)
@@ -109,8 +109,7 @@ def show(words: tuple[str, ...], max_age_s: float | None, as_json: bool) -> int:
     pairs = choose_pairs([word for word in words if "/" in word], lives)
     now = now_ms()
     rows = [live.row(pair, now) for live in lives for pair in pairs or live.quotes if pair in live.quotes]
-    stale = [] if max_age_s is None else [row for row in rows if is_older(row["age_ms"], max_age_s)]
-    fresh = [row for row in rows if row not in stale] if stale else rows
+    fresh, stale = split_by_age(rows, max_age_s)
     if stale:
         oldest = max(stale, key=lambda row: float("inf") if row["age_ms"] is None else row["age_ms"])
         log.error(
@@ -217,8 +216,10 @@ def history(provider: str, pair: str, since_ms: int, as_json: bool, as_csv: bool
 
 def read_quotes(given: Globals, names: list[str]) -> "list[Live]":
     """Read the quotes of the named provider or of all enabled ones, and tell what is wrong with them."""
+    import logging
+
+    from marketctl.live import open_reader
     from marketctl.log import log
-    from marketctl.views_prices import open_reader
 
     registry = given.registry()
     entries = [registry.provider(name) for name in names] or registry.enabled()
@@ -226,20 +227,27 @@ def read_quotes(given: Globals, names: list[str]) -> "list[Live]":
         lives = [reader.read(entry) for entry in entries]
         if reader.away is not None and any(live.quotes for live in lives):
             log.warning("quotes are from the mirror: %s", reader.away.message)
-    for live in lives:
-        if live.quotes or live.state != "never":
-            tell = log.error if live.state != "ok" else log.warning
-            if words := live.words():
-                tell("%s", words, extra={"provider": live.provider})
-    never = [live.provider for live in lives if live.state == "never"]
-    if never and any(live.quotes for live in lives):
-        log.warning("never published a quote: %s", ", ".join(never))
+    if any(live.quotes for live in lives):  # otherwise the error says all this
+        for live in lives:
+            if live.state != "never" and (words := live.words()):
+                log.log(
+                    logging.WARNING if live.state == "ok" else logging.ERROR,
+                    "%s",
+                    words,
+                    extra={"provider": live.provider},
+                )
+        if never := [live.provider for live in lives if live.state == "never"]:
+            log.warning("never published a quote: %s", ", ".join(never))
     return lives
 
 
-def is_older(age_ms: int | None, max_age_s: float) -> bool:
-    """Tell whether an age is over the limit; an unknown one is."""
-    return age_ms is None or age_ms > max_age_s * 1000
+def split_by_age(rows: "list[dict[str, Any]]", max_age_s: float | None) -> "tuple[list[Any], list[Any]]":
+    """Part what may be shown from what is too old, or of unknown age."""
+    fresh, stale = [], []
+    for row in rows:
+        old = max_age_s is not None and (row["age_ms"] is None or row["age_ms"] > max_age_s * 1000)
+        (stale if old else fresh).append(row)
+    return fresh, stale
 
 
 def compared_row(row: Mapping[str, Any]) -> tuple[Any, ...]:

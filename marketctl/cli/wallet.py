@@ -188,8 +188,10 @@ def routes(asset: str, source: str | None, target: str | None, as_json: bool) ->
         return code
     columns = ("from", "to", "network", "fee", "fee %", "minimum", "set by", "confirmations", "memo", "verdict")
     print_rows(given, (*columns, "age", "note"), [route_row(route) for route in found.routes])
-    ways = sum(route["verdict"] == "open" for route in found.routes)
-    log.warning("%s", f"{ways} routes of {asset.upper()}" if ways else f"no route of {asset.upper()} is open now")
+    twins = sum(route["verdict"] == "twin" for route in found.routes)
+    count = len(found.routes) - twins
+    words = f"{count} route{'s' if count > 1 else ''} of" if count else "there is now no route of"
+    log.warning("%s", f"{words} {asset.upper()}{f', {twins} refused: another coin of this name' if twins else ''}")
     for line in explain(found):
         log.warning("%s", line)
     return code

@@ -23,7 +23,9 @@ from marketctl.errors import (
     Unavailable,
 )
 from marketctl.fields import printable
+from marketctl.log import log
 from marketctl.models import Asset, Clock, KeyInfo, Pair, Platform, Quota, Stats
+from marketctl.times import END_MS
 
 if TYPE_CHECKING:
     from marketctl.http import Answer, Client, Request
@@ -210,6 +212,8 @@ class Provider:
         if issubclass(cls, RateLimited):
             wait = self.retry_after(answer)
             wait = self.rate_limit_wait_s if wait is None else min(max(0.0, wait), CENTURY_S)
+        elif issubclass(cls, Unavailable):
+            wait = Provider.retry_after(self, answer)
         raise cls(told or f"HTTP {answer.status}", retry_after=wait)
 
     def pair_list(self) -> PairList:
@@ -217,7 +221,19 @@ class Provider:
         known = self.memory.get("pairs", self.pairs_max_age_s)
         if known is None:
             return PairList(self.fetch_pairs())
-        return PairList([Pair(*row) for row in known[0]], self.fetch_pairs)
+        pairs = [Pair(*row) for row in known[0]]
+
+        def refresh() -> list[Pair]:
+            try:
+                return self.fetch_pairs()
+            except MarketctlError as error:
+                # One new listing must not cost the rest: the list at hand is young enough for it.
+                log.warning(
+                    "the list of pairs stays as it was: %s", error.message, extra={"provider": self.client.provider}
+                )
+                return pairs
+
+        return PairList(pairs, refresh)
 
     def fetch_pairs(self) -> list[Pair]:
         """Ask for the pairs and remember them."""
@@ -315,6 +331,6 @@ def turnover(batch: QuoteBatch) -> dict[str, str]:
 def measure(answer: "Answer", server_ms: int | None) -> Clock:
     """Compare a time told by an answer with the midpoint of its request."""
     latency = answer.received_ms - answer.sent_ms
-    if server_ms is None:
+    if server_ms is None or not 0 < server_ms < END_MS:
         return Clock(None, None, latency)
     return Clock(server_ms, server_ms - (answer.sent_ms + answer.received_ms) // 2, latency)

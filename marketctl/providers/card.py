@@ -61,7 +61,13 @@ def describe(entry: ProviderEntry, keys: CredentialStore) -> dict[str, Any]:
     try:
         cls = load_adapter(entry)
     except ConfigError as error:
-        broken: dict[str, Any] = {"kind": entry.kind, "credentials": "unknown", "jobs": [], "endpoints": [], "error": error.message}
+        broken: dict[str, Any] = {
+            "kind": entry.kind,
+            "credentials": "unknown",
+            "jobs": [],
+            "endpoints": [],
+            "error": error.message,
+        }
         return common | broken
     have = keys.for_provider(entry.name, cls.credentials)
     missing = [name for name in cls.credentials if name not in have]

@@ -202,7 +202,13 @@ class _Server(ThreadingHTTPServer):
         if call.path != "/_sandbox/faults":
             return Reply({"error": "try /_sandbox/faults or /_sandbox/requests"}, 404)
         if call.method == "POST":
-            set_faults([api], json.loads(call.body))
+            try:
+                specs = json.loads(call.body)
+                if not isinstance(specs, list) or not all(isinstance(spec, str) for spec in specs):
+                    raise ValueError('expected a JSON list of specs, such as ["BYBIT=429:2*1"]')
+                set_faults([api], specs)
+            except ValueError as error:
+                return Reply({"error": str(error)}, 400)
         elif call.method == "DELETE":
             set_faults([api], [])
         return Reply([str(fault) for fault in api.faults])
@@ -212,7 +218,10 @@ def set_faults(apis: list[Api], specs: list[str]) -> None:
     """Replace the faults of these APIs by those of the specs that name them. Raises ValueError."""
     faults = [Fault.parse(spec) for spec in specs]
     own = {word for api in apis for word in api.errors}
+    names = {api.name for api in apis}
     for fault in faults:
+        if fault.provider != "*" and fault.provider not in names:
+            raise ValueError(f"fault {fault}: expected one of the providers *, {', '.join(sorted(names))}")
         if fault.kind not in KINDS and fault.kind not in own:
             raise ValueError(f"fault {fault}: expected one of the kinds {', '.join(sorted({*KINDS, *own}))}")
     for api in apis:

@@ -7,7 +7,7 @@ import gzip
 import json
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ _spec = re.compile(
     r"(?P<provider>[A-Z0-9_-]+|\*)(?P<path>/[^=]*)?=(?P<kind>[a-z0-9-]+)(?::(?P<arg>[^*]+))?(?:\*(?P<times>\d+))?"
 )
 
+_count = re.compile(r"-?\d{1,12}(?:\.\d{1,6})?").fullmatch
+
 
 @dataclass
 class Fault:
@@ -64,6 +66,8 @@ class Fault:
         found = _spec.fullmatch(spec)
         if not found:
             raise ValueError(f"fault {spec!r}: expected PROVIDER[/path]=KIND[:ARGUMENT][*TIMES]")
+        if found["kind"] in ("slow", "drip", "skew") and not _count(found["arg"] or "1"):
+            raise ValueError(f"fault {spec!r}: {found['kind']} takes a number, found {found['arg']!r}")
         left = float(found["times"] or "inf")
         return cls(found["provider"], found["path"] or "", found["kind"], found["arg"], left)
 
@@ -106,19 +110,20 @@ class Fault:
         return None
 
     def late(self, reply: "Reply") -> "Reply":
-        """Spoil the real answer."""
+        """Return the real answer, spoilt; the answer itself may be a constant and stays as it is."""
         content = reply.content()
         if self.kind == "cut":
-            reply.headers = {**reply.headers, "Content-Length": str(len(content)), "Content-Encoding": "identity"}
-            reply.body = content[: len(content) // 2]
-        elif self.kind == "truncated":
-            reply.body = content[: len(content) // 2]
-        elif self.kind == "types":
-            reply.body = _other_types(json.loads(content))
-        elif self.kind == "empty-list":
-            reply.body = _without_rows(json.loads(content))
-        elif self.kind == "drip":
-            reply.headers = {**reply.headers, "_drip": self.argument or "0.1", "Content-Encoding": "identity"}
+            headers = {**reply.headers, "Content-Length": str(len(content)), "Content-Encoding": "identity"}
+            return replace(reply, body=content[: len(content) // 2], headers=headers)
+        if self.kind == "truncated":
+            return replace(reply, body=content[: len(content) // 2])
+        if self.kind == "types" and content:
+            return replace(reply, body=_other_types(json.loads(content)))
+        if self.kind == "empty-list" and content:
+            return replace(reply, body=_without_rows(json.loads(content)))
+        if self.kind == "drip":
+            headers = {**reply.headers, "_drip": self.argument or "0.1", "Content-Encoding": "identity"}
+            return replace(reply, headers=headers)
         return reply
 
 

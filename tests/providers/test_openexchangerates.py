@@ -284,7 +284,7 @@ def test_prices_of_a_restricted_key_fail_at_once_with_the_day(sandbox, make, han
     assert sandbox.requests(NAME) == {USAGE: 3, LATEST: 1}
 
 
-def test_prices_survive_a_usage_answer_nobody_can_read(sandbox, make):
+def test_prices_survive_a_usage_answer_nobody_can_read(sandbox, make, hand_clock):
     sandbox.fault(f"{NAME}/api/usage.json=empty-object")
     assert len(make().prices().quotes) == 64
     assert make().prices().cached

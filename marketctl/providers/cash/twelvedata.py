@@ -58,7 +58,14 @@ class TwelveDataCashAdapter(CashProvider):
     base_url = "https://api.twelvedata.com"
     credentials = ("api_key",)
     endpoints = ("GET /api_usage", "GET /exchange_rate", "GET /forex_pairs")
-    error_codes = {"401": AuthFailed, "403": PermissionDenied, "414": ListTooLong, "429": RateLimited}
+    error_codes = {
+        "400": BadAnswer,
+        "404": BadAnswer,
+        "401": AuthFailed,
+        "403": PermissionDenied,
+        "414": ListTooLong,
+        "429": RateLimited,
+    }
     error_statuses = {401: AuthFailed, 414: ListTooLong}
 
     def listed(self) -> tuple[AssetBatch, int]:
@@ -166,7 +173,7 @@ class TwelveDataCashAdapter(CashProvider):
             self.memory.put("usage", known[0] | {"limit": int(limit[1])}, known[1])
 
     def check_key(self) -> KeyInfo:
-        left = parse_quota(self.usage, now_ms()).remaining
+        left = self.quota().remaining
         return KeyInfo(warnings=("no credits are left for now",) if left == 0 else ())
 
     def quota(self) -> Quota:

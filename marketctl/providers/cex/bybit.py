@@ -18,7 +18,7 @@ from marketctl.errors import (
     RateLimited,
     Unavailable,
 )
-from marketctl.fields import code, integer, mapping, member, objects, printable, rows, shift_point, text
+from marketctl.fields import code, count, integer, mapping, member, objects, printable, rows, shift_point, text
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform
 from marketctl.networks import common_network
 from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
@@ -126,8 +126,8 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network
         withdraw_max=batch.limit(chain.get("withdrawMax")),
         withdraw_fee=batch.amount(chain.get("withdrawFee")),
         withdraw_fee_percent=None if percent is None else shift_point(percent, 2),
-        precision=integer(chain.get("minAccuracy")),
-        confirmations=integer(chain.get("confirmation")),
+        precision=count(chain.get("minAccuracy")),
+        confirmations=count(chain.get("confirmation")),
         contract=text(chain.get("contractAddress")),
     )
 

@@ -22,7 +22,7 @@ from marketctl.errors import (
     RateLimited,
     Unavailable,
 )
-from marketctl.fields import code, integer, mapping, member, objects, printable, rows, shift_point, text
+from marketctl.fields import code, count, integer, mapping, member, objects, printable, rows, shift_point, text
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform, any_open
 from marketctl.networks import common_network
 from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
@@ -180,7 +180,7 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch, delisted: 
     """Read one element of `chains`."""
     name, protocol, base = (text(chain.get(field)) for field in ("displayName", "baseChainProtocol", "baseChain"))
     limit = batch.amount(chain.get("maxWithdrawAmt"))
-    fast = integer(chain.get("numOfFastConfirmations"))
+    fast = count(chain.get("numOfFastConfirmations"))
     tags = [batch.switch(chain[field]) for field in ("addrWithTag", "addrDepositTag") if chain.get(field) is not None]
     fee, percent, note = parse_fee(chain, batch)
     return Network(
@@ -194,8 +194,8 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch, delisted: 
         withdraw_max=None if limit is None or Decimal(limit) >= NO_LIMIT else limit,
         withdraw_fee=fee,
         withdraw_fee_percent=percent,
-        precision=integer(chain.get("withdrawPrecision")),
-        confirmations=integer(chain.get("numOfConfirmations")) if fast is None else fast,
+        precision=count(chain.get("withdrawPrecision")),
+        confirmations=count(chain.get("numOfConfirmations")) if fast is None else fast,
         contract=text(chain.get("contractAddress")),
         memo_required=any_open(tags),
         note=note,

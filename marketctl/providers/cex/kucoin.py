@@ -20,7 +20,20 @@ from marketctl.errors import (
     Unavailable,
 )
 from marketctl.fiat import is_fiat
-from marketctl.fields import code, flag, integer, mapping, member, objects, printable, rows, shift_point, table, text
+from marketctl.fields import (
+    code,
+    count,
+    flag,
+    integer,
+    mapping,
+    member,
+    objects,
+    printable,
+    rows,
+    shift_point,
+    table,
+    text,
+)
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform, Quota
 from marketctl.networks import common_network
 from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
@@ -152,7 +165,7 @@ def parse_assets(body: Any) -> AssetBatch:
         chains = batch.coded(objects(row.get("chains")), "chainId", "chain", "chainName")
         networks = {key: parse_network(chain, key, batch) for key, chain in chains}
         ticker, fiat = code(row.get("name")) or coin, row.get("chains") is None and is_fiat(coin)
-        precision = integer(row.get("precision"))
+        precision = count(row.get("precision"))
         name = text(row.get("fullName"))
         batch.add(Asset(coin.upper(), ticker.upper(), name, fiat, precision, networks=networks))
     return batch
@@ -161,7 +174,7 @@ def parse_assets(body: Any) -> AssetBatch:
 def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network:
     """Read one element of `chains`; a deposit is credited at preConfirms, and may be moved on at confirms."""
     percent = batch.amount(chain.get("withdrawFeeRate")) or "0"
-    credited = integer(chain.get("preConfirms"))
+    credited = count(chain.get("preConfirms"))
     return Network(
         name=text(chain.get("chainName")),
         network=common_network("kucoin", key),
@@ -172,8 +185,8 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network
         withdraw_max=batch.limit(chain.get("maxWithdraw")),
         withdraw_fee=batch.amount(chain.get("withdrawalMinFee")),
         withdraw_fee_percent=shift_point(percent, 2),
-        precision=integer(chain.get("withdrawPrecision")),
-        confirmations=integer(chain.get("confirms")) if credited is None else credited,
+        precision=count(chain.get("withdrawPrecision")),
+        confirmations=count(chain.get("confirms")) if credited is None else credited,
         contract=text(chain.get("contractAddress")),
         memo_required=batch.switch(chain.get("needTag")),
     )

@@ -20,7 +20,7 @@ from marketctl.errors import (
     RateLimited,
     Unavailable,
 )
-from marketctl.fields import code, integer, mapping, member, objects, rows, step_precision, table, text
+from marketctl.fields import code, count, integer, mapping, member, objects, rows, step_precision, table, text
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair
 from marketctl.networks import common_network
 from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
@@ -137,7 +137,7 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network
         withdraw_fee=batch.amount(chain.get("withdrawFee")),
         precision=parse_precision(batch.amount(chain.get("withdrawIntegerMultiple"))),
         # 0 stands for not told.
-        confirmations=integer(chain.get("depositPreConfirms")) or integer(chain.get("minConfirm")) or None,
+        confirmations=count(chain.get("depositPreConfirms")) or count(chain.get("minConfirm")) or None,
         contract=text(chain.get("contract")),
         memo_required=True if chain.get("sameAddress") is True or names_memo(tips) else None,
         note=(text(chain.get("depositDesc")) or "").strip() or None,

@@ -25,7 +25,7 @@ from marketctl.errors import (
     PermissionDenied,
     RateLimited,
 )
-from marketctl.fields import code, flag, integer, mapping, rows, text
+from marketctl.fields import code, count, flag, integer, mapping, rows, text
 from marketctl.log import log
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform
 from marketctl.networks import common_network
@@ -178,7 +178,7 @@ def parse_assets(body: Any) -> AssetBatch:
             deposit_min=batch.amount(row.get("minRecharge")),
             withdraw_min=batch.amount(row.get("minWithdraw")),
             withdraw_fee=batch.amount(row.get("withdrawFee")),
-            precision=integer(row.get("scale")),
+            precision=count(row.get("scale")),
         )
     for coin, networks in coins.items():
         batch.add(Asset(coin, coin, networks=networks))

@@ -23,7 +23,7 @@ from marketctl.errors import (
     PermissionDenied,
     RateLimited,
 )
-from marketctl.fields import code, flag, integer, is_zero, mapping, printable, rows, table, text
+from marketctl.fields import code, count, flag, integer, is_zero, mapping, printable, rows, table, text
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform, any_open
 from marketctl.networks import common_network
 from marketctl.providers.base import Exchange, Failure, measure
@@ -156,7 +156,7 @@ def parse_assets(body: Any, fees: Any) -> AssetBatch:
                 ticker.upper(),
                 text(row.get("name")),
                 fiat=not is_coin,
-                precision=integer(row.get("currency_precision")),
+                precision=count(row.get("currency_precision")),
                 # A coin that names no network at all has none to move on.
                 deposit=False if is_coin else batch.switch(row.get("can_deposit")),
                 withdraw=False if is_coin else batch.switch(row.get("can_withdraw")),
@@ -211,7 +211,7 @@ def parse_networks(
             withdraw_max=withdraw_max,
             withdraw_fee=fixed,
             withdraw_fee_percent=percent,
-            confirmations=integer(confirmations.get(name)),
+            confirmations=count(confirmations.get(name)),
             memo_required=memo_required,
             note=note,
         )

@@ -1,0 +1,97 @@
+"""The market board: one self-contained HTML page made of what was collected. Asks no provider, needs no server.
+
+The page is put together by Jinja2 and its bar and line charts are drawn by pygal: the extra `report`. Everything else
+is drawn in the browser by `page.js`, from one JSON document, so that thousands of rows stay quick.
+"""
+
+import json
+from base64 import b64encode
+from functools import cache
+from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from marketctl.errors import ConfigError
+from marketctl.store import to_bytes, write_atomic
+from marketctl.times import now_ms, to_iso
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from marketctl.views_prices import Reader
+
+FOLDER = Path(__file__).parent
+# Inside <script> and <style> a browser looks for these; the last two end a line of JavaScript.
+UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+
+_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def require_extra() -> None:
+    """See that what the page is made with is there. Raises ConfigError."""
+    missing = []
+    for name in ("jinja2", "pygal"):
+        try:
+            import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            missing.append(name)
+    if missing:
+        raise ConfigError(f"the report needs {' and '.join(missing)}", hint="pip install 'marketctl[report]'")
+
+
+def write_board(path: Path, reader: "Reader") -> int:
+    """Make the page and put it in place of the old one, whole; return its size. Raises ConfigError, StorageFailed."""
+    page = build_board(reader, now_ms())
+    write_atomic(path, page)
+    return len(page)
+
+
+def build_board(reader: "Reader", made_ms: int) -> bytes:
+    """Make the page of what can be read now; what cannot be read is told in it. Raises ConfigError."""
+    require_extra()
+    from marketctl.board.charts import draw
+    from marketctl.board.gather import gather
+
+    found = gather(reader, made_ms)
+    script = _text("page.js")
+    page = _template().render(
+        charts=draw(found["stats"]),
+        css=_text("page.css"),
+        data=embed(found),
+        made=(to_iso(made_ms) or "")[:19].replace("T", " "),
+        script=script,
+        script_hash=b64encode(sha256(script.encode()).digest()).decode(),
+        version=found["version"],
+        words=_words(),
+        words_json=embed(_words()),
+    )
+    return to_bytes(page)
+
+
+def embed(value: Any) -> str:
+    """Write JSON that can stand inside a <script> element: no text in it can end the element."""
+    return _compact(value).translate(UNSAFE)
+
+
+@cache
+def _text(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+@cache
+def _words() -> dict[str, list[str]]:
+    """Return key → [English, Russian]."""
+    words: dict[str, list[str]] = json.loads(_text("words.json"))
+    return words
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, StrictUndefined
+
+    # What is already safe where it stands (our script and styles, escaped JSON, SVG) is marked so in the template.
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return environment.from_string(_text("page.html"))
