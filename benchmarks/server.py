@@ -44,7 +44,7 @@ STILL = {
     "OPENEXCHANGERATES": ["/api/currencies.json", "/api/usage.json"],
 }
 # ccxt asks MEXC for its futures as well; there are none here.
-EXTRA = {"MEXC": {"/api/v1/contract/detail": {"success": True, "code": 0, "data": []}}}
+NO_FUTURES = {"success": True, "code": 0, "data": []}
 KEYS = {"TWELVEDATA": "apikey {api_key}", "OPENEXCHANGERATES": "Token {app_id}"}
 
 
@@ -85,9 +85,42 @@ def render(name: str, times: int) -> dict[str, list[bytes]]:
             frames.append(response(reply))
         api.world = world
         answers[bare] = frames
-    for path, body in EXTRA.get(name, {}).items():
-        answers[path] = [response(Reply(body))]
+    if name == "MEXC":
+        answers["/api/v1/contract/detail"] = [response(Reply(NO_FUTURES))]
+    if name == "HTX":
+        answers["/v1/common/symbols"] = [response(Reply({"status": "ok", "data": list(map(old_symbol, world.pairs))}))]
     return answers
+
+
+def old_symbol(pair: tuple[str, str]) -> dict[str, Any]:
+    """Return a pair as HTX's /v1/common/symbols has it, which ccxt still asks."""
+    base, quote = (code.lower() for code in pair)
+    return {
+        "base-currency": base,
+        "quote-currency": quote,
+        "price-precision": 8,
+        "amount-precision": 4,
+        "symbol-partition": "main",
+        "symbol": base + quote,
+        "state": "online",
+        "value-precision": 8,
+        "min-order-amt": 0.0001,
+        "max-order-amt": 100000,
+        "min-order-value": 5,
+        "limit-order-min-order-amt": 0.0001,
+        "limit-order-max-order-amt": 100000,
+        "limit-order-max-buy-amt": 100000,
+        "limit-order-max-sell-amt": 100000,
+        "buy-limit-must-less-than": 1.1,
+        "sell-limit-must-greater-than": 0.9,
+        "sell-market-min-order-amt": 0.0001,
+        "sell-market-max-order-amt": 10000,
+        "buy-market-max-order-value": 1000000,
+        "market-sell-order-rate-must-less-than": 0.1,
+        "market-buy-order-rate-must-less-than": 0.1,
+        "api-trading": "enabled",
+        "tags": "",
+    }
 
 
 class Serve(asyncio.Protocol):

@@ -1,11 +1,10 @@
 """The eight adapters without their rate limits: a thousand cycles of the repeated mode need not last hours."""
 
+import tomllib
 from importlib import import_module
 
 from marketctl.sandbox import API_MODULES
 from marketctl.templates import read_template
-
-import tomllib
 
 for _name, _entry in tomllib.loads(read_template("providers.toml"))["providers"].items():
     _module, _, _class = _entry["path"].partition(":")

@@ -1,4 +1,4 @@
-"""Ways of a coin between providers: open at both ends, the same coin, cheapest first, nothing unknown passed as open."""
+"""Ways of a coin between providers: open at both ends, the same coin, cheapest first, unknown is not open."""
 
 import pytest
 

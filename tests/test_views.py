@@ -40,8 +40,11 @@ def test_unmapped_most_coins_first():
         return {"provider": provider, "assets": coins | {"EUR": {"ticker": "EUR", "networks": {}}}}
 
     found = unmapped(
-        [wallet("B", X=[("aaa", None)], Y=[("bbb", None), ("trx", "tron")]), wallet("A", X=[("bbb", None)])]
-        + [wallet("C", V=[("zzz", None)], W=[("zzz", None)])]
+        [
+            wallet("B", X=[("aaa", None)], Y=[("bbb", None), ("trx", "tron")]),
+            wallet("A", X=[("bbb", None)]),
+            wallet("C", V=[("zzz", None)], W=[("zzz", None)]),
+        ]
     )
     assert found == [
         {"provider": "C", "code": "zzz", "name": "Zzz", "assets": ["V", "W"]},

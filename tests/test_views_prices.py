@@ -135,7 +135,7 @@ def test_choose_pairs_tells_never_expired_and_failing_apart():
         "failing since 2026-01-01T00:00:01.000Z (network: gone); "
         "D: cannot be read: Redis holds rubbish"
     )
-    with pytest.raises(StorageFailed, match="^no quote was ever published$"):
+    with pytest.raises(StorageFailed, match=r"^no quote was ever published$"):
         choose_pairs([], [never, never])
 
 

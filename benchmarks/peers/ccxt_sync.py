@@ -14,7 +14,8 @@ URLS = json.loads(os.environ["BENCH_URLS"])
 
 pipeline = redis.Redis.from_url(os.environ["BENCH_REDIS"]).pipeline(transaction=False)
 for name in ("bybit", "mexc", "whitebit", "htx", "kucoin"):
-    options = {"defaultType": "spot", "fetchMarkets": {"types": {"spot": True} if name == "htx" else ["spot"]}}
+    types = {"spot": True, "linear": False, "inverse": False} if name == "htx" else ["spot"]
+    options = {"defaultType": "spot", "fetchMarkets": {"types": types}}
     exchange = getattr(ccxt, name)({"enableRateLimit": False, "options": options})
     point_to(exchange, URLS[name.upper()])
     exchange.load_markets()

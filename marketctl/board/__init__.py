@@ -19,7 +19,7 @@ from marketctl.times import now_ms, to_iso
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from marketctl.views_prices import Reader
+    from marketctl.live import Reader
 
 FOLDER = Path(__file__).parent
 # Inside <script> and <style> a browser looks for these; the last two end a line of JavaScript.

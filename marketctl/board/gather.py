@@ -12,6 +12,7 @@ from typing import Any
 from marketctl import __version__
 from marketctl.errors import MarketctlError, RedisFailed
 from marketctl.fields import printable
+from marketctl.live import Live, Reader
 from marketctl.models import JOBS
 from marketctl.redact import redact
 from marketctl.redis_store import RedisStore
@@ -20,7 +21,6 @@ from marketctl.routes import NATIVE, find_routes, same_contract
 from marketctl.store import read_journal, read_state
 from marketctl.times import from_iso
 from marketctl.views import HOW, changes, number, snapshot
-from marketctl.views_prices import Live, Reader
 
 LATE = 3  # intervals without new data
 WALLET_OLD = 2  # intervals: as `wallet routes` has it
@@ -277,7 +277,9 @@ def _line(place: int, index: int, entries: Sequence[Any]) -> dict[str, Any]:
         "t": [ms - start for ms, _ in points],
         "b": [told.get("bid", "") for _, told in points],
         "a": [told.get("ask", "") for _, told in points],
-        "l": [told.get("mid") or ("" if "bid" in told and "ask" in told else told.get("last", "")) for _, told in points],
+        "l": [
+            told.get("mid") or ("" if "bid" in told and "ask" in told else told.get("last", "")) for _, told in points
+        ],
     }
 
 
@@ -302,7 +304,9 @@ class _Texts:
         return self.place(text) if isinstance(text, str) and text else -1
 
 
-def _wallet(entries: Sequence[ProviderEntry], wallets: Sequence[Mapping[str, Any] | None], made_ms: int) -> dict[str, Any]:
+def _wallet(
+    entries: Sequence[ProviderEntry], wallets: Sequence[Mapping[str, Any] | None], made_ms: int
+) -> dict[str, Any]:
     """Return the networks of all assets in columns, one entry a provider's asset and network, and their routes."""
     texts = _Texts()
     names: dict[int, str] = {}
@@ -361,7 +365,11 @@ def _wallet(entries: Sequence[ProviderEntry], wallets: Sequence[Mapping[str, Any
 
 
 def _listed(
-    by_ticker: dict[str, list[dict[str, Any]]], ticker: str, found: Mapping[str, Any], code: str, asset: Mapping[str, Any]
+    by_ticker: dict[str, list[dict[str, Any]]],
+    ticker: str,
+    found: Mapping[str, Any],
+    code: str,
+    asset: Mapping[str, Any],
 ) -> None:
     """Keep an asset among those of its ticker, in a snapshot of just these."""
     group = by_ticker.setdefault(ticker, [])
@@ -420,9 +428,7 @@ def _routes(
     return routes
 
 
-def _changes(
-    registry: Registry, entries: Sequence[ProviderEntry], made_ms: int, problems: list[str]
-) -> dict[str, Any]:
+def _changes(registry: Registry, entries: Sequence[ProviderEntry], made_ms: int, problems: list[str]) -> dict[str, Any]:
     """Return what changed in the last day, newest first."""
     try:
         events, broken = changes(registry, made_ms - DAY_MS)
@@ -434,7 +440,11 @@ def _changes(
     return {
         "total": len(known),
         "rows": [
-            [_ms(e["at"]), place[e["provider"]], *(e[name] for name in ("asset", "network", "field", "before", "after"))]
+            [
+                _ms(e["at"]),
+                place[e["provider"]],
+                *(e[name] for name in ("asset", "network", "field", "before", "after")),
+            ]
             for e in known[:CHANGES_MAX]
         ],
     }

@@ -4,7 +4,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from marketctl.cli.options import HELP, Command, Globals, complete_provider, global_options, globals_of, json_option
+from marketctl.cli.options import (
+    HELP,
+    Command,
+    Globals,
+    complete_provider,
+    global_options,
+    globals_of,
+    json_option,
+    max_age_option,
+)
 from marketctl.cli.output import json_text, print_rows, seconds, sentence
 from marketctl.cli.working import open_run, report
 
@@ -18,7 +27,7 @@ FORMATS = ("table", "json", "nagios", "prometheus")
 @click.command(cls=Command, context_settings=HELP)
 @click.argument("providers", nargs=-1, metavar="[P]...", shell_complete=complete_provider)
 @click.option("--format", "form", type=click.Choice(FORMATS), help="How to tell it; default table.")
-@click.option("--max-age", type=click.FloatRange(min=0), metavar="S", help="Fail when published quotes are older.")
+@max_age_option
 @click.option(
     "--fail-after",
     type=click.IntRange(min=1),
@@ -32,7 +41,7 @@ FORMATS = ("table", "json", "nagios", "prometheus")
 def command(
     providers: tuple[str, ...],
     form: str | None,
-    max_age: float | None,
+    max_age_s: float | None,
     fail_after: int,
     output: str | None,
     as_json: bool,
@@ -46,7 +55,8 @@ def command(
       marketctl check --format prometheus -o /var/lib/node_exporter/marketctl.prom
 
     A check is pass, unconfigured (no key), warn, unknown (blocked from here, which is not down), fail, or skipped;
-    the worst one is the provider's. What waiting cannot mend, such as a wrong key or old quotes, is a failure at once
+    the worst one is the provider's. Published quotes older than --max-age are a failure; without it, late ones are a
+    warning. What waiting cannot mend, such as a wrong key or old quotes, is a failure at once
     whatever --fail-after says.
 
     Exit codes: 0 healthy (pass, warn, unconfigured), 1 not (fail, unknown), 2 usage, 4 configuration.
@@ -63,7 +73,7 @@ def command(
         raise click.UsageError("-o needs --format json, nagios or prometheus.")
     given = globals_of()
     try:
-        return _check(given, providers, form, max_age, fail_after, output)
+        return _check(given, providers, form, max_age_s, fail_after, output)
     except MarketctlError as error:
         if form != "nagios":
             raise
@@ -75,7 +85,7 @@ def _check(
     given: Globals,
     providers: tuple[str, ...],
     form: str,
-    max_age: float | None,
+    max_age_s: float | None,
     fail_after: int,
     output: str | None,
 ) -> int:
@@ -84,7 +94,7 @@ def _check(
     from marketctl.monitoring import nagios_exit, nagios_line, prometheus_text
 
     with open_run(given) as run:
-        results = check_providers(run, choose(run.registry, providers), max_age_s=max_age, fail_after=fail_after)
+        results = check_providers(run, choose(run.registry, providers), max_age_s=max_age_s, fail_after=fail_after)
         document = report(run, "check", results)
     healthy = all(health.healthy for health in results)
     if form == "table":
@@ -94,7 +104,7 @@ def _check(
     if form == "json":
         text = json_text(document) + "\n"
     elif form == "nagios":
-        text = nagios_line(results, document["duration_ms"], max_age) + "\n"
+        text = nagios_line(results, document["duration_ms"], max_age_s) + "\n"
     else:
         text = prometheus_text(results)
     if output not in (None, "-"):

@@ -243,7 +243,8 @@ def read_quotes(given: Globals, names: list[str]) -> "list[Live]":
 
 def split_by_age(rows: "list[dict[str, Any]]", max_age_s: float | None) -> "tuple[list[Any], list[Any]]":
     """Part what may be shown from what is too old, or of unknown age."""
-    fresh, stale = [], []
+    fresh: list[Any] = []
+    stale: list[Any] = []
     for row in rows:
         old = max_age_s is not None and (row["age_ms"] is None or row["age_ms"] > max_age_s * 1000)
         (stale if old else fresh).append(row)

@@ -7,28 +7,8 @@ import sys
 import pytest
 
 from marketctl.check import Check, Health
-from marketctl.cli import run as marketctl
 from marketctl.models import Quota
 from marketctl.monitoring import LINE_MAX, nagios_exit, nagios_line, nagios_unknown, prometheus_text
-from marketctl.sandbox.setup import write_setup
-
-
-@pytest.fixture
-def folder(sandbox, tmp_path):
-    """A folder with the registry and keys of the sandbox."""
-    return write_setup(sandbox, tmp_path / "desk").parent
-
-
-@pytest.fixture
-def ctl(folder, capsys):
-    """Run a command line; return exit code, stdout, stderr."""
-
-    def call(*words: str):
-        code = marketctl(["--config", str(folder / "providers.toml"), *words])
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return call
 
 
 def health(provider: str = "BYBIT", **verdicts: str) -> Health:
@@ -150,7 +130,7 @@ def test_nagios_tells_what_keeps_it_from_checking_on_stdout(ctl, words, line):
 
 def test_bad_input_has_the_usual_exit_codes(ctl):
     assert ctl("check", "BYBT") == (4, "", 'marketctl: No such provider "BYBT". Did you mean BYBIT?\n')
-    assert ctl("check", "--max-age", "soon")[0] == 2
+    assert ctl("check", "--max-age", "nan")[0] == 2
     assert ctl("check", "--format", "nagios", "--max-age", "soon")[0] == 3
     code, out, err = ctl("check", "--json", "--format", "prometheus")
     assert (code, out) == (2, "")

@@ -15,7 +15,7 @@ def test_show(collected):
     code, out, err = collected("stats", "show", "kucoin")
     assert (code, err) == (0, "")
     row = out.rstrip("\n").split("\t")
-    assert (row[:6], row[8]) == (["KUCOIN", "71", "68", "48", "41", "42"], "ok")
+    assert (row[:6], row[8]) == (["KUCOIN", "71", "68", "48", "41", "41"], "ok")
     code, out, err = collected("stats", "show", "--json")
     document = json.loads(out)
     assert (code, document["schema"], document["command"]) == (0, 1, "stats show")

@@ -1,0 +1,551 @@
+"""Kill runs at random moments and at every single step, with readers at work; see whether anything is lost or mixed."""
+
+import contextlib
+import fcntl
+import importlib
+import json
+import os
+import pkgutil
+import random
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torture_world import EXCHANGES, Children, RedisServer, StampedSandbox, desk, fee_stamps, price_stamps
+
+from marketctl.cli import run as command_line
+from marketctl.embedded import EmbeddedRedis
+from marketctl.redis_store import connect
+from marketctl.store import JobLocks, read_journal
+
+COMMANDS = (
+    ("run", "--once"),
+    ("run", "--once", "--jobs", "3"),
+    ("run", "--once", "--dump-raw"),
+    ("wallet", "sync"),
+    ("prices", "collect"),
+    ("stats", "collect"),
+)
+LATE = ("redis.backoff", "redis.connection", "redis.retry", "tempfile", "subprocess", "hashlib", "queue")
+SIGNALS = {signal.SIGTERM: 143, signal.SIGINT: 130}
+WAIT_S = 60.0
+
+
+class Problems:
+    """What went wrong, by kind; the first of each in words."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.words: list[str] = []
+
+    def add(self, kind: str, words: str) -> None:
+        self.counts[kind] += 1
+        if self.counts[kind] <= 3:
+            self.words.append(f"{kind}: {words[:1500]}")
+
+
+# Readers: each in a process of its own, as fast as it can, until told to stop ---------------
+
+
+class Reader:
+    """Reads on and on and notes what no reader may ever see."""
+
+    def __init__(self) -> None:
+        self.problems = Problems()
+        self.figures: Counter[str] = Counter()
+        self.stamps: dict[str, int] = {}  # "PROVIDER job run_id" -> the stamp of its answer
+
+    def check(self, where: str, provider: str, job: str, run_id: str, stamps: set[int]) -> None:
+        """One run, one answer: the same wherever it is read."""
+        if len(stamps) != 1:
+            self.problems.add("mixed", f"{where}: answers {sorted(stamps)} in one")
+            return
+        (stamp,) = stamps
+        if self.stamps.setdefault(f"{provider} {job} {run_id}", stamp) != stamp:
+            self.problems.add("mixed", f"{where}: run {run_id} had another answer elsewhere")
+
+    def read(self) -> None:
+        raise NotImplementedError
+
+    def work(self, stop: int, out: Path) -> int:
+        """Read until the pipe `stop` is closed; leave figures in `out`."""
+        os.set_blocking(stop, False)
+        while True:
+            self.read()
+            with contextlib.suppress(BlockingIOError):
+                if not os.read(stop, 1):
+                    break
+        told = {"figures": self.figures, "counts": self.problems.counts, "words": self.problems.words}
+        out.write_text(json.dumps(told | {"stamps": self.stamps}))
+        return 0
+
+
+class FileReader(Reader):
+    """Reads every JSON file and journal of the data folders."""
+
+    def __init__(self, folders: list[Path]) -> None:
+        super().__init__()
+        self.folders = folders
+        self.seen: set[Path] = set()
+
+    def read(self) -> None:
+        for folder in self.folders:
+            found = {
+                path for job in ("wallet", "prices", "stats", "state", "raw", "cache") for path in _json(folder / job)
+            }
+            for path in found | {one for one in self.seen if folder in one.parents}:
+                self.read_one(path)
+            for path in (folder / "wallet").glob("*.jsonl"):
+                self.read_lines(path)
+
+    def read_one(self, path: Path) -> None:
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            self.problems.add("lost", f"{path} was there and is gone")
+            self.seen.discard(path)
+            return
+        self.seen.add(path)
+        self.figures["file reads"] += 1
+        try:
+            document = json.loads(data)
+        except ValueError as error:
+            self.problems.add("unreadable", f"{path}: {error}: {data[-80:]!r}")
+            return
+        kind = path.parent.name
+        if kind == "prices":
+            stamps = price_stamps(document["quotes"])
+        elif kind == "wallet":
+            stamps = fee_stamps(document["assets"])
+        else:
+            return
+        self.check(str(path), document["provider"], kind, document["run_id"], stamps)
+
+    def read_lines(self, path: Path) -> None:
+        """Every line but the one that is being written is whole."""
+        *whole, _last = path.read_bytes().split(b"\n")
+        self.figures["journal reads"] += 1
+        for line in whole:
+            try:
+                json.loads(line)["run_id"]
+            except (ValueError, KeyError):
+                self.problems.add("broken journal", f"{path}: {line[:200]!r}")
+
+
+def _json(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("*.json") if not path.name.startswith(".")]
+
+
+class RedisReader(Reader):
+    """Reads every provider's quotes and wallet, each with its head at one moment."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+        self.client: Any = None
+        self.seq: dict[str, int] = {}
+
+    def read(self) -> None:
+        import redis
+
+        try:
+            if self.client is None:
+                self.client = redis.Redis.from_url(self.address, socket_timeout=5)
+            for provider in EXCHANGES:
+                self.read_one(provider)
+        except (redis.ConnectionError, redis.TimeoutError):
+            self.client = None
+            self.seq.clear()  # a killed server comes back with what it saved
+            time.sleep(0.005)
+
+    def read_one(self, provider: str) -> None:
+        head = f"marketctl:{{{provider}}}:"
+        pipe = self.client.pipeline(transaction=True)
+        for name in ("l1", "l1:meta", "wallet", "wallet:meta"):
+            pipe.hgetall(head + name)
+        live, meta, wallet, wallet_meta = pipe.execute()
+        self.figures["Redis reads"] += 1
+        if meta.get(b"run_id"):
+            run_id, seq = meta[b"run_id"].decode(), int(meta[b"seq"])
+            if len(live) != int(meta[b"count"]):
+                self.problems.add("mixed", f"{provider}: {len(live)} quotes, meta says {meta[b'count']!r}")
+            quotes = {pair.decode(): json.loads(value) for pair, value in live.items()}
+            self.check(f"{self.address} {provider} l1", provider, "prices", run_id, price_stamps(quotes))
+            if seq < self.seq.get(provider, 0):
+                self.problems.add("went back", f"{provider}: seq {seq} after {self.seq[provider]}")
+            self.seq[provider] = seq
+        elif live:
+            self.problems.add("mixed", f"{provider}: quotes without meta")
+        if bool(wallet) != bool(wallet_meta):
+            self.problems.add("mixed", f"{provider}: wallet {len(wallet)}, its head {len(wallet_meta)}")
+        elif wallet:
+            assets = {code.decode(): json.loads(value) for code, value in wallet.items()}
+            run_id = wallet_meta[b"run_id"].decode()
+            self.check(f"{self.address} {provider} wallet", provider, "wallet", run_id, fee_stamps(assets))
+
+
+# Victims ------------------------------------------------------------------------------------
+
+
+def count_steps(strike: int | None) -> Callable[[], int]:
+    """In a child: count what changes something outside; die at step `strike`, in the middle of it where it has one."""
+    steps = 0
+
+    def step() -> bool:
+        nonlocal steps
+        steps += 1
+        return steps == strike
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def before(call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **given: Any) -> Any:
+            if step():
+                die()
+            return call(*args, **given)
+
+        return wrapped
+
+    for name in ("open", "fsync", "replace", "unlink", "ftruncate", "mkdir", "close", "pwrite"):
+        setattr(os, name, before(getattr(os, name)))
+    fcntl.flock = before(fcntl.flock)
+    write, sendall = os.write, socket.socket.sendall
+
+    def half_write(fd: int, data: Any) -> int:
+        if step():
+            write(fd, memoryview(data)[: len(data) // 2])
+            die()
+        return write(fd, data)
+
+    def half_send(self: socket.socket, data: Any, *rest: Any) -> None:
+        if step():
+            sendall(self, memoryview(data)[: len(data) // 2], *rest)
+            die()
+        sendall(self, data, *rest)
+
+    os.write = half_write
+    socket.socket.sendall = half_send  # type: ignore[method-assign,assignment]
+    return lambda: steps
+
+
+def import_everything() -> None:
+    """A forked child then starts at once."""
+    import marketctl.cli
+    import marketctl.providers.cex
+
+    for package in (marketctl.cli, marketctl.providers.cex):
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+    for name in ("marketctl.http", "marketctl.dump", "marketctl.publish", "marketctl.wallet", *LATE):
+        importlib.import_module(name)
+
+
+def no_pacing() -> None:
+    """The sandbox has no rate limit: keep the files of the pacing at work, but not its waits."""
+    from marketctl.pace import Pace
+
+    reserve = Pace.reserve
+
+    def at_once(self: Pace, weight: float = 1.0, *limits: float) -> float:
+        reserve(self, weight / 1000, *limits)
+        return 0.0
+
+    Pace.reserve = at_once  # type: ignore[method-assign]
+
+
+class Torture:
+    """Two desks, one on the embedded Redis and one on a plain one; what is done to them and what came of it."""
+
+    def __init__(self, root: Path, seed: int) -> None:
+        self.root = root
+        self.dice = random.Random(seed)
+        self.children = Children()
+        self.problems = Problems()
+        self.figures: Counter[str] = Counter()
+        self.server = RedisServer(root / "plain")
+        self.desks: list[Path] = []
+        self.steps: dict[tuple[str, ...], list[int]] = {}
+        self.took: dict[tuple[str, ...], float] = {}
+        self.most_temporaries = 0
+        self.errors = root / "stderr"
+
+    # The scene ----------------------------------------------------------------------------
+
+    def set_up(self) -> None:
+        """Start sandbox, Redis and readers, and see each command through once, unharmed."""
+        os.environ["TMPDIR"] = str(self.root / "tmp")
+        (self.root / "tmp").mkdir()
+        tempfile.tempdir = None
+        self.server.start()
+        self.start_sandbox()
+        import_everything()
+        no_pacing()
+        self.errors.touch()
+        self.readers = [
+            FileReader([path.parent / "data" for path in self.desks]),
+            RedisReader(self.server.url),
+            RedisReader(f"unix://{self.desks[0].parent}/data/redis/redis.sock"),
+        ]
+        self.stop_read, self.stop_write = os.pipe()
+        for index, reader in enumerate(self.readers):
+            out = self.root / f"reader{index}.json"
+
+            def read(reader: Reader = reader, out: Path = out) -> int:
+                os.close(self.stop_write)
+                return reader.work(self.stop_read, out)
+
+            self.reader_pids = [*getattr(self, "reader_pids", []), self.children.fork(read)]
+        for command in COMMANDS:
+            for path in (*self.desks, *self.desks):  # twice: with files in place it takes other steps
+                self.measure(path, command)
+
+    def start_sandbox(self) -> None:
+        """Serve the stamped market from a process of its own: this one has to stay without threads."""
+        read, write = os.pipe()
+
+        def serve() -> int:
+            with StampedSandbox(names=list(EXCHANGES), scale=0.3) as sandbox:
+                for name, url in (("embedded", "embedded"), ("plain", self.server.url)):
+                    desk(sandbox, self.root / name / "desk", url)
+                os.write(write, b"x")
+                signal.pause()
+            return 0
+
+        pid = self.children.fork(serve)
+        os.close(write)
+        if not os.read(read, 1):
+            raise RuntimeError(f"the sandbox did not start: {self.children.wait(pid, 5)}")
+        os.close(read)
+        self.desks = [self.root / name / "desk" / "providers.toml" for name in ("embedded", "plain")]
+
+    def words(self, path: Path, command: tuple[str, ...], chosen: list[str]) -> list[str]:
+        named = [word for name in chosen for word in ("-p", name)]
+        return ["--config", str(path), *command, *named, "-q", *(["--mirror"] if command[0] == "prices" else [])]
+
+    def start(self, words: list[str], strike: int | None = None, count: bool = False) -> int:
+        """Run a command line in a forked child."""
+
+        def work() -> int:
+            fd = os.open(self.errors, os.O_WRONLY | os.O_APPEND)
+            os.dup2(fd, 2)
+            sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+            steps = count_steps(strike) if strike is not None or count else lambda: 0
+            code = command_line(words)
+            if count:
+                (self.root / "steps").write_text(str(steps()))
+            return code
+
+        return self.children.fork(work)
+
+    def start_real(self, words: list[str]) -> int:
+        """Run a command line as users do: a new interpreter."""
+        folder = tempfile.mkdtemp(dir=self.root / "tmp")  # a fresh budget of the pacing
+        fd = os.open(self.errors, os.O_WRONLY | os.O_APPEND)
+        null = os.open(os.devnull, os.O_WRONLY)
+        try:
+            return self.children.spawn(
+                [sys.executable, "-m", "marketctl", *words], dict(os.environ) | {"TMPDIR": folder}, null, fd
+            )
+        finally:
+            os.close(fd)
+            os.close(null)
+
+    def measure(self, path: Path, command: tuple[str, ...]) -> None:
+        """Run unharmed; note how long it takes and how many steps it has."""
+        chosen = self.dice.sample(EXCHANGES, 2)
+        began = time.monotonic()
+        code = self.children.wait(self.start(self.words(path, command, chosen), count=True), WAIT_S)
+        took = time.monotonic() - began
+        if code != 0:
+            raise RuntimeError(f"{command} ended with {code}: {self.errors.read_text()[-3000:]}")
+        self.took[command] = max(took, self.took.get(command, 0.0))
+        steps = int((self.root / "steps").read_text())
+        if steps > len(self.steps.get(command, [])):
+            self.steps[command] = self.dice.sample(range(1, steps + 1), steps)
+        self.figures[f"steps of {' '.join(command)}"] = len(self.steps[command])
+
+    # One try ------------------------------------------------------------------------------
+
+    def attempt(self, number: int) -> None:
+        """Start one run or two, end them at some moment, look at what they left."""
+        which = self.dice.randrange(2)
+        path = self.desks[which]
+        kind = self.dice.choices(("kill", "step", "real", "signal"), (45, 35, 5, 15))[0]
+        victims: list[tuple[int, float, int]] = []
+        for _ in range(2 if self.dice.random() < 0.2 else 1):
+            command = self.dice.choice(COMMANDS)
+            words = self.words(path, command, self.dice.sample(EXCHANGES, self.dice.choice((1, 2, 2, 3))))
+            wait = self.dice.uniform(0, 1.2 * self.took[command])
+            if kind == "step":
+                remaining = self.steps[command]
+                remaining.insert(0, remaining.pop())  # each step has its turn
+                victims.append((self.start(words, strike=remaining[0]), 3 * self.took[command], signal.SIGKILL))
+            elif kind == "real":
+                victims.append((self.start_real(words), self.dice.uniform(0, 0.9), signal.SIGKILL))
+            else:
+                how = signal.SIGKILL if kind == "kill" else self.dice.choice(list(SIGNALS))
+                victims.append((self.start(words), wait, how))
+        server_dies = which == 0 and self.dice.random() < 0.04
+        if server_dies:
+            time.sleep(self.dice.uniform(0, 0.1))
+            self.kill_embedded_server()
+        began = time.monotonic()
+        for pid, wait, how in sorted(victims, key=lambda one: one[1]):
+            code = self.children.wait(pid, max(0.0, began + wait - time.monotonic()))
+            if code is None:
+                os.kill(pid, how)
+                code = self.children.wait(pid, WAIT_S)
+                if code is None:
+                    self.problems.add("does not end", f"after signal {how}")
+                    os.kill(pid, signal.SIGKILL)
+                    self.children.wait(pid, 10)
+                    continue
+            self.judge(code, how, len(victims) > 1, server_dies)
+        self.look(number)
+
+    def judge(self, code: int, how: int, rivals: bool, server_died: bool) -> None:
+        """Count how a run ended; see that it ended as documented."""
+        if code == -signal.SIGKILL:
+            self.figures["kills"] += 1
+        elif how in SIGNALS and code in (SIGNALS[signal.Signals(how)], -how):
+            self.figures["signals"] += 1
+        elif code == 0:
+            self.figures["finished before"] += 1
+        elif code == 75 and rivals:
+            self.figures["busy"] += 1
+        elif code == 3 and rivals:
+            self.figures["busy in part"] += 1
+        elif code in (1, 3) and server_died:
+            self.figures["told that Redis died"] += 1
+        else:
+            self.problems.add("wrong exit", f"{code}: {self.errors.read_text()}")
+
+    def kill_embedded_server(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            pid = int((self.desks[0].parent / "data/redis/server.lock").read_text())
+            if b"redis" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+                self.figures["kills of the embedded server"] += 1
+
+    def look(self, number: int) -> None:
+        """Nothing runs now: locks are free, nothing piles up, nobody complained of a bug."""
+        said = self.errors.read_text()
+        if "Traceback" in said or "Fatal" in said:
+            self.problems.add("traceback", said)
+        if said:
+            os.truncate(self.errors, 0)
+        for path in self.desks:
+            data = path.parent / "data"
+            wanted = [(name, job) for name in EXCHANGES for job in ("wallet", "prices", "stats")]
+            with JobLocks.acquire(data / "state", wanted) as locks:
+                if locks.busy:
+                    self.problems.add("stuck lock", str(sorted(locks.busy)))
+            temporaries = self.temporaries(data)
+            self.most_temporaries = max(self.most_temporaries, len(temporaries))
+            if any(count > 2 for count in Counter(one.rsplit(".", 3)[0] for one in temporaries).values()):
+                self.problems.add("temporary files pile up", str(temporaries))
+        if number % 20 == 0:
+            self.look_for_lasting_fills()
+
+    def temporaries(self, data: Path) -> list[str]:
+        return [str(path) for path in data.rglob("*") if path.name.endswith(".tmp") or path.name.startswith("temp-")]
+
+    def look_for_lasting_fills(self) -> None:
+        """What a killed run filled must have an expiry."""
+        import redis
+
+        with redis.Redis.from_url(self.server.url) as client:
+            for key in client.keys("*:fill:*"):
+                self.figures["abandoned fills seen"] += 1
+                if client.pttl(key) == -1:
+                    self.problems.add("lasting fill", str(key))
+
+    # The end ------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Run everything once more, unharmed; see that all is whole and nothing is left over."""
+        os.close(self.stop_write)
+        for pid in self.reader_pids:
+            if self.children.wait(pid, 60) != 0:
+                self.problems.add("reader", "a reader broke down")
+        for path in self.desks:
+            code = self.children.wait(self.start(self.words(path, ("run", "--once"), [])), WAIT_S)
+            if code != 0:
+                self.problems.add("does not recover", f"exit {code}: {self.errors.read_text()}")
+            if left := self.temporaries(path.parent / "data"):
+                self.problems.add("temporary files left", str(left))
+            self.check_desk(path)
+        self.gather()
+
+    def check_desk(self, path: Path) -> None:
+        """Files and Redis hold the last run's data, the journal is whole."""
+        data = path.parent / "data"
+        url = "embedded" if path == self.desks[0] else self.server.url
+        lock = data / "redis/server.lock"
+        if url == "embedded" and EmbeddedRedis(data)._server_runs():
+            self.problems.add("server left running", str(lock))
+        store = connect(url, data)
+        assert store is not None
+        with store:
+            for name in EXCHANGES:
+                mirror = json.loads((data / f"prices/{name}.json").read_text())
+                run_id = store.call("HGET", store.key(name, "l1:meta"), "run_id")
+                if run_id is None or run_id.decode() != mirror["run_id"]:
+                    self.problems.add("not back", f"{name}: Redis has {run_id}, the mirror {mirror['run_id']}")
+                else:
+                    self.figures["sets back after a restart" if url == "embedded" else "sets in Redis"] += 1
+                entries, broken = read_journal(data / f"wallet/{name}.changes.jsonl")
+                self.figures["journal lines"] += len(entries)
+                self.figures["journal lines told twice"] += len(entries) - len(
+                    {(one["asset"], one["network"], one["field"], str(one["after"])) for one in entries}
+                )
+                if broken:
+                    self.problems.add("broken journal", f"{name}: {broken} lines")
+
+    def gather(self) -> None:
+        """Add up what the readers saw; a run's answer must have been one and the same for all of them."""
+        stamps: dict[str, int] = {}
+        for index in range(len(self.readers)):
+            told = json.loads((self.root / f"reader{index}.json").read_text())
+            self.figures.update(told["figures"])
+            self.problems.counts.update(told["counts"])
+            self.problems.words += told["words"]
+            for run, stamp in told["stamps"].items():
+                if stamps.setdefault(run, stamp) != stamp:
+                    self.problems.add("mixed", f"{run}: file and Redis hold other answers")
+        self.figures["sets seen"] = len(stamps)
+        self.figures["temporary files at most"] = self.most_temporaries
+
+    def close(self) -> None:
+        self.kill_embedded_server()
+        self.children.kill_all()
+        self.server.kill()
+        self.children.reap()
+
+
+def crash(kills: int, seed: int, progress: Callable[[str], None]) -> tuple[dict[str, int], Problems]:
+    """Kill at least so many runs; return figures and problems."""
+    with tempfile.TemporaryDirectory(prefix="marketctl-torture-") as folder:
+        torture = Torture(Path(folder), seed)
+        try:
+            torture.set_up()
+            torture.figures["kills"] = 0
+            number = 0
+            while torture.figures["kills"] < kills:
+                number += 1
+                torture.attempt(number)
+                progress(
+                    f"{torture.figures['kills']} of {kills} kills, {sum(torture.problems.counts.values())} problems"
+                )
+            torture.figures["tries"] = number
+            torture.finish()
+        finally:
+            torture.close()
+    return dict(torture.figures), torture.problems
