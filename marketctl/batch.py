@@ -36,6 +36,8 @@ class PairList:
                 taken.setdefault(f"{pair.base}/{pair.quote}", pair)
             else:
                 renamed.append(pair)
+        # Those that have lost theirs come first: nobody else may take the key of their codes.
+        renamed.sort(key=lambda pair: f"{pair.base}/{pair.quote}" not in taken)
         for pair in renamed:
             key = f"{pair.base}/{pair.quote}"
             taken.setdefault(f"{pair.base_code}/{pair.quote_code}" if key in taken else key, pair)
@@ -133,8 +135,7 @@ class QuoteBatch:
         if bid is not None and ask is not None and Decimal(bid) > Decimal(ask):
             self.skip(symbol, "crossed", pair, quote_volume)
             return
-        if at_ms is not None and not 0 < at_ms < END_MS:
-            at_ms = None
+        at_ms = _time(at_ms)
         self.quotes[key] = Quote(
             pair.symbol, bid, ask, bid_size, ask_size, last, None, volume, turnover, pair.status, at_ms
         )
@@ -163,7 +164,7 @@ class QuoteBatch:
         elif bid is not None and ask is not None and Decimal(bid) > Decimal(ask):
             self.skip(pair, "crossed")
         else:
-            self.quotes[pair] = Quote(pair, bid, ask, None, None, None, middle, None, None, None, at_ms, derived)
+            self.quotes[pair] = Quote(pair, bid, ask, None, None, None, middle, None, None, None, _time(at_ms), derived)
 
     def refuse_if_empty(self) -> None:
         """Raise BadAnswer when not one row could be read: an outage must not look like "no prices"."""
@@ -182,6 +183,10 @@ class QuoteBatch:
 def _price(value: object) -> str | None:
     text = decimal_text(value)
     return None if text is None or is_zero(text) else text
+
+
+def _time(at_ms: int | None) -> int | None:
+    return at_ms if at_ms is not None and 0 < at_ms < END_MS else None
 
 
 class AssetBatch:

@@ -45,6 +45,7 @@ SKEW_FAIL_MS = 5000  # the window most providers grant a signed call
 SPREAD_MAX = Decimal("0.1")
 QUOTA_LOW = 10  # percent
 LATE = 3  # intervals without a publish
+LATE_LEAST_S = 60  # cron starts us once a minute
 SIDE_BY_SIDE = 8  # providers
 BUDGET_S = 20.0  # a provider, all its questions: nobody waits for a check as long as for a job
 
@@ -429,7 +430,7 @@ class Checkup:
             return Finding("fail" if strict else "warn", told, "clock-skew", "sync the clocks (NTP)")
         if self.max_age_s is not None and age > self.max_age_s * 1000:
             return Finding("fail", f"{told}; at most {self.max_age_s:g} s are allowed", "suspect", hint)
-        late_s = LATE * self.entry.prices_interval_s
+        late_s = max(LATE * self.entry.prices_interval_s, LATE_LEAST_S)
         if not strict and now - alive > late_s * 1000:
             return Finding("warn", f"{told}; expected within {late_s:g} s", "suspect", hint)
         return Finding("pass", told)

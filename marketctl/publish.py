@@ -157,13 +157,13 @@ def _fill(store: RedisStore, fresh: str, quotes: Mapping[str, Quote]) -> None:
     """Fill a temporary key and give it an expiry in the same transaction; note the provider."""
     provider = fresh[len(store.prefix) + 2 : fresh.index("}")]
     sent = list(_pack_hset(fresh, l1_values(quotes)))
-    first = [("SADD", f"{store.prefix}:providers", provider), ("MULTI",)]
     last = [("PEXPIRE", fresh, FILL_TTL_MS), ("EXEC",)]
 
     def pack(connection: Any) -> list[bytes]:
-        return [*connection.pack_commands(first), *sent, *connection.pack_commands(last)]
+        return [*connection.pack_command("MULTI"), *sent, *connection.pack_commands(last)]
 
-    store.send(pack, [f"{store.prefix}:providers"] + [fresh] * (len(sent) + 3))
+    store.call("SADD", f"{store.prefix}:providers", provider)  # apart: in a cluster another node has it
+    store.send(pack, [fresh] * (len(sent) + 3))
 
 
 def _pack_hset(key: str, fields: Mapping[str, str]) -> Iterator[bytes]:

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
 CONNECT_S = 2.0
 READ_S = 5.0
+MOVES = 4  # how often one call follows a slot that moved
 
 
 class RedisStore:
     """One connection to Redis, opened on first need, safe to share between threads.
 
     Every method raises RedisFailed (ConfigError, StorageFailed from the embedded server) with one line that never
-    holds the URL's password. An idle connection that broke is opened anew, once.
+    holds the URL's password. An idle connection that broke is opened anew, once. A node of a Redis Cluster that
+    answers MOVED makes it a connection a node, each command sent to the one that owns its key's slot.
     """
 
     def __init__(self, redis_url: str, data_dir: Path, prefix: str) -> None:
@@ -28,8 +30,10 @@ class RedisStore:
         self.prefix = prefix
         self._url = redis_url
         self._lock = Lock()
-        self._connection: Any = None
-        self._proven = False  # the connection answered at least once
+        # By address; the one of the URL itself is None.
+        self._connections: dict[tuple[str, int] | None, Any] = {}
+        self._proven: set[tuple[str, int] | None] = set()  # those that answered at least once
+        self._slots: list[tuple[int, int, tuple[str, int]]] = []  # first, last, owner; empty without a cluster
         self._embedded: EmbeddedRedis | None = None
         if redis_url == "embedded":
             from marketctl import embedded
@@ -53,13 +57,13 @@ class RedisStore:
         return self.batch([command])[0]
 
     def batch(self, commands: Sequence[Sequence[str | int | bytes]]) -> list[Any]:
-        """Run commands in one round trip and return their replies."""
-        keys = [str(command[1]) if len(command) > 1 else "" for command in commands]
+        """Run commands in one round trip and return their replies; in a cluster all keys belong to one provider."""
+        keys = [_key_of(command) for command in commands]
         return self.send(lambda connection: connection.pack_commands(commands), keys)
 
     def send(self, pack: Callable[[Any], Iterable[bytes]], keys: Sequence[str]) -> list[Any]:
         """Send what `pack(connection)` makes and return the replies, one for each of `keys`: what it is about."""
-        replies = self._round_trip(pack, len(keys))
+        replies = self._round_trip(pack, len(keys), keys[0])
         for index, reply in enumerate(replies):
             if isinstance(reply, Exception):
                 raise self._failed(reply, keys[index])
@@ -75,9 +79,9 @@ class RedisStore:
 
         sha = sha1(script.encode(), usedforsecurity=False).hexdigest()
         operands = (len(keys), *keys, *args)
-        (reply,) = self._round_trip(lambda connection: connection.pack_command("EVALSHA", sha, *operands), 1)
+        (reply,) = self._round_trip(lambda connection: connection.pack_command("EVALSHA", sha, *operands), 1, keys[0])
         if isinstance(reply, Exception) and type(reply).__name__ == "NoScriptError":
-            (reply,) = self._round_trip(lambda connection: connection.pack_command("EVAL", script, *operands), 1)
+            (reply,) = self._round_trip(lambda connection: connection.pack_command("EVAL", script, *operands), 1, keys[0])
         if isinstance(reply, Exception):
             raise self._failed(reply, keys[0])
         return list(reply)
@@ -85,9 +89,8 @@ class RedisStore:
     def close(self) -> None:
         """Disconnect, and leave the embedded server."""
         with self._lock:
-            if self._connection is not None:
-                self._connection.disconnect()
-                self._connection = None
+            for address in list(self._connections):
+                self._forget(address)
             if self._embedded is not None:
                 self._embedded.stop()
 
@@ -97,36 +100,73 @@ class RedisStore:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    def _round_trip(self, pack: Callable[[Any], Iterable[bytes]], count: int) -> list[Any]:
-        """Return the replies, errors among them as they are."""
+    def _round_trip(self, pack: Callable[[Any], Iterable[bytes]], count: int, key: str) -> list[Any]:
+        """Return the replies, errors among them as they are; `key` says which node of a cluster is asked."""
+        with self._lock:
+            for _ in range(MOVES):
+                replies = self._exchange(self._owner(key), pack, count)
+                if not any(type(reply).__name__ == "MovedError" for reply in replies):
+                    break
+                # Whatever went to a node that does not own the slot was refused whole: it can be sent again.
+                self._slots = self._ask_slots()
+            return replies
+
+    def _owner(self, key: str) -> tuple[str, int] | None:
+        if not self._slots or not key:
+            return None
+        from redis.crc import key_slot
+
+        slot = key_slot(key.encode())
+        return next((owner for first, last, owner in self._slots if first <= slot <= last), None)
+
+    def _ask_slots(self) -> list[tuple[int, int, tuple[str, int]]]:
+        """Return which node owns which slots, as the node of the URL says it."""
+        (reply,) = self._exchange(None, lambda connection: connection.pack_command("CLUSTER", "SLOTS"), 1)
+        if isinstance(reply, Exception):
+            raise self._failed(reply)
+        here = self._connections[None]
+        return [
+            (first, last, (host.decode() if host else here.host, port)) for first, last, (host, port, *_), *_ in reply
+        ]
+
+    def _exchange(
+        self, address: tuple[str, int] | None, pack: Callable[[Any], Iterable[bytes]], count: int
+    ) -> list[Any]:
+        """Send to one server and return its replies."""
         from redis.exceptions import ConnectionError as Broken
         from redis.exceptions import RedisError, ResponseError
 
-        with self._lock:
-            while True:
-                try:
-                    if self._connection is None:
-                        self._connection = self._connect()
-                    self._connection.send_packed_command(pack(self._connection))
-                    replies: list[Any] = []
-                    while len(replies) < count:
-                        try:
-                            replies.append(self._connection.read_response())
-                        except ResponseError as error:
-                            replies.append(error)
-                    self._proven = True
-                    return replies
-                except RedisError as error:
-                    if self._connection is not None:
-                        self._connection.disconnect()
-                        self._connection = None
-                    if not (self._proven and isinstance(error, Broken)):
-                        raise self._failed(error) from error
-                    self._proven = False  # it was closed while idle, or the server restarted: once more
-                    if self._embedded is not None:
-                        self._embedded.stop()
+        while True:
+            try:
+                connection = self._connections.get(address)
+                if connection is None:
+                    connection = self._connections[address] = self._connect(address)
+                connection.send_packed_command(pack(connection))
+                replies: list[Any] = []
+                while len(replies) < count:
+                    try:
+                        replies.append(connection.read_response())
+                    except ResponseError as error:
+                        replies.append(error)
+                self._proven.add(address)
+                return replies
+            except RedisError as error:
+                proven = address in self._proven
+                self._forget(address)
+                if not (proven and isinstance(error, Broken)):
+                    self._slots = []  # that node may be gone for good: the next call asks anew
+                    raise self._failed(error) from error
+                # It was closed while idle, or the server restarted: once more.
+                if self._embedded is not None:
+                    self._embedded.stop()
 
-    def _connect(self) -> Any:
+    def _forget(self, address: tuple[str, int] | None) -> None:
+        self._proven.discard(address)
+        connection = self._connections.pop(address, None)
+        if connection is not None:
+            connection.disconnect()
+
+    def _connect(self, address: tuple[str, int] | None) -> Any:
         from redis.backoff import NoBackoff
         from redis.connection import ConnectionPool, UnixDomainSocketConnection
         from redis.retry import Retry
@@ -142,7 +182,10 @@ class RedisStore:
             kind: Any = UnixDomainSocketConnection
             return kind(path=self._embedded.start(), **options)
         try:
-            return ConnectionPool.from_url(self._url, **options).make_connection()
+            pool = ConnectionPool.from_url(self._url, **options)
+            if address is not None:
+                pool.connection_kwargs.update(host=address[0], port=address[1])
+            return pool.make_connection()
         except (ValueError, TypeError):
             raise _bad_url() from None  # the text of the error may hold a part of the password
 
@@ -169,11 +212,19 @@ KNOWN_FAILURES = (
     ("NoPermission", "{where} does not let this user do it: {text}", "Give the user of redis_url these rights (ACL)."),
     ("ReadOnly", "{where} is a read-only replica", "Point redis_url to its primary."),
     ("OutOfMemory", "{where} is out of memory", "Raise its maxmemory, or keep less history."),
+    ("CLUSTERDOWN", "{where}: the cluster is down", "See CLUSTER INFO on its nodes."),
+    ("AskError", "{where} is moving the slot of this key to another node", "Try again when it is done."),
+    ("TRYAGAIN", "{where} is moving the slot of this key to another node", "Try again when it is done."),
     ("BusyLoading", "{where} is still loading its data", "Try again in a moment."),
     ("MISCONF", "{where} cannot save to its disk and refuses to write", "Make room on its disk; see its log."),
     ("TimeoutError", "{where} did not answer in time", "See whether it is overloaded, or the network slow."),
     ("ConnectionError", "cannot reach {where}: {text}", "See whether it runs and redis_url is right."),
 )
+
+
+def _key_of(command: Sequence[str | int | bytes]) -> str:
+    place = 3 if command[0] in ("EVAL", "EVALSHA") else 1
+    return str(command[place]) if len(command) > place else ""
 
 
 def connect(redis_url: str, data_dir: Path, prefix: str = "marketctl") -> RedisStore | None:

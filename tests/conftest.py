@@ -1,6 +1,8 @@
 """Fixtures for all tests: no network but loopback, no home folder, no leftovers, real servers."""
 
 import json
+import logging
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,7 @@ from typing import Any
 import pytest
 
 from marketctl.http import Client
+from marketctl.log import log
 from marketctl.providers.base import Provider
 from marketctl.sandbox.base import Sandbox
 from marketctl.store import Memory
@@ -23,8 +26,9 @@ def _clean_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         folder.mkdir()
         monkeypatch.setenv(name, str(folder))
     monkeypatch.setattr("tempfile.tempdir", None)
-    import os
-
+    monkeypatch.setattr("marketctl.redact._secrets", set())
+    monkeypatch.setattr(log, "handlers", [logging.NullHandler()])
+    monkeypatch.setattr(log, "level", logging.NOTSET)
     for name in list(os.environ):
         if name.startswith("MARKETCTL_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

@@ -147,7 +147,7 @@ def test_deeply_nested_value_is_refused_without_being_written_out():
     nested: object = "1"
     for _ in range(100_000):
         nested = [nested]
-    with pytest.raises(NotANumber, match="^a list$"):
+    with pytest.raises(NotANumber, match=r"^a list$"):
         decimal_text(nested)
     assert printable(nested) == "a list"
 

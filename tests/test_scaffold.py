@@ -14,7 +14,8 @@ from marketctl.errors import ConfigError
 from marketctl.scaffold import class_name, new_provider, render
 
 ROOT = Path(__file__).parent.parent
-NEW = {"MYEX": "cex", "MY_RATES": "cash"}
+# Names that nobody gives to a provider: the tests go on passing where somebody has made MYEX.
+NEW = {"SCAFFOLDED": "cex", "SCAFFOLDED_2": "cash"}
 
 
 def copy_checkout(target: Path) -> Path:
@@ -83,12 +84,12 @@ def test_new_entries_are_at_the_end_of_both_registries_and_disabled(checkout):
     before = (ROOT / "providers.toml").read_text()
     after = (checkout / "providers.toml").read_text()
     assert after == before + (
-        "\n[providers.MYEX]\n"
-        'path = "marketctl.providers.cex.myex:MyexAdapter"\n'
+        "\n[providers.SCAFFOLDED]\n"
+        'path = "marketctl.providers.cex.scaffolded:ScaffoldedAdapter"\n'
         "enabled = false\n"
         "needs_api = true\n"
-        "\n[providers.MY_RATES]\n"
-        'path = "marketctl.providers.cash.my_rates:MyRatesCashAdapter"\n'
+        "\n[providers.SCAFFOLDED_2]\n"
+        'path = "marketctl.providers.cash.scaffolded_2:Scaffolded2CashAdapter"\n'
         "enabled = false\n"
         "needs_api = true\n"
         'stablecoin = "USD"\n'

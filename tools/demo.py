@@ -25,6 +25,7 @@ prices compare BTC/USDT
 prices compare USD/RUB
 stats show
 check
+report
 """
 
 

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
+from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import tomlkit
+import tomli_w
 
 from marketctl.embedded import find_server
 from marketctl.sandbox import base, world
@@ -81,12 +83,15 @@ def fee_stamps(assets: dict[str, dict[str, Any]]) -> set[int]:
     return {int(float(fee)) for fee in fees if fee is not None and FIRST <= float(fee) < 9 * FIRST}
 
 
-def desk(sandbox: base.Sandbox, folder: Path, redis_url: str, **settings: Any) -> Path:
-    """Write registry and keys for a sandbox; return the registry's path."""
+def desk(
+    sandbox: base.Sandbox, folder: Path, redis_url: str, *, only: Sequence[str] | None = None, **settings: Any
+) -> Path:
+    """Write registry and keys for a sandbox (or `only` some of its providers); return the registry's path."""
     path = write_setup(sandbox, folder)
-    document = tomlkit.parse(path.read_text())
-    document["settings"].update({"redis_url": redis_url, **settings})  # type: ignore[union-attr]
-    path.write_text(tomlkit.dumps(document))
+    document = tomllib.loads(path.read_text())
+    document["settings"] |= {"redis_url": redis_url, **settings}
+    document["providers"] = {name: one for name, one in document["providers"].items() if not only or name in only}
+    path.write_text(tomli_w.dumps(document))
     return path
 
 
@@ -122,6 +127,13 @@ class RedisServer:
                 return self
             time.sleep(0.01)
         raise RuntimeError(f"redis-server did not start, see {self.folder}/server.log")
+
+    def say(self, *words: str | int, **given: Any) -> Any:
+        """Run one command."""
+        import redis
+
+        with redis.Redis(port=self.port, **given) as client:
+            return client.execute_command(*words)
 
     def kill(self) -> None:
         """End it at once, unsaved."""

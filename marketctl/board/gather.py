@@ -22,7 +22,8 @@ from marketctl.store import read_journal, read_state
 from marketctl.times import from_iso
 from marketctl.views import HOW, changes, number, snapshot
 
-LATE = 3  # intervals without new data
+LATE = 3  # intervals without new data, as `check` has it
+PRICES_LATE_S = 60  # at least, as `prices compare` has it
 WALLET_OLD = 2  # intervals: as `wallet routes` has it
 DAY_MS = 86_400_000
 CHANGES_MAX = 1000
@@ -186,7 +187,7 @@ def _job_state(state: Mapping[str, Any], collected: int | None, made_ms: int, in
         return "failing"
     if collected is None:
         return "never"
-    return "late" if made_ms - collected > LATE * interval_s * 1000 else "ok"
+    return "late" if made_ms - collected > max(LATE * interval_s, PRICES_LATE_S) * 1000 else "ok"
 
 
 # Prices -----------------------------------------------------------------------------------
@@ -200,7 +201,7 @@ def _prices(
     place = {pair: index for index, pair in enumerate(pairs)}
     columns, counts = [], []
     for entry, live in zip(entries, lives, strict=True):
-        max_age = round(LATE * entry.prices_interval_s * 1000)
+        max_age = round(max(LATE * entry.prices_interval_s, PRICES_LATE_S) * 1000)
         column: dict[str, Any] = {name: [] for name in ("x", "b", "a", "l", "v", "f", "d")}
         stale = one_sided = 0
         base = live.collected_ms or made_ms

@@ -21,6 +21,7 @@ COMMANDS = {
     "wallet": "Collect and show coins and networks: what is open, at what fee.",
     "prices": "Collect and show the best bid and ask of every pair.",
     "stats": "Collect and show how each provider is doing.",
+    "report": "Write the market board: all of it as one HTML page.",
     "check": "Check the health of providers, cheapest test first.",
     "dump": "Keep the raw answers of a job, list them, replay them offline.",
     "providers": "List, show and edit the registry of providers.",

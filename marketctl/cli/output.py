@@ -45,7 +45,7 @@ def printable_cell(value: Any) -> str:
 
 
 def print_rows(given: Globals, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table on a terminal; in a pipe the bare rows, tab-separated. Unknown is "-" in a table, empty in a row."""
+    """Print a table on a terminal; in a pipe bare rows, tab-separated. Unknown is "-" in a table, empty in a row."""
     cells = [[printable_cell(value) for value in row] for row in rows]
     if not sys.stdout.isatty():
         for row in cells:

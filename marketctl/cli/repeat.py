@@ -4,6 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from marketctl.cli.options import Globals
+from marketctl.cli.report import refresh
 from marketctl.cli.working import work_and_report
 
 if TYPE_CHECKING:
@@ -11,10 +12,12 @@ if TYPE_CHECKING:
     from marketctl.registry import ProviderEntry
 
 
-def repeat(given: Globals, run: "Run", chosen: list["ProviderEntry"], jobs: list[str], as_json: bool) -> int:
+def repeat(
+    given: Globals, run: "Run", chosen: list["ProviderEntry"], jobs: list[str], as_json: bool, board: str | None = None
+) -> int:
     """Do every job at once, then each again when its interval is over. Ends by an exception: `Stopped`.
 
-    A job that was late does not catch up: its next turn is counted from now.
+    `board` is where the market board is written after each turn. A job that was late does not catch up: its next turn is counted from now.
     """
     due = {(entry.name, job): 0.0 for entry in chosen for job in jobs}
     entries = {entry.name: entry for entry in chosen}
@@ -24,6 +27,8 @@ def repeat(given: Globals, run: "Run", chosen: list["ProviderEntry"], jobs: list
         if turn:
             run.renew()
             work_and_report(given, run, [(entries[name], job) for name, job in turn], "run", as_json)
+            if board is not None:
+                refresh(run, board)
             for name, job in turn:
                 due[name, job] = max(now + entries[name].interval_s(job), time.monotonic())
         time.sleep(max(0.0, min(due.values()) - time.monotonic()))

@@ -35,6 +35,7 @@ TASKS = {
 @mirror_option
 @click.option("--admin-mirror", "mirror", flag_value=True, default=None, hidden=True)
 @click.option("--force", is_flag=True, help="Publish quotes even when half of them are gone.")
+@click.option("--report", "board", metavar="FILE", help="Write the market board there after each run.")
 @jobs_option
 @lock_wait_option
 @strict_option
@@ -47,6 +48,7 @@ def command(
     dump_raw: bool,
     mirror: bool | None,
     force: bool,
+    board: str | None,
     jobs: int,
     lock_wait: float,
     strict: bool,
@@ -61,6 +63,7 @@ def command(
     Exit codes: 0 all good, 1 nothing succeeded, 3 some failed, 4 configuration, 75 another run works, 130/143 stopped.
     """
     from marketctl.collect import Options, choose
+    from marketctl.errors import EXIT_PARTIAL
 
     given = globals_of()
     options = Options(
@@ -74,11 +77,21 @@ def command(
     )
     wanted = {job for task in tasks or ("all",) for job in TASKS[task]}
     chosen_jobs = [job for job in TASKS["all"] if job in wanted]
+    if board is not None:
+        from marketctl.board import require_extra
+
+        require_extra()
     with open_run(given, options) as run:
         chosen = choose(run.registry, providers)
         if not once:
             from marketctl.cli.repeat import repeat
 
-            return repeat(given, run, chosen, chosen_jobs, as_json)
+            return repeat(given, run, chosen, chosen_jobs, as_json, board)
         work = [(entry, job) for entry in chosen for job in chosen_jobs]
-        return work_and_report(given, run, work, "run", as_json)
+        code = work_and_report(given, run, work, "run", as_json)
+        if board is not None:
+            from marketctl.cli.report import refresh
+
+            if not refresh(run, board):
+                return code or EXIT_PARTIAL
+        return code

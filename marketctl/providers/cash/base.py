@@ -74,7 +74,7 @@ def date_clock(answer: "Answer | None") -> Clock:
 
     try:
         told = parsedate_to_datetime(answer.headers.get("date", ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         return measure(answer, None)
     return measure(answer, round(told.timestamp() * 1000))
 

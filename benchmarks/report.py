@@ -1,0 +1,118 @@
+"""The table of benchmarks/run.py, on the terminal and in docs/performance.md."""
+
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
+CPU, WALL, MEMORY = 0, 1, 2
+
+
+def median(values: list[float]) -> float:
+    """Return the middle value."""
+    values = sorted(values)
+    half = len(values) // 2
+    return values[half] if len(values) % 2 else (values[half - 1] + values[half]) / 2
+
+
+def spread(values: list[float], unit: str) -> str:
+    """Return the median with the lowest and highest value."""
+    scale, digits = {"s": (1, 3), "ms": (1000, 0), "MB": (1, 0)}[unit]
+    middle, low, high = (one * scale for one in (median(values), min(values), max(values)))
+    return f"{middle:.{digits}f} {unit} ({low:.{digits}f}-{high:.{digits}f})"
+
+
+def rows(figures: dict[str, Any]) -> list[list[str]]:
+    """Return the table: what, ours, peer, ratio, target, stretch, verdict."""
+    table = [["what", "marketctl", "peer", "ratio", "target", "stretch", ""]]
+
+    def add(what: str, mine: list[float], other: list[float], unit: str, target: float, stretch: float) -> None:
+        ratio = median(mine) / median(other)
+        verdict = "stretch" if ratio <= stretch else "met" if ratio <= target else "NOT MET"
+        table.append(
+            [what, spread(mine, unit), spread(other, unit), f"{ratio:.3f}", f"{target:g}", f"{stretch:g}", verdict]
+        )
+
+    def column(group: str, case: str, which: int) -> list[float]:
+        return [sample[which] for sample in figures[group][case]]
+
+    if "1x" in figures:
+        cpu = column("1x", "ours", CPU)
+        add("CPU / ccxt sync", cpu, column("1x", "ccxt_sync", CPU), "s", 0.22, 0.15)
+    if "4x" in figures:
+        add("CPU / ccxt sync, 4x pairs", column("4x", "ours", CPU), column("4x", "ccxt_sync", CPU), "s", 0.16, 0.10)
+    if "1x" in figures:
+        add("CPU / ccxt raw endpoints", cpu, column("1x", "ccxt_raw", CPU), "s", 0.55, 0.40)
+        add("CPU / bare script", cpu, column("1x", "bare", CPU), "s", 1.3, 1.0)
+    if "80ms" in figures:
+        peer = column("80ms", "ccxt_sync", WALL)
+        add("wall at 80 ms, one by one / ccxt sync", column("80ms", "ours", WALL), peer, "s", 0.28, 0.22)
+        add("wall at 80 ms, --jobs 5 / ccxt sync", column("80ms", "ours --jobs 5", WALL), peer, "s", 0.16, 0.11)
+    if "1x" in figures:
+        add(
+            "peak memory / ccxt sync", column("1x", "ours", MEMORY), column("1x", "ccxt_sync", MEMORY), "MB", 0.45, 0.35
+        )
+    if "4x" in figures:
+        mine, peer = column("4x", "ours", MEMORY), column("4x", "ccxt_sync", MEMORY)
+        add("peak memory / ccxt sync, 4x pairs", mine, peer, "MB", 0.32, 0.25)
+    if "1x" in figures and "4x" in figures:
+        add("growth of CPU, 4x pairs / 1x", column("4x", "ours", CPU), cpu, "s", 2.0, 1.6)
+    if "tls" in figures:
+        add("CPU over TLS / over http", column("tls", "ours tls", CPU), column("tls", "ours", CPU), "s", 1.25, 1.05)
+    if "quick" in figures:
+        hello = column("quick", "hello", WALL)
+        add("--help: wall / click hello", column("quick", "--help", WALL), hello, "ms", 1.8, 1.3)
+        add("providers list: wall / click hello", column("quick", "providers list", WALL), hello, "ms", 1.8, 1.3)
+    if "wallet" in figures:
+        mine, peer = column("wallet", "ours", CPU), column("wallet", "ccxt_currencies", CPU)
+        add("wallet sync KUCOIN, unchanged: CPU / ccxt", mine, peer, "s", 0.35, 0.2)
+    if "repeated" in figures and "eight" in figures:
+        add("repeated: CPU of a later cycle / one-shot", figures["repeated"], column("eight", "ours", CPU), "s", 0.35, 0.2)
+    if "growth" in figures:
+        growth = figures["growth"]
+        grown = growth["after"] - growth["before"]
+        cells = [f"{growth['after']:.1f} MB", f"{growth['before']:.1f} MB", f"{grown:+.1f} MB", "0", "0"]
+        what = f"repeated: memory after {growth['cycles']} more cycles"
+        table.append([what, *cells, "stretch" if grown <= 0.5 else "NOT MET"])
+    return table
+
+
+def others(figures: dict[str, Any]) -> list[list[str]]:
+    """Return every case that was measured."""
+    table = [["group", "case", "CPU", "wall", "peak memory"]]
+    for group, cases in figures.items():
+        if isinstance(cases, dict) and group != "growth":
+            for case, samples in cases.items():
+                cells = [[sample[which] for sample in samples] for which in (CPU, WALL, MEMORY)]
+                table.append([group, case, *(spread(cell, unit) for cell, unit in zip(cells, ("s", "s", "MB")))])
+    return table
+
+
+def markdown(table: list[list[str]]) -> str:
+    """Return a table of Markdown."""
+    lines = [f"| {' | '.join(row)} |" for row in table]
+    return "\n".join([lines[0], "|" + " --- |" * len(table[0]), *lines[1:]])
+
+
+def machine() -> str:
+    """Return what it was measured on."""
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
+    system = f"{platform.system()} {platform.release()}"
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GB, {system}, Python {platform.python_version()}"
+
+
+def write_page(path: Path, figures: dict[str, Any]) -> None:
+    """Replace the figures in the page; the text around them is written by hand."""
+    page = path.read_text() if path.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    when = time.strftime("%Y-%m-%d", time.gmtime(figures["at"]))
+    told = f"Measured {when} on {machine()}; medians of {figures['rounds']} alternating runs (lowest-highest)."
+    body = "\n\n".join([told, markdown(rows(figures)), "All cases:", markdown(others(figures))])
+    path.write_text(f"{before}{BEGIN}\n{body}\n{END}{after}")

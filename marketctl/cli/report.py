@@ -1,0 +1,81 @@
+"""marketctl report: the market board, one HTML file made of what was collected."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from marketctl.cli.options import HELP, Command, Globals, global_options, globals_of
+
+if TYPE_CHECKING:
+    from marketctl.collect import Run
+
+
+@click.command(cls=Command, context_settings=HELP)
+@click.option("-o", "--output", metavar="FILE", help="Where to write it; default report.html in the data folder.")
+@click.option("--open", "show", is_flag=True, help="Show it in the browser.")
+@global_options
+def command(output: str | None, show: bool) -> int:
+    """Write the market board: health, prices, wallets and statistics as one HTML page.
+
+    It is made of data/ and Redis, asks no provider, and loads nothing from the network when it is looked at.
+    Needs the extra: pip install 'marketctl[report]'.
+
+    \b
+    Example:
+      marketctl report --open
+      marketctl report -o /var/www/html/market.html
+
+    Exit codes: 0 written, 1 could not be written, 2 usage, 4 configuration or the extra is missing.
+    """
+    from marketctl.board import require_extra, write_board
+    from marketctl.log import set_up
+    from marketctl.live import open_reader
+
+    given = globals_of()
+    set_up(given.verbose, given.quiet, given.log_format)
+    registry = given.registry()
+    protect_keys(given)
+    require_extra()
+    path = Path(output) if output else registry.settings.data_dir / "report.html"
+    with open_reader(registry) as reader:
+        write_board(path, reader)
+    if not given.quiet:
+        click.echo(path.absolute())
+    if show:
+        click.launch(path.absolute().as_uri())
+    return 0
+
+
+def protect_keys(given: Globals) -> None:
+    """Have stored keys redacted, should one stand in a message; without readable keys there is none to tell."""
+    from marketctl.errors import ConfigError
+
+    try:
+        given.keys()
+    except ConfigError:
+        return
+
+
+def refresh(run: "Run", output: str) -> bool:
+    """Write the board of `run --report` with the run's own connection; tell on stderr, not by raising, what failed."""
+    from marketctl.board import write_board
+    from marketctl.errors import ConfigError, MarketctlError
+    from marketctl.live import Reader
+    from marketctl.log import log
+
+    store, away = None, None
+    try:
+        store = run.store()
+        if store is None:
+            away = ConfigError('redis_url is "none"')
+        else:
+            store.open()
+    except MarketctlError as error:
+        store, away = None, error
+    try:
+        write_board(Path(output), Reader(run.registry, store, away))
+    except MarketctlError as error:
+        log.error("the report was not written: %s", error.message)
+        return False
+    return True
