@@ -22,7 +22,7 @@ PEERS = ("ccxt", "requests", "redis")
 FIVE = ("BYBIT", "MEXC", "WHITEBIT", "HTX", "KUCOIN")
 EIGHT = (*FIVE, "RAPIRA", "TWELVEDATA", "OPENEXCHANGERATES")
 # set of local ports: name:times:latency_ms:scheme
-SETS = ("one:1:0:http", "slow:1:80:http", "four:4:0:http", "tls:1:0:https")
+SETS = ("one:1:0:http", "slow:1:80:http", "four:4:0:http", "tls:1:0:https", "small:0.1:0:http")
 
 Sample = tuple[float, float, float]
 """CPU seconds (user and system), wall seconds, peak MB."""
@@ -238,14 +238,12 @@ def repeated_cost(bench: Bench, cycles: int = 30) -> float:
 
 
 def memory_growth(bench: Bench, cycles: int = 1000) -> dict[str, float]:
-    """Return the memory (MB) of a process at cycle 50 and 1,000 cycles later."""
-    registry = bench.registry("growth", "one", EIGHT, unpaced=True, prices_interval_s=0.01)
-    limits = '\nhistory = { enabled = true, max_len = 10 }\n'
-    registry.write_text(registry.read_text().replace("[settings]\n", "[settings]" + limits, 1))
+    """Return the memory (MB) of a process at cycle 100 and 1,000 cycles later, over a tenth of the pairs."""
+    registry = bench.registry("growth", "small", EIGHT, unpaced=True, prices_interval_s=0.01)
     with Repeating(bench, registry, "growth") as running:
-        running.reach(50)
+        running.reach(100)
         before = running.memory_mb()
-        running.reach(50 + cycles)
+        running.reach(100 + cycles)
         return {"before": before, "after": running.memory_mb(), "cycles": cycles}
 
 

@@ -64,9 +64,9 @@ def response(reply: Reply) -> bytes:
     return f"{head}Content-Length: {len(body)}\r\nConnection: keep-alive\r\n\r\n".encode() + body
 
 
-def render(name: str, times: int) -> dict[str, list[bytes]]:
+def render(name: str, times: float) -> dict[str, list[bytes]]:
     """Return path -> frames of one provider."""
-    world = world_of(PAIRS[name] * times) if name in PAIRS else World(1, 1)
+    world = world_of(round(PAIRS[name] * times)) if name in PAIRS else World(1, 1)
     api: Any = load_api(name)(world)
     if name == "TWELVEDATA":
         api.plan = (1_000_000, None)
@@ -154,7 +154,7 @@ class Serve(asyncio.Protocol):
 async def main(specs: list[str]) -> None:
     """Serve every set, a port for each provider."""
     loop = asyncio.get_running_loop()
-    rendered: dict[tuple[str, int], dict[str, list[bytes]]] = {}
+    rendered: dict[tuple[str, float], dict[str, list[bytes]]] = {}
     urls: dict[str, dict[str, str]] = {}
     for spec in specs:
         name, times, latency_ms, scheme = spec.split(":")
@@ -164,7 +164,7 @@ async def main(specs: list[str]) -> None:
             context.load_cert_chain(Path("server.pem"))
         urls[name] = {}
         for provider in (*PAIRS, *SMALL):
-            key = provider, int(times)
+            key = provider, float(times)
             if key not in rendered:
                 rendered[key] = render(*key)
             counts: dict[str, int] = {}

@@ -28,7 +28,7 @@ from marketctl.providers.base import Provider
 from marketctl.redact import redact
 from marketctl.registry import ProviderEntry
 from marketctl.store import read_snapshot, read_state
-from marketctl.times import from_iso, now_ms
+from marketctl.times import from_iso, now_ms, to_iso
 
 if TYPE_CHECKING:
     from marketctl.redis_store import RedisStore
@@ -44,6 +44,7 @@ SKEW_WARN_MS = 1000
 SKEW_FAIL_MS = 5000  # the window most providers grant a signed call
 SPREAD_MAX = Decimal("0.1")
 QUOTA_LOW = 10  # percent
+QUOTA_SOON_MS = 7 * 86_400_000  # where it is not told when a plan begins anew
 LATE = 3  # intervals without a publish
 LATE_LEAST_S = 60  # cron starts us once a minute
 SIDE_BY_SIDE = 8  # providers
@@ -94,6 +95,7 @@ class Health:
     quotes: int | None = None
     published_age_ms: int | None = None
     quota: Quota | None = None
+    quota_runs_dry_ms: int | None = None
 
     @property
     def status(self) -> str:
@@ -115,6 +117,7 @@ class Health:
             "quotes": self.quotes,
             "published_age_ms": self.published_age_ms,
             "quota": self.quota.to_dict() if self.quota else None,
+            "quota_runs_dry_at": to_iso(self.quota_runs_dry_ms),
             "checks": [{name: getattr(check, name) for name in Check.__dataclass_fields__} for check in self.checks],
         }
 
@@ -381,7 +384,25 @@ class Checkup:
             return [Finding("fail", f"{left}{until}", "rate-limited", "wait, ask less often, or take a larger plan")]
         if quota.limit is not None and quota.remaining * 100 < quota.limit * QUOTA_LOW:
             return [Finding("warn", f"{left}{until}", "rate-limited", "ask less often, or take a larger plan")]
-        return [Finding("pass", left)]
+        return [self.judge_pace(quota, left)]
+
+    def judge_pace(self, quota: Quota, left: str) -> Finding:
+        """Judge how a plan goes on: one that runs dry before it begins anew, or soon where that is not told, warns."""
+        from marketctl.quota import forecast
+
+        try:
+            before = read_snapshot(self.run.path("stats", self.entry.name)) or {}
+        except StorageFailed:
+            before = {}
+        marks = before.get("quota_marks")
+        now = now_ms()
+        pace = forecast(quota.to_dict(), marks if isinstance(marks, list) else [], now)
+        dry = self.health.quota_runs_dry_ms = pace.dry_ms
+        if dry is None or (quota.resets_at is None and dry - now > QUOTA_SOON_MS):
+            return Finding("pass", left)
+        until = f", before {quota.resets_at}" if quota.resets_at else ""
+        told = f"{left}; at the present pace, {pace.per_day} a day, it runs dry at {to_iso(dry)}{until}"
+        return Finding("warn", told, "rate-limited", "ask less often, or take a larger plan")
 
     def need_key(self, adapter: Provider, job: str) -> None:
         """Raise NoCredentials for a job that gets no answer without a key."""

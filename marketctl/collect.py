@@ -26,6 +26,7 @@ from marketctl.errors import (
     MarketctlError,
     NoCredentials,
     NotSupported,
+    RedisFailed,
     StorageFailed,
 )
 from marketctl.log import log
@@ -95,6 +96,8 @@ class Options:
     force: bool = False
     jobs: int = 1
     lock_wait_s: float = 0.0
+    # When the job was due, for a task that may have come twice or late: it is not done where another did it since.
+    due_ms: int | None = None
 
 
 class Run:
@@ -107,6 +110,8 @@ class Run:
         self.options = options or Options()
         self._store: RedisStore | None = None
         self._opening = threading.Lock()
+        # Called with provider and job when one really begins: not for what another run is doing.
+        self.on_job: Callable[[str, str], None] = lambda _provider, _job: None
         # (provider, job) -> the batch read in this run, for the statistics.
         self.read: dict[tuple[str, str], Any] = {}
         self.renew()
@@ -127,6 +132,15 @@ class Run:
 
                 self._store = connect(self.settings.redis_url, self.settings.data_dir, self.settings.redis_prefix)
             return self._store
+
+    def shared(self) -> "RedisStore | None":
+        """Return the connection to a Redis server that other machines may use as well; None without one."""
+        if self.settings.redis_url in ("embedded", "none") or self.options.dry_run:
+            return None
+        try:
+            return self.store()
+        except MarketctlError:  # a URL that is none: told by what needs Redis
+            return None
 
     def close(self) -> None:
         """Leave Redis; the last one out stops the embedded one."""
@@ -186,10 +200,14 @@ def open_adapter(
 ) -> Provider:
     """Make an adapter with a client of its own. Raises ConfigError for a path that cannot be imported."""
     from marketctl.http import Client
-    from marketctl.pace import Pace, machine_dir
+    from marketctl.pace import Pace, SharedPace, machine_dir
 
     cls = load_adapter(entry)
     base_url = entry.base_url or cls.base_url
+    pace = Pace(machine_dir() / f"{entry.name}-{_file_word(base_url)}.pace", *cls.rate)
+    store = None if read_only else run.shared()
+    if store is not None:
+        pace = SharedPace(store, entry.name, pace)
     client = Client(
         base_url,
         timeout_s=entry.timeout_s,
@@ -197,7 +215,7 @@ def open_adapter(
         attempts=entry.attempts,
         endpoints=frozenset(cls.endpoints),
         proxy=entry.proxy,
-        pace=Pace(machine_dir() / f"{entry.name}-{_file_word(base_url)}.pace", *cls.rate),
+        pace=pace,
         recording=recording,
         provider=entry.name,
     )
@@ -228,10 +246,10 @@ def run_jobs(
     def do(entry: ProviderEntry, job: str) -> Result:
         on_start(entry.name, job)
         if (entry.name, job) in locks.held:
-            result = run_job(run, entry, job)
+            result = run_alone(run, entry, job)
         else:
             result = Result(entry.name, job)
-            result.fail(Busy(f"another run is doing {entry.name} {job}", hint="wait for it, or use --lock-wait"))
+            result.fail(_busy(entry, job))
         on_result(result)
         return result
 
@@ -239,6 +257,37 @@ def run_jobs(
         if run.options.jobs == 1:
             return [do(entry, job) for entry, job in todo]
         return side_by_side(todo, run.options.jobs, do)
+
+
+def run_alone(run: Run, entry: ProviderEntry, job: str) -> Result:
+    """Do a job unless another machine that shares our Redis is doing it; for this machine there are file locks."""
+    result = Result(entry.name, job)
+    try:
+        store = run.shared()
+        if store is None:
+            return run_job(run, entry, job)
+        from marketctl.turn import Turn
+
+        turn = Turn(store, entry.name, job)
+        verdict = turn.take(run.options.due_ms, run.options.lock_wait_s)
+    except RedisFailed as error:  # nobody to share with; what needs Redis says so itself
+        log.debug("no lock in Redis: %s", error.message, extra={"provider": entry.name, "job": job})
+        return run_job(run, entry, job)
+    if verdict == "busy":
+        result.fail(_busy(entry, job))
+        return result
+    if verdict == "served":
+        result.status, result.message = "skipped", "done by another run since it was due"
+        return result
+    with turn:
+        began = now_ms()
+        result = run_job(run, entry, job)
+        turn.ended(began)
+    return result
+
+
+def _busy(entry: ProviderEntry, job: str) -> Busy:
+    return Busy(f"another run is doing {entry.name} {job}", hint="wait for it, or use --lock-wait")
 
 
 def side_by_side(todo: list[tuple[ProviderEntry, str]], workers: int, do: Callable[[ProviderEntry, str], T]) -> list[T]:
@@ -262,15 +311,20 @@ def side_by_side(todo: list[tuple[ProviderEntry, str]], workers: int, do: Callab
                 return
             try:
                 for index in indexes:
-                    results[index] = do(*todo[index])
+                    if not broken:
+                        results[index] = do(*todo[index])
             except BaseException as error:  # noqa: BLE001  (raised again below, in the main thread)
                 broken.append(error)
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(providers)))]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException as stop:
+        broken.append(stop)  # no new job is begun
+        raise
     if broken:
         raise broken[0]
     return [results[index] for index in sorted(results)]
@@ -278,6 +332,7 @@ def side_by_side(todo: list[tuple[ProviderEntry, str]], workers: int, do: Callab
 
 def run_job(run: Run, entry: ProviderEntry, job: str) -> Result:
     """Do one job of one provider and note how it ended."""
+    run.on_job(entry.name, job)
     result = Result(entry.name, job)
     started = now_ms()
     adapter: Provider | None = None
@@ -484,7 +539,9 @@ def collect_stats(run: Run, entry: ProviderEntry, adapter: Provider, result: Res
         "pairs": stats.pairs.get("total"),
         "assets": stats.assets.get("total"),
         "networks": stats.networks.get("total"),
+        **_forecast_quota(run, entry, document, collected),
     }
+    _note_totals(run, entry, document)
     write_document(run.path("stats", entry.name), document)
     result.stored.append("file")
 
@@ -494,6 +551,36 @@ def collect_stats(run: Run, entry: ProviderEntry, adapter: Provider, result: Res
         publish_stats(store, entry.name, document)
 
     _copy_to_redis(run, result, copy)
+
+
+def _forecast_quota(run: Run, entry: ProviderEntry, document: dict[str, Any], collected: int) -> dict[str, Any]:
+    """Return what the plan has left and when it runs dry; put the marks the next forecast needs into the document."""
+    from marketctl.quota import forecast, next_marks
+
+    quota = document["stats"]["quota"]
+    try:
+        before = read_snapshot(run.path("stats", entry.name)) or {}
+    except StorageFailed:  # the new snapshot takes its place
+        before = {}
+    marks = before.get("quota_marks")
+    marks = marks if isinstance(marks, list) else []
+    document["quota_marks"] = next_marks(marks, quota, collected)
+    return {"quota": quota, "quota_runs_dry_at": to_iso(forecast(quota, marks, collected).dry_ms)}
+
+
+def _note_totals(run: Run, entry: ProviderEntry, document: Mapping[str, Any]) -> None:
+    """Add a line to the history of counts when a total changed. A lost one costs a point of a chart and no more."""
+    counts = {name: document["stats"][name] for name in ("assets", "networks", "pairs")}
+    path = run.path("stats", entry.name, ".history.jsonl")
+    try:
+        before = (read_snapshot(run.path("stats", entry.name)) or {}).get("stats")
+        known = before if isinstance(before, dict) and path.exists() else {}
+        if all((known.get(name) or {}).get("total") == counts[name].get("total") for name in counts):
+            return
+        line = {"at": document["collected_at"], "run_id": run.run_id, "provider": entry.name, **counts}
+        append_journal(path, [line])
+    except StorageFailed as error:
+        log.warning("%s", error.message, extra={"provider": entry.name, "job": "stats"})
 
 
 def wallet_batch(batch: AssetBatch) -> dict[str, Any]:

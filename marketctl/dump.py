@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from marketctl.collect import Result, Run, no_credentials, normalise, open_adapter, settle
 from marketctl.errors import BadAnswer, MarketctlError, NetworkFailed, StorageFailed
 from marketctl.providers.base import Provider
-from marketctl.redact import redact
+from marketctl.redact import redact, redact_bytes
 from marketctl.registry import ProviderEntry, load_adapter
 from marketctl.store import Memory, read_snapshot, write_document
 from marketctl.times import from_iso, now_ms, to_iso
@@ -61,7 +61,7 @@ def _exchange(one: "Exchange") -> dict[str, Any]:
     try:
         body, encoding = redact(one.content.decode()), "utf-8"
     except UnicodeDecodeError:
-        body, encoding = base64.b64encode(one.content).decode(), "base64"
+        body, encoding = base64.b64encode(redact_bytes(one.content)).decode(), "base64"
     return {
         "method": one.method,
         "path": one.path,

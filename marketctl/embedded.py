@@ -57,7 +57,6 @@ class EmbeddedRedis:
         self.folder = data_dir.absolute() / "redis"
         self._users_fd: int | None = None
         self._process: Popen[bytes] | None = None
-        self._short: str | None = None
         self._log_from = 0
 
     def start(self) -> str:
@@ -133,7 +132,6 @@ class EmbeddedRedis:
                     self._shut_down()
         finally:
             os.close(fd)
-            self._remove_short()
             if self._process is not None and self._process.poll() is None:
                 self._process.returncode = 0  # others use it on: nothing of ours to wait for
 
@@ -177,6 +175,8 @@ class EmbeddedRedis:
             from subprocess import DEVNULL, STDOUT, Popen
 
             program = find_server()
+            for leftover in self.folder.glob("temp-*.rdb"):  # of a server that was killed while it saved
+                leftover.unlink(missing_ok=True)
             os.ftruncate(lock_fd, 0)
             log = self.folder / "redis.log"
             big = log.exists() and log.stat().st_size > LOG_MAX
@@ -228,23 +228,19 @@ class EmbeddedRedis:
         path = str(self.folder / SOCKET)
         if len(os.fsencode(path)) <= SOCKET_PATH_MAX:
             return path
-        if self._short is None:
-            from tempfile import gettempdir, mkdtemp
+        from hashlib import sha1
+        from tempfile import gettempdir
 
-            place = gettempdir() if len(os.fsencode(gettempdir())) < SOCKET_PATH_MAX - 40 else "/tmp"  # noqa: S108
-            try:
-                self._short = mkdtemp(prefix="marketctl-", dir=place)  # 0700: nobody can turn the link
-                Path(self._short, "r").symlink_to(self.folder)
-            except OSError as error:
-                raise storage_failed("make a short way to", self.folder, error) from error
-        return f"{self._short}/r/{SOCKET}"
+        from marketctl.pace import machine_dir
 
-    def _remove_short(self) -> None:
-        if self._short is not None:
-            with suppress(OSError):
-                Path(self._short, "r").unlink()
-                Path(self._short).rmdir()
-            self._short = None
+        place = gettempdir() if len(os.fsencode(gettempdir())) < SOCKET_PATH_MAX - 50 else "/tmp"  # noqa: S108
+        link = machine_dir(place) / sha1(os.fsencode(self.folder), usedforsecurity=False).hexdigest()[:16]
+        try:
+            with suppress(FileExistsError):  # one a folder, and it stays
+                link.symlink_to(self.folder)
+        except OSError as error:
+            raise storage_failed("make a short way to", self.folder, error) from error
+        return f"{link}/{SOCKET}"
 
     def _died(self) -> RedisFailed:
         if self._process is not None:
@@ -335,8 +331,5 @@ def running_socket(data_dir: Path) -> Iterator[str | None]:
         return
     except OSError as error:
         raise storage_failed("look into", server.folder, error) from error
-    try:
-        path = server._socket_path()
-        yield path if _ask(path, b"PING\r\n") else None
-    finally:
-        server._remove_short()
+    path = server._socket_path()
+    yield path if _ask(path, b"PING\r\n") else None

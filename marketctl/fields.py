@@ -186,6 +186,6 @@ def table(body: object, *path: str) -> dict[str, Any]:
 
 def printable(value: object, limit: int = 200) -> str:
     """Return a provider's words fit for a terminal and a log: one line, no control characters, cut short."""
-    found = value if isinstance(value, str) else text(value) or kind_of(value)
+    found = kind_of(value) if isinstance(value, list | dict) else str(value)
     found = " ".join("".join(char if char.isprintable() else " " for char in found[: limit * 4]).split())
     return found if len(found) <= limit else found[: limit - 1] + "…"

@@ -47,6 +47,8 @@ from marketctl.times import now_ms, to_iso
 
 BODY_LIMIT = 64 * 1024 * 1024
 CHUNK = 256 * 1024
+PING_TIMEOUT_S = 4.0
+PING_DEADLINE_S = 5.0  # one attempt of two
 USER_AGENT = f"marketctl/{__version__} (python-requests)"
 # Answer headers that say nothing of us; the others stay out of dumps.
 SAFE_HEADERS = frozenset(
@@ -176,10 +178,7 @@ class Client:
         """
         if f"{method} {path}" not in self.endpoints:
             raise ValueError(f"{method} {path} is not among the endpoints its adapter declares")
-        if self._watchdog is None:
-            self._watchdog = threading.Timer(max(0.0, self.left_s()), self._transport.cut)
-            self._watchdog.daemon = True
-            self._watchdog.start()
+        self._watch()
 
         def attempt() -> Answer:
             self._wait_for_turn(weight)
@@ -201,7 +200,7 @@ class Client:
             return self._send(request, query or {}, check)
 
         retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda error: isinstance(error, MarketctlError) and error.retryable),
+            retry=tenacity.retry_if_exception(_may_pass),
             wait=_wait_s,
             stop=self._give_up,
             sleep=sleep,
@@ -216,14 +215,20 @@ class Client:
                 error.hint = f"not before {until}" if error.hint is None else error.hint
             raise
 
+    def _watch(self) -> None:
+        if self._watchdog is None:
+            self._watchdog = threading.Timer(max(0.0, self.left_s()), self._transport.cut)
+            self._watchdog.daemon = True
+            self._watchdog.start()
+
     def left_s(self) -> float:
         """Return the seconds left until the deadline."""
         return self.deadline - time.monotonic()
 
     def _wait_for_turn(self, weight: float) -> None:
         left = self.left_s()
-        wait = self.pace.reserve(weight, left) if self.pace else 0.0
-        if wait > left:
+        wait = self.pace.reserve(weight, left) if self.pace and left > 0 else 0.0
+        if wait > max(0.0, left):
             raise _OutOfBudget(
                 f"{self.host}: this machine's share of the rate limit is used up for {wait:.0f} s", retry_after=wait
             )
@@ -247,6 +252,8 @@ class Client:
             _refuse_failure(request, answer)
         except MarketctlError as error:
             exchange.error = error.reason
+            if isinstance(error, RateLimited) and error.retry_after and self.pace:
+                self.pace.hold(error.retry_after)  # whoever comes next need not hear it again
             raise
         finally:
             if exchange.status is None:
@@ -385,6 +392,10 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, MarketctlError) and error.retryable
+
+
 def _wait_s(state: tenacity.RetryCallState) -> float:
     """Wait as long as the provider asked for; else 0.2 s, 0.4 s, 0.8 s ... with jitter."""
     error = state.outcome.exception() if state.outcome else None
@@ -455,3 +466,38 @@ def _refuse_failure(request: Request, answer: Answer) -> None:
     if answer.status == HTTPStatus.FORBIDDEN:
         raise PermissionDenied(f"{where}{kind}")
     raise BadAnswer(f"{where}{kind}")
+
+
+def ping(url: str, query: str, body: bytes = b"") -> None:
+    """Tell a dead-man service something: a POST, once more where that may help; redirects are not followed.
+
+    The URL is a secret: messages name the host alone. Raises MarketctlError.
+    """
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(_may_pass),
+        wait=tenacity.wait_fixed(0.5),
+        stop=tenacity.stop_after_attempt(2),
+        sleep=sleep,
+        reraise=True,
+    )
+    retrying(_ping_once, url, query, body)
+
+
+def _ping_once(url: str, query: str, body: bytes) -> None:
+    headers = {"Content-Type": "text/plain; charset=utf-8", "User-Agent": USER_AGENT}
+    # The whole URL is the base, so that no message has its path.
+    client = Client(url, timeout_s=PING_TIMEOUT_S, deadline_s=PING_DEADLINE_S, attempts=1, endpoints=frozenset())
+    with client:
+        client._watch()
+        answer = client._transfer(
+            Request("POST", client.host, "", query, now_ms(), headers, body),
+            Exchange("POST", "", {}, None, {}, b"", now_ms(), 0),
+        )
+    log.debug("POST %s: %d", client.host, answer.status)
+    told = f"POST {client.host}: HTTP {answer.status}"
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise RateLimited(told)
+    if answer.status >= 500:
+        raise Unavailable(told)
+    if not 200 <= answer.status < 300:
+        raise BadAnswer(told, hint="check ping_url; redirects are not followed")

@@ -136,11 +136,17 @@ def prometheus_text(results: Sequence[Health]) -> str:
             "What the provider's plan allows, in its own units.",
             of((health, health.quota.limit if health.quota else None) for health in results),
         ),
+        (
+            "marketctl_quota_runs_dry_timestamp_seconds",
+            "When the plan runs dry at the present pace; none when it lasts or that is unknown.",
+            of((health, _seconds(health.quota_runs_dry_ms)) for health in results),
+        ),
     ]
-    return redact("".join(_family(name, told, samples) for name, told, samples in families if samples))
+    return redact("".join(family(name, told, samples) for name, told, samples in families if samples))
 
 
-def _family(name: str, told: str, samples: Iterable[Sample]) -> str:
+def family(name: str, told: str, samples: Iterable[Sample]) -> str:
+    """Return one gauge with its help and its samples."""
     lines = [f"# HELP {name} {told}", f"# TYPE {name} gauge"]
     for labels, value in samples:
         inside = ",".join(f'{label}="{_escape(text)}"' for label, text in labels.items())

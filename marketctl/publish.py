@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from marketctl.errors import RedisFailed, Suspect
 from marketctl.fields import printable
 from marketctl.models import Quote
-from marketctl.redis_store import RedisStore
+from marketctl.redis_store import NoReply, RedisStore
 from marketctl.store import encode_json, write_snapshot
 from marketctl.times import now_ms, to_iso
 
@@ -74,16 +74,19 @@ def publish_l1(
     if keep is not None and "*" not in keep.pairs:
         wanted = "\n".join([pair for pair in quotes if keep.wants(pair)])
     age_ms = int(keep.max_age_s * 1000) if keep is not None else 0
-    verdict, *told = store.run_script(
-        _script(),
-        [live, store.key(provider, "l1:meta"), store.key(provider, "events"), fresh],
-        [
-            *(run_id, collected_ms, now_ms(), len(quotes), skipped, int(complete), f"{interval_s:g}"),
-            *(collected_ms + life_ms, life_ms, int(force), f"{store.prefix}:changed:{provider}"),
-            *(store.key(provider, "h:"), "" if keep is None else keep.max_len),
-            *(max(collected_ms - age_ms, 0), collected_ms + age_ms, wanted),
-        ],
-    )
+    try:
+        verdict, *told = store.run_script(
+            _script(),
+            [live, store.key(provider, "l1:meta"), store.key(provider, "events"), fresh],
+            [
+                *(run_id, collected_ms, now_ms(), len(quotes), skipped, int(complete), f"{interval_s:g}"),
+                *(collected_ms + life_ms, life_ms, int(force), f"{store.prefix}:changed:{provider}"),
+                *(store.key(provider, "h:"), "" if keep is None else keep.max_len),
+                *(max(collected_ms - age_ms, 0), collected_ms + age_ms, wanted),
+            ],
+        )
+    except NoReply as error:
+        raise NoReply(f"{error.message}; whether the quotes went out is not known", hint=error.hint) from error
     if verdict in (b"ok", b"same"):
         seq, count, added, removed, changed, trouble = told
         return Published(count, added, removed, changed, seq, printable(trouble.decode()) if trouble else None)
@@ -129,6 +132,7 @@ def publish_wallet(
         raise Suspect(f"{provider}: no assets to publish")
     key, meta = store.key(provider, "wallet"), store.key(provider, "wallet:meta")
     _expect_type(store, key, b"hash")
+    _expect_type(store, meta, b"hash")
     fields = {code: asset if isinstance(asset, str) else _compact(asset) for code, asset in assets.items()}
     told = {name: _text(value) for name, value in head.items() if value is not None}
     sent = [*_pack_hset(key, fields), *(_pack_hset(meta, told) if told else ())]
@@ -157,13 +161,17 @@ def _fill(store: RedisStore, fresh: str, quotes: Mapping[str, Quote]) -> None:
     """Fill a temporary key and give it an expiry in the same transaction; note the provider."""
     provider = fresh[len(store.prefix) + 2 : fresh.index("}")]
     sent = list(_pack_hset(fresh, l1_values(quotes)))
+    note = ("SADD", f"{store.prefix}:providers", provider)
+    first = [note, ("MULTI",)]
+    if store.sharded:  # another node has it
+        store.call(*note)
+        del first[0]
     last = [("PEXPIRE", fresh, FILL_TTL_MS), ("EXEC",)]
 
     def pack(connection: Any) -> list[bytes]:
-        return [*connection.pack_command("MULTI"), *sent, *connection.pack_commands(last)]
+        return [*connection.pack_commands(first), *sent, *connection.pack_commands(last)]
 
-    store.call("SADD", f"{store.prefix}:providers", provider)  # apart: in a cluster another node has it
-    store.send(pack, [fresh] * (len(sent) + 3))
+    store.send(pack, [str(command[1]) if len(command) > 1 else fresh for command in first] + [fresh] * (len(sent) + 2))
 
 
 def _pack_hset(key: str, fields: Mapping[str, str]) -> Iterator[bytes]:

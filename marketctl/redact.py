@@ -11,7 +11,8 @@ _secrets: set[str] = set()
 
 def protect(values: list[str]) -> None:
     """Remember secrets; `redact` hides them from now on. Values under 4 characters can't be told from words."""
-    for value in values:
+    lines = [line for value in values for line in value.splitlines() if "\n" in value and not line.startswith("-----")]
+    for value in (*values, *lines):  # of a PEM key each line is told apart
         if len(value) < 4:
             continue
         encoded = value.encode("utf-8", "surrogateescape")
@@ -34,3 +35,10 @@ def redact(text: str) -> str:
         if secret in text:
             text = text.replace(secret, MASK)
     return text
+
+
+def redact_bytes(content: bytes) -> bytes:
+    """Replace every protected secret in what is no text."""
+    for secret in sorted(_secrets, key=len, reverse=True):
+        content = content.replace(secret.encode("utf-8", "surrogateescape"), MASK.encode())
+    return content

@@ -16,12 +16,16 @@ READ_S = 5.0
 MOVES = 4  # how often one call follows a slot that moved
 
 
+class NoReply(RedisFailed):
+    """Redis was not reached, or did not answer: whether it did what was asked is not known."""
+
+
 class RedisStore:
     """One connection to Redis, opened on first need, safe to share between threads.
 
     Every method raises RedisFailed (ConfigError, StorageFailed from the embedded server) with one line that never
-    holds the URL's password. An idle connection that broke is opened anew, once. A node of a Redis Cluster that
-    answers MOVED makes it a connection a node, each command sent to the one that owns its key's slot.
+    holds the URL's password. An idle connection that broke is opened anew, once. Where the server is a node of a Redis
+    Cluster there is a connection a node, and each call goes to the one that owns its key's slot.
     """
 
     def __init__(self, redis_url: str, data_dir: Path, prefix: str) -> None:
@@ -33,13 +37,15 @@ class RedisStore:
         # By address; the one of the URL itself is None.
         self._connections: dict[tuple[str, int] | None, Any] = {}
         self._proven: set[tuple[str, int] | None] = set()  # those that answered at least once
-        self._slots: list[tuple[int, int, tuple[str, int]]] = []  # first, last, owner; empty without a cluster
+        # First, last, owner; empty without a cluster, None before the server was asked.
+        self._slots: list[tuple[int, int, tuple[str, int]]] | None = None
         self._embedded: EmbeddedRedis | None = None
         if redis_url == "embedded":
             from marketctl import embedded
 
             self._embedded = embedded.EmbeddedRedis(data_dir)
             self._embedded.spawn()
+            self._slots = []
             self.where = f"embedded Redis in {self._embedded.folder}"
         else:
             self.where = f"Redis at {_without_password(redis_url)}"
@@ -52,13 +58,21 @@ class RedisStore:
         """Connect now: imports and start-up can then overlap the wait for a provider's answer."""
         self.call("PING")
 
+    @property
+    def sharded(self) -> bool:
+        """Tell whether keys of different providers live on different servers (Redis Cluster)."""
+        with self._lock:
+            return bool(self._known_slots())
+
     def call(self, *command: str | int | bytes) -> Any:
         """Run one command and return the reply: bytes, int, list or None."""
         return self.batch([command])[0]
 
     def batch(self, commands: Sequence[Sequence[str | int | bytes]]) -> list[Any]:
-        """Run commands in one round trip and return their replies; in a cluster all keys belong to one provider."""
+        """Run commands in one round trip (in a cluster one each) and return their replies."""
         keys = [_key_of(command) for command in commands]
+        if len(commands) > 1 and self.sharded:
+            return [self.call(*command) for command in commands]
         return self.send(lambda connection: connection.pack_commands(commands), keys)
 
     def send(self, pack: Callable[[Any], Iterable[bytes]], keys: Sequence[str]) -> list[Any]:
@@ -79,11 +93,12 @@ class RedisStore:
 
         sha = sha1(script.encode(), usedforsecurity=False).hexdigest()
         operands = (len(keys), *keys, *args)
-        (reply,) = self._round_trip(lambda connection: connection.pack_command("EVALSHA", sha, *operands), 1, keys[0])
+        key = keys[0]
+        (reply,) = self._round_trip(lambda connection: connection.pack_command("EVALSHA", sha, *operands), 1, key)
         if isinstance(reply, Exception) and type(reply).__name__ == "NoScriptError":
-            (reply,) = self._round_trip(lambda connection: connection.pack_command("EVAL", script, *operands), 1, keys[0])
+            (reply,) = self._round_trip(lambda connection: connection.pack_command("EVAL", script, *operands), 1, key)
         if isinstance(reply, Exception):
-            raise self._failed(reply, keys[0])
+            raise self._failed(reply, key)
         return list(reply)
 
     def close(self) -> None:
@@ -105,29 +120,30 @@ class RedisStore:
         with self._lock:
             for _ in range(MOVES):
                 replies = self._exchange(self._owner(key), pack, count)
-                if not any(type(reply).__name__ == "MovedError" for reply in replies):
+                if not (self._slots and any(type(reply).__name__ == "MovedError" for reply in replies)):
                     break
-                # Whatever went to a node that does not own the slot was refused whole: it can be sent again.
-                self._slots = self._ask_slots()
+                self._slots = None  # what went to the wrong node was refused whole, and can be sent again
             return replies
 
     def _owner(self, key: str) -> tuple[str, int] | None:
-        if not self._slots or not key:
+        slots = self._known_slots()
+        if not slots or not key:
             return None
         from redis.crc import key_slot
 
         slot = key_slot(key.encode())
-        return next((owner for first, last, owner in self._slots if first <= slot <= last), None)
+        return next((owner for first, last, owner in slots if first <= slot <= last), None)
 
-    def _ask_slots(self) -> list[tuple[int, int, tuple[str, int]]]:
-        """Return which node owns which slots, as the node of the URL says it."""
-        (reply,) = self._exchange(None, lambda connection: connection.pack_command("CLUSTER", "SLOTS"), 1)
-        if isinstance(reply, Exception):
-            raise self._failed(reply)
-        here = self._connections[None]
-        return [
-            (first, last, (host.decode() if host else here.host, port)) for first, last, (host, port, *_), *_ in reply
-        ]
+    def _known_slots(self) -> list[tuple[int, int, tuple[str, int]]]:
+        """Return which node owns which slots, as the node of the URL says it; nothing where there is no cluster."""
+        if self._slots is None:
+            (reply,) = self._exchange(None, lambda connection: connection.pack_command("CLUSTER", "SLOTS"), 1)
+            here = self._connections[None]
+            self._slots = [
+                (first, last, (host.decode() if host else here.host, port))
+                for first, last, (host, port, *_), *_ in (reply if isinstance(reply, list) else ())
+            ]
+        return self._slots
 
     def _exchange(
         self, address: tuple[str, int] | None, pack: Callable[[Any], Iterable[bytes]], count: int
@@ -154,8 +170,10 @@ class RedisStore:
                 proven = address in self._proven
                 self._forget(address)
                 if not (proven and isinstance(error, Broken)):
-                    self._slots = []  # that node may be gone for good: the next call asks anew
-                    raise self._failed(error) from error
+                    if address is not None:
+                        self._slots = None  # another node may have taken over: the next call asks
+                    failed = self._failed(error)
+                    raise NoReply(failed.message, hint=failed.hint) from error
                 # It was closed while idle, or the server restarted: once more.
                 if self._embedded is not None:
                     self._embedded.stop()
@@ -217,6 +235,12 @@ KNOWN_FAILURES = (
     ("TRYAGAIN", "{where} is moving the slot of this key to another node", "Try again when it is done."),
     ("BusyLoading", "{where} is still loading its data", "Try again in a moment."),
     ("MISCONF", "{where} cannot save to its disk and refuses to write", "Make room on its disk; see its log."),
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "{where} has a certificate that cannot be trusted",
+        "Name the authority that signed it: rediss://...?ssl_ca_certs=FILE, or correct the host.",
+    ),
+    ("InvalidResponse", "{where} does not answer as a Redis does", "See whether host and port of redis_url are right."),
     ("TimeoutError", "{where} did not answer in time", "See whether it is overloaded, or the network slow."),
     ("ConnectionError", "cannot reach {where}: {text}", "See whether it runs and redis_url is right."),
 )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from marketctl.config import DATA_DIR_VARIABLE, REDIS_URL_VARIABLE, absolute, read_text
 from marketctl.errors import ConfigError
 from marketctl.fields import printable
-from marketctl.tables import Table, closest, found_text, mask_url, unknown_key, url_secrets
+from marketctl.tables import Table, closest, found_text, mask_path, mask_url, path_secrets, unknown_key, url_secrets
 
 if TYPE_CHECKING:
     from marketctl.providers.base import Provider
@@ -24,6 +24,8 @@ is_provider_name = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}").fullmatch
 _is_path = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII).fullmatch
 _is_base_url = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(?::([0-9]{1,5}))?").fullmatch
 _is_proxy = re.compile(r"(?:https?|socks[45][ah]?)://\S+").fullmatch
+# Without user, query and fragment: ours are put behind it. The "***" of a shown one is none.
+_is_ping_url = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~%+-]+)+/?").fullmatch
 _is_redis_url = re.compile(r"embedded|none|(?:rediss?|unix)://\S+").fullmatch
 _is_redis_prefix = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}").fullmatch
 _is_kind = re.compile(r"[A-Z][A-Z0-9_-]{0,15}").fullmatch
@@ -31,6 +33,7 @@ _is_stablecoin = re.compile(r"[A-Z0-9]{0,16}").fullmatch
 
 PROVIDER_NAME = "capital letters, digits, - and _, at most 32"
 ADAPTER_PATH = '"module.path:ClassName"'
+PING_URL = "an http:// or https:// URL with a path, without user and query"
 REDIS_URL = '"embedded", "none" or a redis://, rediss:// or unix:// URL'
 
 
@@ -68,6 +71,10 @@ class Settings:
     attempts: int
     pairs_max_age_s: int
     history: HistorySettings
+    ping_url: str | None = field(repr=False)  # who knows it may ping
+    run_log: Path | None
+    run_log_max_mb: int
+    run_log_keep: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,7 @@ class ProviderEntry:
     stablecoin: str | None
     base_url: str | None
     proxy: str | None = field(repr=False)  # may hold a password
+    ping_url: str | None = field(repr=False)  # who knows it may ping
     timeout_s: float
     deadline_s: float
     attempts: int
@@ -105,9 +113,10 @@ class ProviderEntry:
         }[job]
 
     def effective(self) -> dict[str, object]:
-        """Return what is in force, as TOML can hold it: unset keys left out, a proxy's password hidden."""
+        """Return what is in force, as TOML can hold it: unset keys left out, secrets hidden."""
         values: dict[str, object] = {name: getattr(self, name) for name in ENTRY_KEYS}
         values["proxy"] = mask_url(self.proxy) if self.proxy else None
+        values["ping_url"] = mask_path(self.ping_url) if self.ping_url else None
         values["pairs"] = list(self.pairs) or None
         return {key: value for key, value in values.items() if value is not None} | dict(self.options)
 
@@ -135,9 +144,12 @@ class Registry:
         return entry
 
     def secret_values(self) -> list[str]:
-        """Return the passwords inside URLs, for redaction."""
+        """Return the passwords inside URLs, and the URLs that are secrets themselves, for redaction."""
         urls = [self.settings.redis_url, *(entry.proxy or "" for entry in self.providers.values())]
-        return [secret for url in urls for secret in url_secrets(url)]
+        urls += [value for name, value in os.environ.items() if name.lower().endswith("_proxy")]
+        pings = [self.settings.ping_url, *(entry.ping_url for entry in self.providers.values())]
+        found = [secret for url in urls for secret in url_secrets(url)]
+        return found + [secret for url in pings if url for secret in path_secrets(url)]
 
 
 def load_registry(
@@ -221,6 +233,7 @@ def _read_settings(
             if not _is_redis_url(text):
                 raise ConfigError(f"{source}: found {found_text(text)}, expected {REDIS_URL}")
             url = text
+    run_log = table.text("run_log", bool, "a file")
     history = table.table("history")
     settings = Settings(
         data_dir=data,
@@ -243,6 +256,10 @@ def _read_settings(
             pairs=history.texts("pairs", _is_pair_pattern, 'upper-case "BASE/QUOTE", "BASE/*", "*/QUOTE" or "*"')
             or ("*",),
         ),
+        ping_url=table.text("ping_url", _is_ping_url, PING_URL, secret=True),
+        run_log=absolute(run_log, base, f"{table.where} run_log") if run_log else None,
+        run_log_max_mb=table.count("run_log_max_mb", 10, 1, 10_000),
+        run_log_keep=table.count("run_log_keep", 5, 1, 1000),
     )
     table.refuse_unknown()
     history.refuse_unknown()
@@ -265,6 +282,7 @@ def _read_entry(entries: Table, name: str, settings: Settings) -> ProviderEntry:
         stablecoin=table.text("stablecoin", _is_stablecoin, 'an upper-case code such as "USD", or ""'),
         base_url=table.text("base_url", _fits_base_url, "http:// or https://, host and port, nothing behind"),
         proxy=table.text("proxy", _is_proxy, "an http://, https:// or socks5:// URL"),
+        ping_url=table.text("ping_url", _is_ping_url, PING_URL, secret=True),
         timeout_s=table.seconds("timeout_s", settings.timeout_s),
         deadline_s=table.seconds("deadline_s", settings.deadline_s),
         attempts=table.count("attempts", settings.attempts, 1, 100),
@@ -333,7 +351,7 @@ def _import_adapter(where: str, path: str) -> "type[Provider]":
 
 
 def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {printable(error)}"
+    return f"{type(error).__name__}: {printable(str(error))}"
 
 
 def _is_pair(text: str) -> bool:

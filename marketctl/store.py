@@ -188,7 +188,7 @@ def read_snapshot(path: Path) -> dict[str, Any] | None:
 def append_journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
     """Append whole lines of JSON, in one write, on the disk when it returns. Raises StorageFailed.
 
-    A line that a crash broke off stays as it is; ours start on a new one.
+    What a crash left of a line goes: the run that wrote it had not yet stored what it tells of, so it is told again.
     """
     if not lines:
         return
@@ -198,13 +198,12 @@ def append_journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
-            size = os.fstat(fd).st_size
-            if size and os.pread(fd, 1, size - 1) != b"\n":
-                data = b"\n" + data
+            size = _end_of_lines(fd)
+            os.ftruncate(fd, size)
             try:
                 _write_all(fd, data)
                 os.fsync(fd)
-            except OSError:
+            except BaseException:
                 with suppress(OSError):
                     os.ftruncate(fd, size)
                 raise
@@ -212,6 +211,18 @@ def append_journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
             os.close(fd)
     except OSError as error:
         raise storage_failed("append to", path, error) from error
+
+
+def _end_of_lines(fd: int) -> int:
+    """Return where the last whole line ends."""
+    end = os.fstat(fd).st_size
+    while end:
+        start = max(0, end - 65536)
+        newline = os.pread(fd, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
 
 
 def read_journal(path: Path, since_ms: int | None = None) -> tuple[list[dict[str, Any]], int]:

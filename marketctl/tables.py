@@ -65,11 +65,13 @@ class Table:
             raise self.wrong(key, f"an integer from {low} to {high}")
         return value
 
-    def text(self, key: str, fits: Callable[[str], object], expected: str) -> str | None:
-        """Return a text that fits, None when there is none."""
+    def text(self, key: str, fits: Callable[[str], object], expected: str, *, secret: bool = False) -> str | None:
+        """Return a text that fits, None when there is none. A secret that does not fit is not shown."""
         value = self._take(key)
         if value is None or (isinstance(value, str) and fits(value)):
             return value
+        if secret and isinstance(value, str):
+            raise ConfigError(f"{self.where} {key}: found another text (not shown: it is a secret), expected {expected}")
         raise self.wrong(key, expected)
 
     def texts(self, key: str, fits: Callable[[str], object], expected: str) -> tuple[str, ...]:
@@ -140,6 +142,17 @@ def found_text(value: object) -> str:
 def mask_url(url: str) -> str:
     """Hide user and password of a URL."""
     return re.sub(r"(?<=[?&]password=)[^&]*", "***", re.sub(r"^(\w+://)?.*@", r"\1***@", url))
+
+
+def mask_path(url: str) -> str:
+    """Hide all of a URL but scheme and host."""
+    return re.sub(r"(?<=[^/:]/).*", "***", url)
+
+
+def path_secrets(url: str) -> list[str]:
+    """Return a URL that is secret by its path, without scheme, and its long parts: a short one may be a common word."""
+    rest = url.partition("//")[2].rstrip("/")
+    return [rest, *(part for part in rest.split("/")[1:] if len(part) >= 16)]
 
 
 def url_secrets(url: str) -> list[str]:

@@ -20,7 +20,7 @@ from marketctl.check import (
     judge_quote,
     name_culprit,
 )
-from marketctl.cli import run as marketctl
+from marketctl.cli import invoke as marketctl
 from marketctl.collect import Run
 from marketctl.credentials import load_credentials, store_credentials
 from marketctl.models import Clock, Platform, Quota, Quote

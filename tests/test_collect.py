@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from marketctl.cli import run as marketctl
+from marketctl.cli import invoke as marketctl
 from marketctl.collect import Result, exit_code
 from marketctl.registry import load_registry
 from marketctl.sandbox.setup import write_setup
@@ -213,7 +213,7 @@ def test_jobs_side_by_side_give_the_same_results_in_order(ctl, folder):
     results = json.loads(out)["results"]
     assert code == 0
     assert [one["status"] for one in results] == ["ok"] * len(results)
-    names = list(load_registry(folder / "providers.toml", environ={}).providers)
+    names = [entry.name for entry in load_registry(folder / "providers.toml", environ={}).enabled()]
     assert [(one["provider"], one["job"]) for one in results] == [
         (name, job) for name in names for job in ("wallet", "prices", "stats")
     ]

@@ -36,17 +36,17 @@ COMMON = {
     "empty-object": ("bad-answer", 1),
     "empty-list": ("bad-answer", 1),
 }
-# The first endpoint each job asks, and the first one that is signed.
-FIRST = {
-    "BYBIT": ("wallet", "/v5/asset/coin/query-info"),
-    "MEXC": ("wallet", "/api/v3/capital/config/getall"),
-    "WHITEBIT": ("wallet", "/api/v4/public/assets"),
-    "HTX": ("wallet", "/v2/reference/currencies"),
-    "KUCOIN": ("wallet", "/api/v3/currencies"),
-    "RAPIRA": ("wallet", "/open/token"),
-    "TWELVEDATA": ("wallet", "/forex_pairs"),
-    "OPENEXCHANGERATES": ("wallet", "/api/currencies.json"),
-}
+
+
+@pytest.fixture
+def first(sandbox, adapt, name):
+    """The path that the wallet job of a provider asks first."""
+    api = sandbox.apis[name]
+    cls = load_adapter(load_registry(ROOT / "providers.toml", environ={}).providers[name])
+    adapt(cls, sandbox.url(name), credentials=api.keys).assets()
+    path = next(iter(api.calls)).removeprefix("GET ")
+    api.calls.clear()
+    return path
 
 
 @pytest.fixture
@@ -78,33 +78,30 @@ REQUESTS = {
 
 @pytest.mark.parametrize("fault", COMMON)
 @pytest.mark.parametrize("name", NAMES)
-def test_fault(sandbox, job, name, fault):
+def test_fault(sandbox, job, first, name, fault):
     if (name, fault) in NOT_A_FAULT:
         pytest.skip(f"{fault} is a good answer of {name}")
-    what, path = FIRST[name]
-    sandbox.fault(f"{name}{path}={fault}")
-    result, asked = job(name, what)
+    sandbox.fault(f"{name}{first}={fault}")
+    result, asked = job(name, "wallet")
     reason, requests = COMMON[fault]
     assert (result.status, result.reason) == ("failed", reason), result.message
-    assert asked[f"GET {path}"] in (requests, REQUESTS.get((name, fault)))
+    assert asked[f"GET {first}"] in (requests, REQUESTS.get((name, fault)))
     assert result.requests == REQUESTS.get((name, fault), requests)
     assert "\n" not in (result.message or "")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_refused_connection_is_network(job, name):
-    what, _path = FIRST[name]
-    result, _asked = job(name, what, base_url="http://127.0.0.1:9")
+    result, _asked = job(name, "wallet", base_url="http://127.0.0.1:9")
     assert (result.status, result.reason, result.requests) == ("failed", "network", ATTEMPTS)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_slow_answer_is_a_timeout(sandbox, job, name):
-    what, path = FIRST[name]
-    sandbox.fault(f"{name}{path}=slow:0.4")
-    result, asked = job(name, what, timeout_s=0.2)
+def test_slow_answer_is_a_timeout(sandbox, job, first, name):
+    sandbox.fault(f"{name}{first}=slow:0.4")
+    result, asked = job(name, "wallet", timeout_s=0.2)
     assert (result.status, result.reason) == ("failed", "timeout"), result.message
-    assert asked[f"GET {path}"] == ATTEMPTS
+    assert asked[f"GET {first}"] == ATTEMPTS
 
 
 OWN = {

@@ -374,9 +374,10 @@ def test_rows_an_element_that_is_no_object_reads_as_an_empty_one():
         ("half \ud800", "half"),
         ("x" * 201, "x" * 199 + "…"),
         ("\x00" * 500, ""),
-        (None, "null"),
         (5, "5"),
         (["a"], "a list"),
+        ({"a": 1}, "an object"),
+        (ValueError("what\nhappened"), "what happened"),
     ],
     ids=lambda value: ascii(value)[:20],
 )

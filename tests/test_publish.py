@@ -146,7 +146,7 @@ def test_publish_tells_the_channel(store: RedisStore, server: Path) -> None:
     with RedisStore("embedded", server, store.prefix) as listener:
         assert listener.call("SUBSCRIBE", f"{store.prefix}:changed:BYBIT")[0] == b"subscribe"
         put(store, {"A/B": quote()}, run_id="r7")
-        message = listener._connection.read_response()
+        message = listener._connections[None].read_response()
     assert message == [b"message", f"{store.prefix}:changed:BYBIT".encode(), b"r7"]
 
 
@@ -162,9 +162,9 @@ def test_two_round_trips_a_publish(store: RedisStore, monkeypatch: pytest.Monkey
     trips: list[int] = []
     original = RedisStore._round_trip
 
-    def counted(self: RedisStore, pack: Any, replies: int) -> list[Any]:
+    def counted(self: RedisStore, pack: Any, replies: int, key: str) -> list[Any]:
         trips.append(replies)
-        return original(self, pack, replies)
+        return original(self, pack, replies, key)
 
     monkeypatch.setattr(RedisStore, "_round_trip", counted)
     put(store, {f"{i}/B": quote() for i in range(1000)}, 10)

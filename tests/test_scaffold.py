@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from marketctl import scaffold
-from marketctl.cli import run as marketctl
+from marketctl.cli import invoke as marketctl
 from marketctl.errors import ConfigError
 from marketctl.scaffold import class_name, new_provider, render
 

@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 import tomllib
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -134,6 +134,16 @@ class RedisServer:
 
         with redis.Redis(port=self.port, **given) as client:
             return client.execute_command(*words)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Have it do nothing for a while: what it is sent meanwhile it does afterwards."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """End it at once, unsaved."""

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, tostring
 from marketctl.views import number
 
 CURRENCIES = 4  # those with most providers; the table beside the charts has all
-UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "K"))
 
 
 def draw(stats: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,14 +44,14 @@ def _bars(currency: str, names: Sequence[str], amounts: Sequence[str]) -> str:
     known.reverse()  # pygal draws from the bottom up
     chart = HorizontalBar(
         **_common(f"Turnover of 24 hours in {currency}"),
-        height=56 + 34 * len(known),
+        height=24 + 28 * len(known),
         print_values=True,
         print_values_position="top",
         show_y_labels=True,
         show_x_labels=False,
         show_x_guides=False,
         value_formatter=short,
-        margin_right=64,
+        margin_right=56,
     )
     chart.x_labels = [name for name, _ in known]
     chart.add(currency, [amount for _, amount in known])
@@ -65,7 +65,7 @@ def _lines(what: str, lines: Sequence[tuple[int, str, Sequence[Sequence[int]]]])
     long = max(times) - min(times) > 2 * 86_400_000
     chart = DateTimeLine(
         **_common(f"Number of {what} over time"),
-        height=260,
+        height=220,
         x_value_formatter=lambda at: at.strftime("%d.%m." if long else "%H:%M"),
         value_formatter=lambda count: f"{count:.0f}",
         dots_size=2,
@@ -85,7 +85,7 @@ def _lines(what: str, lines: Sequence[tuple[int, str, Sequence[Sequence[int]]]])
 
 def _common(title: str) -> dict[str, Any]:
     return {
-        "width": 560,
+        "width": 380,
         "title": None,
         "show_legend": False,
         "js": (),

@@ -27,7 +27,8 @@ PRICES_LATE_S = 60  # at least, as `prices compare` has it
 WALLET_OLD = 2  # intervals: as `wallet routes` has it
 DAY_MS = 86_400_000
 CHANGES_MAX = 1000
-HISTORY_SERIES = 400
+HISTORY_SERIES = 2500
+HISTORY_ROOM = 14_000  # points in all
 HISTORY_POINTS = 48  # a series
 HISTORY_CHUNK = 50  # series a round trip
 GROWTH_POINTS = 200  # a line of pairs or coins over time
@@ -37,20 +38,26 @@ TRADING, HALTED, DERIVED, IS_MID, STALE, RATE = 1, 2, 4, 8, 16, 32
 FLAG = {None: 0, False: 1, True: 2}
 IDENTITY = {"proven": 0, "unproven": 1, "twin": 2}
 
-# Sampled by the server: a stream has up to a thousand entries, a line needs some dozens. The last of each slice stays.
+# Sampled by the server: a stream has up to a thousand entries, a line needs some dozens. The last of each slice stays,
+# as a text "milliseconds bid ask last-or-mid", "-" for unknown: a nested reply costs ten times as much to read.
 SAMPLE = """
 local all = redis.call('XRANGE', KEYS[1], ARGV[1], '+')
-if #all == 0 then return {} end
-local function ms(entry) return tonumber(string.match(entry[1], '^%d+')) end
-local first = ms(all[1])
-local width = math.max((ms(all[#all]) - first) / ARGV[2], 1)
+if #all == 0 then return '' end
+local function ms(entry) return string.match(entry[1], '^%d+') end
+local first = tonumber(ms(all[1]))
+local width = math.max((tonumber(ms(all[#all])) - first) / ARGV[2], 1)
 local kept, slice = {}, -1
 for _, entry in ipairs(all) do
-  local here = math.floor((ms(entry) - first) / width)
-  if here ~= slice then kept[#kept + 1] = entry else kept[#kept] = entry end
+  local here = math.floor((tonumber(ms(entry)) - first) / width)
+  kept[here == slice and #kept or #kept + 1] = entry
   slice = here
 end
-return kept
+for i, entry in ipairs(kept) do
+  local told = {}
+  for j = 1, #entry[2], 2 do told[entry[2][j]] = entry[2][j + 1] end
+  kept[i] = ms(entry) .. ' ' .. (told.bid or '-') .. ' ' .. (told.ask or '-') .. ' ' .. (told.mid or told.last or '-')
+end
+return table.concat(kept, '\\n')
 """
 
 
@@ -238,49 +245,61 @@ def _history(reader: Reader, prices: Mapping[str, Any], made_ms: int) -> dict[st
     store = reader.store
     if store is None:
         return told
-    quoted = Counter(index for column in prices["by"] for index in column["x"])
-    wanted = [(place, index) for place, column in enumerate(prices["by"]) for index in column["x"]]
-    wanted.sort(key=lambda one: (-quoted[one[1]], prices["pairs"][one[1]], one[0]))
-    told["complete"] = len(wanted) <= HISTORY_SERIES
+    wanted = _by_interest(prices)
     names = [entry.name for entry in reader.registry.enabled()]
-    wanted = wanted[:HISTORY_SERIES]
-    keys = [store.key(names[place], f"h:{prices['pairs'][index]}") for place, index in wanted]
+    room = HISTORY_ROOM
     try:
-        for (place, index), entries in zip(wanted, _sampled(store, keys, made_ms - DAY_MS), strict=True):
-            if len(entries) > 1:
-                told["series"].append(_line(place, index, entries))
-    except (MarketctlError, UnicodeDecodeError, ValueError) as error:
+        for start in range(0, min(len(wanted), HISTORY_SERIES), HISTORY_CHUNK):
+            chunk = wanted[start : start + HISTORY_CHUNK]
+            keys = [store.key(names[place], f"h:{prices['pairs'][index]}") for place, index in chunk]
+            for (place, index), text in zip(chunk, _sampled(store, keys, made_ms - DAY_MS), strict=True):
+                points = [line.split(" ") for line in text.splitlines()]
+                if len(points) > 1:
+                    told["series"].append(_line(place, index, points))
+                    room -= len(points)
+            if room <= 0:
+                break
+        told["complete"] = start + HISTORY_CHUNK >= len(wanted) if wanted else True
+    except (MarketctlError, ValueError) as error:
         told["error"] = _safe(error.message if isinstance(error, MarketctlError) else "unreadable history")
         told["series"] = []
     return told
 
 
-def _sampled(store: RedisStore, keys: Sequence[str], since_ms: int) -> list[Any]:
-    replies: list[Any] = []
-    for start in range(0, len(keys), HISTORY_CHUNK):
-        chunk = keys[start : start + HISTORY_CHUNK]
-        replies += store.batch([("EVAL", SAMPLE, 1, key, since_ms, HISTORY_POINTS) for key in chunk])
-    if not all(isinstance(reply, list) for reply in replies):
-        raise RedisFailed(f"{store.where}: history is not as marketctl writes it")
-    return replies
+def _by_interest(prices: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Return (provider, pair) in the order the page shows quotes at first, all providers of a pair together."""
+    pairs = prices["pairs"]
+    currency = [pair.rpartition("/")[2] for pair in pairs]
+    quoted = Counter(index for column in prices["by"] for index in column["x"])
+    common = Counter(currency)
+    turnover: dict[int, float] = {}
+    for column in prices["by"]:
+        for index, volume in zip(column["x"], column["v"], strict=True):
+            turnover[index] = max(turnover.get(index, 0.0), _size(volume))
+    order = sorted(quoted, key=lambda x: (-quoted[x], -common[currency[x]], -turnover[x], pairs[x]))
+    rank = {index: place for place, index in enumerate(order)}
+    wanted = [(place, index) for place, column in enumerate(prices["by"]) for index in column["x"]]
+    return sorted(wanted, key=lambda one: (rank[one[1]], one[0]))
 
 
-def _line(place: int, index: int, entries: Sequence[Any]) -> dict[str, Any]:
-    points = []
-    for entry_id, fields in entries:
-        texts = [field.decode() for field in fields]
-        points.append((int(entry_id.partition(b"-")[0]), dict(zip(texts[::2], texts[1::2], strict=True))))
-    start = points[0][0]
+def _sampled(store: RedisStore, keys: Sequence[str], since_ms: int) -> list[str]:
+    replies = store.batch([("EVAL", SAMPLE, 1, key, since_ms, HISTORY_POINTS) for key in keys])
+    return [reply.decode() for reply in replies]
+
+
+def _line(place: int, index: int, points: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Return a line: times as seconds after the one before, prices as texts, all joined by spaces."""
+    times = [int(point[0]) // 1000 for point in points]
+    steps = [after - before for before, after in zip([times[0], *times], times, strict=False)]
+    last = [point[3] if "-" in point[1:3] else "-" for point in points]  # only where bid and ask don't say it
     return {
         "p": place,
         "x": index,
-        "at": start,
-        "t": [ms - start for ms, _ in points],
-        "b": [told.get("bid", "") for _, told in points],
-        "a": [told.get("ask", "") for _, told in points],
-        "l": [
-            told.get("mid") or ("" if "bid" in told and "ask" in told else told.get("last", "")) for _, told in points
-        ],
+        "at": times[0] * 1000,
+        "t": " ".join(map(str, steps)),
+        "b": " ".join([point[1] for point in points]),
+        "a": " ".join([point[2] for point in points]),
+        "l": " ".join(last) if set(last) != {"-"} else "",
     }
 
 

@@ -74,7 +74,7 @@
 
   // Numbers and times ------------------------------------------------------------------------
 
-  const locale = () => (lang === "ru" ? "ru-RU" : "en-GB");
+  const locale = () => (lang === "ru" ? "ru-RU" : "en-US");
   const count = (n) => (n === null || n === undefined ? t("unknown") : n.toLocaleString(locale()));
 
   /** A large amount, short; the exact digits are its title. */
@@ -83,7 +83,7 @@
     const value = Number(text);
     if (!Number.isFinite(value)) return document.createTextNode(text);
     const short = value.toLocaleString(locale(), value >= 1e4
-      ? { notation: "compact", maximumFractionDigits: 2 } : { maximumSignificantDigits: 5 });
+      ? { notation: "compact", minimumFractionDigits: 2, maximumFractionDigits: 2 } : { maximumSignificantDigits: 5 });
     return el("span", { title: text }, short);
   }
 
@@ -106,7 +106,8 @@
   function percent(value) {
     if (value === null) return "";
     const size = Math.abs(value);
-    return value.toLocaleString(locale(), { minimumFractionDigits: 2, maximumFractionDigits: size && size < 0.1 ? 4 : 2 }) + " %";
+    const digits = size && size < 0.001 ? 5 : 3;
+    return value.toLocaleString(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits }) + " %";
   }
 
   const iso = (ms) => new Date(ms).toISOString();
@@ -160,8 +161,9 @@
         const sorted = this.sort.id === column.id;
         const cell = el("th", { scope: "col", class: "c-" + column.id + (column.number ? " num" : ""),
           "aria-sort": column.value ? (sorted ? (this.sort.down ? "descending" : "ascending") : "none") : null });
-        if (!column.value) cell.append(column.title());
-        else cell.append(el("button", { type: "button", on: { click: () => this.sortBy(column) } }, column.title(),
+        const title = [column.title()].flat();
+        if (!column.value) cell.append(...title);
+        else cell.append(el("button", { type: "button", on: { click: () => this.sortBy(column) } }, title,
           el("span", { class: "arrow", "aria-hidden": "true" }, sorted ? (this.sort.down ? "▼" : "▲") : "")));
         return cell;
       }));
@@ -246,7 +248,7 @@
     arrows(event) {
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
       const row = event.target.closest("tr");
-      if (!step || !row || !event.target.matches("button.open")) return;
+      if (!step || !row || !event.target.matches("button.row-name")) return;
       const index = Number(row.getAttribute("aria-rowindex")) - 2 + step;
       if (index < 0 || index >= this.rows.length) return;
       event.preventDefault();
@@ -256,7 +258,7 @@
       else if (top > this.frame.scrollTop + room) this.frame.scrollTop = top - room;
       this.draw();
       const next = this.made.get(index);
-      if (next) next.querySelector("button.open").focus({ preventScroll: true });
+      if (next) next.querySelector("button.row-name").focus({ preventScroll: true });
     }
   }
 
@@ -273,12 +275,22 @@
     if (!quoted.has(pair)) quoted.set(pair, []);
     quoted.get(pair).push(row);
   }));
-  for (const row of quotes) row.sources = quoted.get(row.pair).length;
-  quotes.sort((a, b) => b.sources - a.sources || (a.pair < b.pair ? -1 : a.pair > b.pair ? 1 : 0) || a.p - b.p);
+  // At first: what most providers quote, the commonest quote currency and the largest turnover on top.
+  const common = new Map();
+  const quoteOf = (pair) => pair.slice(pair.lastIndexOf("/") + 1);
+  for (const pair of quoted.keys()) common.set(quoteOf(pair), (common.get(quoteOf(pair)) || 0) + 1);
+  for (const row of quotes) {
+    const rows = quoted.get(row.pair);
+    row.sources = rows.length;
+    row.rank = row === rows[0] ? Math.max(...rows.map((one) => Number(one.volume) || 0)) : rows[0].rank;
+    row.common = common.get(quoteOf(row.pair));
+  }
+  quotes.sort((a, b) => b.sources - a.sources || b.common - a.common || b.rank - a.rank || (a.pair < b.pair ? -1 : a.pair > b.pair ? 1 : 0) || a.p - b.p);
 
   const W = D.wallet, T = W.texts, R = W.rows;
   const text = (place) => (place < 0 ? null : T[place]);
   let matrix = null; // made when first looked at
+  const moves = new Set(R.p.filter((p, i) => R.n[i] >= 0)); // providers that tell of networks
   const groups = new Map(); // ticker -> its matrix rows
   const twinOf = new Map(); // entry -> groups of entries by contract
   W.twins.forEach((found) => found.flat().forEach((row) => twinOf.set(row, found)));
@@ -295,6 +307,7 @@
     if (matrix) return matrix;
     const byKey = new Map();
     for (let i = 0; i < R.p.length; i += 1) {
+      if (!moves.has(R.p[i])) continue;
       const one = entry(i);
       // What has no common name stands alone: it may be another network at another provider.
       let name = one.slug ? "s:" + one.slug : one.key ? "k:" + one.p + ":" + one.key : "none";
@@ -446,7 +459,7 @@
     return found;
   }
 
-  const price = (text, row) => (text ? text : row.f & RATE ? muted("–") : muted(t("none")));
+  const price = (text, row) => (text ? (text.length > 15 ? el("span", { title: text }, text) : text) : row.f & RATE ? muted("–") : muted(t("none")));
   let priceGrid = null;
 
   function pricesSection() {
@@ -454,17 +467,15 @@
     if (!priceGrid) {
       const select = $("p-provider");
       P.forEach((name, p) => select.append(el("option", { value: p }, name)));
-      const currencies = new Map();
-      D.prices.pairs.forEach((pair) => { const quote = pair.slice(pair.lastIndexOf("/") + 1); currencies.set(quote, (currencies.get(quote) || 0) + 1); });
-      [...currencies].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).forEach(([name]) => $("p-quote").append(el("option", { value: name }, name)));
+      [...common].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).forEach(([name]) => $("p-quote").append(el("option", { value: name }, name)));
       priceGrid = new Grid($("p-grid"), {
         label: () => t("prices"), sort: { id: "sources", down: true }, open: (row) => showPair(row.pair),
         key: (row) => (row.f & STALE || row.one || row.f & HALTED ? "dim" : null),
         empty: () => (quotes.length ? t("no_rows") : el("span", {}, t("no_quotes"), " ", command("marketctl prices collect"))),
         columns: [
-          { id: "pair", title: () => t("pair"), value: (r) => r.pair, cell: (r) => [el("button", { type: "button", class: "open", on: { click: () => showPair(r.pair) } }, r.pair), el("span", { class: "under" }, P[r.p])] },
+          { id: "pair", title: () => t("pair"), value: (r) => r.pair, cell: (r) => [el("button", { type: "button", class: "row-name", on: { click: () => showPair(r.pair) } }, r.pair), el("span", { class: "under" }, P[r.p])] },
           { id: "provider", title: () => t("provider"), value: (r) => P[r.p], cell: (r) => P[r.p] },
-          { id: "bid", number: true, title: () => t("bid"), value: (r) => number(r.bid), cell: (r) => price(r.bid, r) },
+          { id: "bid", number: true, title: () => [t("bid"), el("span", { class: "narrow" }, " / " + t("ask"))], value: (r) => number(r.bid), cell: (r) => [price(r.bid, r), el("span", { class: "stacked", "aria-hidden": "true" }, price(r.ask, r))] },
           { id: "ask", number: true, title: () => t("ask"), value: (r) => number(r.ask), cell: (r) => price(r.ask, r) },
           { id: "spread", number: true, title: () => t("spread"), value: (r) => r.spread, cell: (r) => percent(r.spread) || muted("–") },
           { id: "last", number: true, title: () => t("last"), value: (r) => number(r.last), cell: (r) => r.last || muted("–") },
@@ -521,9 +532,16 @@
   /** The middle of a quote, for a line: never for anything that is told as a price. */
   const middle = (line, i) => (line.l[i] ? Number(line.l[i]) : line.b[i] && line.a[i] ? (Number(line.b[i]) + Number(line.a[i])) / 2 : Number(line.b[i] || line.a[i] || NaN));
 
+  function unpack(line) {
+    const texts = (joined) => joined.split(" ").map((one) => (one === "-" ? "" : one));
+    let at = 0;
+    const t_ = line.t.split(" ").map((step) => (at += Number(step) * 1000));
+    return { p: line.p, at: line.at, t: t_, b: texts(line.b), a: texts(line.a), l: line.l ? texts(line.l) : t_.map(() => "") };
+  }
+
   function history(pair, rows) {
     const H = D.history, x = rows.length ? rows[0].x : -1;
-    const lines = H.series.filter((line) => line.x === x);
+    const lines = H.series.filter((line) => line.x === x).map(unpack);
     if (!lines.length) {
       if (D.source === "mirror") return el("p", { class: "hint" }, t("history_mirror"));
       if (!H.enabled) return el("p", { class: "hint" }, t("history_off"));
@@ -574,7 +592,7 @@
       el("span", { class: "sr" }, `${t(key)}: ${t(OPEN[state])}. `));
   }
 
-  const feeText = (one) => [one.fee, one.percent ? one.percent + " %" : ""].filter(Boolean).join(" + ");
+  const feeText = (one) => [Number(one.percent) && Number(one.fee) === 0 ? "" : one.fee, Number(one.percent) ? one.percent + " %" : ""].filter(Boolean).join(" + ");
 
   function cell(one) {
     if (!one) return el("span", { class: "muted" }, el("span", { "aria-hidden": "true" }, "·"), el("span", { class: "sr" }, t("not_listed")));
@@ -585,23 +603,24 @@
 
   const networkName = (row) => row.slug || row.key || (row.fiat ? t("fiat") : t("no_networks"));
   let walletGrid = null;
-  const walletProviders = () => P.map((_, p) => p).filter((p) => W.at[p] !== null);
+  const walletProviders = () => P.map((_, p) => p).filter((p) => moves.has(p));
 
   function walletSection() {
     const rows = wallets(), shown = walletProviders();
     if (!walletGrid) {
       shown.forEach((p) => { for (const id of ["w-provider", "r-from", "r-to"]) $(id).append(el("option", { value: p }, P[p])); });
       fill($("r-assets"), [...groups.keys()].slice(0, 300).map((ticker) => el("option", { value: ticker })));
-      $("w-grid").style.setProperty("--matrix", `${240 + shown.length * 104}px`);
+      $("w-grid").style.setProperty("--matrix", `${290 + shown.length * 104}px`);
+      if (groups.has("USDT")) $("r-asset").value = "USDT";
       walletGrid = new Grid($("w-grid"), {
         label: () => t("wallet"), sort: { id: "providers", down: true }, open: (row) => showAsset(row.ticker),
         key: (row) => (row.twins ? "twin" : null),
         empty: () => (rows.length ? t("no_rows") : el("span", {}, t("no_wallet"), " ", command("marketctl wallet sync"))),
         columns: [
-          { id: "asset", title: () => t("asset"), value: (r) => r.ticker, cell: (r) => [el("button", { type: "button", class: "open", on: { click: () => showAsset(r.ticker) } }, r.ticker), el("span", { class: "under" }, networkName(r))] },
+          { id: "asset", title: () => t("asset"), value: (r) => r.ticker, cell: (r) => [el("button", { type: "button", class: "row-name", on: { click: () => showAsset(r.ticker) } }, r.ticker), el("span", { class: "under" }, networkName(r))] },
           { id: "network", title: () => t("network"), value: (r) => r.slug || r.key, cell: (r) => [networkName(r), " ", r.twins ? badge("bad", t("twin")) : null] },
           { id: "providers", number: true, title: () => t("sources"), value: (r) => r.width, cell: (r) => String(r.providers) },
-          ...shown.map((p) => ({ id: "cell", title: () => P[p], cell: (r) => cell(r.cells.get(p)) })),
+          ...shown.map((p) => ({ id: "cell", title: () => el("span", { title: P[p] }, P[p]), cell: (r) => cell(r.cells.get(p)) })),
         ],
       });
       for (const id of ["w-search", "w-provider", "w-which"]) $(id).addEventListener("input", walletFilter);
@@ -609,8 +628,15 @@
       $("c-search").addEventListener("input", () => { changesShown = CHANGES_STEP; showChanges(); });
     } else walletGrid.heads();
     walletFilter();
+    walletOthers();
     showRoutes();
     showChanges();
+  }
+
+  /** Sources of rates list currencies and no networks: they have no column. */
+  function walletOthers() {
+    const others = P.map((name, p) => [name, p]).filter(([, p]) => W.at[p] !== null && !moves.has(p)).map(([name]) => name);
+    $("w-others").textContent = others.length ? t("list_only", { names: others.join(", ") }) : "";
   }
 
   function walletFilter() {
@@ -637,7 +663,7 @@
     const state = (value) => badge(["calm", "bad", "good"][value], t(OPEN[value]));
     const value = (text) => text || muted(t("unknown"));
     const twins = rows.filter((row) => row.twins);
-    const head = [["network"], ["provider"], ["deposit"], ["withdraw"], ["fee", 1], ["withdraw_min", 1], ["deposit_min", 1], ["confirmations", 1], ["memo"], ["contract"], ["note"]];
+    const head = [["network"], ["provider"], ["deposit"], ["withdraw"], ["fee", 1], ["withdraw_min_s", 1], ["deposit_min_s", 1], ["conf_s", 1], ["memo"], ["contract"], ["note"]];
     const body = [
       twins.length ? el("ul", { class: "banner bad list" }, twins.map((row) => el("li", {}, badge("bad", t("twin")), " ", twinText(row)))) : null,
       el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": ticker }, el("table", { class: "plain networks" },
@@ -679,7 +705,7 @@
     const open = ways.filter((way) => way.identity < 2).length;
     const head = [["from"], ["to"], ["network"], ["fee", 1], ["minimum", 1], ["confirmations", 1], ["verdict"]];
     const id = ["proven", "unproven", "refused"], kind = ["good", "warn", "bad"];
-    const limit = 24;
+    const limit = 10;
     const table = (shown) => el("table", { class: "plain" },
       el("thead", {}, el("tr", {}, head.map(([key, n]) => el("th", { scope: "col", class: n ? "num" : null }, t(key))))),
       el("tbody", {}, shown.map(({ leave, arrive, identity }, i) => {
@@ -691,16 +717,20 @@
           el("td", { class: "num", title: byDeposit ? t("set_by_deposit") : null }, minimum || muted(t("unknown"))),
           el("td", { class: "num" }, arrive.confirmations === null ? muted(t("unknown")) : String(arrive.confirmations)),
           el("td", {}, badge(kind[identity], t("id_" + id[identity]), t("id_" + id[identity] + "_why")),
-            i === 0 && identity < 2 && leave.fee ? badge("info", t("cheapest")) : null,
             W.old[leave.p] || W.old[arrive.p] ? badge("warn", t("old_data")) : null));
       })));
     const frame = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("routes") }, table(ways.slice(0, limit)));
     const more = ways.length > limit ? el("button", { type: "button", class: "quiet", on: { click: () => { fill(frame, table(ways)); more.remove(); } } }, t("show_more", { n: ways.length - limit })) : null;
     const reasons = leftOut(ticker, from, to, ways);
     return el("div", { class: "routes" },
-      el("p", { class: "hint" }, open ? t("route_count", { n: count(open) }) : t("route_none")),
+      el("p", { class: open ? "cheapest" : "hint" }, open ? [cheapest(ways[0]), " ", muted(t("route_count", { n: count(open) }))] : t("route_none")),
       ways.length ? frame : null, more,
       reasons.length ? el("details", { open: !open || null }, el("summary", {}, t("left_out")), el("ul", { class: "list" }, reasons)) : null);
+  }
+
+  function cheapest({ leave, arrive }) {
+    return el("span", {}, t("cheapest") + ": ", el("strong", {}, `${P[leave.p]} → ${P[arrive.p]}`), `, ${leave.slug}, `, t("fee").toLowerCase() + " ",
+      el("strong", {}, feeText(leave) || t("unknown")), ` ${leave.ticker}.`);
   }
 
   /** Why other ways are none: closed or not known to be open at an end. */
@@ -801,7 +831,7 @@
   function show() {
     if (location.hash === "#main") return;
     const name = here();
-    for (const id of Object.keys(SECTIONS)) $(id).hidden = id !== name;
+    for (const id of Object.keys(SECTIONS)) $("sec-" + id).hidden = id !== name;
     document.querySelectorAll(".tabs a").forEach((link) => {
       if (link.hash === "#" + name) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");

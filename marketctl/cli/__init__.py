@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import TracebackType
 
 import click
 
@@ -82,16 +83,28 @@ def root(ctx: click.Context) -> None:
 
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
-    code = run(args)
+    sys.excepthook = show_bug
     try:
+        code = invoke(args)
         sys.stdout.flush()
         sys.stderr.flush()
     except BrokenPipeError:
         quiet_pipe()
+    except Stopped as stopped:  # a signal in the last moment
+        code = stopped.exit_code
     sys.exit(code)
 
 
-def run(args: Sequence[str] | None = None) -> int:
+def show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print the traceback of what we did not foresee, without secrets."""
+    import traceback
+
+    from marketctl.redact import redact
+
+    sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
+
+
+def invoke(args: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code. One line for every foreseen error, a traceback for a bug."""
     try:
         result = root.main(args, prog_name="marketctl", standalone_mode=False)

@@ -17,9 +17,10 @@ def repeat(
 ) -> int:
     """Do every job at once, then each again when its interval is over. Ends by an exception: `Stopped`.
 
-    `board` is where the market board is written after each turn. A job that was late does not catch up: its next turn is counted from now.
+    `board` is where the market board is written after each turn. Turns are counted from the first, so that they do not
+    drift; a job that was late for its next one does not catch up.
     """
-    due = {(entry.name, job): 0.0 for entry in chosen for job in jobs}
+    due = dict.fromkeys([(entry.name, job) for entry in chosen for job in jobs], time.monotonic())
     entries = {entry.name: entry for entry in chosen}
     while True:
         now = time.monotonic()
@@ -30,5 +31,5 @@ def repeat(
             if board is not None:
                 refresh(run, board)
             for name, job in turn:
-                due[name, job] = max(now + entries[name].interval_s(job), time.monotonic())
+                due[name, job] = max(due[name, job] + entries[name].interval_s(job), time.monotonic())
         time.sleep(max(0.0, min(due.values()) - time.monotonic()))

@@ -29,12 +29,34 @@ def open_run(given: Globals, options: "Options | None" = None) -> "Run":
     set_up(given.verbose, given.quiet, given.log_format)
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
+    _keep_signals()
     registry = given.registry()
     return Run(registry, given.keys(), options)
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
     raise Stopped({signal.SIGINT: EXIT_SIGINT, signal.SIGTERM: EXIT_SIGTERM}[signal.Signals(number)])
+
+
+def _keep_signals() -> None:
+    """Let no finalizer swallow the signal that asked us to end: ask again when it is over."""
+    usual = sys.unraisablehook
+    if getattr(usual, "__module__", None) == __name__:
+        return
+
+    def hook(what: "sys.UnraisableHookArgs") -> None:
+        if not isinstance(what.exc_value, Stopped):
+            usual(what)
+            return
+        code = what.exc_value.exit_code
+
+        def again(_number: int, _frame: FrameType | None) -> None:
+            raise Stopped(code)
+
+        signal.signal(signal.SIGALRM, again)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+
+    sys.unraisablehook = hook
 
 
 def work_and_report(

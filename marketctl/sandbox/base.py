@@ -246,11 +246,15 @@ class Sandbox:
 
         self.world = World(seed, scale)
         self.apis = {name: load_api(name)(self.world) for name in names or API_MODULES}
-        self._servers = {
-            name: _Server(api, port + index if port else 0) for index, (name, api) in enumerate(self.apis.items())
-        }
-        self._threads: list[threading.Thread] = []
         self.fault(*faults or ())
+        self._threads: list[threading.Thread] = []
+        self._servers: dict[str, _Server] = {}
+        try:
+            for index, (name, api) in enumerate(self.apis.items()):
+                self._servers[name] = _Server(api, port + index if port else 0)
+        except OSError:
+            self.stop()
+            raise
 
     def url(self, name: str) -> str:
         """Return the base_url of one provider."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from marketctl.cli import run as marketctl
+from marketctl.cli import invoke as marketctl
 from marketctl.sandbox.setup import write_setup
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from marketctl.cli import run as marketctl
+from marketctl.cli import invoke as marketctl
 
 REGISTRY = """\
 # mine

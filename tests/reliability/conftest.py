@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from marketctl.cli import run as command_line
+from marketctl.cli import invoke as command_line
 from tools.torture_world import RedisServer, desk
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +85,8 @@ def cannot_save(server: RedisServer) -> Iterator[str]:
 
 
 def slow(server: RedisServer) -> Iterator[str]:
-    server.say("CLIENT", "PAUSE", "60000", "ALL")
-    yield server.url
-    server.say("CLIENT", "UNPAUSE")
+    with server.stopped():
+        yield server.url
 
 
 @contextmanager
@@ -178,7 +177,7 @@ REDIS_FAULTS: dict[Fault, str] = {
     cannot_save: "{where} cannot save to its disk and refuses to write",
     slow: "{where} did not answer in time",
     bad_certificate: "{where} has a certificate that cannot be trusted",
-    no_tls_there: "{where} does not speak TLS",
+    no_tls_there: "{where} did not answer in time",
     no_redis_there: "{where} does not answer as a Redis does",
 }
 
@@ -225,18 +224,20 @@ def test_slow_redis_that_publishes_after_we_gave_up_is_not_called_unpublished(at
     assert at_desk.call("prices", "collect", "-p", "BYBIT").code == 0
     before = at_desk.head("prices")
     run_script = redis_store.RedisStore.run_script
+    with ExitStack() as stack:
 
-    def late(self, *given):
-        clean_redis.say("CLIENT", "PAUSE", "400", "ALL")
-        return run_script(self, *given)
+        def late(self, *given):
+            stack.enter_context(clean_redis.stopped())
+            return run_script(self, *given)
 
-    monkeypatch.setattr(redis_store, "READ_S", 0.15)
-    monkeypatch.setattr(redis_store.RedisStore, "run_script", late)
-    hurt = at_desk.call("prices", "collect", "-p", "BYBIT")
+        monkeypatch.setattr(redis_store, "READ_S", 0.15)
+        monkeypatch.setattr(redis_store.RedisStore, "run_script", late)
+        hurt = at_desk.call("prices", "collect", "-p", "BYBIT")
     result = hurt.results["BYBIT prices"]
     assert (hurt.code, result["reason"], result["stored"]) == (1, "redis", [])
     assert result["message"].endswith("whether the quotes went out is not known")
     assert at_desk.head("prices") == before
+    assert live(clean_redis)[1].decode() == hurt.document["run_id"] != before  # it did go out
     monkeypatch.undo()
     assert at_desk.call("prices", "collect", "-p", "BYBIT").code == 0
     assert live(clean_redis)[1].decode() == at_desk.head("prices")
@@ -461,7 +462,7 @@ def test_limit_on_file_sizes_keeps_the_last_good_files(at_desk, clean_redis):
     assert at_desk.call("run", "--once", "-p", "BYBIT").code == 0
     before = {job: at_desk.file(job).read_bytes() for job in ("wallet", "prices")}
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))"
-    told = run_apart(at_desk, "run", "--once", "-p", "BYBIT", "--json", before=limit)
+    told = run_apart(at_desk, "run", "--once", "-p", "BYBIT", "--json", "-q", before=limit)
     results = {one["job"]: one for one in json.loads(told.stdout)["results"]}
     assert told.returncode == 3
     assert {job: results[job]["reason"] for job in ("wallet", "prices")} == {"wallet": "storage", "prices": "storage"}
@@ -495,7 +496,7 @@ def test_full_disk_keeps_the_last_good_files(at_desk, clean_redis, small_disk):
     with suppress(OSError), (small_disk / "ballast").open("wb", buffering=0) as file:
         while True:
             file.write(b"x" * 4096)
-    hurt = at_desk.call("run", "--once", "-p", "BYBIT")
+    hurt = at_desk.call("run", "--once", "-p", "BYBIT", "-q")
     assert (hurt.code, len(hurt.lines)) == (1, 3)
     for one in hurt.results.values():
         assert (one["reason"], one["hint"]) == ("storage", "Free some space on that disk.")

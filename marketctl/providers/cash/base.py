@@ -73,10 +73,10 @@ def date_clock(answer: "Answer | None") -> Clock:
     from email.utils import parsedate_to_datetime
 
     try:
-        told = parsedate_to_datetime(answer.headers.get("date", ""))
+        told = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
     except (ValueError, OverflowError):
         return measure(answer, None)
-    return measure(answer, round(told.timestamp() * 1000))
+    return measure(answer, round(told * 1000))
 
 
 def seconds(value: object) -> int | None:

@@ -1,0 +1,305 @@
+"""The shared part of all sandboxes: exact routes, counts, faults over HTTP, and one made-up market for all."""
+
+import gzip
+import json
+import os
+import socket
+import threading
+import time
+import tomllib
+from collections import Counter
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import requests
+
+from marketctl.credentials import load_credentials
+from marketctl.registry import load_registry
+from marketctl.sandbox import API_MODULES, load_api
+from marketctl.sandbox.base import Api, Call, Reply, Sandbox, same
+from marketctl.sandbox.setup import write_setup
+from marketctl.sandbox.world import FIAT_USD, World, plain
+
+TICKERS = "/v5/market/tickers"
+
+
+@pytest.fixture
+def web():
+    """A plain HTTP client that follows nothing."""
+    with requests.Session() as session:
+        session.max_redirects = 0
+        yield session
+
+
+# Serving ----------------------------------------------------------------------------------
+
+
+def test_every_name_has_a_sandbox_of_that_name():
+    assert sorted(API_MODULES) == [
+        "BYBIT",
+        "HTX",
+        "KUCOIN",
+        "MEXC",
+        "OPENEXCHANGERATES",
+        "RAPIRA",
+        "TWELVEDATA",
+        "WHITEBIT",
+    ]
+    assert [load_api(name).name for name in API_MODULES] == list(API_MODULES)
+
+
+def test_a_route_answers_and_is_counted(sandbox, web):
+    answer = web.get(sandbox.url("BYBIT") + TICKERS, params={"category": "spot"})
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert answer.json()["retMsg"] == "OK"
+    assert sandbox.requests("BYBIT") == Counter({f"GET {TICKERS}": 1})
+    assert web.get(sandbox.url("BYBIT") + "/_sandbox/requests").json() == {f"GET {TICKERS}": 1}
+    assert sandbox.requests("KUCOIN") == Counter()
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v5/market/ticker"), ("POST", TICKERS), ("GET", TICKERS + "/")])
+def test_an_unknown_route_is_refused_the_providers_way(sandbox, web, method, path):
+    answer = web.request(method, sandbox.url("BYBIT") + path)
+    assert (answer.status_code, answer.json()["retCode"]) == (404, 10017)
+
+
+def test_an_api_without_an_own_way_answers_404():
+    class Bare(Api):
+        name = "BARE"
+
+        def routes(self):
+            return {}
+
+    reply = Bare(World()).answer(Call("GET", "/x", "", {}, b""))
+    assert (reply.status, reply.content()) == (404, b"")
+
+
+def test_large_answers_are_packed_for_who_understands_it(sandbox, web):
+    packed = web.get(
+        sandbox.url("BYBIT") + TICKERS + "?category=spot", headers={"Accept-Encoding": "gzip"}, stream=True
+    )
+    raw = packed.raw.read(decode_content=False)
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert int(packed.headers["Content-Length"]) == len(raw)
+    assert json.loads(gzip.decompress(raw))["retCode"] == 0
+    bare = web.get(sandbox.url("BYBIT") + TICKERS + "?category=spot", headers={"Accept-Encoding": "identity"})
+    assert "Content-Encoding" not in bare.headers
+
+
+def test_the_clock_of_the_date_header_follows_a_skew(sandbox, web):
+    from email.utils import parsedate_to_datetime
+
+    sandbox.fault("BYBIT=skew:-3600000")
+    answer = web.get(sandbox.url("BYBIT") + TICKERS + "?category=spot")
+    told = parsedate_to_datetime(answer.headers["Date"]).timestamp()
+    assert abs(told - time.time() + 3600) < 5
+    assert abs(answer.json()["time"] / 1000 - time.time() + 3600) < 5
+
+
+def test_a_call_decodes_its_query_and_keeps_it_raw():
+    call = Call("GET", "/x", "a=%2F+b&empty=&a=2", {}, b"")
+    assert call.query == {"a": "2", "empty": ""}
+    assert call.raw_query == "a=%2F+b&empty=&a=2"
+
+
+def test_a_reply_is_compact_json_or_bytes_as_they_are():
+    assert Reply({"a": ["币"]}).content() == '{"a":["币"]}'.encode()
+    assert Reply(b"x\x00").content() == b"x\x00"
+
+
+def test_signatures_are_compared_whole():
+    assert same("abc", "abc")
+    assert not same("abc", "abd")
+    assert not same("abc", "ab")
+    assert not same("é", "e")
+
+
+def test_many_calls_at_once_are_all_counted(sandbox):
+    def call():
+        with requests.Session() as session:
+            for _ in range(5):
+                session.get(sandbox.url("BYBIT") + "/v5/market/time")
+
+    threads = [threading.Thread(target=call) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sandbox.requests("BYBIT") == {"GET /v5/market/time": 40}
+
+
+def test_stopping_frees_the_ports():
+    with Sandbox(["BYBIT", "KUCOIN"]) as sandbox:
+        ports = [int(sandbox.url(name).rpartition(":")[2]) for name in ("BYBIT", "KUCOIN")]
+    for port in ports:
+        with socket.create_server(("127.0.0.1", port)):
+            pass
+
+
+def test_a_sandbox_that_never_started_can_be_stopped():
+    Sandbox(["BYBIT"]).stop()
+
+
+def test_a_port_in_use_frees_the_others_again():
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        port = used.getsockname()[1]
+        with pytest.raises(OSError, match="in use"):
+            Sandbox(["BYBIT", "KUCOIN"], port=port - 1)
+    with socket.create_server(("127.0.0.1", port - 1)):
+        pass
+
+
+def test_ports_follow_each_other_when_asked_for():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    try:
+        sandbox = Sandbox(["BYBIT", "KUCOIN"], port=port)
+    except OSError:
+        pytest.skip("the next port is in use")
+    assert [sandbox.url(name) for name in sandbox.apis] == [f"http://127.0.0.1:{port}", f"http://127.0.0.1:{port + 1}"]
+    sandbox.stop()
+
+
+# Faults over HTTP -------------------------------------------------------------------------
+
+
+def test_faults_are_set_shown_and_removed_over_http(sandbox, web):
+    url = sandbox.url("KUCOIN") + "/_sandbox/faults"
+    assert web.get(url).json() == []
+    assert web.post(url, json=["KUCOIN=429:2*3", "*=slow:0.1"]).json() == ["KUCOIN=429:2*3", "*=slow:0.1"]
+    assert web.get(url).json() == ["KUCOIN=429:2*3", "*=slow:0.1"]
+    assert sandbox.apis["BYBIT"].faults == []
+    assert web.delete(url).json() == []
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'["KUCOIN"]', "fault 'KUCOIN': expected PROVIDER[/path]=KIND[:ARGUMENT][*TIMES]"),
+        (b'["KUCOIN=never"]', "fault KUCOIN=never: expected one of the kinds "),
+        (b'["BYBIT=429"]', "fault BYBIT=429: expected one of the providers *, KUCOIN"),
+        (b'["KUCOIN=slow:long"]', "fault 'KUCOIN=slow:long': slow takes a number, found 'long'"),
+        (b'"KUCOIN=429"', "expected a JSON list of specs"),
+        (b"[1]", "expected a JSON list of specs"),
+        (b"{", "Expecting "),
+        (b"", "Expecting "),
+    ],
+)
+def test_a_spec_that_cannot_be_read_is_told_and_changes_nothing(sandbox, web, body, told):
+    sandbox.fault("KUCOIN=500")
+    answer = web.post(sandbox.url("KUCOIN") + "/_sandbox/faults", data=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith(told)
+    assert [str(fault) for fault in sandbox.apis["KUCOIN"].faults] == ["KUCOIN=500"]
+
+
+def test_other_control_paths_are_told(sandbox, web):
+    answer = web.get(sandbox.url("BYBIT") + "/_sandbox/nothing")
+    assert (answer.status_code, answer.json()) == (404, {"error": "try /_sandbox/faults or /_sandbox/requests"})
+    assert sandbox.requests("BYBIT") == {}
+
+
+def test_the_provider_of_a_fault_must_be_one_of_these():
+    with pytest.raises(ValueError, match=r"^fault BYBITT=429: expected one of the providers \*, BYBIT, KUCOIN$"):
+        Sandbox(["KUCOIN", "BYBIT"], faults=["BYBITT=429"])
+
+
+# The world --------------------------------------------------------------------------------
+
+
+def test_one_seed_makes_one_world_and_another_another():
+    assert World(1).coins == World(1).coins
+    assert World(1).pairs == World(1).pairs
+    assert World(1).coins != World(2).coins
+
+
+@pytest.mark.parametrize(("scale", "coins"), [(0, 16), (1, 40), (10, 256)])
+def test_scale_sets_the_number_of_coins(scale, coins):
+    world = World(1, scale)
+    assert len(world.coins) == coins
+    assert len(set(world.pairs)) == len(world.pairs) >= coins - 1
+    assert all(base != quote for base, quote in world.pairs)
+
+
+def test_a_smaller_world_is_the_beginning_of_a_larger_one():
+    assert World(1, 10).coins[:40] == World(1, 1).coins
+
+
+def test_books_are_positive_uncrossed_and_plain():
+    world = World(3, 2)
+    for tick in (0, 1, 7, 1000):
+        for base, quote in world.pairs:
+            book = world.book(base, quote, "BYBIT", tick)
+            assert 0 < Decimal(book["bid"]) <= Decimal(book["ask"]), (base, quote)
+            assert all(value.replace(".", "", 1).isdigit() for value in book.values()), book
+
+
+def test_prices_move_with_the_tick_and_repeat_with_it():
+    world = World(1)
+    ticks = [[world.book(base, quote, "BYBIT", tick) for base, quote in world.pairs] for tick in (1, 2, 1)]
+    assert ticks[0] == ticks[2]
+    moved = sum(one["bid"] != other["bid"] for one, other in zip(ticks[0], ticks[1], strict=True))
+    assert 0 < moved < len(world.pairs)
+
+
+def test_a_coin_has_one_contract_everywhere_and_none_at_home():
+    world = World(1)
+    assert world.by_ticker["TRX"].contract("tron") == ""
+    assert world.by_ticker["USDT"].contract("tron") == World(2).by_ticker["USDT"].contract("tron")
+    assert world.by_ticker["USDT"].contract("tron") != world.by_ticker["USDT"].contract("ethereum")
+
+
+def test_fees_differ_by_provider_and_stay():
+    usdt = World(1).by_ticker["USDT"]
+    assert usdt.fee("tron", "BYBIT") == World(9).by_ticker["USDT"].fee("tron", "BYBIT")
+    assert usdt.fee("tron", "BYBIT") != usdt.fee("tron", "MEXC")
+
+
+def test_fiat_has_a_price_in_usd():
+    world = World(1)
+    assert world.usd("USD") == 1
+    assert world.usd("RUB") == 1 / Decimal(FIAT_USD["RUB"])
+
+
+@pytest.mark.parametrize(("value", "digits", "text"), [("1234567", 3, "1230000"), ("0.000012345", 2, "0.000012")])
+def test_plain_rounds_without_an_exponent(value, digits, text):
+    assert str(plain(Decimal(value), digits)) == text
+
+
+# The setup --------------------------------------------------------------------------------
+
+
+def test_setup_is_a_registry_and_keys_that_marketctl_accepts(sandbox, tmp_path):
+    path = write_setup(sandbox, tmp_path / "deep" / "setup")
+    assert path == tmp_path / "deep" / "setup" / "providers.toml"
+    registry = load_registry(path, environ={})
+    assert {name: entry.base_url for name, entry in registry.providers.items()} == {
+        name: sandbox.url(name) for name in sandbox.apis
+    }
+    assert path.stat().st_mode & 0o777 == 0o644
+    keys = path.with_name("credentials.toml")
+    assert keys.stat().st_mode & 0o777 == 0o600
+    store = load_credentials(keys, {})
+    for name, api in sandbox.apis.items():
+        assert store.for_provider(name, api.keys) == api.keys
+
+
+def test_setup_again_keeps_to_the_same_files(sandbox, tmp_path):
+    first = write_setup(sandbox, tmp_path / "setup").read_text()
+    assert write_setup(sandbox, tmp_path / "setup").read_text() == first
+    assert sorted(one.name for one in (tmp_path / "setup").iterdir()) == ["credentials.toml", "providers.toml"]
+
+
+def test_setup_without_a_folder_makes_a_private_one(sandbox):
+    path = write_setup(sandbox)
+    assert path.parent.parent == Path(os.environ["TMPDIR"]).resolve()
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_setup_of_some_providers_lists_those_alone(tmp_path):
+    sandbox = Sandbox(["RAPIRA", "BYBIT"])
+    document = tomllib.loads(write_setup(sandbox, tmp_path).read_text())
+    sandbox.stop()
+    assert list(document["providers"]) == ["RAPIRA", "BYBIT"]
