@@ -1,8 +1,8 @@
 """Dead-man pings in the healthchecks.io protocol: a service raises the alarm when they stop, or tell a failure.
 
-`ping_url` of [settings] is told of each run of all providers, a provider's own of that provider's jobs. Each URL has a
-thread of its own: a slow or dead service never delays a job, and costs the end of a run FLUSH_S at most. What another
-run is doing is not told, and a run that is stopped says nothing more: to notice that is what a dead-man switch is for.
+`ping_url` of [settings] is told of each run of all providers, a provider's own of that provider's jobs. Each URL has
+a thread of its own: a slow or dead service never delays a job, and costs the end of a run ten seconds at most. What
+another run is doing is not told, and a run that is stopped says nothing more: that is what a dead-man switch is for.
 """
 
 import queue
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from marketctl.registry import ProviderEntry
 
 BODY_MAX = 10_000  # bytes, what a self-hosted service keeps
-BACKLOG = 2  # pings that wait: where they pile up, a new turn is not told
-FLUSH_S = 10.0
+BACKLOG = 4  # pings that wait: where they pile up, a new turn is not told
 NAMESPACE = uuid.UUID("6f1c2f0e-2f9b-5b0c-9d5e-0a6d1f6f7a11")
 
 
@@ -87,15 +86,15 @@ class Pings:
                 if not one.ended:
                     self._end(one, f"the run broke off: {type(error).__name__}")
 
-    def close(self) -> None:
-        """Wait until all is told, or for FLUSH_S."""
-        until = time.monotonic() + FLUSH_S
+    def close(self, within_s: float) -> None:
+        """Wait until all is told, or for so long."""
+        until = time.monotonic() + within_s
         for line in self._lines.values():
             line.close()
         for line in self._lines.values():
             line.join(max(0.0, until - time.monotonic()))
             if line.is_alive():
-                log.warning("a dead-man ping was given up after %g s", FLUSH_S, extra={"job": "ping"})
+                log.warning("a dead-man ping was given up after %g s", within_s, extra={"job": "ping"})
 
     def _line(self, url: str) -> "Line":
         if url not in self._lines:

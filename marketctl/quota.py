@@ -47,6 +47,15 @@ def forecast(quota: Mapping[str, Any] | None, marks: Sequence[Any], at_ms: int) 
     return Forecast(per_day, dry_ms)
 
 
+def pace(snapshot: Mapping[str, Any]) -> Forecast:
+    """Tell how the plan in a stats snapshot goes on, as of the time it was collected."""
+    at_ms, marks = _time(snapshot.get("collected_at")), snapshot.get("quota_marks")
+    stats = snapshot.get("stats")
+    if at_ms is None or not isinstance(stats, dict):
+        return Forecast()
+    return forecast(stats.get("quota"), marks if isinstance(marks, list) else [], at_ms)
+
+
 def next_marks(marks: Sequence[Any], quota: Mapping[str, Any] | None, at_ms: int) -> list[dict[str, Any]]:
     """Return the marks to keep with a quota that was told at that time."""
     used = _used(quota or {})

@@ -119,7 +119,11 @@ def families(rows: list[Row]) -> list[tuple[str, str, list[Sample]]]:
             ],
         ),
         ("marketctl_task_requests", "HTTP requests of the last run.", each((row, row.result.requests) for row in rows)),
-        ("marketctl_task_retries", "Repeated requests of the last run.", each((row, row.result.retries) for row in rows)),
+        (
+            "marketctl_task_retries",
+            "Repeated requests of the last run.",
+            each((row, row.result.retries) for row in rows),
+        ),
         (
             "marketctl_task_received_bytes",
             "Bytes of the answers of the last run.",

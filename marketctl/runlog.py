@@ -7,6 +7,7 @@ and write under one lock, so every line is whole and in one file.
 import fcntl
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def append(path: Path, lines: Sequence[Mapping[str, Any]], max_bytes: int, keep:
 def turn_over(path: Path, keep: int) -> None:
     """Rename `path` to `path.1`, `path.1` to `path.2` and so on; a crash in between leaves a gap, no loss."""
     names = [path, *(path.with_name(f"{path.name}.{number}") for number in range(1, keep + 1))]
-    for old, new in reversed(list(zip(names, names[1:], strict=False))):
+    for old, new in reversed(list(pairwise(names))):
         if old.exists():
             old.replace(new)
 

@@ -71,7 +71,9 @@ class Table:
         if value is None or (isinstance(value, str) and fits(value)):
             return value
         if secret and isinstance(value, str):
-            raise ConfigError(f"{self.where} {key}: found another text (not shown: it is a secret), expected {expected}")
+            raise ConfigError(
+                f"{self.where} {key}: found another text (not shown: it is a secret), expected {expected}"
+            )
         raise self.wrong(key, expected)
 
     def texts(self, key: str, fits: Callable[[str], object], expected: str) -> tuple[str, ...]:

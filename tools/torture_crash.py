@@ -365,7 +365,7 @@ class Torture:
         took = time.monotonic() - began
         if code != 0:
             raise RuntimeError(f"{command} ended with {code}: {self.errors.read_text()[-3000:]}")
-        self.took[command] = max(took, self.took.get(command, 0.0))
+        self.took[command] = min(took, self.took.get(command, took))
         steps = int((self.root / "steps").read_text())
         if steps > len(self.steps.get(command, [])):
             self.steps[command] = self.dice.sample(range(1, steps + 1), steps)
@@ -382,7 +382,7 @@ class Torture:
         for _ in range(2 if self.dice.random() < 0.2 else 1):
             command = self.dice.choice(COMMANDS)
             words = self.words(path, command, self.dice.sample(EXCHANGES, self.dice.choice((1, 2, 2, 3))))
-            wait = self.dice.uniform(0, 1.2 * self.took[command])
+            wait = self.dice.uniform(0, self.took[command])
             if kind == "step":
                 remaining = self.steps[command]
                 remaining.insert(0, remaining.pop())  # each step has its turn

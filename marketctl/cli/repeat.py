@@ -8,12 +8,19 @@ from marketctl.cli.report import refresh
 from marketctl.cli.working import work_and_report
 
 if TYPE_CHECKING:
+    from marketctl.cli.watch import Watch
     from marketctl.collect import Run
     from marketctl.registry import ProviderEntry
 
 
 def repeat(
-    given: Globals, run: "Run", chosen: list["ProviderEntry"], jobs: list[str], as_json: bool, board: str | None = None
+    given: Globals,
+    run: "Run",
+    chosen: list["ProviderEntry"],
+    jobs: list[str],
+    as_json: bool,
+    board: str | None = None,
+    watch: "Watch | None" = None,
 ) -> int:
     """Do every job at once, then each again when its interval is over. Ends by an exception: `Stopped`.
 
@@ -27,7 +34,7 @@ def repeat(
         turn = [key for key, at in due.items() if at <= now]
         if turn:
             run.renew()
-            work_and_report(given, run, [(entries[name], job) for name, job in turn], "run", as_json)
+            work_and_report(given, run, [(entries[name], job) for name, job in turn], "run", as_json, watch)
             if board is not None:
                 refresh(run, board)
             for name, job in turn:

@@ -15,6 +15,7 @@ from marketctl.cli.options import (
     provider_option,
     strict_option,
 )
+from marketctl.cli.watch import Watch
 from marketctl.cli.working import open_run, work_and_report
 
 # What may be typed -> the jobs it stands for; the old collectors' names go on working.
@@ -35,6 +36,7 @@ TASKS = {
 @mirror_option
 @click.option("--admin-mirror", "mirror", flag_value=True, default=None, hidden=True)
 @click.option("--force", is_flag=True, help="Publish quotes even when half of them are gone.")
+@click.option("--metrics", metavar="FILE", help="Write figures for Prometheus' textfile collector after each run.")
 @click.option("--report", "board", metavar="FILE", help="Write the market board there after each run.")
 @jobs_option
 @lock_wait_option
@@ -48,6 +50,7 @@ def command(
     dump_raw: bool,
     mirror: bool | None,
     force: bool,
+    metrics: str | None,
     board: str | None,
     jobs: int,
     lock_wait: float,
@@ -81,14 +84,14 @@ def command(
         from marketctl.board import require_extra
 
         require_extra()
-    with open_run(given, options) as run:
+    with open_run(given, options) as run, Watch(run, whole=not providers, metrics=metrics) as watch:
         chosen = choose(run.registry, providers)
         if not once:
             from marketctl.cli.repeat import repeat
 
-            return repeat(given, run, chosen, chosen_jobs, as_json, board)
+            return repeat(given, run, chosen, chosen_jobs, as_json, board, watch)
         work = [(entry, job) for entry in chosen for job in chosen_jobs]
-        code = work_and_report(given, run, work, "run", as_json)
+        code = work_and_report(given, run, work, "run", as_json, watch)
         if board is not None:
             from marketctl.cli.report import refresh
 

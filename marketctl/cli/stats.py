@@ -57,7 +57,7 @@ def collect(providers: tuple[str, ...], dump_raw: bool, lock_wait: float, strict
 @json_option
 @global_options
 def show(provider: str | None, as_json: bool) -> int:
-    """Show the last statistics, of one provider or of all.
+    """Show the last statistics, of one provider or of all, and when a plan runs dry at the present pace.
 
     \b
     Example:
@@ -65,6 +65,8 @@ def show(provider: str | None, as_json: bool) -> int:
     """
     from marketctl.errors import EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
+    from marketctl.quota import pace
+    from marketctl.times import to_iso
     from marketctl.views import snapshots
 
     given = globals_of()
@@ -74,11 +76,16 @@ def show(provider: str | None, as_json: bool) -> int:
         log.error("%s", problem.message)
     if found.missing:
         log.warning("without statistics: %s", ", ".join(found.missing))
+    paces = [pace(one) for one in found.snapshots]
     if as_json:
-        print_json({"schema": 1, "command": "stats show", "results": found.snapshots})
+        told = [
+            one | {"quota_per_day": goes.per_day, "quota_runs_dry_at": to_iso(goes.dry_ms)}
+            for one, goes in zip(found.snapshots, paces, strict=True)
+        ]
+        print_json({"schema": 1, "command": "stats show", "results": told})
         return code
     rows = []
-    for one in found.snapshots:
+    for one, goes in zip(found.snapshots, paces, strict=True):
         stats = one["stats"]
         quota = stats["quota"] or {}
         rows.append(
@@ -93,9 +100,10 @@ def show(provider: str | None, as_json: bool) -> int:
                 stats["latency_ms"],
                 stats["platform"]["status"],
                 quota.get("remaining"),
+                to_iso(goes.dry_ms) or (None if goes.per_day is None else "lasts"),
                 one["collected_at"],
             )
         )
     columns = ("provider", "pairs", "trading", "assets", "deposit", "withdraw", "skew ms", "latency ms", "platform")
-    print_rows(given, (*columns, "quota left", "collected at"), rows)
+    print_rows(given, (*columns, "quota left", "runs dry", "collected at"), rows)
     return code

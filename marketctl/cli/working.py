@@ -3,7 +3,7 @@
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,11 @@ import click
 
 from marketctl.cli.options import Globals
 from marketctl.cli.output import print_json, print_rows, seconds, sentence
-from marketctl.errors import EXIT_SIGINT, EXIT_SIGTERM, Stopped
+from marketctl.errors import EXIT_PARTIAL, EXIT_SIGINT, EXIT_SIGTERM, Stopped
 
 if TYPE_CHECKING:
     from marketctl.check import Health
+    from marketctl.cli.watch import Watch
     from marketctl.collect import Options, Result, Run
     from marketctl.registry import ProviderEntry
 
@@ -60,19 +61,51 @@ def _keep_signals() -> None:
 
 
 def work_and_report(
-    given: Globals, run: "Run", work: Iterable[tuple["ProviderEntry", str]], command: str, as_json: bool
+    given: Globals,
+    run: "Run",
+    work: Sequence[tuple["ProviderEntry", str]],
+    command: str,
+    as_json: bool,
+    watch: "Watch | None" = None,
 ) -> int:
     """Do the jobs, tell each failure on stderr as it happens, the rest at the end; return the exit code."""
     from marketctl.collect import exit_code, run_jobs
 
     progress = Progress(given)
-    results = run_jobs(run, work, on_result=progress.done, on_start=progress.start)
+    if watch is not None:
+        watch.begin(work)
+
+    def done(result: "Result") -> None:
+        progress.done(result)
+        if watch is not None:
+            watch.done(result)
+
+    results = run_jobs(run, work, on_result=done, on_start=progress.start)
     progress.end()
     if as_json:
         print_json(report(run, command, results))
     elif not given.quiet:
         print_rows(given, COLUMNS, [row(result) for result in results])
-    return exit_code(results)
+    code = exit_code(results)
+    if not _log(run, command, results) or (watch is not None and not watch.end(results)):
+        return code or EXIT_PARTIAL
+    return code
+
+
+def _log(run: "Run", command: str, results: Iterable["Result"]) -> bool:
+    """Append to the run log, where there is one; tell whether that worked."""
+    if run.settings.run_log is None:
+        return True
+    from marketctl.errors import StorageFailed
+    from marketctl.log import log
+    from marketctl.runlog import log_results
+
+    try:
+        log_results(run, command, results)
+    except StorageFailed as error:
+        log.error("%s", error.message)
+        return False
+    return True
 
 
 def report(run: "Run", command: str, results: Iterable["Result | Health"]) -> dict[str, Any]:

@@ -207,7 +207,7 @@ class Provider:
                 cls = Unavailable
         if cls is None:
             return
-        told = f"{printable(words) or 'an error without words'} (code {printable(code, 40)})" if found else ""
+        told = f"{printable(words) or f'HTTP {answer.status} without words'} (code {printable(code, 40)})" if found else ""
         wait = None
         if issubclass(cls, RateLimited):
             wait = self.retry_after(answer)
@@ -265,7 +265,7 @@ class Exchange(Provider):
     def stats(self) -> Stats:
         """Count pairs, assets and networks, add up the turnover, measure the clock.
 
-        Assets and networks stay unknown when their list needs a key and there is none.
+        Assets and networks stay unknown when their list cannot be read, or needs a key and there is none.
         """
         self.wanted = ()  # statistics are of all pairs
         clock = self.told(self.clock, Clock())
@@ -274,7 +274,7 @@ class Exchange(Provider):
         if "wallet" in self.known:
             assets = self.known["wallet"].assets
         elif "wallet" not in self.key_jobs or self.has_key():
-            assets = self.assets().assets
+            assets = self.told(lambda: self.assets().assets, None)
         return Stats(
             pairs=count_pairs(batch.pairs.spot()),
             assets=count_open(list(assets.values()) if assets is not None else None),

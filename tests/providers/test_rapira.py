@@ -244,8 +244,8 @@ def test_login_is_new_and_short_on_every_attempt(adapt, sample):
     ("status", "body", "expected", "message"),
     [
         (200, {"code": 500, "message": "Отказано"}, BadAnswer, "Отказано (code 500)"),
-        (200, {"code": "4001", "message": None}, BadAnswer, "an error without words (code 4001)"),
-        (200, {"code": None}, BadAnswer, "an error without words (code None)"),
+        (200, {"code": "4001", "message": None}, BadAnswer, "HTTP 200 without words (code 4001)"),
+        (200, {"code": None}, BadAnswer, "HTTP 200 without words (code None)"),
         (
             200,
             {"data": [], "code": 0, "isWorking": 0},

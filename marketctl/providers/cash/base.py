@@ -1,11 +1,12 @@
 """What rate sources share: a list of currencies as wallet, inverse and crossed pairs, budgets of credits."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from marketctl.batch import AssetBatch, QuoteBatch
-from marketctl.errors import RateLimited
+from marketctl.errors import BadAnswer, RateLimited
 from marketctl.fiat import is_fiat
 from marketctl.fields import NotANumber, code, decimal_text, integer, is_zero
 from marketctl.models import Asset, Clock, Platform, Stats
@@ -52,17 +53,25 @@ class CashProvider(Provider):
 
     def stats(self) -> Stats:
         """Count pairs and currencies, measure the clock; ask for the quota where there is a key, for no rates."""
-        batch, pairs = self.listed()
+        listed, trouble = None, None
+        try:
+            listed = self.listed()
+        except BadAnswer as error:
+            trouble = error
         clock = date_clock(self.last_answer)
+        quota = self.told(self.quota, None) if self.has_key() else None
+        if trouble and quota is None:
+            raise trouble  # nothing is known at all
+        batch, pairs = listed or (None, None)
         return Stats(
             pairs={"halted": None, "total": pairs, "trading": None},
-            assets=count_open(list(batch.assets.values())),
+            assets=count_open(list(batch.assets.values()) if batch else None),
             networks=count_open([]),
             turnover_24h={},
             clock=clock,
             platform=self.told(self.platform, Platform()),
-            quota=self.told(self.quota, None) if self.has_key() else None,
-            skipped=batch.skipped,
+            quota=quota,
+            skipped=batch.skipped if batch else Counter(),
         )
 
 
