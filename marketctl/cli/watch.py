@@ -23,17 +23,17 @@ class Watch:
     """Told of each turn of a run; neither pings nor figures ever harm it. `whole` is a run of all providers."""
 
     def __init__(self, run: "Run", *, whole: bool, metrics: str | None) -> None:
-        self.pings: "Pings | None" = None
-        self.metrics: "Metrics | None" = None
+        self.pings: Pings | None = None
+        self.metrics: Metrics | None = None
         if run.settings.ping_url or any(entry.ping_url for entry in run.registry.providers.values()):
-            from marketctl.pings import Pings
+            from marketctl import pings
 
-            self.pings = Pings(run, whole=whole)
+            self.pings = pings.Pings(run, whole=whole)
             run.on_job = self.pings.start
         if metrics is not None:
-            from marketctl.run_metrics import Metrics
+            from marketctl import run_metrics
 
-            self.metrics = Metrics(run, Path(metrics))
+            self.metrics = run_metrics.Metrics(run, Path(metrics))
 
     def begin(self, work: Sequence[tuple["ProviderEntry", str]]) -> None:
         """Take note of the jobs of a turn."""

@@ -1,6 +1,6 @@
 """Make a virtual environment with pip, also where the system's Python comes without ensurepip (Debian's does).
 
-Usage: python3 tools/venv.py FOLDER
+Usage: python3 tools/make_venv.py FOLDER
 """
 
 import importlib.util
