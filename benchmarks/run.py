@@ -51,7 +51,7 @@ def install() -> None:
     """Put the peers and marketctl, as an ordinary compiled package of the code as it is now, into an environment."""
     pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
     if not Path(PYTHON).exists():
-        subprocess.run([sys.executable, str(ROOT / "tools" / "venv.py"), str(VENV)], check=True)
+        subprocess.run([sys.executable, str(ROOT / "tools" / "make_venv.py"), str(VENV)], check=True)
     if not list(VENV.glob("lib/*/site-packages/ccxt")):
         subprocess.run([*pip, *PEERS], check=True)
     with tempfile.TemporaryDirectory() as name:

@@ -7,6 +7,7 @@ many times the base number of pairs. Prints one JSON line, set name -> provider 
 import asyncio
 import gzip
 import json
+import re
 import ssl
 import sys
 from pathlib import Path
@@ -43,6 +44,11 @@ STILL = {
     "TWELVEDATA": ["/forex_pairs", "/api_usage"],
     "OPENEXCHANGERATES": ["/api/currencies.json", "/api/usage.json"],
 }
+# The sandbox tells of symbols that no list names, and for one of them the list of pairs is asked for anew, each run:
+# here the usual run is measured, not that one.
+GHOST = re.compile(
+    rb',\{"symbol":"(?:GHOSTUSDT|GHOST-USDT|ghostusdt|btc3lusdtnav)"[^{}]*\}|,"GONE_USDT":\{[^{}]*\{[^{}]*\}[^{}]*\}'
+)
 # ccxt asks MEXC for its futures as well; there are none here.
 NO_FUTURES = {"success": True, "code": 0, "data": []}
 KEYS = {"TWELVEDATA": "apikey {api_key}", "OPENEXCHANGERATES": "Token {app_id}"}
@@ -59,7 +65,7 @@ def world_of(count: int) -> World:
 
 def response(reply: Reply) -> bytes:
     """Render a whole HTTP answer."""
-    body = gzip.compress(reply.content(), 6, mtime=0)
+    body = gzip.compress(GHOST.sub(b"", reply.content()), 6, mtime=0)
     head = f"HTTP/1.1 {reply.status} OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Encoding: gzip\r\n"
     return f"{head}Content-Length: {len(body)}\r\nConnection: keep-alive\r\n\r\n".encode() + body
 

@@ -6,12 +6,17 @@ Speed lives here: an adapter hands over raw values, one call a row.
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from marketctl.errors import BadAnswer
-from marketctl.fields import NotANumber, code, decimal_text, flag, is_zero, printable
+from marketctl.fields import NotANumber, code, decimal_text, flag, is_zero, printable, seven_plain
 from marketctl.models import Asset, Pair, Quote, Skip
 from marketctl.times import END_MS
+
+
+# Without the keywords and defaults of Quote(...), which take longer than all else.
+_quote = partial(tuple.__new__, Quote)
 
 
 class PairList:
@@ -87,15 +92,15 @@ class QuoteBatch:
 
     def add(
         self,
-        symbol: object,
-        bid: object = None,
-        ask: object = None,
+        symbol: Any,
+        bid: Any = None,
+        ask: Any = None,
         *,
-        bid_size: object = None,
-        ask_size: object = None,
-        last: object = None,
-        volume: object = None,
-        quote_volume: object = None,
+        bid_size: Any = None,
+        ask_size: Any = None,
+        last: Any = None,
+        volume: Any = None,
+        quote_volume: Any = None,
         at_ms: int | None = None,
     ) -> None:
         """Take one row of a ticker list: raw values as they came, `at_ms` in milliseconds.
@@ -103,7 +108,10 @@ class QuoteBatch:
         Left out with a reason: `unknown-symbol`, `not-spot`, `not-a-number`, `negative`, `no-price`, `crossed`.
         """
         self.rows += 1
-        pair = self.pairs.find(symbol)
+        try:
+            pair: Pair | None = self.pairs.by_symbol[symbol]
+        except (KeyError, TypeError):
+            pair = self.pairs.find(symbol)
         if pair is None or not pair.spot:
             self.skip(symbol, "not-spot" if pair else "unknown-symbol")
             return
@@ -113,31 +121,39 @@ class QuoteBatch:
             return
         if self.wanted and key not in self.wanted:
             return
-        try:
-            bid = _price(bid)
-            ask = _price(ask)
-            last = _price(last)
-            bid_size = decimal_text(bid_size) if bid is not None else None
-            ask_size = decimal_text(ask_size) if ask is not None else None
-            volume = decimal_text(volume)
-            turnover = decimal_text(quote_volume)
-        except NotANumber:
-            self.skip(symbol, "not-a-number", pair, quote_volume)
-            return
+        if seven_plain((bid, ask, bid_size, ask_size, last, volume, quote_volume)):
+            # Nearly every row: what came is what is kept, but for "" and prices of zero.
+            bid = bid if bid and bid.strip("0.") else None
+            ask = ask if ask and ask.strip("0.") else None
+            last = last if last and last.strip("0.") else None
+            bid_size = bid_size or None if bid else None
+            ask_size = ask_size or None if ask else None
+            volume, turnover = volume or None, quote_volume or None
+            negative = False
+        else:
+            try:
+                bid, ask, last = _price(bid), _price(ask), _price(last)
+                bid_size = decimal_text(bid_size) if bid is not None else None
+                ask_size = decimal_text(ask_size) if ask is not None else None
+                volume, turnover = decimal_text(volume), decimal_text(quote_volume)
+            except NotANumber:
+                self.skip(symbol, "not-a-number", pair, quote_volume)
+                return
+            values = (bid, ask, bid_size, ask_size, last, volume, turnover)
+            negative = any(value is not None and value[0] == "-" for value in values)
         if bid is None and ask is None:
             self.skip(symbol, "no-price", pair, quote_volume)
             return
-        for value in (bid, ask, bid_size, ask_size, last, volume, turnover):
-            if value is not None and value[0] == "-":
-                self.skip(symbol, "negative", pair, quote_volume)
-                return
-        # Exact comparison: a float would call close prices equal.
-        if bid is not None and ask is not None and Decimal(bid) > Decimal(ask):
+        if negative:
+            self.skip(symbol, "negative", pair, quote_volume)
+            return
+        # Exact where it counts: floats may call close prices equal, but never put them the other way round.
+        if bid is not None and ask is not None and float(bid) >= float(ask) and Decimal(bid) > Decimal(ask):
             self.skip(symbol, "crossed", pair, quote_volume)
             return
         at_ms = _time(at_ms)
-        self.quotes[key] = Quote(
-            pair.symbol, bid, ask, bid_size, ask_size, last, None, volume, turnover, pair.status, at_ms
+        self.quotes[key] = _quote(
+            (pair.symbol, bid, ask, bid_size, ask_size, last, None, volume, turnover, pair.status, at_ms, False)
         )
 
     def add_rate(

@@ -9,6 +9,7 @@ a publish refuses what is older than the live quotes, snapshots are replaced who
 import heapq
 import logging
 import ssl
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,11 +19,14 @@ from zlib import crc32
 
 from celery import Celery, signals
 from celery.beat import Scheduler
+from kombu.exceptions import OperationalError
+from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import redis as redis_transport
 
 from marketctl.collect import Options, Result, Run, run_jobs
 from marketctl.config import find_credentials, find_registry
 from marketctl.credentials import load_credentials
-from marketctl.errors import ConfigError, MarketctlError
+from marketctl.errors import EXIT_CONFIG, ConfigError, MarketctlError
 from marketctl.log import log
 from marketctl.models import JOBS
 from marketctl.redact import protect, redact
@@ -32,7 +36,7 @@ from marketctl.turn import LEASE_S
 
 LOOK_S = 1.0  # how often beat looks whether the registry changed
 MARGIN_S = 60.0  # beyond deadline_s a job stores what it read; past that it hangs
-BACKLOG = 2  # turns of every provider: with more of them waiting nobody works, and they would fill Redis
+BACKLOG = 2  # turns of everything: with more of them waiting nobody works, and they would fill Redis
 
 
 class Desk:
@@ -41,28 +45,33 @@ class Desk:
     def __init__(self) -> None:
         self._stamp: Any = None
         self._run: Run | None = None
+        self._complaint = ""
 
     def run(self) -> Run:
         """Return a run that is about to begin. Raises ConfigError when there never was a good registry."""
+        try:
+            run = self._fresh()
+            self._complaint = ""
+        except ConfigError as error:
+            if self._run is None:
+                raise
+            run = self._run
+            if error.message != self._complaint:
+                log.error("still working with the registry as it was: %s", error.message)
+            self._complaint = error.message
+        run.renew()
+        return run
+
+    def _fresh(self) -> Run:
         path = find_registry()
         keys = find_credentials(None, path)
         stamp = [_stamp(path), _stamp(keys)]
-        if stamp != self._stamp:
-            try:
-                registry = load_registry(path)
-                store = load_credentials(keys)
-            except ConfigError as error:
-                if self._run is None:
-                    raise
-                log.error("still working with the registry as it was: %s", error.message)
-            else:
-                protect([*registry.secret_values(), *store.all_values()])
-                if self._run is not None:
-                    self._run.close()
-                self._run = Run(registry, store)
-            self._stamp = stamp
-        assert self._run is not None
-        self._run.renew()
+        if self._run is None or stamp != self._stamp:
+            registry, store = load_registry(path), load_credentials(keys)
+            protect([*registry.secret_values(), *store.all_values()])
+            if self._run is not None:
+                self._run.close()
+            self._run, self._stamp = Run(registry, store), stamp
         return self._run
 
 
@@ -111,19 +120,30 @@ def _settings() -> dict[str, Any]:
 
 
 def broker_url(redis_url: str) -> tuple[str, dict[str, Any] | None]:
-    """Return a Redis URL as Celery writes it, and its TLS options."""
+    """Return a Redis URL as Celery writes it, with `Transport` in place of Celery's own, and its TLS options."""
     parts = urlsplit(redis_url)
     query = dict(parse_qsl(parts.query))
     if parts.scheme == "unix":
         database = f"?virtual_host={query['db']}" if "db" in query else ""
-        return f"redis+socket://{parts.netloc}{parts.path}{database}", None
-    if parts.scheme == "rediss":
-        files = {
-            name: value for name, value in query.items() if name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
-        }
-        return parts._replace(query="").geturl(), {"ssl_cert_reqs": ssl.CERT_REQUIRED, **files}
-    return parts._replace(query="").geturl(), None
+        return f"marketctl+socket://{parts.netloc}{parts.path}{database}", None
+    tls = {name: value for name, value in query.items() if name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")}
+    url = parts._replace(scheme="marketctl", query="").geturl()
+    return url, {"ssl_cert_reqs": ssl.CERT_REQUIRED, **tls} if parts.scheme == "rediss" else None
 
+
+class _Channel(redis_transport.Channel):  # type: ignore[misc]
+    # What is in hand when the connection breaks goes on being worked on, so it is not to be given to others at once.
+    # Giving it back over that broken connection also makes kombu 5.7 end the worker.
+    do_restore = False
+
+
+class Transport(redis_transport.Transport):  # type: ignore[misc]
+    """Celery's Redis transport, whose unacknowledged messages wait for `visibility_timeout`."""
+
+    Channel = _Channel
+
+
+TRANSPORT_ALIASES["marketctl"] = "marketctl.celery_app:Transport"
 
 app: Any = Celery("marketctl")
 app.add_defaults(_settings)
@@ -188,26 +208,35 @@ class Timetable(Scheduler):  # type: ignore[misc]  # Celery has no types
         self._registry: Registry | None = None
         self._sent: dict[tuple[str, str], int] = {}
         self._turns: list[tuple[int, str, str]] = []
-        self._complained = False
+        self._complaint = ""
 
     def tick(self, *_: Any, **__: Any) -> float:
         """Send the turns that are due; return the seconds until the next look."""
         registry = self._desk.run().registry
         if registry is not self._registry:
             self._plan(registry)
+        trouble = (OperationalError, *self.connection.connection_errors, *self.connection.channel_errors)
+        try:
+            complaint = self._send_due(registry)
+        except trouble as error:
+            complaint = f"the broker does not take tasks, those missed are not made up for: {error}"
+        if complaint and complaint != self._complaint:
+            log.error("%s", complaint)
+        self._complaint = complaint
+        wait = (self._turns[0][0] - now_ms()) / 1000 if self._turns and not complaint else LOOK_S
+        return min(LOOK_S, max(0.0, wait))
+
+    def _send_due(self, registry: Registry) -> str:
         now = now_ms()
-        full = {job: self._waiting(job) > BACKLOG * len(registry.providers) for job in {t[2] for t in self._turns}}
-        if any(full.values()) and not self._complained:
-            log.error("tasks are waiting and nobody works: no more are sent until some are done")
-        self._complained = any(full.values())
+        full = {job for job in {turn[2] for turn in self._turns} if self._waiting(job) > BACKLOG * len(self._turns)}
         while self._turns and self._turns[0][0] <= now:
             due, provider, job = self._turns[0]
             interval = round(registry.providers[provider].interval_s(job) * 1000)
             due += (now - due) // interval * interval  # what was missed is not made up for
-            if not full[job] and self._sent.get((provider, job)) != due:
+            if job not in full and self._sent.get((provider, job)) != due:
                 self._send(provider, job, due, interval, registry)
             heapq.heapreplace(self._turns, (due + interval, provider, job))
-        return min(LOOK_S, max(0.0, (self._turns[0][0] - now_ms()) / 1000)) if self._turns else LOOK_S
+        return "tasks are waiting and nobody works: no more are sent until some are done" if full else ""
 
     def _plan(self, registry: Registry) -> None:
         now = now_ms()
@@ -272,3 +301,10 @@ def _keep_secrets(logger: logging.Logger, loglevel: int, **_: Any) -> None:
 
 signals.after_setup_logger.connect(_keep_secrets)
 signals.after_setup_task_logger.connect(_keep_secrets)
+
+if Path(sys.argv[0]).name == "celery":  # it would show a traceback for a line in providers.toml
+    try:
+        app.conf.broker_url  # noqa: B018
+    except MarketctlError as error:
+        sys.stderr.write(redact(f"{error.message}{f'. Next: {error.hint}.' if error.hint else ''}\n"))
+        raise SystemExit(EXIT_CONFIG) from None

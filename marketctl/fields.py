@@ -13,7 +13,9 @@ from marketctl.errors import BadAnswer
 # Exponents are written out, so an exponent is bounded before it is: "1e999999999" is a gigabyte.
 MAX_DIGITS = 60
 
-_plain = re.compile(r"(?:0|[1-9][0-9]{0,59})(?:\.[0-9]{1,60})?").fullmatch
+_PLAIN = r"(?:0|[1-9][0-9]{0,59})(?:\.[0-9]{1,60})?"
+_plain = re.compile(_PLAIN).fullmatch
+_seven_plain = re.compile(",".join([f"(?:{_PLAIN})?"] * 7)).fullmatch
 _number = re.compile(r"[+-]?(?:[0-9]{1,200}(?:\.[0-9]{0,200})?|\.[0-9]{1,200})(?:[eE][+-]?[0-9]{1,4})?").fullmatch
 
 
@@ -46,7 +48,18 @@ def decimal_text(value: object) -> str | None:
     raise NotANumber(kind_of(value))
 
 
+def seven_plain(values: tuple[Any, ...]) -> bool:
+    """Tell whether seven values are what `decimal_text` would return as it is, or nothing: a row in one look."""
+    try:
+        return _seven_plain(",".join(["" if value is None else value for value in values])) is not None
+    except TypeError:  # numbers
+        return False
+
+
 def _written_out(number: Decimal) -> str:
+    # Most numbers are short and have no exponent.
+    if _plain(told := str(number)):
+        return told
     # Bounded by both its ends: neither 1e400 nor 1e-400 nor a million digits gets through.
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int) or exponent < -MAX_DIGITS or number.adjusted() >= MAX_DIGITS:
@@ -187,5 +200,7 @@ def table(body: object, *path: str) -> dict[str, Any]:
 def printable(value: object, limit: int = 200) -> str:
     """Return a provider's words fit for a terminal and a log: one line, no control characters, cut short."""
     found = kind_of(value) if isinstance(value, list | dict) else str(value)
+    if len(found) > limit:
+        found = redact(found)  # a part of a secret would not be known for one
     found = " ".join("".join(char if char.isprintable() else " " for char in found[: limit * 4]).split())
     return found if len(found) <= limit else found[: limit - 1] + "…"

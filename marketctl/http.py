@@ -14,18 +14,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
-from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
-import requests
-import tenacity
-import urllib3.exceptions
-from requests.adapters import HTTPAdapter
-
-from marketctl import __version__
+from marketctl import __version__, slim
 from marketctl.errors import (
     AuthFailed,
     BadAnswer,
@@ -45,6 +41,17 @@ from marketctl.pace import Pace
 from marketctl.signing import encode_query
 from marketctl.times import now_ms, to_iso
 
+slim.import_requests()
+
+import requests  # noqa: E402
+import urllib3.exceptions  # noqa: E402
+from requests.adapters import HTTPAdapter  # noqa: E402
+
+if TYPE_CHECKING:
+    import ssl
+
+    import tenacity
+
 BODY_LIMIT = 64 * 1024 * 1024
 CHUNK = 256 * 1024
 PING_TIMEOUT_S = 4.0
@@ -57,6 +64,8 @@ SAFE_HEADERS = frozenset(
     "gw-ratelimit-reset x-hb-ratelimit-requests-remain x-hb-ratelimit-requests-expire api-credits-used "
     "api-credits-left is_batch".split()
 )
+
+T = TypeVar("T")
 
 sleep = time.sleep
 
@@ -199,16 +208,8 @@ class Client:
                     raise _unsendable(f"{method} {self.host}{path}") from None
             return self._send(request, query or {}, check)
 
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_may_pass),
-            wait=_wait_s,
-            stop=self._give_up,
-            sleep=sleep,
-            before_sleep=self._count_retry,
-            reraise=True,
-        )
         try:
-            return retrying(attempt)
+            return _again(attempt, wait=_wait_s, stop=self._give_up, before_sleep=self._count_retry)
         except (RateLimited, Unavailable) as error:
             if error.retry_after is not None:
                 until = to_iso(now_ms() + round(error.retry_after * 1000))
@@ -235,10 +236,10 @@ class Client:
         if wait > 0:
             sleep(wait)
 
-    def _give_up(self, state: tenacity.RetryCallState) -> bool:
+    def _give_up(self, state: "tenacity.RetryCallState") -> bool:
         return state.attempt_number >= self.attempts or state.upcoming_sleep >= self.left_s()
 
-    def _count_retry(self, _state: tenacity.RetryCallState) -> None:
+    def _count_retry(self, _state: "tenacity.RetryCallState") -> None:
         self.retries += 1
 
     def _send(self, request: Request, query: Mapping[str, str], check: Callable[[Answer], None]) -> Answer:
@@ -329,12 +330,24 @@ class Client:
 
 
 class _Transport(HTTPAdapter):
-    """Requests' own, with sockets that another thread can cut off."""
+    """Requests' own, with one TLS context for all and sockets that another thread can cut off."""
 
     def __init__(self) -> None:
         self.sockets: WeakSet[socket.socket] = WeakSet()
         self.over = False
         super().__init__()
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        """Return what makes a pool, with our context in place of the bundle each host would read anew."""
+        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        if host["scheme"] == "https" and (context := _tls_context(pool)) is not None:
+            pool = {"cert_reqs": pool["cert_reqs"], "ssl_context": context}
+        return host, pool
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Let requests set its bundle only where the pool has not our context."""
+        if "ssl_context" not in getattr(conn, "conn_kw", {}):
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         """Return a pool whose connections tell their sockets."""
@@ -364,6 +377,32 @@ class _OutOfBudget(RateLimited):
     """Our own pacing would hold the job past its deadline: waiting in a retry loop cannot help."""
 
     retryable = False
+
+
+def _tls_context(pool: Mapping[str, Any]) -> "ssl.SSLContext | None":
+    """Return the context that verifies as these arguments of a pool would; None to leave it to requests."""
+    from requests.adapters import DEFAULT_CA_BUNDLE_PATH
+
+    if pool["cert_reqs"] != "CERT_REQUIRED" or "cert_file" in pool:
+        return None
+    place = pool.get("ca_certs") or pool.get("ca_cert_dir") or DEFAULT_CA_BUNDLE_PATH
+    try:
+        # A bundle that was replaced counts, also for a process that runs for weeks.
+        return _load_context(str(place), Path(place).stat().st_mtime_ns)
+    except OSError:  # ssl.SSLError too: told by requests when it tries
+        return None
+
+
+@lru_cache(maxsize=4)
+def _load_context(place: str, _changed: int) -> "ssl.SSLContext":
+    from urllib3.util.ssl_ import create_urllib3_context
+
+    context = create_urllib3_context()
+    if Path(place).is_dir():
+        context.load_verify_locations(capath=place)
+    else:
+        context.load_verify_locations(cafile=place)
+    return context
 
 
 def _unsendable(where: str) -> ConfigError:
@@ -396,7 +435,26 @@ def _may_pass(error: BaseException) -> bool:
     return isinstance(error, MarketctlError) and error.retryable
 
 
-def _wait_s(state: tenacity.RetryCallState) -> float:
+def _again(attempt: Callable[[], T], **when: Any) -> T:
+    """Attempt it, again where its failure may pass: tenacity says when. It is imported for a failure, not before."""
+    try:
+        return attempt()
+    except MarketctlError as error:
+        if not error.retryable:
+            raise
+        failed = [error]
+    import tenacity
+
+    def next_attempt() -> T:
+        if failed:
+            raise failed.pop()  # the first one is made already
+        return attempt()
+
+    retry = tenacity.retry_if_exception(_may_pass)
+    return tenacity.Retrying(retry=retry, sleep=sleep, reraise=True, **when)(next_attempt)
+
+
+def _wait_s(state: "tenacity.RetryCallState") -> float:
     """Wait as long as the provider asked for; else 0.2 s, 0.4 s, 0.8 s ... with jitter."""
     error = state.outcome.exception() if state.outcome else None
     backoff = min(8.0, 0.2 * 2 ** (state.attempt_number - 1)) * random.uniform(0.5, 1.5)
@@ -409,6 +467,8 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value[:9])
+    from email.utils import parsedate_to_datetime
+
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, OverflowError):
@@ -473,14 +533,11 @@ def ping(url: str, query: str, body: bytes = b"") -> None:
 
     The URL is a secret: messages name the host alone. Raises MarketctlError.
     """
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(_may_pass),
-        wait=tenacity.wait_fixed(0.5),
-        stop=tenacity.stop_after_attempt(2),
-        sleep=sleep,
-        reraise=True,
+    _again(
+        lambda: _ping_once(url, query, body),
+        wait=lambda _state: 0.5,
+        stop=lambda state: state.attempt_number >= 2,
     )
-    retrying(_ping_once, url, query, body)
 
 
 def _ping_once(url: str, query: str, body: bytes) -> None:

@@ -20,6 +20,10 @@ class _Formatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         provider, job = getattr(record, "provider", None), getattr(record, "job", None)
         message = redact(record.getMessage())
+        if not (self.as_json or message.isprintable()):  # a traceback keeps its lines, a terminal its state
+            message = "".join(
+                char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in message
+            )
         if self.as_json:
             line = {
                 "at": to_iso(now_ms()),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from marketctl.errors import ConfigError, RedisFailed
 from marketctl.fields import printable
+from marketctl.slim import import_redis
 
 if TYPE_CHECKING:
     from marketctl.embedded import EmbeddedRedis
@@ -149,6 +150,7 @@ class RedisStore:
         self, address: tuple[str, int] | None, pack: Callable[[Any], Iterable[bytes]], count: int
     ) -> list[Any]:
         """Send to one server and return its replies."""
+        import_redis()
         from redis.exceptions import ConnectionError as Broken
         from redis.exceptions import RedisError, ResponseError
 
@@ -185,6 +187,8 @@ class RedisStore:
             connection.disconnect()
 
     def _connect(self, address: tuple[str, int] | None) -> Any:
+        import sys
+
         from redis.backoff import NoBackoff
         from redis.connection import ConnectionPool, UnixDomainSocketConnection
         from redis.retry import Retry
@@ -195,6 +199,8 @@ class RedisStore:
             "retry": Retry(NoBackoff(), 0),
             "protocol": 2,
         }
+        if "redis.driver_info" in sys.modules:
+            options["driver_info"] = None  # to tell its own version it would look through all installed packages
         if self._embedded is not None:
             options.pop("socket_connect_timeout")
             kind: Any = UnixDomainSocketConnection

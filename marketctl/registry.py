@@ -25,7 +25,9 @@ _is_path = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 _is_base_url = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(?::([0-9]{1,5}))?").fullmatch
 _is_proxy = re.compile(r"(?:https?|socks[45][ah]?)://\S+").fullmatch
 # Without user, query and fragment: ours are put behind it. The "***" of a shown one is none.
-_is_ping_url = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~%+-]+)+/?").fullmatch
+_is_ping_url = re.compile(
+    r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(?::([0-9]{1,5}))?(?:/[A-Za-z0-9._~%+-]+)+/?"
+).fullmatch
 _is_redis_url = re.compile(r"embedded|none|(?:rediss?|unix)://\S+").fullmatch
 _is_redis_prefix = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}").fullmatch
 _is_kind = re.compile(r"[A-Z][A-Z0-9_-]{0,15}").fullmatch
@@ -256,7 +258,7 @@ def _read_settings(
             pairs=history.texts("pairs", _is_pair_pattern, 'upper-case "BASE/QUOTE", "BASE/*", "*/QUOTE" or "*"')
             or ("*",),
         ),
-        ping_url=table.text("ping_url", _is_ping_url, PING_URL, secret=True),
+        ping_url=table.text("ping_url", _fits_ping_url, PING_URL, secret=True),
         run_log=absolute(run_log, base, f"{table.where} run_log") if run_log else None,
         run_log_max_mb=table.count("run_log_max_mb", 10, 1, 10_000),
         run_log_keep=table.count("run_log_keep", 5, 1, 1000),
@@ -282,7 +284,7 @@ def _read_entry(entries: Table, name: str, settings: Settings) -> ProviderEntry:
         stablecoin=table.text("stablecoin", _is_stablecoin, 'an upper-case code such as "USD", or ""'),
         base_url=table.text("base_url", _fits_base_url, "http:// or https://, host and port, nothing behind"),
         proxy=table.text("proxy", _is_proxy, "an http://, https:// or socks5:// URL"),
-        ping_url=table.text("ping_url", _is_ping_url, PING_URL, secret=True),
+        ping_url=table.text("ping_url", _fits_ping_url, PING_URL, secret=True),
         timeout_s=table.seconds("timeout_s", settings.timeout_s),
         deadline_s=table.seconds("deadline_s", settings.deadline_s),
         attempts=table.count("attempts", settings.attempts, 1, 100),
@@ -368,5 +370,12 @@ def _is_upper(text: str) -> bool:
 
 
 def _fits_base_url(text: str) -> bool:
-    match = _is_base_url(text)
+    return _has_port(_is_base_url(text))
+
+
+def _fits_ping_url(text: str) -> bool:
+    return _has_port(_is_ping_url(text))
+
+
+def _has_port(match: re.Match[str] | None) -> bool:
     return match is not None and 0 < int(match[1] or 1) < 65536

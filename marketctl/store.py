@@ -132,7 +132,12 @@ def encode_json(value: Any) -> str:
 def to_bytes(text: str) -> bytes:
     """Encode JSON text as UTF-8; control characters and lone surrogates are escaped as JSON does."""
     if not text.isascii() or "\x7f" in text:
-        text = UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+        # Line by line: to look through a megabyte for the few that need it takes longer than to write it.
+        lines = text.split("\n")
+        for index, line in enumerate(lines):
+            if not line.isascii() or "\x7f" in line:
+                lines[index] = UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
+        text = "\n".join(lines)
     return text.encode("utf-8", "backslashreplace")
 
 

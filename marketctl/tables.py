@@ -148,7 +148,7 @@ def mask_url(url: str) -> str:
 
 def mask_path(url: str) -> str:
     """Hide all of a URL but scheme and host."""
-    return re.sub(r"(?<=[^/:]/).*", "***", url)
+    return re.sub(r"(?<=[^/:]/).*", "***", url, count=1)
 
 
 def path_secrets(url: str) -> list[str]:

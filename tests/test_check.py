@@ -583,6 +583,7 @@ def test_health_as_json_has_every_key():
         "quotes": None,
         "published_age_ms": None,
         "quota": {"limit": 5, "plan": None, "remaining": None, "resets_at": None, "used": None},
+        "quota_runs_dry_at": None,
         "checks": [
             {"check": "import", "status": "pass", "reason": None, "message": "fine", "hint": None, "duration_ms": 2}
         ],

@@ -172,7 +172,9 @@ def test_folder_with_a_long_path(tmp_path: Path) -> None:
     redis.stop()
     with EmbeddedRedis(data_dir) as again:
         assert again.start() == path
-    assert list(link.parent.iterdir()) == [link]  # one for good, however often it is used
+    links = [one for one in link.parent.iterdir() if one.is_symlink() and one.readlink() == data_dir / "redis"]
+    assert links == [link]  # one for good, however often it is used
+    link.unlink()
     assert (data_dir / "redis" / "dump.rdb").exists()
 
 

@@ -120,7 +120,7 @@ def honest_api(name: str) -> Any:
 @cache
 def honest_body(name: str, method: str, path: str, query: str, signed: bool) -> Any:
     """Return what the sandbox says to a request, signed as it must be."""
-    api, cls = honest_api(name), adapter_class(name)
+    api, cls = load_api(name)(World(1, 0)), adapter_class(name)  # fresh: some count what they are asked
     request = Request(method, "127.0.0.1", path, query, now_ms(), {}, None)
     if signed:
         cls(None, None, credentials=api.keys).sign(request)

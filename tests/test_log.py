@@ -64,6 +64,12 @@ def test_json_line_holds_all_fields_in_ascii(capsys):
     }
 
 
+def test_control_characters_never_reach_the_terminal(capsys):
+    set_up(0, False, "text")
+    log.warning("red \x1b[31m\x07 half \ud800\rand\na second line")
+    assert capsys.readouterr().err == "red \ufffd[31m\ufffd half \ufffd\ufffdand\na second line\n"
+
+
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_secrets_are_hidden_also_in_arguments(capsys, log_format):
     protect(["s3cret/value"])

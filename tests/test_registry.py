@@ -80,6 +80,10 @@ def test_settings_defaults(here: Path) -> None:
         "attempts": 4,
         "pairs_max_age_s": 300,
         "history": HistorySettings(enabled=True, max_len=1000, max_age_s=86400, pairs=("*",)),
+        "ping_url": None,
+        "run_log": None,
+        "run_log_max_mb": 10,
+        "run_log_keep": 5,
     }
 
 
@@ -100,6 +104,10 @@ def test_settings_all_given(here: Path) -> None:
         attempts = 1
         pairs_max_age_s = 0
         history = { enabled = false, max_len = 5, max_age_s = 6, pairs = ["BTC/*", "ETH/USDT"] }
+        ping_url = "https://hc-ping.com/0123456789abcdef/desk"
+        run_log = "logs/runs.jsonl"
+        run_log_max_mb = 1
+        run_log_keep = 2
         """
     ).settings
     assert {name: getattr(settings, name) for name in settings.__slots__} == {
@@ -116,6 +124,10 @@ def test_settings_all_given(here: Path) -> None:
         "attempts": 1,
         "pairs_max_age_s": 0,
         "history": HistorySettings(enabled=False, max_len=5, max_age_s=6, pairs=("BTC/*", "ETH/USDT")),
+        "ping_url": "https://hc-ping.com/0123456789abcdef/desk",
+        "run_log": here / "logs/runs.jsonl",
+        "run_log_max_mb": 1,
+        "run_log_keep": 2,
     }
 
 
@@ -156,6 +168,10 @@ def test_settings_dump_dir_of_the_file_stays_when_the_data_moves(here: Path) -> 
     assert (settings.data_dir, settings.dump_dir) == (here / "o", here / "dumps")
 
 
+NOT_SHOWN = (
+    "found another text (not shown: it is a secret), "
+    "expected an http:// or https:// URL with a path, without user and query"
+)
 SECONDS = "expected seconds, more than 0 and at most 31536000"
 
 
@@ -192,6 +208,12 @@ SECONDS = "expected seconds, more than 0 and at most 31536000"
             'redis_url = "me:hush@host"',
             'redis_url: found "***@host" (string), expected "embedded", "none" or a redis://, rediss:// or unix:// URL',
         ),
+        ('ping_url = "hc-ping.com/hush"', f"ping_url: {NOT_SHOWN}"),
+        ("run_log = true", "run_log: found true (boolean), expected a file"),
+        ('run_log = ""', 'run_log: found "" (string), expected a file'),
+        ("run_log_max_mb = 0", "run_log_max_mb: found 0 (integer), expected an integer from 1 to 10000"),
+        ("run_log_keep = 1001", "run_log_keep: found 1001 (integer), expected an integer from 1 to 1000"),
+        ("run_logs = 1", 'unknown key "run_logs"; did you mean "run_log"?'),
         (
             'redis_prefix = "a{b}"',
             'redis_prefix: found "a{b}" (string), expected letters, digits and _ . : -, at most 64',
@@ -412,6 +434,19 @@ UPPER = 'expected upper-case "BASE/QUOTE"'
             'proxy = "me:hush@proxy:3128"',
             'proxy: found "***@proxy:3128" (string), expected an http://, https:// or socks5:// URL',
         ),
+        ('ping_url = "hc-ping.com/hush"', f"ping_url: {NOT_SHOWN}"),
+        ('ping_url = "ftp://hc-ping.com/hush"', f"ping_url: {NOT_SHOWN}"),
+        ('ping_url = "https://hc-ping.com/"', f"ping_url: {NOT_SHOWN}"),
+        ('ping_url = "https://hc-ping.com/hush?create=1"', f"ping_url: {NOT_SHOWN}"),
+        ('ping_url = "https://hc-ping.com/hush#a"', f"ping_url: {NOT_SHOWN}"),
+        ('ping_url = "https://me:hush@hc-ping.com/hush"', f"ping_url: {NOT_SHOWN}"),
+        ('ping_url = "https://hc-ping.com/***"', f"ping_url: {NOT_SHOWN}"),
+        ('ping_url = "https://hc-ping.com:70000/hush"', f"ping_url: {NOT_SHOWN}"),
+        ('ping_url = ""', f"ping_url: {NOT_SHOWN}"),
+        (
+            "ping_url = 3",
+            "ping_url: found 3 (integer), expected an http:// or https:// URL with a path, without user and query",
+        ),
         ("timeout_s = false", f"timeout_s: found false (boolean), {SECONDS}"),
         ("attempts = -1", "attempts: found -1 (integer), expected an integer from 1 to 100"),
         ("pairs_max_age_s = 500", "pairs_max_age_s: found 500 (integer), expected an integer from 0 to 300"),
@@ -454,6 +489,25 @@ def test_provider_is_no_table() -> None:
     )
 
 
+PING = "https://hc-ping.com/0123456789abcdef0123/desk"
+
+
+def test_ping_url_is_shown_without_its_path_and_known_for_redaction() -> None:
+    registry = read(f'[settings]\nping_url = "{PING}"\n{ENTRY}ping_url = "http://h:8000/ping/9f1c27a6-1d2e-4b53/"\n')
+    entry = registry.providers["MINE"]
+    assert (registry.settings.ping_url, entry.ping_url) == (PING, "http://h:8000/ping/9f1c27a6-1d2e-4b53/")
+    assert entry.effective()["ping_url"] == "http://h:8000/***"
+    assert "0123456789abcdef0123" not in repr(registry)
+    assert "9f1c27a6" not in repr(registry)
+    # Short parts may be common words.
+    assert registry.secret_values() == [
+        "hc-ping.com/0123456789abcdef0123/desk",
+        "0123456789abcdef0123",
+        "h:8000/ping/9f1c27a6-1d2e-4b53",
+        "9f1c27a6-1d2e-4b53",
+    ]
+
+
 def test_passwords_of_urls_stay_out_of_repr_and_are_known_for_redaction() -> None:
     registry = read(
         '[settings]\nredis_url = "redis://:pa%21ss@h/0"\n' + ENTRY + 'proxy = "http://me:hush@proxy:3128"\n'
@@ -487,8 +541,8 @@ def test_stablecoin_of_exchanges() -> None:
         (
             "zzz = 3",
             'unknown key "zzz"; expected one of path, enabled, needs_api, kind, stablecoin, base_url, proxy, '
-            "timeout_s, deadline_s, attempts, prices_interval_s, wallet_interval_s, stats_interval_s, pairs_max_age_s, "
-            "pairs, branch, depth, fast, codes, factor",
+            "ping_url, timeout_s, deadline_s, attempts, prices_interval_s, wallet_interval_s, stats_interval_s, "
+            "pairs_max_age_s, pairs, branch, depth, fast, codes, factor",
         ),
     ],
 )
@@ -618,6 +672,8 @@ def test_shipped_comments_tell_the_true_defaults(here: Path) -> None:
         "attempts",
         "pairs_max_age_s",
         "history",
+        "run_log_max_mb",
+        "run_log_keep",
     ]
     assert read("[settings]\n" + "\n".join(shown)).settings == read("").settings
 

@@ -55,7 +55,9 @@ def main() -> int:
             code = subprocess.run([*MARKETCTL, *shlex.split(step)], env=env, check=False).returncode
             if code:
                 failed.append(f"marketctl {step}: exit {code}")
-        print(f"\nSnapshots, journals and the embedded Redis are in {FOLDER.relative_to(ROOT)}/data/.")
+        data = FOLDER.relative_to(ROOT) / "data"
+        print(f"\nSnapshots, journals and the embedded Redis are in {data}/.")
+        print(f"The market board, to open in a browser: {data}/report.html")
         for message in failed:
             print(message, file=sys.stderr)
         return 1 if failed else 0

@@ -1,7 +1,6 @@
 """What the torture tools share: a market whose every answer is stamped, a plain Redis, children that are always reaped."""
 
 import ctypes
-import itertools
 import os
 import signal
 import socket
@@ -25,7 +24,6 @@ from marketctl.sandbox.setup import write_setup
 FIRST = 1_000_000  # stamps are seven digits: nothing else in a sandbox's answer is that large
 EXCHANGES = ("BYBIT", "MEXC", "WHITEBIT", "HTX", "KUCOIN", "RAPIRA")
 
-_stamps = itertools.count(FIRST)
 _answer = threading.local()
 _Coin, _World = world.Coin, world.World
 
@@ -54,13 +52,16 @@ class StampedSandbox(base.Sandbox):
             super().__init__(**given)
         finally:
             world.Coin, base.World = _Coin, _World
-        self.last: dict[str, int] = {}
+        self.stamp = FIRST - 1  # of the last answer
+        self._counting = threading.Lock()
         for api in self.apis.values():
             api.answer = self._stamping(api.answer)
 
     def _stamping(self, answer: Any) -> Any:
         def stamped(call: base.Call) -> base.Reply:
-            _answer.stamp = next(_stamps)
+            with self._counting:
+                self.stamp += 1
+                _answer.stamp = self.stamp
             return answer(call)
 
         return stamped

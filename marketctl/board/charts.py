@@ -23,7 +23,7 @@ def draw(stats: Mapping[str, Any]) -> dict[str, Any]:
         lines = [(index, one["name"], one["growth"][what]) for index, one in enumerate(providers)]
         lines = [line for line in lines if len({at for at, _ in line[2]}) > 1]
         if lines:
-            growth[what] = _lines(what, lines)
+            growth[what] = _lines(lines)
     return {"turnover": turnover, "growth": growth}
 
 
@@ -43,7 +43,8 @@ def _bars(currency: str, names: Sequence[str], amounts: Sequence[str]) -> str:
     known = [(name, float(value)) for name, amount in zip(names, amounts, strict=True) if (value := number(amount))]
     known.reverse()  # pygal draws from the bottom up
     chart = HorizontalBar(
-        **_common(f"Turnover of 24 hours in {currency}"),
+        **_common(),
+        width=380,
         height=24 + 28 * len(known),
         print_values=True,
         print_values_position="top",
@@ -58,17 +59,19 @@ def _bars(currency: str, names: Sequence[str], amounts: Sequence[str]) -> str:
     return _svg(chart)
 
 
-def _lines(what: str, lines: Sequence[tuple[int, str, Sequence[Sequence[int]]]]) -> str:
+def _lines(lines: Sequence[tuple[int, str, Sequence[Sequence[int]]]]) -> str:
     from pygal import DateTimeLine
 
     times = [at for _, _, points in lines for at, _ in points]
     long = max(times) - min(times) > 2 * 86_400_000
     chart = DateTimeLine(
-        **_common(f"Number of {what} over time"),
-        height=220,
+        **_common(),
+        width=600,
+        height=240,
+        truncate_label=-1,
+        show_dots=False,
         x_value_formatter=lambda at: at.strftime("%d.%m." if long else "%H:%M"),
         value_formatter=lambda count: f"{count:.0f}",
-        dots_size=2,
         y_labels_major_count=4,
         show_minor_y_labels=False,
     )
@@ -83,10 +86,8 @@ def _lines(what: str, lines: Sequence[tuple[int, str, Sequence[Sequence[int]]]])
     return _svg(chart, [place for place, _, _ in lines])
 
 
-def _common(title: str) -> dict[str, Any]:
+def _common() -> dict[str, Any]:
     return {
-        "width": 380,
-        "title": None,
         "show_legend": False,
         "js": (),
         "css": (),
@@ -108,7 +109,7 @@ def _svg(chart: Any, places: Sequence[int] = (0,)) -> str:
         if child.tag != "g" or not isinstance(child.tag, str):
             root.remove(child)
     root.attrib.pop("id", None)
-    root.attrib |= {"role": "img", "aria-hidden": "true", "focusable": "false"}
+    root.attrib |= {"aria-hidden": "true", "focusable": "false"}  # the tables say the same
     for element in list(root.iter()):
         _simplify(element, places)
     return tostring(root, encoding="unicode")

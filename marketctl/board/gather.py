@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from marketctl import __version__
-from marketctl.errors import MarketctlError, RedisFailed
+from marketctl.errors import MarketctlError
 from marketctl.fields import printable
 from marketctl.live import Live, Reader
 from marketctl.models import JOBS
@@ -331,7 +331,7 @@ def _wallet(
     texts = _Texts()
     names: dict[int, str] = {}
     rows: dict[str, list[Any]] = {name: [] for name in "p t c n g f fee min dmin conf key note".split()}
-    rare: dict[str, dict[int, Any]] = {"percent": {}, "max": {}, "name": {}}
+    percent: dict[int, Any] = {}
     places: dict[tuple[str, str, str], int] = {}
     by_ticker: dict[str, list[dict[str, Any]]] = {}
     contracts: dict[tuple[str, str], list[tuple[int, str]]] = {}
@@ -360,9 +360,8 @@ def _wallet(
                 contract = network.get("contract")
                 rows["key"].append(texts.maybe(contract))
                 rows["note"].append(texts.maybe(network.get("note") and _safe(network["note"])))
-                for name, field in (("percent", "withdraw_fee_percent"), ("max", "withdraw_max")):
-                    if network.get(field) is not None:
-                        rare[name][row] = network[field]
+                if network.get("withdraw_fee_percent") is not None:
+                    percent[row] = network["withdraw_fee_percent"]
                 if not key:
                     continue
                 places[entries[place].name, code, key] = row
@@ -374,8 +373,7 @@ def _wallet(
         "texts": texts.all,
         "names": names,
         "rows": rows,
-        "percent": rare["percent"],
-        "max": rare["max"],
+        "percent": percent,
         "at": [_collected(found) for found in wallets],
         "old": [found is not None and old for found, old in zip(wallets, ages, strict=True)],
         "twins": _twins(contracts),

@@ -163,7 +163,7 @@
           "aria-sort": column.value ? (sorted ? (this.sort.down ? "descending" : "ascending") : "none") : null });
         const title = [column.title()].flat();
         if (!column.value) cell.append(...title);
-        else cell.append(el("button", { type: "button", on: { click: () => this.sortBy(column) } }, title,
+        else cell.append(el("button", { type: "button", on: { click: () => this.sortBy(column) } }, title, " ",
           el("span", { class: "arrow", "aria-hidden": "true" }, sorted ? (this.sort.down ? "▼" : "▲") : "")));
         return cell;
       }));
@@ -300,7 +300,7 @@
     return { i, p: R.p[i], ticker: text(R.t[i]), code: text(R.c[i]), key: text(R.n[i]), slug: text(R.g[i]),
       deposit: f & 3, withdraw: (f >> 2) & 3, memo: (f >> 4) & 3, fiat: Boolean(f & 64), fee: R.fee[i], min: R.min[i],
       dmin: R.dmin[i], confirmations: R.conf[i], contract: text(R.key[i]), note: text(R.note[i]),
-      percent: W.percent[i] || "", max: W.max[i] || "", twins: twinOf.get(i) || null };
+      percent: W.percent[i] || "", twins: twinOf.get(i) || null };
   }
 
   function wallets() {
@@ -386,7 +386,7 @@
     const skipped = jobs.filter(({ job }) => job.state === "skipped" && job.reason === "no-credentials");
     const troubled = new Set(trouble.map((one) => one.provider));
     const sum = (pick) => D.providers.reduce((all, one) => all + (pick(one) || 0), 0);
-    const kpi = (label, value, note, kind) => el("div", { class: "kpi " + (kind || "") }, el("dt", {}, label), el("dd", {}, value, note ? el("small", {}, note) : null));
+    const kpi = (label, value, note, kind) => el("div", { class: "kpi " + (kind || "") }, el("dt", {}, label), el("dd", {}, value, note ? [" ", el("small", {}, note)] : null));
     fill($("kpis"), el("dl", {},
       kpi(t("kpi_healthy"), count(P.length - troubled.size), t("kpi_of", { n: count(P.length) }), troubled.size ? "warn" : "good"),
       kpi(t("kpi_trouble"), count(trouble.length), skipped.length ? t("kpi_skipped", { n: skipped.length }) : "", trouble.length ? "bad" : "good"),
@@ -395,7 +395,7 @@
       kpi(t("kpi_changes"), count(D.changes.total), W.twins.length ? t("kpi_twins", { n: count(W.twins.length) }) : "")));
 
     const items = trouble.concat(skipped).map(({ provider, name, job }) => el("li", {},
-      el("div", { class: "what" }, badge(KIND[job.state], t("state_" + job.state)), el("strong", {}, provider), " ", t("job_" + name)),
+      el("div", { class: "what" }, badge(KIND[job.state], t("state_" + job.state)), " ", el("strong", {}, provider), " ", t("job_" + name)),
       el("div", { class: "say" }, why(job),
         job.failures ? [" ", t("failures", { n: job.failures }), "; ", job.success === null ? t("no_success") : t("last_success", { age: span(Date.now() - job.success) }), "."] : null,
         job.message ? el("div", { class: "muted words" }, job.message) : null),
@@ -423,7 +423,7 @@
         el("td", {}, badge(KIND[job.state], t("state_" + job.state))),
         el("td", { class: "num" }, job.at === null ? muted("–") : age(job.at)),
         el("td", { class: "say" }, job.state === "ok" || (job.counts && job.state === "late") ? jobCounts(name, job) : el("span", {}, why(job), job.failures ? " " + t("failures", { n: job.failures }) + "." : ""))),
-      el("tr", { class: "type" }, el("td", { colspan: 4 }, type ? command(type) : muted(t("none")))));
+      el("tr", { class: "type" }, el("td", { colspan: 4 }, type ? [el("span", { class: "label" }, t(type === job.sync ? "sync_now" : "fix")), command(type)] : muted(t("none")))));
     });
     const table = el("table", { class: "jobs" }, el("thead", {}, el("tr", {},
       ["job", "state", "data_age", "counts"].map((key) => el("th", { scope: "col", class: key === "data_age" ? "num" : null }, t(key))))), rows);
@@ -459,7 +459,7 @@
     return found;
   }
 
-  const price = (text, row) => (text ? (text.length > 15 ? el("span", { title: text }, text) : text) : row.f & RATE ? muted("–") : muted(t("none")));
+  const price = (text, row) => (text ? (text.length > 13 ? el("span", { class: "long", title: text }, text) : text) : row.f & RATE ? muted("–") : muted(t("none")));
   let priceGrid = null;
 
   function pricesSection() {
@@ -478,7 +478,7 @@
           { id: "bid", number: true, title: () => [t("bid"), el("span", { class: "narrow" }, " / " + t("ask"))], value: (r) => number(r.bid), cell: (r) => [price(r.bid, r), el("span", { class: "stacked", "aria-hidden": "true" }, price(r.ask, r))] },
           { id: "ask", number: true, title: () => t("ask"), value: (r) => number(r.ask), cell: (r) => price(r.ask, r) },
           { id: "spread", number: true, title: () => t("spread"), value: (r) => r.spread, cell: (r) => percent(r.spread) || muted("–") },
-          { id: "last", number: true, title: () => t("last"), value: (r) => number(r.last), cell: (r) => r.last || muted("–") },
+          { id: "last", number: true, title: () => t("last"), value: (r) => number(r.last), cell: (r) => (r.last ? price(r.last, r) : muted("–")) },
           { id: "volume", number: true, title: () => t("volume"), value: (r) => number(r.volume), cell: (r) => amount(r.volume) },
           { id: "sources", number: true, title: () => t("sources"), value: (r) => r.sources, cell: (r) => String(r.sources) },
           { id: "marks", title: () => t("notes"), cell: (r) => marks(r) },
@@ -509,7 +509,7 @@
     const bid = best("bid", 1), ask = best("ask", -1);
     const isBest = (row, side, top) => top && counted.includes(row) && row[side] && compare(row[side], top[side]) === 0;
     const price_ = (row, side, top) => (isBest(row, side, top) ? el("strong", { class: "best" }, row[side], " ", badge("good", t("best"))) : price(row[side], row));
-    const sum = (label, value, note) => el("div", { class: "kpi" }, el("dt", {}, label), el("dd", {}, value, note ? el("small", {}, note) : null));
+    const sum = (label, value, note) => el("div", { class: "kpi" }, el("dt", {}, label), el("dd", {}, value, note ? [" ", el("small", {}, note)] : null));
     const names = (side, top) => rows.filter((row) => isBest(row, side, top)).map((row) => P[row.p]).join(", ");
     const body = [
       el("div", { class: "kpis" }, el("dl", {},
@@ -553,7 +553,7 @@
     const xs = drawn.flatMap(({ points }) => points.map(([at]) => at)), ys = drawn.flatMap(({ points }) => points.map(([, y]) => y));
     const end = Math.max(...xs, ...rows.filter((row) => row.at !== null && drawn.some((one) => one.p === row.p)).map((row) => row.at));
     const start = Math.min(...xs), low = Math.min(...ys), high = Math.max(...ys);
-    const width = 640, tall = 240, left = 8, right = 84, top = 10, foot = 26;
+    const width = Math.max(300, Math.min(innerWidth, 1160) - 100), tall = width < 500 ? 190 : 260, left = 4, right = 92, top = 10, foot = 26;
     const pad = (high - low) * 0.06 || Math.abs(high) * 0.001 || 1;
     const sx = (at) => left + ((at - start) / (end - start || 1)) * (width - left - right);
     const sy = (y) => top + (1 - (y - low + pad) / (high - low + 2 * pad)) * (tall - top - foot);
@@ -840,11 +840,15 @@
     SECTIONS[name]();
   }
 
+  let bannersTold = null;
+
   function banners() {
     const old = Date.now() - D.made;
-    fill($("banners"),
+    const told = [lang, D.away, old > 600000 ? span(old) : ""].join();
+    if (told !== bannersTold) fill($("banners"),
       D.away ? el("p", { class: "banner warn" }, t("mirror", { why: D.away })) : null,
       old > 600000 ? el("p", { class: "banner" }, t("old_page", { age: span(old) }), " ", command("marketctl report")) : null);
+    bannersTold = told; // it is read out when it changes
     const made = $("made");
     made.dateTime = iso(D.made);
     made.textContent = `${clock(D.made)} UTC · ${old < 5000 ? t("just_now") : t("ago", { age: span(old) })}`;

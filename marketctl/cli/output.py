@@ -25,7 +25,7 @@ COLORS = {
 
 def sentence(message: str, hint: str | None = None) -> str:
     """Join what was wrong and what to do next into one line."""
-    message = " ".join(message.split())
+    message = printable_cell(" ".join(message.split()))
     return f"{message.rstrip('.')}. Next: {hint.rstrip('.')}." if hint else message
 
 

@@ -37,6 +37,7 @@ def repeat(
             work_and_report(given, run, [(entries[name], job) for name, job in turn], "run", as_json, watch)
             if board is not None:
                 refresh(run, board)
+            over = time.monotonic()
             for name, job in turn:
-                due[name, job] = max(due[name, job] + entries[name].interval_s(job), time.monotonic())
+                due[name, job] = max(due[name, job] + entries[name].interval_s(job), over)
         time.sleep(max(0.0, min(due.values()) - time.monotonic()))

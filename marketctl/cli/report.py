@@ -9,6 +9,7 @@ from marketctl.cli.options import HELP, Command, Globals, global_options, global
 
 if TYPE_CHECKING:
     from marketctl.collect import Run
+    from marketctl.redis_store import RedisStore
 
 
 @click.command(cls=Command, context_settings=HELP)
@@ -29,8 +30,8 @@ def command(output: str | None, show: bool) -> int:
     Exit codes: 0 written, 1 could not be written, 2 usage, 4 configuration or the extra is missing.
     """
     from marketctl.board import require_extra, write_board
-    from marketctl.log import set_up
     from marketctl.live import open_reader
+    from marketctl.log import set_up
 
     given = globals_of()
     set_up(given.verbose, given.quiet, given.log_format)
@@ -64,7 +65,8 @@ def refresh(run: "Run", output: str) -> bool:
     from marketctl.live import Reader
     from marketctl.log import log
 
-    store, away = None, None
+    store: RedisStore | None = None
+    away: MarketctlError | None = None
     try:
         store = run.store()
         if store is None:

@@ -6,6 +6,7 @@ jobs in `collect.py` the last. Importing an adapter must stay cheap: no requests
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -169,7 +170,7 @@ class Provider:
             raise NoCredentials(f"no credentials: {', '.join(missing)} missing")
 
         def once() -> "Answer":
-            self.last_answer = self.client.ask(
+            answer = self.client.ask(
                 method,
                 path,
                 query,
@@ -179,7 +180,8 @@ class Provider:
                 body=body,
                 weight=weight,
             )
-            return self.last_answer
+            self.last_answer = replace(answer, body=None, content=b"")  # what was read of it can be forgotten
+            return answer
 
         try:
             return once()
@@ -221,7 +223,7 @@ class Provider:
         known = self.memory.get("pairs", self.pairs_max_age_s)
         if known is None:
             return PairList(self.fetch_pairs())
-        pairs = [Pair(*row) for row in known[0]]
+        pairs = list(map(Pair._make, known[0]))
 
         def refresh() -> list[Pair]:
             try:

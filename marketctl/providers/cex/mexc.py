@@ -20,7 +20,19 @@ from marketctl.errors import (
     RateLimited,
     Unavailable,
 )
-from marketctl.fields import code, count, integer, mapping, member, objects, rows, step_precision, table, text
+from marketctl.fields import (
+    code,
+    count,
+    integer,
+    mapping,
+    member,
+    objects,
+    printable,
+    rows,
+    step_precision,
+    table,
+    text,
+)
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair
 from marketctl.networks import common_network
 from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
@@ -202,7 +214,7 @@ def parse_key(body: Any) -> KeyInfo:
     info = table(body)
     status, days = text(info.get("status")), integer(info.get("remainingValidity"))
     if status not in (None, "VALID"):
-        raise AuthFailed(f"the key is {status}, not VALID")
+        raise AuthFailed(f"the key is {printable(status, 40)}, not VALID")
     granted = tuple(name.strip() for name in (text(info.get("permissions")) or "").split(",") if name.strip())
     warnings = []
     if writes := [name for name in granted if name.endswith("_WRITE")]:

@@ -1,0 +1,89 @@
+"""Import requests and redis-py without what we never use of them: that takes longer than the work of a whole run.
+
+Both stay what they are: what was left out is loaded when somebody asks for it.
+- redis-py's package imports asyncio and every client it has; we use its connections.
+- requests looks for a library that guesses encodings; we read bytes.
+- both import `importlib.metadata`, to ask for a version they don't need then.
+"""
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.machinery import PathFinder
+from threading import RLock
+from types import ModuleType
+from typing import Any
+
+METADATA = "importlib.metadata"
+UNUSED = ("chardet", "charset_normalizer", "cryptography")
+
+_loading = RLock()
+
+
+class _Package(ModuleType):
+    """A package whose own code runs when it is asked for a name it has not yet; its modules are imported without."""
+
+    def __getattr__(self, name: str) -> Any:
+        with _loading:
+            spec = self.__spec__
+            if isinstance(self, _Package) and spec is not None and spec.loader is not None:
+                self.__class__ = ModuleType  # type: ignore[assignment]  # from now on it is like any other
+                spec.loader.exec_module(self)
+        return getattr(self, name)
+
+
+class _Metadata(ModuleType):
+    """Stands in for `importlib.metadata` until it is asked for something."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(_metadata(), name)
+
+    @staticmethod
+    def version(distribution_name: str) -> str:
+        """Return the version of an installed package."""
+        return str(_metadata().version(distribution_name))
+
+
+def _metadata() -> Any:
+    if isinstance(sys.modules.get(METADATA), _Metadata):
+        del sys.modules[METADATA]
+    return import_module(METADATA)
+
+
+def import_requests() -> None:
+    """Import requests; `import requests` finds it then."""
+    if "requests" not in sys.modules:
+        with _left_out(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it misses the library that guesses
+            import_module("requests")
+
+
+def import_redis() -> None:
+    """Import the connections of redis-py; `from redis.connection import ...` finds them then."""
+    with _loading:
+        if "redis" not in sys.modules and (spec := PathFinder.find_spec("redis")) is not None:
+            package = _Package("redis")
+            package.__spec__, package.__file__, package.__loader__ = spec, spec.origin, spec.loader
+            package.__package__, package.__path__ = "redis", list(spec.submodule_search_locations or ())
+            sys.modules["redis"] = package
+    with _left_out():
+        import_module("redis.connection")
+
+
+@contextmanager
+def _left_out() -> Iterator[None]:
+    """Let nobody find what is not used, for the time of an import."""
+    with _loading:
+        absent = [name for name in UNUSED if name not in sys.modules]
+        sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None: it cannot be imported
+        if METADATA not in sys.modules:
+            sys.modules[METADATA] = _Metadata(METADATA)
+        try:
+            yield
+        finally:
+            for name in absent:
+                del sys.modules[name]
+            if isinstance(sys.modules.get(METADATA), _Metadata):
+                del sys.modules[METADATA]

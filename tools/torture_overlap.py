@@ -1,0 +1,139 @@
+"""Many `run --once` at the same moment on one data folder and one Redis: one works, nothing is done twice."""
+
+import json
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import redis
+from torture_crash import Problems
+from torture_world import Children, RedisServer, StampedSandbox, desk, price_stamps
+
+from marketctl.store import read_journal, read_state
+
+NAMES = ("BYBIT", "KUCOIN")
+WAIT_S = 300
+
+
+class Overlap:
+    """A desk, and many who work at it at once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.problems = Problems()
+        self.figures: Counter[str] = Counter()
+        self.children = Children()
+
+    def run(self, processes: int, progress: Callable[[str], None]) -> None:
+        """Start all at once without and then with --lock-wait; on a plain Redis, then on the embedded one."""
+        os.environ["TMPDIR"] = str(self.root)
+        tempfile.tempdir = None
+        with RedisServer(self.root / "redis") as server, StampedSandbox(names=list(NAMES), scale=0) as sandbox:
+            for kind, url in (("plain", server.url), ("embedded", "embedded")):
+                path = desk(sandbox, self.root / kind, url, only=NAMES)
+                worked = 0
+                for words in ((), ("--lock-wait", str(WAIT_S))):
+                    progress(f"{processes} at once on the {kind} Redis {' '.join(words)}")
+                    worked += self.storm(path, processes, bool(words), words)
+                if kind == "plain":
+                    self.check(path, server.url, worked)
+                else:
+                    from marketctl.embedded import EmbeddedRedis
+
+                    if EmbeddedRedis(path.parent / "data")._server_runs():
+                        self.problems.add("server left running", str(path))
+                    with EmbeddedRedis(path.parent / "data") as embedded:
+                        self.check(path, f"unix://{embedded.start()}", worked)
+
+    def storm(self, path: Path, processes: int, waiting: bool, words: tuple[str, ...]) -> int:
+        """Start all behind one gate, open it when they all stand there; return how many worked."""
+        gate, opened = os.pipe()
+        arrived, arriving = os.pipe()
+        # The interpreter is up and everything imported when the gate opens.
+        code = (
+            "import sys, os; from marketctl.cli import main; import marketctl.collect, marketctl.http, marketctl.publish\n"
+            "os.write(int(sys.argv[2]), b'x'); os.read(int(sys.argv[1]), 1); main(sys.argv[3:])"
+        )
+        os.set_inheritable(gate, True)
+        os.set_inheritable(arriving, True)
+        pids: dict[int, Path] = {}
+        for number in range(processes):
+            said = self.root / f"said-{number}"
+            told = ["--config", str(path), "run", "--once", "--json", *words]
+            command = [sys.executable, "-c", code, str(gate), str(arriving), *told]
+            with said.with_suffix(".out").open("wb") as out, said.with_suffix(".err").open("wb") as err:
+                pids[self.children.spawn(command, dict(os.environ), out.fileno(), err.fileno())] = said
+        os.close(gate)
+        os.close(arriving)
+        there = 0
+        while there < processes and (found := os.read(arrived, processes)):
+            there += len(found)
+        os.close(arrived)
+        os.close(opened)
+        worked = 0
+        for pid, said in pids.items():
+            exit_code = self.children.wait(pid, WAIT_S)
+            err = said.with_suffix(".err").read_text()
+            document = json.loads(said.with_suffix(".out").read_text() or "{}")
+            statuses = {one["status"] for one in document.get("results", [])}
+            self.figures["runs at the same moment"] += 1
+            if exit_code == 0 and statuses == {"ok"} and not err:
+                worked += 1
+                self.figures["runs that worked"] += 1
+            elif exit_code == 75 and not waiting and err.count("\n") == 1 and "another run is doing" in err:
+                self.figures["runs that said busy (75)"] += 1
+            else:
+                self.problems.add("wrong end", f"{exit_code} {statuses}: {err}")
+        if not worked:
+            self.problems.add("nobody worked", str(path))
+        return worked
+
+    def check(self, path: Path, url: str, worked: int) -> None:
+        """As many publishes, events and journal steps as runs that worked; file and Redis of the same run."""
+        data = path.parent / "data"
+        with redis.Redis.from_url(url) as client:
+            for name in NAMES:
+                head = f"marketctl:{{{name}}}:"
+                meta = client.hgetall(f"{head}l1:meta")
+                seqs = [int(fields[b"seq"]) for _, fields in client.xrange(f"{head}events")]
+                quotes = {pair.decode(): json.loads(value) for pair, value in client.hgetall(f"{head}l1").items()}
+                mirror = json.loads((data / f"prices/{name}.json").read_text())
+                if int(meta[b"seq"]) != worked or seqs != list(range(1, worked + 1)):
+                    self.problems.add("doubled", f"{name}: {worked} runs worked, seq {meta[b'seq']!r}, events {seqs}")
+                if len(price_stamps(quotes)) != 1 or price_stamps(quotes) != price_stamps(mirror["quotes"]):
+                    self.problems.add("mixed", f"{name}: {price_stamps(quotes)} {price_stamps(mirror['quotes'])}")
+                if meta[b"run_id"].decode() != mirror["run_id"]:
+                    self.problems.add("mixed", f"{name}: {meta[b'run_id']!r} and {mirror['run_id']}")
+                self.check_journal(data, name)
+                for job, state in read_state(data / "state", name).items():
+                    if state["failures"]:
+                        self.problems.add("state", f"{name} {job}: {state}")
+        if left := list(data.rglob("*.tmp")):
+            self.problems.add("temporary files left", str(left))
+
+    def check_journal(self, data: Path, name: str) -> None:
+        """Every change is told once, and begins where the one before ended."""
+        entries, broken = read_journal(data / f"wallet/{name}.changes.jsonl")
+        self.figures["journal lines"] += len(entries)
+        before: dict[tuple[str, str, str], object] = {}
+        for one in entries:
+            key = (one["asset"], one["network"], one["field"])
+            if one["before"] != before.get(key, one["before"]):
+                self.problems.add("journal", f"{name}: {one} after {before[key]}")
+            before[key] = one["after"]
+        if broken:
+            self.problems.add("journal", f"{name}: {broken} broken lines")
+
+
+def overlap(processes: int, progress: Callable[[str], None]) -> tuple[dict[str, int], Problems]:
+    """Let so many work at once; return figures and problems."""
+    with tempfile.TemporaryDirectory(prefix="marketctl-overlap-") as folder:
+        work = Overlap(Path(folder))
+        try:
+            work.run(processes, progress)
+        finally:
+            work.children.kill_all()
+    return dict(work.figures), work.problems
