@@ -69,7 +69,14 @@ def rows(figures: dict[str, Any]) -> list[list[str]]:
         mine, peer = column("wallet", "ours", CPU), column("wallet", "ccxt_currencies", CPU)
         add("wallet sync KUCOIN, unchanged: CPU / ccxt", mine, peer, "s", 0.35, 0.2)
     if "repeated" in figures and "eight" in figures:
-        add("repeated: CPU of a later cycle / one-shot", figures["repeated"], column("eight", "ours", CPU), "s", 0.35, 0.2)
+        add(
+            "repeated: CPU of a later cycle / one-shot",
+            figures["repeated"],
+            column("eight", "ours", CPU),
+            "s",
+            0.35,
+            0.2,
+        )
     if "growth" in figures:
         growth = figures["growth"]
         grown = growth["after"] - growth["before"]

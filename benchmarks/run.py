@@ -196,8 +196,7 @@ def measure_all(bench: Bench, rounds: int) -> dict[str, object]:
         return Case(bench, [*collect, *options], name, registries[name])
 
     groups: dict[str, dict[str, Case]] = {
-        "1x": {"ours": ours("one")}
-        | {name: peer(bench, name) for name in ("ccxt_sync", "ccxt_raw", "bare", "floor")},
+        "1x": {"ours": ours("one")} | {name: peer(bench, name) for name in ("ccxt_sync", "ccxt_raw", "bare", "floor")},
         "4x": {"ours": ours("four")}
         | {name: peer(bench, name, "four") for name in ("ccxt_sync", "ccxt_raw", "bare", "floor")},
         "80ms": {"ours": ours("slow"), "ours --jobs 5": ours("slow", "--jobs", "5")}

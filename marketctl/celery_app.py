@@ -22,6 +22,7 @@ from celery.beat import Scheduler
 from kombu.exceptions import OperationalError
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as redis_transport
+from redis.exceptions import ConnectionError as BrokenConnection
 
 from marketctl.collect import Options, Result, Run, run_jobs
 from marketctl.config import find_credentials, find_registry
@@ -131,13 +132,18 @@ def broker_url(redis_url: str) -> tuple[str, dict[str, Any] | None]:
     return url, {"ssl_cert_reqs": ssl.CERT_REQUIRED, **tls} if parts.scheme == "rediss" else None
 
 
-class _Channel(redis_transport.Channel):  # type: ignore[misc]
-    # What is in hand when the connection breaks goes on being worked on, so it is not to be given to others at once.
-    # Giving it back over that broken connection also makes kombu 5.7 end the worker.
+class _Channel(redis_transport.Channel):
+    # What is in hand when the connection breaks goes on being worked on: it is not to be given to others at once.
     do_restore = False
 
+    def _connparams(self, asynchronous: bool = False) -> Any:
+        # kombu 5.7 ends the worker with an AttributeError when a task comes to its end after its connection did.
+        if self.connection is None or self.connection.client is None:
+            raise BrokenConnection("the connection on which this task came is gone")
+        return super()._connparams(asynchronous)
 
-class Transport(redis_transport.Transport):  # type: ignore[misc]
+
+class Transport(redis_transport.Transport):
     """Celery's Redis transport, whose unacknowledged messages wait for `visibility_timeout`."""
 
     Channel = _Channel

@@ -39,6 +39,8 @@ from marketctl.store import (
     JobLocks,
     Memory,
     append_journal,
+    encode_json,
+    read_records,
     read_snapshot,
     record_state,
     write_document,
@@ -112,8 +114,9 @@ class Run:
         self._opening = threading.Lock()
         # Called with provider and job when one really begins: not for what another run is doing.
         self.on_job: Callable[[str, str], None] = lambda _provider, _job: None
-        # (provider, job) -> the batch read in this run, for the statistics.
+        # (provider, job) -> the batch read in this run, for the statistics; kept where these are still to come.
         self.read: dict[tuple[str, str], Any] = {}
+        self.to_do: frozenset[tuple[str, str]] = frozenset()
         self.renew()
 
     def renew(self) -> None:
@@ -132,6 +135,11 @@ class Run:
 
                 self._store = connect(self.settings.redis_url, self.settings.data_dir, self.settings.redis_prefix)
             return self._store
+
+    def keep(self, provider: str, job: str, batch: Any) -> None:
+        """Keep what was read for the provider's statistics, if they are to be made in this run."""
+        if (provider, "stats") in self.to_do:
+            self.read[provider, job] = batch
 
     def shared(self) -> "RedisStore | None":
         """Return the connection to a Redis server that other machines may use as well; None without one."""
@@ -241,6 +249,7 @@ def run_jobs(
 ) -> list[Result]:
     """Do jobs under their locks, in order; a job whose lock another run holds fails as `busy`."""
     todo = list(work)
+    run.to_do = frozenset((entry.name, job) for entry, job in todo)
     locks = JobLocks.acquire(run.state_dir, [(entry.name, job) for entry, job in todo], run.options.lock_wait_s)
 
     def do(entry: ProviderEntry, job: str) -> Result:
@@ -406,17 +415,19 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     """Fetch coins and networks; write the snapshot, the journal of what changed and the copy in Redis."""
     batch = adapter.assets()
     batch.refuse_if_empty()
-    run.read[entry.name, "wallet"] = batch
+    run.keep(entry.name, "wallet", batch)
     collected = now_ms()
     path = run.path("wallet", entry.name)
     assets = {code: asset.to_dict() for code, asset in batch.assets.items()}
     if run.options.dump_raw:
         result.batch = wallet_batch(batch)
-    before = read_snapshot(path)
-    old: Mapping[str, Any] | None = before.get("assets") if before else None
-    from marketctl.wallet import compare
+    from marketctl.wallet import compare, compare_lines
 
-    changes = compare(old, assets)
+    lines = {code: encode_json(asset) for code, asset in assets.items()}
+    try:
+        changes = compare_lines(read_records(path, "assets"), lines, assets)
+    except ValueError:  # not as we write it: somebody edited it, or it is broken
+        changes = compare((read_snapshot(path) or {}).get("assets"), assets)
     result.collected_at = to_iso(collected)
     result.counts = {
         "assets": len(assets),
@@ -435,13 +446,13 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
         run.path("wallet", entry.name, ".changes.jsonl"),
         [{"at": at, "run_id": run.run_id, "provider": entry.name, **line} for line in changes.lines],
     )
-    write_snapshot(path, head, "assets", assets)
+    write_snapshot(path, head, "assets", lines)
     result.stored.append("file")
 
     def copy(store: "RedisStore") -> None:
         from marketctl.publish import publish_wallet
 
-        publish_wallet(store, entry.name, assets, head)
+        publish_wallet(store, entry.name, lines, head)
 
     _copy_to_redis(run, result, copy)
 
@@ -452,7 +463,7 @@ def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     batch = adapter.prices()
     batch.refuse_if_empty()
     if not entry.pairs:
-        run.read[entry.name, "prices"] = batch
+        run.keep(entry.name, "prices", batch)
     collected = batch.collected_ms or started
     result.collected_at = to_iso(collected)
     result.cached = batch.cached
@@ -529,7 +540,7 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
 def collect_stats(run: Run, entry: ProviderEntry, adapter: Provider, result: Result) -> None:
     """Fetch statistics; write the snapshot and the copy in Redis."""
     if not run.options.dump_raw:  # a dump is to hold the job's own answers
-        adapter.known = {job: run.read[entry.name, job] for job in JOBS if (entry.name, job) in run.read}
+        adapter.known = {job: run.read.pop((entry.name, job)) for job in JOBS if (entry.name, job) in run.read}
     stats = adapter.stats()
     collected = now_ms()
     result.collected_at = to_iso(collected)

@@ -6,9 +6,11 @@ Bodies come from `http.py` with every JSON number as int or Decimal, never as fl
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from marketctl.errors import BadAnswer
+from marketctl.redact import redact
 
 # Exponents are written out, so an exponent is bounded before it is: "1e999999999" is a gigabyte.
 MAX_DIGITS = 60
@@ -72,6 +74,7 @@ def is_zero(text: str) -> bool:
     return not text.strip("-0.")
 
 
+@lru_cache(maxsize=1024)  # a few rates, told for thousands of networks
 def shift_point(text: str, places: int) -> str:
     """Move the decimal point: `shift_point("0.022", 2)` is "2.2" (a ratio as percent)."""
     sign, digits, exponent = Decimal(text).as_tuple()

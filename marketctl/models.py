@@ -6,6 +6,7 @@ Unknown is None everywhere: never zero, never false.
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 JOBS = ("wallet", "prices", "stats")
@@ -76,10 +77,11 @@ class Network:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the shape of design 4, every key present."""
-        return {name: getattr(self, name) for name in NETWORK_FIELDS}
+        return dict(zip(NETWORK_FIELDS, _network_values(self), strict=True))
 
 
 NETWORK_FIELDS = tuple(sorted(Network.__dataclass_fields__))
+_network_values = attrgetter(*NETWORK_FIELDS)
 
 
 def any_open(flags: list[bool | None]) -> bool | None:

@@ -1,10 +1,11 @@
 """One name for one network over all providers, from networks.toml."""
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 
+@lru_cache(maxsize=4096)  # thousands of coins move on a few dozen networks
 def common_network(provider: str, *codes: str | None) -> str | None:
     """Return the slug of the first code that is known for this provider, or None: an unmapped code is never guessed.
 

@@ -187,6 +187,26 @@ def read_snapshot(path: Path) -> dict[str, Any] | None:
     return snapshot
 
 
+def read_records(path: Path, records_key: str) -> dict[str, str] | None:
+    """Return the records of a snapshot as the lines they are written in, unread; None when there is no snapshot.
+
+    Raises ValueError when it is not in our layout, as `read_snapshot` will tell or can read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise storage_failed("read", path, error) from error
+    _, _, rest = text.partition(f'\n  "{records_key}": {{\n    "')
+    block, _, tail = rest.partition("}\n  }")
+    records = dict(line.split('": ', 1) for line in f"{block}}}".split(',\n    "'))
+    whole = len(records) == block.count("\n") + 1 and tail.endswith("\n}\n")
+    if not whole or f'\n  "schema": {SCHEMA},\n' not in tail or any("\\" in key for key in records):
+        raise ValueError(f"{path} is not one record a line")
+    return records
+
+
 # The wallet journal -----------------------------------------------------------------------
 
 

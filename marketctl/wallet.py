@@ -1,5 +1,6 @@
 """What changed between two wallet snapshots, for the counts of a run and the journal."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +32,22 @@ class Changes:
     def line(self, asset: str, network: str | None, name: str, before: Any, after: Any) -> None:
         """Add a line of the journal."""
         self.lines.append({"asset": asset, "network": network, "field": name, "before": before, "after": after})
+
+
+def compare_lines(before: Mapping[str, str] | None, lines: Mapping[str, str], after: Mapping[str, Any]) -> Changes:
+    """Compare assets given as lines of a snapshot: one that reads the same is the same, only the others are read.
+
+    `after` holds what the lines say. Raises ValueError for an old line that is no JSON.
+    """
+    if before is None:
+        return compare(None, after)
+    same = {code for code, line in lines.items() if before.get(code) == line}
+    changes = compare(
+        {code: json.loads(line) for code, line in before.items() if code not in same},
+        {code: asset for code, asset in after.items() if code not in same},
+    )
+    changes.unchanged += len(same)
+    return changes
 
 
 def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Changes:

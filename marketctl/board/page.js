@@ -75,16 +75,24 @@
   // Numbers and times ------------------------------------------------------------------------
 
   const locale = () => (lang === "ru" ? "ru-RU" : "en-US");
-  const count = (n) => (n === null || n === undefined ? t("unknown") : n.toLocaleString(locale()));
+  const fixed = (digits) => ({ minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const FORMATS = { plain: {}, short: { notation: "compact", ...fixed(2) }, small: { maximumSignificantDigits: 5 }, share: fixed(3), tiny: fixed(5) };
+  const formats = new Map(); // to make one takes longer than a row
+
+  function numeral(value, name) {
+    const key = lang + name;
+    if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(locale(), FORMATS[name]));
+    return formats.get(key).format(value);
+  }
+
+  const count = (n) => (n === null || n === undefined ? t("unknown") : numeral(n, "plain"));
 
   /** A large amount, short; the exact digits are its title. */
   function amount(text) {
     if (!text) return muted("–");
     const value = Number(text);
     if (!Number.isFinite(value)) return document.createTextNode(text);
-    const short = value.toLocaleString(locale(), value >= 1e4
-      ? { notation: "compact", minimumFractionDigits: 2, maximumFractionDigits: 2 } : { maximumSignificantDigits: 5 });
-    return el("span", { title: text }, short);
+    return el("span", { title: text }, numeral(value, value >= 1e4 ? "short" : "small"));
   }
 
   /** Compare decimals exactly: first as numbers, then digit by digit. */
@@ -106,8 +114,7 @@
   function percent(value) {
     if (value === null) return "";
     const size = Math.abs(value);
-    const digits = size && size < 0.001 ? 5 : 3;
-    return value.toLocaleString(locale(), { minimumFractionDigits: digits, maximumFractionDigits: digits }) + " %";
+    return numeral(value, size && size < 0.001 ? "tiny" : "share") + " %";
   }
 
   const iso = (ms) => new Date(ms).toISOString();
@@ -410,7 +417,7 @@
   function card(one) {
     const worst = RANK.find((state) => JOBS.some((name) => one.jobs[name].state === state)) || "ok";
     const id = "p-" + one.name;
-    const ms = (value) => (value === null || value === undefined ? t("unknown") : `${value.toLocaleString(locale())} ms`);
+    const ms = (value) => (value === null || value === undefined ? t("unknown") : `${numeral(value, "plain")} ms`);
     const platform = WORDS["platform_" + one.platform] ? t("platform_" + one.platform) : one.platform === "unknown" ? t("unknown") : one.platform;
     const facts = el("dl", { class: "facts" },
       el("div", {}, el("dt", {}, t("latency")), el("dd", {}, ms(one.latency))),

@@ -32,7 +32,7 @@ def command() -> int:
 
 
 def create(path: Path, text: str, mode: int) -> bool:
-    """Create a file with this mode from its first byte; tell false and leave it when it exists. Raises StorageFailed."""
+    """Create a file with this mode from its first byte; false when it exists, and it is left. Raises StorageFailed."""
     from marketctl.store import storage_failed
 
     try:

@@ -104,7 +104,7 @@ class HtxAdapter(Exchange):
         return parse_status(self.get("/v2/market-status"))
 
     def check_key(self) -> KeyInfo:
-        uid = text(member(self.get("/v2/user/uid", signed=True), "data")) or ""
+        uid = code(member(self.get("/v2/user/uid", signed=True), "data")) or ""
         # That proved the key. The rest is told of this key alone: without accessKey it would list all of the user's.
         query = {"uid": uid, "accessKey": self.keys["api_key"]}
         return parse_key(self.told(lambda: self.get("/v2/user/api-key", query, signed=True), None), query["accessKey"])

@@ -130,11 +130,11 @@ def private_body(path: str, params: Mapping[str, Any], nonce: int) -> bytes:
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def words_of(told: object) -> str:
+def words_of(told: object, depth: int = 4) -> str:
     """Join the words of an error: a text, a list of texts, or such by field."""
-    if isinstance(told, dict):
-        return "; ".join(f"{field}: {words_of(one)}" for field, one in told.items())
-    return ", ".join(map(words_of, told)) if isinstance(told, list) else text(told) or ""
+    if depth and isinstance(told, dict):
+        return "; ".join(f"{field}: {words_of(one, depth - 1)}" for field, one in told.items())
+    return ", ".join(words_of(one, depth - 1) for one in told) if depth and isinstance(told, list) else text(told) or ""
 
 
 def parse_assets(body: Any, fees: Any) -> AssetBatch:
