@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/
 PIP := $(RUN)python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser lint format docs bench clean
+.PHONY: help demo test torture test-browser lint format docs bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ demo: $(VENV)/.demo ## Do the main job on local copies of all eight APIs: no key
 
 test: $(VENV)/.dev ## Run the tests, offline
 	@$(RUN)python -m pytest
+
+torture: $(VENV)/.dev ## Kill it thousands of times, overlap it, let sixteen hours pass: 20 minutes and more
+	@$(RUN)python tools/torture.py
 
 test-browser: $(VENV)/.browser ## Test the market board in a headless Chromium
 	@$(RUN)python -m pytest tests/browser

@@ -93,7 +93,9 @@ def others(figures: dict[str, Any]) -> list[list[str]]:
         if isinstance(cases, dict) and group != "growth":
             for case, samples in cases.items():
                 cells = [[sample[which] for sample in samples] for which in (CPU, WALL, MEMORY)]
-                table.append([group, case, *(spread(cell, unit) for cell, unit in zip(cells, ("s", "s", "MB")))])
+                table.append(
+                    [group, case, *(spread(cell, unit) for cell, unit in zip(cells, ("s", "s", "MB"), strict=True))]
+                )
     return table
 
 

@@ -14,7 +14,6 @@ from marketctl.fields import NotANumber, code, decimal_text, flag, is_zero, prin
 from marketctl.models import Asset, Pair, Quote, Skip
 from marketctl.times import END_MS
 
-
 # Without the keywords and defaults of Quote(...), which take longer than all else.
 _quote = partial(tuple.__new__, Quote)
 

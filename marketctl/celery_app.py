@@ -11,6 +11,7 @@ import logging
 import ssl
 import sys
 import threading
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -140,7 +141,7 @@ class _Channel(redis_transport.Channel):
         # kombu 5.7 ends the worker with an AttributeError when a task comes to its end after its connection did.
         if self.connection is None or self.connection.client is None:
             raise BrokenConnection("the connection on which this task came is gone")
-        return super()._connparams(asynchronous)
+        return super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
 
 
 class Transport(redis_transport.Transport):
@@ -214,6 +215,8 @@ class Timetable(Scheduler):  # type: ignore[misc]  # Celery has no types
         self._registry: Registry | None = None
         self._sent: dict[tuple[str, str], int] = {}
         self._turns: list[tuple[int, str, str]] = []
+        self._full: set[str] = set()
+        self._looked = 0.0
         self._complaint = ""
 
     def tick(self, *_: Any, **__: Any) -> float:
@@ -234,15 +237,19 @@ class Timetable(Scheduler):  # type: ignore[misc]  # Celery has no types
 
     def _send_due(self, registry: Registry) -> str:
         now = now_ms()
-        full = {job for job in {turn[2] for turn in self._turns} if self._waiting(job) > BACKLOG * len(self._turns)}
+        if time.monotonic() - self._looked > LOOK_S:
+            was, self._full = self._full, {job for job in JOBS if self._waiting(job) > BACKLOG * len(self._turns)}
+            self._looked = time.monotonic()
+            if was and not self._full:
+                self._plan(registry)  # the present turns, as far as they were not sent
         while self._turns and self._turns[0][0] <= now:
             due, provider, job = self._turns[0]
             interval = round(registry.providers[provider].interval_s(job) * 1000)
             due += (now - due) // interval * interval  # what was missed is not made up for
-            if job not in full and self._sent.get((provider, job)) != due:
+            if job not in self._full and self._sent.get((provider, job)) != due:
                 self._send(provider, job, due, interval, registry)
             heapq.heapreplace(self._turns, (due + interval, provider, job))
-        return "tasks are waiting and nobody works: no more are sent until some are done" if full else ""
+        return "tasks are waiting and nobody works: no more are sent until some are done" if self._full else ""
 
     def _plan(self, registry: Registry) -> None:
         now = now_ms()

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from marketctl.errors import ConfigError, StorageFailed
+from marketctl.store import remove_leftovers
 
 REGISTRY_NAME = "providers.toml"
 CREDENTIALS_NAME = "credentials.toml"
@@ -107,7 +108,8 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
         old = target.stat() if target.exists() else None
         if mode is None:
             mode = stat.S_IMODE(old.st_mode) if old else 0o644
-        fresh = target.with_name(f".{target.name}.{os.urandom(6).hex()}.tmp")
+        remove_leftovers(target)
+        fresh = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:

@@ -38,6 +38,8 @@ class _Metadata(ModuleType):
     """Stands in for `importlib.metadata` until it is asked for something."""
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # the import itself looks for `__path__`
+            raise AttributeError(name)
         return getattr(_metadata(), name)
 
     @staticmethod

@@ -70,7 +70,7 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = Tru
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(path)
+        remove_leftovers(path)
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
             with os.fdopen(fd, "wb", buffering=0) as file:
@@ -102,7 +102,7 @@ def _sync_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def _remove_leftovers(path: Path) -> None:
+def remove_leftovers(path: Path) -> None:
     """Remove what killed writers of the same file left behind."""
     for name in os.listdir(path.parent):  # noqa: PTH208  (run at each write, and there is nothing to join)
         found = TEMPORARY.fullmatch(name) if name[0] == "." else None
@@ -132,12 +132,7 @@ def encode_json(value: Any) -> str:
 def to_bytes(text: str) -> bytes:
     """Encode JSON text as UTF-8; control characters and lone surrogates are escaped as JSON does."""
     if not text.isascii() or "\x7f" in text:
-        # Line by line: to look through a megabyte for the few that need it takes longer than to write it.
-        lines = text.split("\n")
-        for index, line in enumerate(lines):
-            if not line.isascii() or "\x7f" in line:
-                lines[index] = UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", line)
-        text = "\n".join(lines)
+        text = UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -151,16 +146,16 @@ def write_snapshot(
 
     Raises StorageFailed.
     """
-    lines = ",\n".join(
-        [
-            f"    {encode_basestring(key)}: {r if isinstance(r, str) else _encode(r)}"
-            for key, r in sorted(records.items())
-        ]
-    )
-    parts = {key: _encode(value) for key, value in head.items()}
-    parts[records_key] = f"{{\n{lines}\n  }}" if lines else "{}"
-    body = ",\n".join([f"  {_encode(key)}: {parts[key]}" for key in sorted(parts)])
-    write_atomic(path, to_bytes(f"{{\n{body}\n}}\n"))
+    # Bytes from the first on: one line beyond ASCII would make the text of all of them twice as large.
+    lines = [
+        to_bytes(f"    {encode_basestring(key)}: {record if isinstance(record, str) else _encode(record)}")
+        for key, record in sorted(records.items())
+    ]
+    parts = {key: to_bytes(_encode(value)) for key, value in head.items()}
+    parts[records_key] = b"".join((b"{\n", b",\n".join(lines), b"\n  }")) if lines else b"{}"
+    del lines
+    body = b",\n".join([b"  %b: %b" % (to_bytes(_encode(key)), parts.pop(key)) for key in sorted(parts)])
+    write_atomic(path, b"{\n%b\n}\n" % body)
 
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:

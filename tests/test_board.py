@@ -158,6 +158,17 @@ def test_history_is_thinned_out_by_the_server(tmp_path):
     assert (bids[-1], line["at"] // 1000 + sum(map(int, line["t"].split()))) == ("100.10", (NOW - 5_000) // 1000)
 
 
+def test_history_that_cannot_be_read_is_told_and_prices_stay(tmp_path):
+    registry = make_desk(tmp_path, NOW)
+    with open_reader(registry) as reader:
+        reader.store.call("DEL", reader.store.key("KUCOIN", "h:BTC/USDT"))
+        reader.store.call("SET", reader.store.key("KUCOIN", "h:BTC/USDT"), "something else")
+        found = told(build_board(reader, NOW))
+    assert "h:BTC/USDT is of another type" in found["history"]["error"]
+    assert found["history"]["series"] == []
+    assert rows_of(found) == ROWS
+
+
 def test_health_of_each_job(page):
     found = told(page)
     jobs = {

@@ -267,8 +267,10 @@ def test_a_bug_in_an_adapter_is_not_tried_again(serve, connect):
         (429, "2", 2, 2.1),
         (429, "0", 0, 0.1),
         (503, "3", 3, 3.1),
-        (429, formatdate(time.time() + 12 * 3600, usegmt=True), 12 * 3600 - 300, 12 * 3600 + 1),
-        (429, formatdate(time.time() - 3600, usegmt=True), 0, 0.1),
+        pytest.param(
+            429, formatdate(time.time() + 12 * 3600, usegmt=True), 12 * 3600 - 300, 12 * 3600 + 1, id="date to come"
+        ),
+        pytest.param(429, formatdate(time.time() - 3600, usegmt=True), 0, 0.1, id="date gone by"),
         (429, "soon", 0.1, 0.3),
         (429, "-5", 0.1, 0.3),
         (429, "2.5", 0.1, 0.3),

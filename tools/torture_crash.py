@@ -7,11 +7,13 @@ import json
 import os
 import pkgutil
 import random
+import shutil
 import signal
 import socket
 import sys
 import tempfile
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -329,10 +331,13 @@ class Torture:
         named = [word for name in chosen for word in ("-p", name)]
         return ["--config", str(path), *command, *named, "-q", *(["--mirror"] if command[0] == "prices" else [])]
 
-    def start(self, words: list[str], strike: int | None = None, count: bool = False) -> int:
+    def start(self, words: list[str], strike: int | None = None, count: bool = False, stdin: Path | None = None) -> int:
         """Run a command line in a forked child."""
 
         def work() -> int:
+            if stdin is not None:
+                os.dup2(os.open(stdin, os.O_RDONLY), 0)
+                sys.stdin = open(0, closefd=False)  # noqa: SIM115
             fd = os.open(self.errors, os.O_WRONLY | os.O_APPEND)
             os.dup2(fd, 2)
             sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
@@ -480,6 +485,38 @@ class Torture:
                 if client.pttl(key) == -1:
                     self.problems.add("lasting fill", str(key))
 
+    def edit(self) -> None:
+        """Kill the commands that edit the registry and the keys at each of their steps: the old file or the new one."""
+        path = self.root / "edited" / "providers.toml"
+        path.parent.mkdir()
+        for name in ("providers.toml", "credentials.toml"):
+            shutil.copy2(self.desks[1].parent / name, path.parent / name)
+        stdin = self.root / "stdin"
+        for words in (("providers", "disable", "HTX"), ("providers", "enable", "HTX"), ("credentials", "set", "BYBIT")):
+            file = path.with_name("credentials.toml") if words[0] == "credentials" else path
+            stdin.write_text(f"key-{words[1]}\nsecret-{words[1]}\n")
+            before, steps = file.read_bytes(), 1
+            while True:
+                code = self.children.wait(self.start(["--config", str(path), *words, "-q"], steps, stdin=stdin), WAIT_S)
+                if code == 0:
+                    break
+                steps += 1
+                self.figures["kills of edits"] += 1
+                if code != -signal.SIGKILL:
+                    self.problems.add("wrong exit", f"{words} {code}: {self.errors.read_text()}")
+                    break
+                if file.read_bytes() != before:
+                    tomllib.loads(file.read_text())  # the new one, whole
+                    file.write_bytes(before)
+                if file.stat().st_mode & 0o777 != (0o600 if words[0] == "credentials" else 0o644):
+                    self.problems.add("mode", f"{file} {file.stat().st_mode:o}")
+                if any(one.stat().st_mode & 0o077 for one in path.parent.glob(".credentials.*.tmp")):
+                    self.problems.add("mode", "of a temporary file with keys")
+            if file.read_bytes() == before:
+                self.problems.add("edit lost", str(words))
+        if left := self.temporaries(path.parent):
+            self.problems.add("temporary files left", str(left))
+
     # The end ------------------------------------------------------------------------------
 
     def finish(self) -> None:
@@ -550,6 +587,7 @@ def crash(kills: int, seed: int, progress: Callable[[str], None]) -> tuple[dict[
         try:
             torture.set_up()
             torture.figures["kills"] = 0
+            torture.edit()
             number = 0
             while torture.figures["kills"] < kills:
                 number += 1

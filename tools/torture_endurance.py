@@ -36,7 +36,10 @@ LASTING = (
 )
 PASSING = ("429*1", "429:1*1", "500*1", "503*1", "drop*1", "cut*1", "slow:0.05")
 # Their prices hold no lists, or no texts: such a fault leaves them as they are.
-HARMLESS = {("OPENEXCHANGERATES", "types"), *((one, "empty-list") for one in ("OPENEXCHANGERATES", "TWELVEDATA", "WHITEBIT"))}
+HARMLESS = {
+    ("OPENEXCHANGERATES", "types"),
+    *((one, "empty-list") for one in ("OPENEXCHANGERATES", "TWELVEDATA", "WHITEBIT")),
+}
 
 
 class Clock(types.ModuleType):
@@ -273,7 +276,7 @@ class Endurance:
             line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
         )
         self.memory.append(int(status["VmRSS"].split()[0]))
-        self.handles.append(len(os.listdir(f"/proc/{pid}/fd")) + int(status["Threads"]))
+        self.handles.append(len(list(Path(f"/proc/{pid}/fd").iterdir())) + int(status["Threads"]))
 
     def finish(self) -> None:
         """Judge the whole: drift, memory, history, journal, sequence."""

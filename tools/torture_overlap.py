@@ -54,7 +54,8 @@ class Overlap:
         arrived, arriving = os.pipe()
         # The interpreter is up and everything imported when the gate opens.
         code = (
-            "import sys, os; from marketctl.cli import main; import marketctl.collect, marketctl.http, marketctl.publish\n"
+            "import os, sys, marketctl.collect, marketctl.http, marketctl.publish\n"
+            "from marketctl.cli import main\n"
             "os.write(int(sys.argv[2]), b'x'); os.read(int(sys.argv[1]), 1); main(sys.argv[3:])"
         )
         os.set_inheritable(gate, True)

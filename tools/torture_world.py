@@ -1,4 +1,4 @@
-"""What the torture tools share: a market whose every answer is stamped, a plain Redis, children that are always reaped."""
+"""What the torture tools share: a market of stamped answers, a plain Redis, children that are always reaped."""
 
 import ctypes
 import os

@@ -169,7 +169,7 @@
         const cell = el("th", { scope: "col", class: "c-" + column.id + (column.number ? " num" : ""),
           "aria-sort": column.value ? (sorted ? (this.sort.down ? "descending" : "ascending") : "none") : null });
         const title = [column.title()].flat();
-        if (!column.value) cell.append(...title);
+        if (!column.value || this.printing) cell.append(...title); // a browser repeats no buttons on the next sheet
         else cell.append(el("button", { type: "button", on: { click: () => this.sortBy(column) } }, title, " ",
           el("span", { class: "arrow", "aria-hidden": "true" }, sorted ? (this.sort.down ? "▼" : "▲") : "")));
         return cell;
@@ -304,7 +304,7 @@
 
   function entry(i) {
     const f = R.f[i];
-    return { i, p: R.p[i], ticker: text(R.t[i]), code: text(R.c[i]), key: text(R.n[i]), slug: text(R.g[i]),
+    return { i, p: R.p[i], place: R.t[i], ticker: text(R.t[i]), code: text(R.c[i]), key: text(R.n[i]), slug: text(R.g[i]),
       deposit: f & 3, withdraw: (f >> 2) & 3, memo: (f >> 4) & 3, fiat: Boolean(f & 64), fee: R.fee[i], min: R.min[i],
       dmin: R.dmin[i], confirmations: R.conf[i], contract: text(R.key[i]), note: text(R.note[i]),
       percent: W.percent[i] || "", twins: twinOf.get(i) || null };
@@ -322,7 +322,7 @@
         const key = JSON.stringify([one.ticker, name, nth]);
         const row = byKey.get(key);
         if (!row) {
-          byKey.set(key, { ticker: one.ticker, slug: one.slug, key: one.key, nth, fiat: one.fiat, cells: new Map([[one.p, one]]), twins: one.twins });
+          byKey.set(key, { ticker: one.ticker, place: one.place, slug: one.slug, key: one.key, nth, fiat: one.fiat, cells: new Map([[one.p, one]]), twins: one.twins });
           break;
         }
         if (!row.cells.has(one.p)) {
@@ -335,7 +335,7 @@
     matrix = [...byKey.values()];
     for (const row of matrix) {
       row.providers = row.cells.size;
-      row.find = [row.ticker, W.names[T.indexOf(row.ticker)] || "", row.slug || "", ...[...row.cells.values()].flatMap((c) => [c.key || "", c.code || ""])]
+      row.find = [row.ticker, W.names[row.place] || "", row.slug || "", ...[...row.cells.values()].flatMap((c) => [c.key || "", c.code || ""])]
         .join(" ").toUpperCase();
       if (!groups.has(row.ticker)) groups.set(row.ticker, []);
       groups.get(row.ticker).push(row);
@@ -466,7 +466,7 @@
     return found;
   }
 
-  const price = (text, row) => (text ? (text.length > 13 ? el("span", { class: "long", title: text }, text) : text) : row.f & RATE ? muted("–") : muted(t("none")));
+  const price = (text, row) => (text ? (text.length > 13 ? el("span", { class: text.length > 16 ? "long longer" : "long", title: text }, text) : text) : row.f & RATE ? muted("–") : muted(t("none")));
   let priceGrid = null;
 
   function pricesSection() {
@@ -605,7 +605,7 @@
     if (!one) return el("span", { class: "muted" }, el("span", { "aria-hidden": "true" }, "·"), el("span", { class: "sr" }, t("not_listed")));
     return [el("span", { class: "flags" }, flag("D", "deposit", one.deposit), flag("W", "withdraw", one.withdraw),
       one.note ? el("span", { class: "noted", title: one.note }, "!") : null),
-    el("span", { class: "fee" }, el("span", { class: "sr" }, t("fee") + ": "), feeText(one) || (one.fiat || !one.key ? "" : t("unknown")))];
+    el("span", { class: "fee", title: feeText(one).length > 14 ? feeText(one) : null }, el("span", { class: "sr" }, t("fee") + ": "), feeText(one) || (one.fiat || !one.key ? "" : t("unknown")))];
   }
 
   const networkName = (row) => row.slug || row.key || (row.fiat ? t("fiat") : t("no_networks"));
@@ -904,7 +904,7 @@
   $("detail").addEventListener("close", () => { detail = null; $("d-body").replaceChildren(); });
   document.querySelectorAll("form").forEach((form) => form.addEventListener("submit", (event) => event.preventDefault()));
   addEventListener("hashchange", () => { show(); scrollTo(0, 0); });
-  const printing = (on) => [priceGrid, walletGrid].forEach((grid) => { if (grid) { grid.printing = on; grid.draw(); } });
+  const printing = (on) => [priceGrid, walletGrid].forEach((grid) => { if (grid) { grid.printing = on; grid.heads(); grid.draw(); } });
   addEventListener("beforeprint", () => printing(true));
   addEventListener("afterprint", () => printing(false));
   setInterval(() => {

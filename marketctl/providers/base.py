@@ -209,7 +209,9 @@ class Provider:
                 cls = Unavailable
         if cls is None:
             return
-        told = f"{printable(words) or f'HTTP {answer.status} without words'} (code {printable(code, 40)})" if found else ""
+        told = (
+            f"{printable(words) or f'HTTP {answer.status} without words'} (code {printable(code, 40)})" if found else ""
+        )
         wait = None
         if issubclass(cls, RateLimited):
             wait = self.retry_after(answer)

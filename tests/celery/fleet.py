@@ -24,7 +24,7 @@ TICKERS = {
     "KUCOIN": "/api/v1/market/allTickers",
     "MEXC": "/api/v3/ticker/24hr",
 }
-INTERVAL_MS = 1500
+INTERVAL_MS = 1200
 ROOT = Path(__file__).parents[2]
 
 

@@ -1,5 +1,8 @@
 """A short round of the crash torture: `make torture` does thousands of kills."""
 
+import subprocess
+import sys
+
 from tests.reliability.torture import torture
 
 
@@ -10,3 +13,27 @@ def test_kills_at_any_moment_lose_and_mix_nothing():
     assert figures["Redis reads"] > 100
     assert figures["sets back after a restart"] == figures["sets in Redis"] == 6
     assert figures["journal lines"] > 0
+    assert figures["kills of edits"] > 10
+
+
+def test_signal_that_falls_into_a_finalizer_is_not_lost():
+    """Python swallows what is raised there; the run would go on, and with it `marketctl run` for ever."""
+    code = """
+import signal, sys, time
+from marketctl.cli import working
+from marketctl.errors import Stopped
+
+class Fragile:
+    def __del__(self):
+        signal.raise_signal(signal.SIGTERM)
+
+signal.signal(signal.SIGTERM, working._stop)
+working._keep_signals()
+try:
+    Fragile()
+    time.sleep(60)
+except Stopped as stopped:
+    sys.exit(stopped.exit_code)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stderr) == (143, "")

