@@ -15,7 +15,7 @@ demo: $(VENV)/.demo ## Do the main job on local copies of all eight APIs: no key
 	@$(RUN)python tools/demo.py
 
 test: $(VENV)/.dev ## Run the tests, offline
-	@$(RUN)python -m pytest
+	@$(RUN)python -m pytest --ignore=tests/browser
 
 torture: $(VENV)/.dev ## Kill it thousands of times, overlap it, let sixteen hours pass: 20 minutes and more
 	@$(RUN)python tools/torture.py

@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from contextlib import suppress
 
 from marketctl.cli import main as command_line
 
@@ -22,6 +23,9 @@ def main() -> None:
     else:
         code = 0
     if isinstance(code, int) and "coverage" not in sys.modules:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(AttributeError, OSError, ValueError):  # None, gone or closed
+                stream.flush()
         os._exit(code)
     sys.exit(code)
 

@@ -585,6 +585,9 @@ def _note_totals(run: Run, entry: ProviderEntry, document: Mapping[str, Any]) ->
     path = run.path("stats", entry.name, ".history.jsonl")
     try:
         before = (read_snapshot(run.path("stats", entry.name)) or {}).get("stats")
+    except StorageFailed:  # the snapshot itself is written next, and tells it
+        before = None
+    try:
         known = before if isinstance(before, dict) and path.exists() else {}
         if all((known.get(name) or {}).get("total") == counts[name].get("total") for name in counts):
             return

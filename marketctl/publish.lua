@@ -25,10 +25,6 @@ end
 local probe = pcall_('XTRIM', events, 'MINID', '~', '0')
 if type(probe) == 'table' and find(probe.err, 'syntax', 1, true) then return refuse('too-old') end
 
-sent = tonumber(sent)
-local found = call('HLEN', fresh)
-if found ~= sent then return refuse('incomplete', found) end
-
 local before = call('HMGET', meta, 'collected_ms', 'seq', 'run_id', 'count', 'added', 'removed', 'changed')
 local live_ms = tonumber(before[1] or '')
 local seq = tonumber(before[2] or '') or 0
@@ -38,6 +34,9 @@ if live_ms and live_ms == tonumber(collected_ms) and live_count > 0 then
   -- The reply of our own publish was lost on the way: give it again.
   return refuse('same', seq, live_count, tonumber(before[5]) or 0, tonumber(before[6]) or 0, tonumber(before[7]) or 0, '')
 end
+sent = tonumber(sent)
+local found = call('HLEN', fresh)
+if found ~= sent then return refuse('incomplete', found) end
 if live_ms and live_ms > tonumber(collected_ms) and force ~= '1' then return refuse('older', before[1]) end
 if complete == '1' and force ~= '1' and sent * 2 < live_count then return refuse('shrunk', live_count) end
 

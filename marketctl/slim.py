@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 METADATA = "importlib.metadata"
-UNUSED = ("chardet", "charset_normalizer", "cryptography")
+UNUSED = ("chardet", "charset_normalizer")
 
 _loading = RLock()
 
@@ -64,6 +64,8 @@ def import_requests() -> None:
 
 def import_redis() -> None:
     """Import the connections of redis-py; `from redis.connection import ...` finds them then."""
+    if "redis.connection" in sys.modules:
+        return
     with _loading:
         if "redis" not in sys.modules and (spec := PathFinder.find_spec("redis")) is not None:
             package = _Package("redis")

@@ -23,7 +23,9 @@ TURN_S = 7 * 86400.0  # longer than tasks wait
 # lock, turn; token, lease in ms, when the task was due (ms, or "" for "now")
 TAKE = """
 if ARGV[3] ~= '' and (tonumber(redis.call('GET', KEYS[2])) or 0) >= tonumber(ARGV[3]) then return {'served'} end
-if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return {'busy'} end
+local owner = redis.call('GET', KEYS[1])
+if owner and owner ~= ARGV[1] then return {'busy'} end  -- our own: the reply to our first word was lost on the way
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return {'taken'}
 """
 # A server that restarted empty has forgotten the lock: it is taken again unless somebody else was faster.

@@ -1,7 +1,6 @@
 """The sub-checks: what each one says, in which order, and that nothing is written."""
 
 import json
-import tempfile
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -479,9 +478,9 @@ def test_age_is_read_from_a_running_embedded_redis(check, folder):
         assert 100_000 <= health.published_age_ms < 110_000
         # The collector worked a moment ago: its source has nothing newer.
         assert told(check("BYBIT"), "published")[0] == "pass"
-        state(folder, "BYBIT", prices={"last_success": to_iso(now_ms() - 31_000)})
+        state(folder, "BYBIT", prices={"last_success": to_iso(now_ms() - 61_000)})
         status, _, message, _ = told(check("BYBIT"), "published")
-        assert (status, message.partition("; expected")[2]) == ("warn", " within 30 s")
+        assert (status, message.partition("; expected")[2]) == ("warn", " within 60 s")
         store.call("HSET", meta, "collected_ms", str(now_ms() + 100_000))
         assert told(check("BYBIT", max_age_s=60), "published")[:2] == ("fail", "clock-skew")
         store.call("DEL", meta)
@@ -517,15 +516,7 @@ def test_unreachable_redis_is_a_failure(check, folder):
     assert message.startswith("cannot reach Redis at redis://127.0.0.1:1/0")
 
 
-def test_running_server_is_borrowed_over_a_long_path_and_left_running(tmp_path, monkeypatch):
-    made: list[Path] = []
-
-    def mkdtemp(**given: Any) -> str:
-        made.append(Path(real(**given)))
-        return str(made[-1])
-
-    real = tempfile.mkdtemp
-    monkeypatch.setattr("tempfile.mkdtemp", mkdtemp)
+def test_running_server_is_borrowed_over_a_long_path_and_left_running(tmp_path):
     data = tmp_path / ("long" * 20)
     with connect_running("embedded", data) as asleep:
         assert asleep is None
@@ -534,8 +525,6 @@ def test_running_server_is_borrowed_over_a_long_path_and_left_running(tmp_path, 
         store.call("SET", "one", "1")
         with connect_running("embedded", data) as borrowed:
             assert borrowed.call("GET", "one") == b"1"
-            assert [link.exists() for link in made] == [True, True]
-        assert [link.exists() for link in made] == [True, False]
         assert store.call("GET", "one") == b"1"
 
 

@@ -99,9 +99,8 @@ def test_refused_connection_is_network(job, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_slow_answer_is_a_timeout(sandbox, job, first, name):
     sandbox.fault(f"{name}{first}=slow:0.4")
-    result, asked = job(name, "wallet", timeout_s=0.2)
-    assert (result.status, result.reason) == ("failed", "timeout"), result.message
-    assert asked[f"GET {first}"] == ATTEMPTS
+    result, _asked = job(name, "wallet", timeout_s=0.2)
+    assert (result.status, result.reason, result.requests) == ("failed", "timeout", ATTEMPTS), result.message
 
 
 OWN = {

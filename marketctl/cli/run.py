@@ -61,7 +61,7 @@ def command(
 
     \b
     Example, from cron:
-      * * * * *  marketctl --config /etc/marketctl/providers.toml run --once -q
+      * * * * *  marketctl --config /etc/marketctl/providers.toml run --once --task prices -q
 
     Exit codes: 0 all good, 1 nothing succeeded, 3 some failed, 4 configuration, 75 another run works, 130/143 stopped.
     """

@@ -226,9 +226,10 @@ def test_slow_redis_that_publishes_after_we_gave_up_is_not_called_unpublished(at
     run_script = redis_store.RedisStore.run_script
     with ExitStack() as stack:
 
-        def late(self, *given):
-            stack.enter_context(clean_redis.stopped())
-            return run_script(self, *given)
+        def late(self, script, *given):
+            if script == publish._script():
+                stack.enter_context(clean_redis.stopped())
+            return run_script(self, script, *given)
 
         monkeypatch.setattr(redis_store, "READ_S", 0.15)
         monkeypatch.setattr(redis_store.RedisStore, "run_script", late)
@@ -301,10 +302,17 @@ def test_redis_before_6_2_is_refused_and_nothing_changes(at_desk, clean_redis, m
 
 
 class Relay:
-    """Stands between us and Redis and does `before(n)` when the n-th piece of ours comes by."""
+    """Stands between us and Redis; strikes once, before it passes the n-th piece of ours on, or the reply to it."""
 
-    def __init__(self, server: RedisServer, before: Callable[[int], None]) -> None:
-        self.server, self.before, self.count = server, before, 0
+    def __init__(self, server: RedisServer, moment: int, how: str) -> None:
+        self.server, self.moment, self.how = server, moment, how
+        self.count = 0
+        self.lose_reply = False
+
+    def strike(self) -> None:
+        self.server.kill()
+        if self.how != "gone":
+            self.server.start()
 
     def answer(self, connection: socket.socket) -> None:
         try:
@@ -314,61 +322,79 @@ class Relay:
         with upstream:
             back = threading.Thread(target=self.pump, args=(upstream, connection))
             back.start()
-            while piece := connection.recv(1 << 20):
-                self.count += 1
-                self.before(self.count)
-                try:
-                    upstream.sendall(piece)
-                except OSError:
-                    break
             with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                while piece := connection.recv(1 << 20):
+                    self.count += 1
+                    if self.count == self.moment and self.how == "reply lost":
+                        self.lose_reply = True
+                    elif self.count == self.moment:
+                        self.strike()
+                    upstream.sendall(piece)
             with suppress(OSError):
                 upstream.shutdown(socket.SHUT_RDWR)
             back.join()
 
-    @staticmethod
-    def pump(source: socket.socket, target: socket.socket) -> None:
+    def pump(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while piece := source.recv(1 << 20):
+                if self.lose_reply:
+                    self.lose_reply = False
+                    self.strike()
+                    break
                 target.sendall(piece)
         with suppress(OSError):
             target.shutdown(socket.SHUT_RDWR)
 
 
-@pytest.mark.parametrize("comes_back", [True, False])
-def test_redis_restarted_in_the_midst_of_a_publish(at_desk, clean_redis, comes_back):
-    """Whole set and mirror of one run, or neither - wherever in the publish the server goes down."""
-    for moment in range(1, 9):
-        at_desk.write(clean_redis.url)
+@pytest.mark.parametrize("how", ["restarted", "gone", "reply lost"])
+def test_redis_restarted_in_the_midst_of_a_publish(at_desk, tmp_path, how):
+    """Whole set and mirror of one run, or both as before - wherever in the run the server goes down."""
+    with RedisServer(tmp_path / "redis", "--appendonly", "yes", "--appendfsync", "always") as server:
+        at_desk.write(server.url)
         assert at_desk.call("prices", "collect", "-p", "BYBIT").code == 0
-        before = at_desk.head("prices")
+        for moment in range(1, 40):
+            before = at_desk.head("prices")
+            server.say("DEL", "marketctl:{BYBIT}:lock:prices")  # of the run before: 15 s later it were gone
 
-        def strike(count: int, moment: int = moment) -> None:
-            if count == moment:
-                clean_redis.kill()
-                if comes_back:
-                    clean_redis.start()
+            relay = Relay(server, moment, how)
+            with listening(relay.answer) as port:
+                at_desk.write(f"redis://127.0.0.1:{port}")
+                told = at_desk.call("prices", "collect", "-p", "BYBIT")
+            if server.process is None:
+                server.start()
+            quotes, run_id = live(server)
+            result = told.results["BYBIT prices"]
+            assert len(quotes) == int(server.say("HGET", f"{L1}:meta", "count"))
+            if told.code == 0:
+                assert result["stored"] == ["redis", "file"]
+                assert run_id.decode() == at_desk.head("prices") == told.document["run_id"]
+            else:
+                assert (told.code, len(told.lines), result["reason"], result["stored"]) == (1, 1, "redis", [])
+                assert at_desk.head("prices") == before
+                assert run_id.decode() == before or result["message"].endswith("is not known")
+            if relay.count < moment:
+                assert told.code == 0
+                return
+    raise AssertionError("the run says no more than forty things to Redis")
 
-        relay = Relay(clean_redis, strike)
-        with listening(relay.answer) as port:
-            at_desk.write(f"redis://127.0.0.1:{port}")
-            told = at_desk.call("prices", "collect", "-p", "BYBIT")
-        if not comes_back and relay.count >= moment:
-            clean_redis.start()
-        quotes, run_id = live(clean_redis)
-        result = told.results["BYBIT prices"]
-        if told.code == 0:
-            assert result["stored"] == ["redis", "file"]
-            assert (run_id.decode(), len(quotes)) == (at_desk.head("prices"), result["published"])
-        else:
-            assert (told.code, len(told.lines), result["reason"], result["stored"]) == (1, 1, "redis", [])
-            assert at_desk.head("prices") == before
-            assert quotes == {}  # this server keeps nothing on disk; and the set that was on its way is not there
-        if relay.count < moment:
-            assert told.code == 0
-            return
-    raise AssertionError("the publish has more than eight pieces?")
+
+def test_publish_whose_reply_was_lost_is_answered_again_and_not_done_twice(at_desk, clean_redis, monkeypatch):
+    at_desk.write(clean_redis.url)
+    run_script = redis_store.RedisStore.run_script
+
+    def twice(self, script, *given):
+        first, again = run_script(self, script, *given), None
+        if script == publish._script():
+            again = run_script(self, script, *given)
+            assert again[1:] == first[1:]
+        return again or first
+
+    monkeypatch.setattr(redis_store.RedisStore, "run_script", twice)
+    for count in (1, 2):
+        told = at_desk.call("prices", "collect", "-p", "BYBIT").results["BYBIT prices"]
+        assert (told["status"], told["stored"], told["published"]) == ("ok", ["redis", "file"], told["quotes"])
+        assert clean_redis.say("HGET", f"{L1}:meta", "seq") == str(count).encode()
+        assert clean_redis.say("XLEN", "marketctl:{BYBIT}:events") == count
 
 
 # Files --------------------------------------------------------------------------------------
