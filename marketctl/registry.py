@@ -7,7 +7,7 @@ used, or when a provider's table holds keys that only its adapter can know.
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,18 +20,24 @@ from marketctl.tables import Table, closest, found_text, mask_path, mask_url, pa
 if TYPE_CHECKING:
     from marketctl.providers.base import Provider
 
-is_provider_name = re.compile(r"[A-Z0-9][A-Z0-9_-]{0,31}").fullmatch
-_is_path = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII).fullmatch
-_is_base_url = re.compile(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(?::([0-9]{1,5}))?").fullmatch
-_is_proxy = re.compile(r"(?:https?|socks[45][ah]?)://\S+").fullmatch
+
+def _fits(pattern: str, flags: int = 0) -> Callable[[str], re.Match[str] | None]:
+    """Return what tells whether a whole text is like this; compiled when it is needed, as few of these are in a run."""
+    return lambda text: re.fullmatch(pattern, text, flags)
+
+
+is_provider_name = _fits(r"[A-Z0-9][A-Z0-9_-]{0,31}")
+_is_path = _fits(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+_is_base_url = _fits(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(?::([0-9]{1,5}))?")
+_is_proxy = _fits(r"(?:https?|socks[45][ah]?)://\S+")
 # Without user, query and fragment: ours are put behind it. The "***" of a shown one is none.
-_is_ping_url = re.compile(
+_is_ping_url = _fits(
     r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(?::([0-9]{1,5}))?(?:/[A-Za-z0-9._~%+-]+)+/?"
-).fullmatch
-_is_redis_url = re.compile(r"embedded|none|(?:rediss?|unix)://\S+").fullmatch
-_is_redis_prefix = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}").fullmatch
-_is_kind = re.compile(r"[A-Z][A-Z0-9_-]{0,15}").fullmatch
-_is_stablecoin = re.compile(r"[A-Z0-9]{0,16}").fullmatch
+)
+_is_redis_url = _fits(r"embedded|none|(?:rediss?|unix)://\S+")
+_is_redis_prefix = _fits(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}")
+_is_kind = _fits(r"[A-Z][A-Z0-9_-]{0,15}")
+_is_stablecoin = _fits(r"[A-Z0-9]{0,16}")
 
 PROVIDER_NAME = "capital letters, digits, - and _, at most 32"
 ADAPTER_PATH = '"module.path:ClassName"'

@@ -128,7 +128,9 @@ class RedisServer:
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self.folder)]
         with (self.folder / "server.log").open("ab") as log:
             command = [find_server(), *options, *self.options]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=die_with_parent)
+            # Of another thread it would die with that.
+            last_will = die_with_parent if threading.current_thread() is threading.main_thread() else None
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=last_will)
         until = time.monotonic() + 10
         while time.monotonic() < until:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 0.2):
