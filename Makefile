@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/
 PIP := $(RUN)python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test torture test-browser lint format docs bench clean
+.PHONY: help demo test test-long torture test-browser lint format docs bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,7 +15,10 @@ demo: $(VENV)/.demo ## Do the main job on local copies of all eight APIs: no key
 	@$(RUN)python tools/demo.py
 
 test: $(VENV)/.dev ## Run the tests, offline
-	@$(RUN)python -m pytest --ignore=tests/browser
+	@$(RUN)python -m pytest --ignore=tests/browser --ignore=tests/celery --ignore=tests/reliability
+
+test-long: $(VENV)/.dev ## Run the long tests: kills, dead stores, overlap, secrets, real Celery workers
+	@$(RUN)python -m pytest tests/reliability tests/celery
 
 torture: $(VENV)/.dev ## Kill it thousands of times, overlap it, let sixteen hours pass: 20 minutes and more
 	@$(RUN)python tools/torture.py
