@@ -11,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -217,14 +219,32 @@ def steady(desk: Desk, seconds: int) -> str:
     desk.drain()
     beat = desk.celery("beat", "-l", "WARNING")
     time.sleep(11)
-    before, cpu, began = desk.published(), group_s(beat), time.monotonic()
-    while time.monotonic() - began < seconds:
-        time.sleep(0.1)
-    done, cpu = desk.published() - before, group_s(beat) - cpu
+    first, cpu, before = time.time_ns() // 1_000_000, group_s(beat), desk.published()
+    time.sleep(seconds)
+    cpu = (group_s(beat) - cpu) / (desk.published() - before)
+    last = time.time_ns() // 1_000_000
+    how = turns(desk, first, last - 10_000)
     desk.end()
-    due = len(desk.entries) * seconds // 10
-    told = f"{len(desk.entries)} entries at 10 s for {seconds} s: {due} due, {done} done"
-    return f"{told}; beat {cpu / done * 1000:.2f} ms a task"
+    told = f"{len(desk.entries)} entries at 10 s for {seconds - 10} s: {how.total()} due, {how[1]} done once"
+    return f"{told}, {how.total() - how[0] - how[1]} done twice, {how[0]} lost; beat {cpu * 1000:.2f} ms a task"
+
+
+def turns(desk: Desk, first: int, last: int) -> Counter[int]:
+    """Return how many of the turns that were due in this time were served how often: quotes were published."""
+    from marketctl.celery_app import last_turn
+
+    how: Counter[int] = Counter()
+    for name in desk.entries:
+        start = last_turn(name, "prices", 10_000, first) + 10_000
+        served = Counter(dict.fromkeys(range(start, last, 10_000), 0))
+        events: Any = desk.client.xrange(f"marketctl:{{{name}}}:events")
+        for _, fields in events:
+            began = datetime.strptime(fields[b"run_id"].decode()[:18], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
+            due = last_turn(name, "prices", 10_000, round(began.timestamp() * 1000))
+            if due in served:
+                served[due] += 1
+        how.update(served.values())
+    return how
 
 
 def main(entries: int) -> int:
@@ -237,7 +257,7 @@ def main(entries: int) -> int:
             print("| --- | --- | --- | --- | --- | --- |")
             for pool, count, answers in RUNS:
                 print(drained(desk, pool, count, answers, 3), flush=True)
-            print("\n" + steady(desk, 40))
+            print("\n" + steady(desk, 50))
         finally:
             desk.close()
     return 0

@@ -280,7 +280,7 @@ class Client:
             raise self._too_late(where)
         url = f"{self.base_url}{request.path}" + (f"?{request.query}" if request.query else "")
         asked = requests.Request(request.method, self.base_url + request.path, request.headers, data=request.body)
-        settings: Any = self._session.merge_environment_settings(self.base_url, self._proxies, True, None, None)
+        settings: Any = self._session.merge_environment_settings(self.base_url, self._proxies, True, True, None)
         timeout = min(self.timeout_s, left)
         sent = now_ms()
         try:
