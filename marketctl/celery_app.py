@@ -12,6 +12,7 @@ import ssl
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -229,6 +230,7 @@ class Timetable(Scheduler):  # type: ignore[misc]  # Celery has no types
             complaint = self._send_due(registry)
         except trouble as error:
             complaint = f"the broker does not take tasks, those missed are not made up for: {error}"
+            self._hang_up()
         if complaint and complaint != self._complaint:
             log.error("%s", complaint)
         self._complaint = complaint
@@ -250,6 +252,17 @@ class Timetable(Scheduler):  # type: ignore[misc]  # Celery has no types
                 self._send(provider, job, due, interval, registry)
             heapq.heapreplace(self._turns, (due + interval, provider, job))
         return "tasks are waiting and nobody works: no more are sent until some are done" if self._full else ""
+
+    def _hang_up(self) -> None:
+        """Leave a broken connection, which kombu would not mend: the next tick makes another."""
+        self.__dict__.pop("producer", None)
+        connection = self.__dict__.pop("connection", None)
+        if connection is not None:
+            with suppress(Exception):
+                connection.release()
+
+    def _ensure_connected(self) -> Any:
+        return self.connection.ensure_connection(max_retries=1, interval_start=0.1)  # the next tick tries again
 
     def _plan(self, registry: Registry) -> None:
         now = now_ms()

@@ -62,6 +62,8 @@ def _written_out(number: Decimal) -> str:
     # Most numbers are short and have no exponent.
     if _plain(told := str(number)):
         return told
+    if len(told) < 100 and abs(number.adjusted()) < MAX_DIGITS and _plain(told := format(number, "f")):
+        return told
     # Bounded by both its ends: neither 1e400 nor 1e-400 nor a million digits gets through.
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int) or exponent < -MAX_DIGITS or number.adjusted() >= MAX_DIGITS:

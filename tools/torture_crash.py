@@ -435,8 +435,9 @@ class Torture:
 
     def kill_embedded_server(self) -> None:
         with contextlib.suppress(OSError, ValueError):
-            pid = int((self.desks[0].parent / "data/redis/server.lock").read_text())
-            if b"redis" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            folder = self.desks[0].parent / "data/redis"
+            pid = int((folder / "server.lock").read_text())
+            if Path(f"/proc/{pid}/cwd").readlink() == folder:  # else the number is somebody else's by now
                 os.kill(pid, signal.SIGKILL)
                 self.figures["kills of the embedded server"] += 1
 
@@ -575,7 +576,8 @@ class Torture:
         self.figures["temporary files at most"] = self.most_temporaries
 
     def close(self) -> None:
-        self.kill_embedded_server()
+        if self.desks:
+            self.kill_embedded_server()
         self.children.kill_all()
         self.server.kill()
         self.children.reap()

@@ -184,6 +184,7 @@ class Children:
         pid = os.fork()
         if pid:
             self.running.add(pid)
+            self.ended.pop(pid, None)  # somebody earlier had this number
             return pid
         code = 70
         try:
@@ -202,6 +203,7 @@ class Children:
         files = [(os.POSIX_SPAWN_DUP2, stdout, 1), (os.POSIX_SPAWN_DUP2, stderr, 2)]
         pid = os.posix_spawn(command[0], command, environ, file_actions=files)
         self.running.add(pid)
+        self.ended.pop(pid, None)
         return pid
 
     def reap(self) -> None:

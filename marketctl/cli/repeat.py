@@ -1,5 +1,6 @@
 """The repeating mode of `marketctl run`: each job at its interval until a signal ends it."""
 
+import gc
 import time
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ def repeat(
     """
     due = dict.fromkeys([(entry.name, job) for entry in chosen for job in jobs], time.monotonic())
     entries = {entry.name: entry for entry in chosen}
+    gc.freeze()  # what was imported stays: no use in looking through it for garbage, again and again
     while True:
         now = time.monotonic()
         turn = [key for key, at in due.items() if at <= now]
@@ -40,4 +42,5 @@ def repeat(
             over = time.monotonic()
             for name, job in turn:
                 due[name, job] = max(due[name, job] + entries[name].interval_s(job), over)
+            gc.collect()  # between two turns it is quick, and memory does not grow
         time.sleep(max(0.0, min(due.values()) - time.monotonic()))
