@@ -22,7 +22,7 @@ TICKERS = {
     "BYBIT": "/v5/market/tickers",
     "HTX": "/market/tickers",
     "KUCOIN": "/api/v1/market/allTickers",
-    "MEXC": "/api/v3/ticker/24hr",
+    "WHITEBIT": "/api/v1/public/tickers",
 }
 INTERVAL_MS = 1200
 ROOT = Path(__file__).parents[2]

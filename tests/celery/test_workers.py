@@ -17,7 +17,7 @@ pytest.importorskip("celery", reason="celery is not installed: pip install 'mark
 
 from tests.celery.fleet import INTERVAL_MS, TICKERS, Fleet, now_ms, wait_for
 
-CALM = ("HTX", "KUCOIN", "MEXC")
+CALM = ("HTX", "KUCOIN", "WHITEBIT")
 
 
 @pytest.fixture(scope="module")
@@ -69,17 +69,17 @@ def test_a_job_whose_process_was_killed_is_done_by_another_once_its_lock_is_gone
 def test_every_turn_is_done_once_beside_a_second_beat_a_slow_provider_and_marketctl_run(fleet: Fleet) -> None:
     fleet.start("south", "beat")
     fleet.sandbox.fault("BYBIT/v5/market/tickers=slow:4", *(f"{name}{TICKERS[name]}=slow:0.05" for name in CALM))
-    wait_for(lambda: fleet.done("MEXC", "prices"), 5)
+    wait_for(lambda: fleet.done("WHITEBIT", "prices"), 5)
     first = now_ms()
     time.sleep(5 * INTERVAL_MS / 1000)
     last = now_ms()
     how = told("two workers, two beats, BYBIT hanging", joined(fleet, first, last))
     assert max(how) == 1
-    assert how[0] <= 3  # where the machine is so busy that a job takes longer than its interval
+    assert how[0] <= 1  # where the machine is so busy that a job takes longer than its interval
     assert fleet.most["BYBIT"] == 1
 
     with ThreadPoolExecutor(3) as beside:
-        words = ("run", "--once", "--task", "prices", "-p", "MEXC", "--json")
+        words = ("run", "--once", "--task", "prices", "-p", "WHITEBIT", "--json")
         runs = list(beside.map(lambda _: fleet.marketctl(*words), range(3)))
     results = [json.loads(run.stdout)["results"][0] for run in runs]
     assert {one["reason"] for one in results} <= {None, "busy"}
@@ -96,7 +96,7 @@ def test_an_edit_of_the_registry_needs_no_restart(fleet: Fleet) -> None:
     time.sleep(1.5 * INTERVAL_MS / 1000)
     after = Counter(name for _, name in fleet.asked)
     assert {name: after[name] > before[name] for name in TICKERS} == {
-        "BYBIT": False, "HTX": False, "KUCOIN": True, "MEXC": True,
+        "BYBIT": False, "HTX": False, "KUCOIN": True, "WHITEBIT": True,
     }  # fmt: skip
     assert fleet.marketctl("providers", "enable", "HTX").returncode == 0
     wait_for(lambda: Counter(name for _, name in fleet.asked)["HTX"] > after["HTX"], 1.2 + 2 * INTERVAL_MS / 1000)
@@ -104,9 +104,9 @@ def test_an_edit_of_the_registry_needs_no_restart(fleet: Fleet) -> None:
 
 def test_a_broken_edit_leaves_the_workers_as_they_were(fleet: Fleet) -> None:
     good = fleet.registry.read_text()
-    fleet.registry.write_text(good + "\n[providers.MEXC\n")
+    fleet.registry.write_text(good + "\n[providers.WHITEBIT\n")
     before = Counter(name for _, name in fleet.asked)
-    wait_for(lambda: Counter(name for _, name in fleet.asked)["MEXC"] > before["MEXC"] + 1, 6)
+    wait_for(lambda: Counter(name for _, name in fleet.asked)["WHITEBIT"] > before["WHITEBIT"] + 1, 6)
     assert "still working with the registry as it was" in fleet.told()
     fleet.registry.write_text(good)
 
@@ -141,7 +141,7 @@ def test_a_machine_that_dies_in_the_middle_costs_the_turns_of_its_lease(fleet: F
     time.sleep(2 * INTERVAL_MS / 1000)
     last = now_ms()
     told("  its provider", fleet.turns("KUCOIN", first, last))
-    how = told("  the others", joined(fleet, first, last, ("HTX", "MEXC")))
+    how = told("  the others", joined(fleet, first, last, ("HTX", "WHITEBIT")))
     assert max(how) == 1
     assert how[0] <= 2  # what it had in hand besides
 
