@@ -8,6 +8,7 @@ from typing import Any
 
 BEGIN, END = "<!-- figures: written by make bench -->", "<!-- end of figures -->"
 CPU, WALL, MEMORY = 0, 1, 2
+HEAD = ["what", "marketctl", "peer", "ratio", "target", "stretch", ""]
 
 
 def median(values: list[float]) -> float:
@@ -24,9 +25,33 @@ def spread(values: list[float], unit: str) -> str:
     return f"{middle:.{digits}f} {unit} ({low:.{digits}f}-{high:.{digits}f})"
 
 
+def table_of(runs: list[dict[str, Any]]) -> list[list[str]]:
+    """Return the table over all runs, with the ratio of each."""
+    table = [
+        [*row[:4], " ".join(ratios), *row[4:]]
+        for row, *ratios in zip(rows(together(runs)), *[[row[3] for row in rows(run)] for run in runs], strict=True)
+    ]
+    table[0][4] = "in each run"
+    return table
+
+
+def together(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the samples of all runs as those of one."""
+    found: dict[str, Any] = {}
+    for run in runs:
+        for group, cases in run.items():
+            if isinstance(cases, list):
+                found[group] = found.get(group, []) + cases
+            else:
+                for case, samples in cases.items():
+                    kept = found.setdefault(group, {})
+                    kept[case] = kept.get(case, []) + samples
+    return found
+
+
 def rows(figures: dict[str, Any]) -> list[list[str]]:
     """Return the table: what, ours, peer, ratio, target, stretch, verdict."""
-    table = [["what", "marketctl", "peer", "ratio", "target", "stretch", ""]]
+    table = [HEAD]
 
     def add(what: str, mine: list[float], other: list[float], unit: str, target: float, stretch: float) -> None:
         ratio = median(mine) / median(other)
@@ -78,7 +103,7 @@ def rows(figures: dict[str, Any]) -> list[list[str]]:
             0.2,
         )
     if "growth" in figures:
-        growth = figures["growth"]
+        growth = {case: median(samples) for case, samples in figures["growth"].items()}
         grown = growth["after"] - growth["before"]
         cells = [f"{growth['after']:.1f} MB", f"{growth['before']:.1f} MB", f"{grown:+.1f} MB", "0", "0"]
         what = f"repeated: memory after {growth['cycles']} more cycles"
@@ -116,12 +141,15 @@ def machine() -> str:
     return f"{model}, {os.cpu_count()} cores, {memory:.0f} GB, {system}, Python {platform.python_version()}"
 
 
-def write_page(path: Path, figures: dict[str, Any]) -> None:
+def write_page(path: Path, runs: list[dict[str, Any]], rounds: int) -> None:
     """Replace the figures in the page; the text around them is written by hand."""
     page = path.read_text() if path.exists() else f"# Performance\n\n{BEGIN}\n{END}\n"
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    when = time.strftime("%Y-%m-%d", time.gmtime(figures["at"]))
-    told = f"Measured {when} on {machine()}; medians of {figures['rounds']} alternating runs (lowest-highest)."
-    body = "\n\n".join([told, markdown(rows(figures)), "All cases:", markdown(others(figures))])
+    when = time.strftime("%Y-%m-%d", time.gmtime())
+    told = (
+        f"Measured {when} on {machine()}; {len(runs)} runs of the whole benchmark, {rounds} turns each: medians of all "
+        "(lowest-highest), and the ratio of each run."
+    )
+    body = "\n\n".join([told, markdown(table_of(runs)), "All cases:", markdown(others(together(runs)))])
     path.write_text(f"{before}{BEGIN}\n{body}\n{END}{after}")

@@ -1,12 +1,15 @@
 """Measure marketctl beside its peers: whole processes, alternating, in one run; write docs/performance.md.
 
-Everything is local: answers rendered beforehand (server.py), a real Redis on a unix socket. Usage: run.py [ROUNDS]
+Everything is local: answers rendered beforehand (server.py), a real Redis on a unix socket.
+
+Usage: run.py [RUNS [TURNS]]
 """
 
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -28,22 +31,24 @@ Sample = tuple[float, float, float]
 """CPU seconds (user and system), wall seconds, peak MB."""
 
 
-def main(rounds: int) -> int:
+def main(runs: int, turns: int) -> int:
     """Measure, print the table, write the page."""
     install()
-    with tempfile.TemporaryDirectory(prefix="marketctl-bench-") as name:
-        bench = Bench(Path(name))
-        try:
-            bench.start()
-            figures = measure_all(bench, rounds)
-        finally:
-            bench.stop()
-    from report import rows, write_page
+    figures = []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory(prefix="marketctl-bench-") as name:
+            bench = Bench(Path(name))
+            try:
+                bench.start()
+                figures.append(measure_all(bench, turns))
+            finally:
+                bench.stop()
+    from report import table_of, write_page
 
-    for row in rows(figures):
+    for row in table_of(figures):
         print("\t".join(row))
-    if figures["rounds"] >= 5:
-        write_page(ROOT / "docs" / "performance.md", figures)
+    if runs >= 3:
+        write_page(ROOT / "docs" / "performance.md", figures, turns)
     return 0
 
 
@@ -95,6 +100,14 @@ class Bench:
             process.terminate()
             process.wait()
 
+    def forget_paces(self) -> None:
+        """Forget what was asked of the providers before."""
+        with socket.socket(socket.AF_UNIX) as redis:
+            redis.connect(self.redis.removeprefix("unix://"))
+            script = "for _, key in ipairs(redis.call('KEYS', '*:pace')) do redis.call('DEL', key) end"
+            redis.sendall(f'EVAL "{script}" 0\r\n'.encode())
+            redis.recv(100)
+
     def make_certificate(self) -> None:
         """Make a certificate of our own for 127.0.0.1, beside the usual authorities in one bundle of usual size."""
         make = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=bench -keyout key.pem -out cert.pem"
@@ -132,7 +145,8 @@ class Bench:
         return path
 
     def environment(self, ports: str = "one", registry: Path | None = None) -> dict[str, str]:
-        """Return a bare environment, with a fresh temporary folder: rate limits of the last run don't hold us up."""
+        """Return a bare environment, with a fresh temporary folder; rate limits of the last run don't hold us up."""
+        self.forget_paces()
         self.runs += 1
         temporary = self.folder / "tmp" / str(self.runs)
         temporary.mkdir(parents=True)
@@ -215,7 +229,7 @@ def measure_all(bench: Bench, rounds: int) -> dict[str, object]:
         "eight": {"ours": Case(bench, [MARKETCTL, "run", "--once", "--task", "prices"], "one", eight)},
     }
     chosen = os.environ.get("BENCH_ONLY", "").split() or [*groups, "repeated"]
-    figures: dict[str, object] = {"rounds": rounds, "at": time.time()}
+    figures: dict[str, object] = {}
     for name, cases in groups.items():
         if name in chosen:
             figures[name] = alternate(cases, rounds * (3 if name == "quick" else 1))
@@ -236,14 +250,14 @@ def repeated_cost(bench: Bench, cycles: int = 30) -> float:
         return (running.cpu_s() - cpu) / (running.cycle() - first)
 
 
-def memory_growth(bench: Bench, cycles: int = 1000) -> dict[str, float]:
+def memory_growth(bench: Bench, cycles: int = 1000) -> dict[str, list[float]]:
     """Return the memory (MB) of a process at cycle 100 and 1,000 cycles later, over a tenth of the pairs."""
     registry = bench.registry("growth", "small", EIGHT, unpaced=True, prices_interval_s=0.01)
     with Repeating(bench, registry, "growth") as running:
         running.reach(100)
         before = running.memory_mb()
         running.reach(100 + cycles)
-        return {"before": before, "after": running.memory_mb(), "cycles": cycles}
+        return {"before": [before], "after": [running.memory_mb()], "cycles": [cycles]}
 
 
 class Repeating:
@@ -256,8 +270,6 @@ class Repeating:
         env = self.bench.environment("one", self.registry)
         command = [MARKETCTL, "run", "--task", "prices"]
         self.process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
-        import socket
-
         self.redis = socket.socket(socket.AF_UNIX)
         self.redis.connect(self.bench.redis.removeprefix("unix://"))
         self.start = self.published()
@@ -297,4 +309,4 @@ class Repeating:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 7))
+    sys.exit(main(*[int(word) for word in sys.argv[1:]] or (3, 5)))

@@ -19,7 +19,7 @@ _quote = partial(tuple.__new__, Quote)
 
 
 class PairList:
-    """A provider's pairs by symbol, and the key each is published under.
+    """A provider's pairs by symbol, each with the key it is published under.
 
     A symbol that is not found makes the list fetch itself anew, once: it may be a new listing.
     """
@@ -30,22 +30,9 @@ class PairList:
 
     def _index(self, pairs: Iterable[Pair]) -> None:
         self.by_symbol = {pair.symbol: pair for pair in pairs}
-        taken: dict[str, Pair] = {}
-        renamed = []
-        for pair in self.by_symbol.values():
-            if not pair.spot or not pair.base:
-                continue
-            # The pair whose codes are its tickers keeps the key, wherever it stands.
-            if (pair.base_code, pair.quote_code) == (pair.base, pair.quote):
-                taken.setdefault(f"{pair.base}/{pair.quote}", pair)
-            else:
-                renamed.append(pair)
-        # Those that have lost theirs come first: nobody else may take the key of their codes.
-        renamed.sort(key=lambda pair: f"{pair.base}/{pair.quote}" not in taken)
-        for pair in renamed:
-            key = f"{pair.base}/{pair.quote}"
-            taken.setdefault(f"{pair.base_code}/{pair.quote_code}" if key in taken else key, pair)
-        self.keys: dict[str, str] = {pair.symbol: key for key, pair in taken.items()}
+        # Those that were remembered have their keys.
+        if any(pair.key is None for pair in self.by_symbol.values()):
+            self.by_symbol = {pair.symbol: pair for pair in with_keys(self.by_symbol.values())}
 
     def find(self, symbol: object) -> Pair | None:
         """Return the pair of a symbol, or None when the provider does not list it."""
@@ -61,6 +48,28 @@ class PairList:
     def spot(self) -> list[Pair]:
         """Return what can be published: everything but perpetuals and the like."""
         return [pair for pair in self.by_symbol.values() if pair.spot]
+
+
+def with_keys(pairs: Iterable[Pair]) -> list[Pair]:
+    """Give each pair the key it is published under: its tickers, or its codes where another has that key."""
+    pairs = list(pairs)
+    taken: dict[str, str] = {}
+    renamed = []
+    for pair in pairs:
+        if not pair.spot or not pair.base:
+            continue
+        # The pair whose codes are its tickers keeps the key, wherever it stands.
+        if (pair.base_code, pair.quote_code) == (pair.base, pair.quote):
+            taken.setdefault(f"{pair.base}/{pair.quote}", pair.symbol)
+        else:
+            renamed.append(pair)
+    # Those that have lost theirs come first: nobody else may take the key of their codes.
+    renamed.sort(key=lambda pair: f"{pair.base}/{pair.quote}" not in taken)
+    for pair in renamed:
+        key = f"{pair.base}/{pair.quote}"
+        taken.setdefault(f"{pair.base_code}/{pair.quote_code}" if key in taken else key, pair.symbol)
+    keys = {symbol: key for key, symbol in taken.items()}
+    return [pair._replace(key=keys.get(pair.symbol, "")) for pair in pairs]
 
 
 class QuoteBatch:
@@ -114,8 +123,8 @@ class QuoteBatch:
         if pair is None or not pair.spot:
             self.skip(symbol, "not-spot" if pair else "unknown-symbol")
             return
-        key = self.pairs.keys.get(pair.symbol)
-        if key is None:  # listed, but its base and quote are told nowhere
+        key = pair.key
+        if not key:  # listed, but its base and quote are told nowhere
             self.skip(symbol, "unknown-symbol")
             return
         if self.wanted and key not in self.wanted:

@@ -18,7 +18,8 @@ class Pair(NamedTuple):
     """One entry of a provider's list of pairs; one without base and quote is counted, never published.
 
     `base` and `quote` are tickers (what users see), the codes are permanent. `status` is `trading`, `halted` or
-    None. `spot` false marks perpetuals and the like: known, never published.
+    None. `spot` false marks perpetuals and the like: known, never published. `key` is what it is published under, ""
+    for nothing, None before `batch.with_keys` looked.
     """
 
     symbol: str
@@ -28,6 +29,7 @@ class Pair(NamedTuple):
     quote_code: str
     status: str | None
     spot: bool = True
+    key: str | None = None
 
 
 class Quote(NamedTuple):

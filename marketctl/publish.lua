@@ -117,13 +117,20 @@ if max_len ~= '' then
     local pair, value = new[i], new[i + 1]
     if not wanted or wanted[pair] then
       local key = history .. pair
-      local _, stop = find(value, '"symbol":', 1, true)
-      local entry, n = {'XADD', key, rule, '~', limit, id}, 6
-      for name, text in gmatch(sub(value, 1, stop), '"(%l+)":"([^"]*)"') do
-        entry[n + 1], entry[n + 2] = name, text
-        n = n + 2
+      local reply
+      -- Nearly all values begin so; whatever else there may be is taken apart name by name.
+      local bid, ask, last = match(value, '^{"bid":"([^"]*)","ask":"([^"]*)","last":"([^"]*)","symbol":')
+      if bid then
+        reply = pcall_('XADD', key, rule, '~', limit, id, 'bid', bid, 'ask', ask, 'last', last)
+      else
+        local _, stop = find(value, '"symbol":', 1, true)
+        local entry, n = {}, 0
+        for name, text in gmatch(sub(value, 1, stop), '"(%l+)":"([^"]*)"') do
+          entry[n + 1], entry[n + 2] = name, text
+          n = n + 2
+        end
+        reply = pcall_('XADD', key, rule, '~', limit, id, unpack(entry, 1, n))
       end
-      local reply = pcall_(unpack(entry, 1, n))
       if type(reply) == 'table' then
         -- "equal or smaller": a clock was set back; history goes on when it has caught up.
         if not find(reply.err, 'equal or smaller', 1, true) then trouble = key .. ': ' .. reply.err end

@@ -1,7 +1,8 @@
 """Import requests and redis-py without what we never use of them: that takes longer than the work of a whole run.
 
 Both stay what they are: what was left out is loaded when somebody asks for it.
-- redis-py's package imports asyncio and every client it has; we use its connections.
+- redis-py's package imports every client it has; we use its connections. They import asyncio for the names of a few
+  types; in a process of our own, where nobody else may want redis-py's asynchronous half, they get names of ours.
 - requests looks for a library that guesses encodings; we read bytes.
 - both import `importlib.metadata`, to ask for a version they don't need then.
 """
@@ -48,6 +49,17 @@ class _Metadata(ModuleType):
         return str(_metadata().version(distribution_name))
 
 
+class _Asyncio(ModuleType):
+    """Stands in for `asyncio` while redis-py is imported: any name is a type nothing is ever of. Then it passes on."""
+
+    importing = True
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return type(name, (Exception,), {}) if self.importing else getattr(import_module("asyncio"), name)
+
+
 def _metadata() -> Any:
     if isinstance(sys.modules.get(METADATA), _Metadata):
         del sys.modules[METADATA]
@@ -72,8 +84,20 @@ def import_redis() -> None:
             package.__spec__, package.__file__, package.__loader__ = spec, spec.origin, spec.loader
             package.__package__, package.__path__ = "redis", list(spec.submodule_search_locations or ())
             sys.modules["redis"] = package
-    with _left_out():
-        import_module("redis.connection")
+    asyncio = None
+    if "asyncio" not in sys.modules and _own_process():
+        sys.modules["asyncio"] = asyncio = _Asyncio("asyncio")
+    try:
+        with _left_out():
+            import_module("redis.connection")
+    finally:
+        if asyncio is not None:
+            asyncio.importing = False
+            del sys.modules["asyncio"]
+
+
+def _own_process() -> bool:
+    return "marketctl.__main__" in (*sys.modules, getattr(sys.modules["__main__"].__spec__, "name", ""))
 
 
 @contextmanager

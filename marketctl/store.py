@@ -22,6 +22,7 @@ from marketctl.times import from_iso, now_ms, to_iso
 SCHEMA = 1
 LEFTOVER_AGE_S = 600  # a temporary file of a process that still runs is given up after that
 POLL_S = 0.05
+LINES = 200  # encoded at once: one beyond ASCII makes the text of all of them twice as large
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 TEMPORARY = re.compile(r"\.(?P<target>.+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp")
@@ -146,14 +147,17 @@ def write_snapshot(
 
     Raises StorageFailed.
     """
-    # Bytes from the first on: one line beyond ASCII would make the text of all of them twice as large.
-    lines = [
-        to_bytes(f"    {encode_basestring(key)}: {record if isinstance(record, str) else _encode(record)}")
-        for key, record in sorted(records.items())
-    ]
+    items = sorted(records.items())
+    chunks = []
+    for start in range(0, len(items), LINES):
+        lines = [
+            f"    {encode_basestring(key)}: {record if isinstance(record, str) else _encode(record)}"
+            for key, record in items[start : start + LINES]
+        ]
+        chunks.append(to_bytes(",\n".join(lines)))
     parts = {key: to_bytes(_encode(value)) for key, value in head.items()}
-    parts[records_key] = b"".join((b"{\n", b",\n".join(lines), b"\n  }")) if lines else b"{}"
-    del lines
+    parts[records_key] = b"{\n%b\n  }" % b",\n".join(chunks) if chunks else b"{}"
+    del chunks
     body = b",\n".join([b"  %b: %b" % (to_bytes(_encode(key)), parts.pop(key)) for key in sorted(parts)])
     write_atomic(path, b"{\n%b\n}\n" % body)
 

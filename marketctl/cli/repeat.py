@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from marketctl.collect import Run
     from marketctl.registry import ProviderEntry
 
+COLLECT_TURNS = 10
+
 
 def repeat(
     given: Globals,
@@ -31,6 +33,7 @@ def repeat(
     due = dict.fromkeys([(entry.name, job) for entry in chosen for job in jobs], time.monotonic())
     entries = {entry.name: entry for entry in chosen}
     gc.freeze()  # what was imported stays: no use in looking through it for garbage, again and again
+    turns = 0
     while True:
         now = time.monotonic()
         turn = [key for key, at in due.items() if at <= now]
@@ -42,5 +45,7 @@ def repeat(
             over = time.monotonic()
             for name, job in turn:
                 due[name, job] = max(due[name, job] + entries[name].interval_s(job), over)
-            gc.collect()  # between two turns it is quick, and memory does not grow
+            turns += 1
+            if turns % COLLECT_TURNS == 0:
+                gc.collect()  # between two turns nobody waits for it, and memory does not grow
         time.sleep(max(0.0, min(due.values()) - time.monotonic()))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from marketctl.batch import AssetBatch, PairList, QuoteBatch
+from marketctl.batch import AssetBatch, PairList, QuoteBatch, with_keys
 from marketctl.errors import (
     AuthFailed,
     BadAnswer,
@@ -223,9 +223,12 @@ class Provider:
     def pair_list(self) -> PairList:
         """Return the pairs, from the disk while they are young enough; unknown symbols refresh them once."""
         known = self.memory.get("pairs", self.pairs_max_age_s)
-        if known is None:
+        try:
+            pairs = list(map(Pair._make, known[0])) if known else []
+        except TypeError:  # of another version
+            pairs = []
+        if not pairs:
             return PairList(self.fetch_pairs())
-        pairs = list(map(Pair._make, known[0]))
 
         def refresh() -> list[Pair]:
             try:
@@ -240,8 +243,8 @@ class Provider:
         return PairList(pairs, refresh)
 
     def fetch_pairs(self) -> list[Pair]:
-        """Ask for the pairs and remember them."""
-        pairs = self.pairs()
+        """Ask for the pairs and remember them, with their keys."""
+        pairs = with_keys(self.pairs())
         if not pairs:
             raise BadAnswer("the list of pairs is empty")
         self.memory.put("pairs", [list(pair) for pair in pairs])
