@@ -2,6 +2,8 @@
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
+# Files of tests side by side: each has servers and folders of its own.
+PARALLEL := --numprocesses=auto --maxprocesses=6 --dist=loadfile
 RUN := $(VENV)/bin/
 PIP := $(RUN)python -m pip --disable-pip-version-check --quiet
 
@@ -15,12 +17,12 @@ demo: $(VENV)/.demo ## Do the main job on local copies of all eight APIs: no key
 	@$(RUN)python tools/demo.py
 
 test: $(VENV)/.dev ## Run the tests, offline
-	@$(RUN)python -m pytest --ignore=tests/browser --ignore=tests/celery --ignore=tests/reliability
+	@$(RUN)python -m pytest $(PARALLEL) --ignore=tests/browser --ignore=tests/celery/test_workers.py
 
-test-long: $(VENV)/.dev ## Run the long tests: kills, dead stores, overlap, secrets, real Celery workers
-	@$(RUN)python -m pytest tests/reliability tests/celery
+test-long: $(VENV)/.dev ## Run real Celery workers and kill them; wants a machine that is not busy
+	@$(RUN)python -m pytest -s tests/celery/test_workers.py
 
-torture: $(VENV)/.dev ## Kill it thousands of times, overlap it, let sixteen hours pass: 20 minutes and more
+torture: $(VENV)/.dev ## Kill it thousands of times, overlap it, let sixteen hours pass: 40 minutes and more
 	@$(RUN)python tools/torture.py
 
 test-browser: $(VENV)/.browser ## Test the market board in a headless Chromium

@@ -252,15 +252,15 @@ def import_everything() -> None:
 
 def no_pacing() -> None:
     """The sandbox has no rate limit: keep the files of the pacing at work, but not its waits."""
-    from marketctl.pace import Pace
+    from marketctl.pace import Pace, SharedPace
 
-    reserve = Pace.reserve
+    for kind in (Pace, SharedPace):
 
-    def at_once(self: Pace, weight: float = 1.0, *limits: float) -> float:
-        reserve(self, weight / 1000, *limits)
-        return 0.0
+        def at_once(self: Pace, weight: float = 1.0, *limits: float, reserve: Any = kind.reserve) -> float:
+            reserve(self, weight / 1000, *limits)
+            return 0.0
 
-    Pace.reserve = at_once  # type: ignore[method-assign]
+        kind.reserve = at_once  # type: ignore[method-assign]
 
 
 class Torture:

@@ -93,7 +93,7 @@ def test_metrics_of_a_run_are_read_by_the_official_parser(ctl, folder, sandbox, 
     assert [path.name for path in tmp_path.iterdir() if "prom" in path.name] == ["run.prom"]
 
 
-def test_metrics_of_check_are_read_by_the_official_parser_and_share_no_name_with_a_run(ctl, tmp_path):
+def test_metrics_of_check_are_read_by_the_official_parser_and_share_no_name_with_a_run(ctl, tmp_path, no_sleep):
     ran, checked = tmp_path / "run.prom", tmp_path / "check.prom"
     assert ctl("run", "--once", "-q", "--metrics", str(ran))[0] == 0
     assert ctl("check", "--format", "prometheus", "-o", str(checked))[0] == 0
@@ -159,7 +159,7 @@ class Clock:
 
 
 def test_repeating_run_keeps_all_last_values_and_pings_each_turn(
-    ctl, folder, service, settings, tmp_path, monkeypatch, sandbox
+    ctl, folder, service, settings, tmp_path, monkeypatch, sandbox, no_sleep
 ):
     clock = Clock(turns=2)
     monkeypatch.setattr("marketctl.cli.repeat.time", clock)
@@ -273,7 +273,7 @@ def test_run_log_that_cannot_be_written_makes_a_good_run_a_partial_one(ctl, sett
 # Quota --------------------------------------------------------------------------------------------
 
 
-def test_plan_that_runs_dry_is_forecast_in_stats_and_warned_of_in_check(ctl, folder, tmp_path):
+def test_plan_that_runs_dry_is_forecast_in_stats_and_warned_of_in_check(ctl, folder, tmp_path, no_sleep):
     path = folder / "data/stats/OPENEXCHANGERATES.json"
     words = ("stats", "collect", "-p", "OPENEXCHANGERATES", "-q")
     assert ctl(*words)[0] == 0
