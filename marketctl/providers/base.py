@@ -59,6 +59,8 @@ class Provider:
     endpoints: ClassVar[tuple[str, ...]]
     # Units (requests, or weight) a second, and how many at once; kept over all processes of a machine.
     rate: ClassVar[tuple[float, float]] = (5.0, 10.0)
+    # What is remembered is a budget, to be spent once over all machines.
+    shared_memory: ClassVar[bool] = False
     # The provider's codes that change what we do. An unknown one is an error with the code in it.
     error_codes: ClassVar[Mapping[str, type[MarketctlError]]] = {}
     # What it tells by HTTP status alone, where that differs from the common meaning.

@@ -1,15 +1,22 @@
 """The lock of a job in Redis, the turns it served, the budget all share, and how tasks are planned."""
 
+import json
 import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from marketctl import turn
+from marketctl.cli import invoke as marketctl
 from marketctl.pace import Pace, SharedPace
 from marketctl.redis_store import RedisStore
+from marketctl.sandbox.base import Sandbox
+from marketctl.sandbox.setup import write_setup
+from marketctl.store import SharedMemory
+from marketctl.times import now_ms
 from marketctl.turn import Turn
 from tools.torture_world import RedisServer
 
@@ -137,6 +144,71 @@ def test_without_redis_the_machines_own_budget_counts(server: RedisServer, tmp_p
         assert [round(north.reserve(), 1) for _ in range(5)] == [0, 0, 0, 0.5, 1.0]
         north.hold(5)
         assert round(north.reserve(), 1) == 5.0
+
+
+# What is remembered of a budget ------------------------------------------------------------
+
+
+def memories(store: RedisStore, folder: Path, read_only: bool = False) -> tuple[SharedMemory, SharedMemory]:
+    """Return the memory as two machines have it."""
+    return tuple(SharedMemory(store, folder / name, "X", "http://x", read_only) for name in ("north", "south"))  # type: ignore[return-value]
+
+
+def test_what_one_machine_remembers_the_other_knows(store: RedisStore, tmp_path: Path) -> None:
+    north, south = memories(store, tmp_path)
+    assert south.get("credits", 60) is None
+    north.put("credits", [7, 0], at_ms := now_ms())
+    assert south.get("credits", 60) == ([7, 0], at_ms)
+    assert 0 < store.call("PTTL", "p:{X}:memory:credits") <= 40 * 86_400_000
+
+
+def test_what_was_remembered_last_counts_wherever_it_is(store: RedisStore, tmp_path: Path) -> None:
+    north, south = memories(store, tmp_path)
+    north.put("credits", 5, now_ms() - 2000)
+    south.put("credits", 3, now_ms() - 1000)
+    assert north.get("credits", 60)[0] == 3  # type: ignore[index]
+    store.call("FLUSHALL")  # the server came back empty
+    assert (north.get("credits", 60)[0], south.get("credits", 60)[0]) == (5, 3)  # type: ignore[index]
+
+
+def test_who_only_looks_tells_the_others_nothing(store: RedisStore, tmp_path: Path) -> None:
+    memories(store, tmp_path)[0].put("credits", 5)
+    look, _ = memories(store, tmp_path / "look", read_only=True)
+    look.put("credits", 4)
+    assert look.get("credits", 60)[0] == 4  # type: ignore[index]
+    assert memories(store, tmp_path)[1].get("credits", 60)[0] == 5  # type: ignore[index]
+
+
+def test_without_redis_the_machine_remembers_by_itself(server: RedisServer, tmp_path: Path) -> None:
+    with RedisStore("redis://127.0.0.1:9", tmp_path, "p") as dead:
+        north, south = memories(dead, tmp_path)
+        north.put("credits", 5)
+        assert (north.get("credits", 60)[0], south.get("credits", 60)) == (5, None)  # type: ignore[index]
+
+
+def test_two_machines_spend_a_plan_once(
+    server: RedisServer, sandbox: Sandbox, tmp_path: Path, no_sleep: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A request of OPENEXCHANGERATES' month, a credit of TWELVEDATA's minute: what one has, the other takes over."""
+    server.say("FLUSHALL")
+    registry = write_setup(sandbox, tmp_path / "desk")
+    registry.write_text(registry.read_text().replace('"embedded"', f'"{server.url}"'))
+    names = ("TWELVEDATA", "OPENEXCHANGERATES")
+
+    def collect(machine: str) -> dict[str, dict[str, Any]]:
+        words = ["--config", str(registry), "--data-dir", str(tmp_path / machine), "prices", "collect", "--json"]
+        assert marketctl([*words, *(word for name in names for word in ("-p", name))]) == 0
+        return {one["provider"]: one for one in json.loads(capsys.readouterr().out)["results"]}
+
+    first, spent = collect("north"), [sandbox.requests(name).total() for name in names]
+    second = collect("south")
+    assert [sandbox.requests(name).total() for name in names] == spent
+    for name in names:
+        assert (first[name]["cached"], second[name]["cached"]) == (False, True)
+        assert second[name]["collected_at"] == first[name]["collected_at"]
+        assert second[name]["quotes"] == first[name]["quotes"]
+    assert marketctl(["--config", str(registry), "--data-dir", str(tmp_path / "third"), "check", *names, "-q"]) == 0
+    assert sandbox.requests("OPENEXCHANGERATES")["GET /api/latest.json"] == 1
 
 
 # Celery's side ----------------------------------------------------------------------------

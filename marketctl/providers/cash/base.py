@@ -38,6 +38,7 @@ class CashProvider(Provider):
     key_jobs = frozenset({"prices"})
     rate = (2.0, 4.0)
     canary = "USD/JPY"
+    shared_memory = True
 
     def listed(self) -> tuple[AssetBatch, int]:
         """Fetch the currencies, and how many pairs are offered."""
