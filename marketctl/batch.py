@@ -32,7 +32,7 @@ class PairList:
         self.by_symbol = {pair.symbol: pair for pair in pairs}
         # Those that were remembered have their keys.
         if any(pair.key is None for pair in self.by_symbol.values()):
-            self.by_symbol = {pair.symbol: pair for pair in with_keys(self.by_symbol.values())}
+            self.by_symbol = {pair.symbol: pair for pair in _with_keys(self.by_symbol.values())}
 
     def find(self, symbol: object) -> Pair | None:
         """Return the pair of a symbol, or None when the provider does not list it."""
@@ -50,7 +50,7 @@ class PairList:
         return [pair for pair in self.by_symbol.values() if pair.spot]
 
 
-def with_keys(pairs: Iterable[Pair]) -> list[Pair]:
+def _with_keys(pairs: Iterable[Pair]) -> list[Pair]:
     """Give each pair the key it is published under: its tickers, or its codes where another has that key."""
     pairs = list(pairs)
     taken: dict[str, str] = {}

@@ -19,7 +19,7 @@ class Pair(NamedTuple):
 
     `base` and `quote` are tickers (what users see), the codes are permanent. `status` is `trading`, `halted` or
     None. `spot` false marks perpetuals and the like: known, never published. `key` is what it is published under, ""
-    for nothing, None before `batch.with_keys` looked.
+    for nothing, None before a `PairList` looked.
     """
 
     symbol: str

@@ -181,14 +181,19 @@ class Children:
         """Run `work()` in a child that ends with what it returns."""
         sys.stdout.flush()
         sys.stderr.flush()
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
         pid = os.fork()
         if pid:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
             self.running.add(pid)
             self.ended.pop(pid, None)  # somebody earlier had this number
             return pid
         code = 70
         try:
             die_with_parent()
+            # Until the work has handlers of its own, a signal ends it as it would end any program.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
             code = work() or 0
         except BaseException:  # noqa: BLE001
             import traceback

@@ -10,7 +10,7 @@ from dataclasses import replace
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from marketctl.batch import AssetBatch, PairList, QuoteBatch, with_keys
+from marketctl.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.errors import (
     AuthFailed,
     BadAnswer,
@@ -246,7 +246,7 @@ class Provider:
 
     def fetch_pairs(self) -> list[Pair]:
         """Ask for the pairs and remember them, with their keys."""
-        pairs = with_keys(self.pairs())
+        pairs = list(PairList(self.pairs()).by_symbol.values())
         if not pairs:
             raise BadAnswer("the list of pairs is empty")
         self.memory.put("pairs", [list(pair) for pair in pairs])
