@@ -183,7 +183,7 @@ def _job(task: Any, provider: str, job: str, due_ms: int | None = None) -> dict[
     again = task.request.retries or (task.request.delivery_info or {}).get("redelivered")
     if result.reason == "busy" and again:
         # Who had this task before us is dead, its lock not yet; or alive, and then this turn will be served.
-        raise task.retry(countdown=LEASE_S / 4, max_retries=None)
+        raise task.retry(countdown=LEASE_S / 4)
     _tell(result)
     if result.status == "ok" or result.reason:  # else nothing was to be done: no line of the run log
         log_run(run, "run", [result])
@@ -209,7 +209,9 @@ def _tell(result: Result) -> None:
     say("%s%s: %s", result.status, because, result.message, extra=extra)
 
 
-job_task: Any = app.task(bind=True, name="marketctl.job", acks_late=True, reject_on_worker_lost=True)(_job)
+# It tries again until its turn expires: `retry(max_retries=None)` would mean three times.
+_how = {"bind": True, "acks_late": True, "reject_on_worker_lost": True, "max_retries": None}
+job_task: Any = app.task(name="marketctl.job", **_how)(_job)
 
 
 # Beat -------------------------------------------------------------------------------------
