@@ -270,3 +270,22 @@ def test_wrong_path_of_one_provider_is_told_and_the_others_run(ctl, folder):
 )
 def test_exit_code(ends, code):
     assert exit_code([Result("X", "prices", status, reason) for status, reason in ends]) == code
+
+
+@pytest.mark.parametrize("spec", ["WHITEBIT/api/v4/public/assets=types", "KUCOIN/api/v3/currencies=types"])
+def test_statistics_of_a_list_of_coins_nobody_can_read_are_unknown_not_zero(sandbox, tmp_path, spec):
+    registry = write_setup(sandbox, tmp_path / "desk")
+    sandbox.fault(spec)
+    name = spec.partition("/")[0]
+    marketctl(["--config", str(registry), "run", "--once", "--task", "stats", "-p", name, "-q"])
+    stats = json.loads((registry.parent / f"data/stats/{name}.json").read_text())["stats"]
+    assert stats["pairs"]["total"] > 0
+    assert set(stats["assets"].values()) | set(stats["networks"].values()) == {None}
+
+
+def test_statistics_over_quotes_nobody_can_read_fail(sandbox, tmp_path):
+    registry = write_setup(sandbox, tmp_path / "desk")
+    words = ["--config", str(registry), "stats", "collect", "-p", "WHITEBIT", "-q"]
+    assert marketctl(words) == 0  # the list of pairs is at hand
+    sandbox.fault("WHITEBIT/api/v1/public/tickers=types", "WHITEBIT/api/v4/public/ticker=types")
+    assert marketctl(words) == 1

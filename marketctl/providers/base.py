@@ -279,11 +279,12 @@ class Exchange(Provider):
         self.wanted = ()  # statistics are of all pairs
         clock = self.told(self.clock, Clock())
         batch: QuoteBatch = self.known.get("prices") or self.prices()
+        batch.refuse_if_empty()
         assets: dict[str, Asset] | None = None
         if "wallet" in self.known:
             assets = self.known["wallet"].assets
         elif "wallet" not in self.key_jobs or self.has_key():
-            assets = self.told(lambda: self.assets().assets, None)
+            assets = self.told(self._assets_read, None)
         return Stats(
             pairs=count_pairs(batch.pairs.spot()),
             assets=count_open(list(assets.values()) if assets is not None else None),
@@ -298,6 +299,12 @@ class Exchange(Provider):
             quota=self.quota(),
             skipped=batch.skipped,
         )
+
+    def _assets_read(self) -> dict[str, Asset]:
+        """Return the assets. Raises BadAnswer where none can be read: nobody has none."""
+        batch = self.assets()
+        batch.refuse_if_empty()
+        return batch.assets
 
 
 def count_pairs(pairs: list[Pair]) -> dict[str, int | None]:

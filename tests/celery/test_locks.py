@@ -228,9 +228,14 @@ def test_turns_lie_on_one_grid_and_providers_are_spread_over_it() -> None:
     assert max(b - a for a, b in pairwise(places)) < 200
 
 
-def test_a_task_that_waits_for_the_lock_of_a_dead_owner_tries_until_its_turn_expires() -> None:
+def test_a_task_that_waits_for_the_lock_of_a_dead_owner_tries_until_its_turn_expires(
+    server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Three times, as Celery does by itself, are less than a lease."""
     pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
+    registry = tmp_path / "providers.toml"
+    registry.write_text(f'[settings]\nredis_url = "{server.url}"\n')
+    monkeypatch.setenv("MARKETCTL_CONFIG", str(registry))
     from marketctl.celery_app import job_task
 
     assert job_task.max_retries is None

@@ -56,7 +56,9 @@ class CashProvider(Provider):
         """Count pairs and currencies, measure the clock; ask for the quota where there is a key, for no rates."""
         listed, trouble = None, None
         try:
-            listed = self.listed()
+            found = self.listed()
+            found[0].refuse_if_empty()
+            listed = found
         except BadAnswer as error:
             trouble = error
         clock = date_clock(self.last_answer)
