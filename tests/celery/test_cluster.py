@@ -16,7 +16,7 @@ from marketctl.redis_store import RedisStore
 from marketctl.registry import HistorySettings
 from marketctl.sandbox.setup import write_setup
 from marketctl.turn import Turn
-from tools.torture_world import RedisServer, free_port
+from tools.torture_world import RedisServer
 
 SLOTS = 16384
 T0 = time.time_ns() // 1_000_000
@@ -30,8 +30,6 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[RedisServer
         found = []
         for index in range(3):
             node = RedisServer(folder / str(index), "--cluster-enabled", "yes")
-            while node.port > 55_000:  # the nodes talk to each other 10,000 above
-                node.port = free_port()
             found.append(stack.enter_context(node))
         for index, node in enumerate(found):
             mine = range(SLOTS * index // 3, SLOTS * (index + 1) // 3)
