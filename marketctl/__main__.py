@@ -5,8 +5,6 @@ import os
 import sys
 from contextlib import suppress
 
-from marketctl.cli import main as command_line
-
 
 def main() -> None:
     """Run the command line and end the process at once.
@@ -17,9 +15,13 @@ def main() -> None:
     # A run makes tens of thousands of objects that live until its end: looking for rings of garbage finds none.
     gc.set_threshold(50_000, 20, 20)
     try:
+        from marketctl.cli import main as command_line
+
         command_line()
     except SystemExit as stop:
         code = stop.code
+    except KeyboardInterrupt:  # while Python still imported; later on the commands see to it
+        code = 130
     else:
         code = 0
     if isinstance(code, int) and "coverage" not in sys.modules:

@@ -134,6 +134,21 @@ main()
     assert run("nonsense") == (2, "")
 
 
+def test_an_interrupt_while_python_still_imports_is_no_traceback():
+    program = """
+import sys
+class Interrupted:
+    def find_spec(self, name, *_):
+        if name == "marketctl.cli":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+from marketctl.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_prices_ask_once_when_the_list_of_pairs_is_at_hand(registry, sandbox):
     words = ["--config", str(registry), "prices", "collect", "-p", "MEXC", "-q"]
     assert marketctl(words) == 0
