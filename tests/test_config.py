@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,7 @@ def test_absolute_unknown_user(places: Path) -> None:
     assert message(error) == ("--data-dir: ~no-such-user/data: Could not determine home directory.", None)
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="it says nothing of a loop: whoever opens a file there does")
 def test_absolute_loop_of_links(places: Path) -> None:
     Path("loop").symlink_to("loop")
     with pytest.raises(ConfigError):
