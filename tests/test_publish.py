@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 from marketctl import publish, redis_store
-from marketctl.embedded import EmbeddedRedis, find_server
+from marketctl.embedded import EmbeddedRedis
 from marketctl.errors import ConfigError, RedisFailed, Suspect
 from marketctl.models import Quote
 from marketctl.publish import Published, publish_l1
@@ -589,20 +588,3 @@ def test_embedded_server_that_was_killed_is_started_again(tmp_path: Path) -> Non
         store.call("SAVE")
         os.kill(int((tmp_path / "redis" / "server.lock").read_text()), signal.SIGKILL)
         assert put(store, {"A/B": quote("2")}, 10) == Published(1, 0, 0, 1, 2)
-
-
-def test_publish_on_a_cluster_node(tmp_path: Path) -> None:
-    options = ["--port", "0", "--unixsocket", "s", "--cluster-enabled", "yes", "--save", ""]
-    with subprocess.Popen([find_server(), *options], cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
-        try:
-            while not (tmp_path / "s").exists():
-                assert process.poll() is None
-            with RedisStore(f"unix://{tmp_path}/s", tmp_path, "p") as store:
-                store.call("CLUSTER", "ADDSLOTS", *range(16384))
-                while b"cluster_state:ok" not in store.call("CLUSTER", "INFO"):
-                    time.sleep(0.02)
-                assert put(store, {"A/B": quote()}) == Published(1, 1, 0, 0, 1)
-                assert put(store, {"A/B": quote("2")}, 10) == Published(1, 0, 0, 1, 2)
-                assert bids(store, "A/B") == ["1", "2"]
-        finally:
-            process.kill()
