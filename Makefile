@@ -63,6 +63,7 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 # Debian's and Ubuntu's Chromium where there is none and we may install it; without one the tests are skipped and say so.
 $(VENV)/.browser: pyproject.toml | $(VENV)/bin/python
 	@$(PIP) install --editable '.[browser]'
+	@$(RUN)python tools/get_redis.py
 	@{ command -v chromedriver && { command -v chromium || command -v google-chrome; }; } >/dev/null || \
 		{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && \
 		  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chromium chromium-driver >/dev/null; } || \

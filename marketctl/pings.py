@@ -8,6 +8,7 @@ another run is doing is not told, and a run that is stopped says nothing more: t
 import queue
 import threading
 import time
+import traceback
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -138,8 +139,9 @@ class Line(threading.Thread):
                 ping(self._url + action, f"rid={rid}", text)
             except MarketctlError as error:
                 log.warning("a dead-man ping was not delivered: %s", error.message, extra={"job": "ping"})
-            except Exception as error:  # noqa: BLE001  (never a reason to harm the run)
-                log.warning("a dead-man ping was not delivered: %s", type(error).__name__, extra={"job": "ping"})
+            except Exception:  # noqa: BLE001  (a bug: told with its traceback, and never a reason to harm the run)
+                told = redact(traceback.format_exc().rstrip())
+                log.error("a dead-man ping was not delivered:\n%s", told, extra={"job": "ping"})
 
 
 def body(results: Iterable["Result"], trouble: str | None = None) -> bytes:

@@ -512,20 +512,6 @@ def test_tls_to_a_port_that_speaks_none(connect, no_sleep):
     assert "hidden" not in error.message
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory) -> Path:
-    """A self-signed certificate of 127.0.0.1 and its key, in one file."""
-    folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"],
-        check=True, cwd=folder, capture_output=True,
-    )  # fmt: skip
-    both = folder / "both.pem"
-    both.write_bytes((folder / "cert.pem").read_bytes() + (folder / "key.pem").read_bytes())
-    return both
-
-
 def test_a_self_signed_certificate_is_refused_before_anything_is_sent(serve, connect, no_sleep, certificate):
     wire = serve(cert=certificate)
     error = failure(connect(wire.url), NetworkFailed)

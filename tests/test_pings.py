@@ -170,7 +170,7 @@ def test_close_does_not_wait_for_ever(service, caplog, monkeypatch):
     service.hold.set()
 
 
-def test_bug_in_a_ping_is_told_and_no_more(caplog, monkeypatch):
+def test_bug_in_a_ping_is_told_with_its_traceback_and_no_more(caplog, monkeypatch):
     monkeypatch.setattr("marketctl.log.log.propagate", True)
     monkeypatch.setattr("marketctl.http.ping", lambda *_: 1 / 0)
     line = Line("http://127.0.0.1:1/x")
@@ -178,7 +178,9 @@ def test_bug_in_a_ping_is_told_and_no_more(caplog, monkeypatch):
     line.tell("", "1")
     line.close()
     line.join(10)
-    assert set(caplog.messages) == {"a dead-man ping was not delivered: ZeroDivisionError"}
+    (told,) = set(caplog.messages)
+    assert told.startswith("a dead-man ping was not delivered:\nTraceback (most recent call last):\n")
+    assert told.endswith("ZeroDivisionError: division by zero")
 
 
 def test_body_is_short_and_without_secrets():

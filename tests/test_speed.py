@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 
@@ -259,24 +258,10 @@ class Quiet(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory) -> Path:
-    """A certificate of 127.0.0.1 with its key."""
-    folder = tmp_path_factory.mktemp("bundle")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1",
-         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"],
-        cwd=folder, check=True, capture_output=True,
-    )  # fmt: skip
-    path = folder / "both.pem"
-    path.write_bytes((folder / "cert.pem").read_bytes() + (folder / "key.pem").read_bytes())
-    return path
-
-
-def test_all_hosts_share_one_tls_context_and_one_reading_of_the_bundle(bundle, monkeypatch):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+def test_all_hosts_share_one_tls_context_and_one_reading_of_the_bundle(certificate, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(bundle)
+    context.load_cert_chain(certificate)
     servers = []
     loads: list[object] = []
     usual = ssl.SSLContext.load_verify_locations
@@ -299,7 +284,7 @@ def test_all_hosts_share_one_tls_context_and_one_reading_of_the_bundle(bundle, m
                 for _ in range(2):
                     assert client.ask("GET", "/x", check=lambda _answer: None).body == {}
         assert len(loads) == 1
-        os.utime(bundle, (1, 1))  # replaced: a process that runs for weeks reads it anew
+        os.utime(certificate, (1, 1))  # replaced: a process that runs for weeks reads it anew
         with http.Client(url, timeout_s=5, deadline_s=20, attempts=1, endpoints=frozenset({"GET /x"})) as client:
             assert client.ask("GET", "/x", check=lambda _answer: None).body == {}
         assert len(loads) == 2

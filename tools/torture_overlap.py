@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import redis
-from torture_crash import Problems
+from torture_crash import Problems, check_journal
 from torture_world import Children, RedisServer, StampedSandbox, desk, price_stamps
 
-from marketctl.store import read_journal, read_state
+from marketctl.store import read_state
 
 NAMES = ("BYBIT", "KUCOIN")
 WAIT_S = 300
@@ -108,25 +108,12 @@ class Overlap:
                     self.problems.add("mixed", f"{name}: {price_stamps(quotes)} {price_stamps(mirror['quotes'])}")
                 if meta[b"run_id"].decode() != mirror["run_id"]:
                     self.problems.add("mixed", f"{name}: {meta[b'run_id']!r} and {mirror['run_id']}")
-                self.check_journal(data, name)
+                self.figures["journal lines"] += check_journal(data, name, self.problems)
                 for job, state in read_state(data / "state", name).items():
                     if state["failures"]:
                         self.problems.add("state", f"{name} {job}: {state}")
         if left := list(data.rglob("*.tmp")):
             self.problems.add("temporary files left", str(left))
-
-    def check_journal(self, data: Path, name: str) -> None:
-        """Every change is told once, and begins where the one before ended."""
-        entries, broken = read_journal(data / f"wallet/{name}.changes.jsonl")
-        self.figures["journal lines"] += len(entries)
-        before: dict[tuple[str, str, str], object] = {}
-        for one in entries:
-            key = (one["asset"], one["network"], one["field"])
-            if one["before"] != before.get(key, one["before"]):
-                self.problems.add("journal", f"{name}: {one} after {before[key]}")
-            before[key] = one["after"]
-        if broken:
-            self.problems.add("journal", f"{name}: {broken} broken lines")
 
 
 def overlap(processes: int, progress: Callable[[str], None]) -> tuple[dict[str, int], Problems]:
