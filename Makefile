@@ -17,10 +17,10 @@ demo: $(VENV)/.demo ## Do the main job on local copies of all eight APIs: no key
 	@$(RUN)python tools/demo.py
 
 test: $(VENV)/.dev ## Run the tests, offline
-	@$(RUN)python -m pytest $(PARALLEL) --ignore=tests/browser --ignore=tests/celery/test_workers.py
+	@$(RUN)python -m pytest $(PARALLEL) --ignore=tests/browser --ignore=tests/workers/test_workers.py
 
 test-long: $(VENV)/.dev ## Run real Celery workers and kill them; wants a machine that is not busy
-	@$(RUN)python -m pytest -s tests/celery/test_workers.py
+	@$(RUN)python -m pytest -s tests/workers/test_workers.py
 
 torture: $(VENV)/.dev ## Kill it thousands of times, overlap it, let sixteen hours pass: 40 minutes and more
 	@$(RUN)python tools/torture.py

@@ -236,7 +236,7 @@ def steady(desk: Desk, seconds: int) -> str:
 
 def turns(desk: Desk, first: int, last: int) -> Counter[int]:
     """Return how many of the turns that were due in this time were served how often: quotes were published."""
-    from marketctl.celery_app import last_turn
+    from marketctl.workers.beat import last_turn
 
     how: Counter[int] = Counter()
     for name in desk.entries:

@@ -42,3 +42,27 @@ def redact_bytes(content: bytes) -> bytes:
     for secret in sorted(_secrets, key=len, reverse=True):
         content = content.replace(secret.encode("utf-8", "surrogateescape"), MASK.encode())
     return content
+
+
+def mask_url(url: str) -> str:
+    """Hide user and password of a URL."""
+    return re.sub(r"(?<=[?&]password=)[^&]*", "***", re.sub(r"^(\w+://)?.*@", r"\1***@", url))
+
+
+def mask_path(url: str) -> str:
+    """Hide all of a URL but scheme and host."""
+    return re.sub(r"(?<=[^/:]/).*", "***", url, count=1)
+
+
+def path_secrets(url: str) -> list[str]:
+    """Return a URL that is secret by its path, without scheme, and its long parts: a short one may be a common word."""
+    rest = url.partition("//")[2].rstrip("/")
+    return [rest, *(part for part in rest.split("/")[1:] if len(part) >= 16)]
+
+
+def url_secrets(url: str) -> list[str]:
+    """Return the password of a URL, as written and decoded."""
+    from urllib.parse import unquote
+
+    found = re.findall(r"://[^:]*:(.*)@|[?&]password=([^&]*)", url)
+    return [text for pair in found for raw in pair if raw for text in dict.fromkeys((raw, unquote(raw)))]

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from marketctl.http import Client
+from marketctl.files.memory import Memory
+from marketctl.http.client import Client
 from marketctl.log import log
 from marketctl.providers.base import Provider
 from marketctl.sandbox.base import Sandbox
-from marketctl.store import Memory
 
 SAMPLES = Path(__file__).parent / "providers"
 
@@ -55,7 +55,7 @@ def sandbox(sandbox_server: Sandbox) -> Iterator[Sandbox]:
 def no_sleep(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Replace the waits between attempts by a list of their seconds."""
     waits: list[float] = []
-    monkeypatch.setattr("marketctl.http.sleep", waits.append)
+    monkeypatch.setattr("marketctl.http.client.sleep", waits.append)
     return waits
 
 

@@ -3,11 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+from marketctl.config.registry import Registry
+from marketctl.files.journal import append_journal
+from marketctl.files.snapshots import write_document, write_snapshot
+from marketctl.files.state import record_state
 from marketctl.models import Network, Quote
-from marketctl.publish import publish_l1, write_mirror
-from marketctl.redis_store import connect
-from marketctl.registry import Registry, load_registry
-from marketctl.store import append_journal, record_state, write_document, write_snapshot
+from marketctl.providers.loader import load_registry
+from marketctl.redis.connection import connect
+from marketctl.redis.publish import publish_l1
+from marketctl.redis.quotes import write_mirror
 from marketctl.times import to_iso
 
 EVIL = "<script>"

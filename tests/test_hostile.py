@@ -19,23 +19,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from marketctl.batch import AssetBatch, QuoteBatch
 from marketctl.cli.output import printable_cell
-from marketctl.collect import stats_to_dict
 from marketctl.errors import BadAnswer, ConfigError, MarketctlError, StorageFailed
-from marketctl.fields import code
-from marketctl.http import Answer, Request, read_json
+from marketctl.files.atomic import safe_name
+from marketctl.files.memory import Memory
+from marketctl.files.snapshots import read_snapshot, to_bytes, write_document, write_snapshot
+from marketctl.http.messages import Answer, Request, encode_query, read_json
+from marketctl.jobs.changes import compare
+from marketctl.jobs.stats import stats_to_dict
 from marketctl.models import KeyInfo, Stats
 from marketctl.providers.base import Provider
-from marketctl.publish import _pack_hset, l1_values, mirror_lines
-from marketctl.registry import load_adapter, load_registry
+from marketctl.providers.batch import AssetBatch, QuoteBatch
+from marketctl.providers.fields import code
+from marketctl.providers.loader import load_adapter, load_registry
+from marketctl.redis.publish import _pack_hset
+from marketctl.redis.quotes import l1_values, mirror_lines
 from marketctl.sandbox import API_MODULES, load_api
 from marketctl.sandbox.base import Call
 from marketctl.sandbox.world import World
-from marketctl.signing import encode_query
-from marketctl.store import Memory, read_snapshot, safe_name, to_bytes, write_document, write_snapshot
 from marketctl.times import now_ms
-from marketctl.wallet import compare
 from tests.wire import Wire, reply
 
 REGISTRY = load_registry(Path(__file__).parent.parent / "providers.toml", environ={})

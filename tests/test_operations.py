@@ -12,12 +12,12 @@ from pathlib import Path
 import click
 import pytest
 
-from marketctl.check import Check, Health
+from marketctl.check.health import Check, Health
 from marketctl.cli import invoke, root
-from marketctl.embedded import find_server
 from marketctl.models import Quota
-from marketctl.monitoring import prometheus_text
-from marketctl.run_metrics import families
+from marketctl.monitoring.prometheus import prometheus_text
+from marketctl.monitoring.run_metrics import families
+from marketctl.redis.embedded import find_server
 from marketctl.sandbox.setup import write_setup
 
 ROOT = Path(__file__).parent.parent
@@ -263,14 +263,15 @@ def test_redis_rights_of_the_guide_suffice_and_are_no_more_than_needed(server, s
     reader.close()
 
 
-def test_shipped_registry_and_its_template_are_the_same():
-    assert (ROOT / "providers.toml").read_bytes() == (ROOT / "marketctl/templates/providers.toml").read_bytes()
+def test_shipped_registry_is_what_init_writes():
+    assert (ROOT / "providers.toml").read_bytes() == (ROOT / "marketctl/config/starter/providers.toml").read_bytes()
 
 
 def test_watching_costs_nothing_where_it_is_not_wanted(tmp_path):
     code = (
-        "import sys; from marketctl.cli.run import command; from marketctl.cli.watch import Watch;"
-        "print(*sorted({'marketctl.pings', 'marketctl.run_metrics', 'marketctl.runlog', 'marketctl.quota',"
+        "import sys; from marketctl.cli.run import command; from marketctl.monitoring.observers import Watch;"
+        "print(*sorted({'marketctl.monitoring.pings', 'marketctl.monitoring.run_metrics',"
+        " 'marketctl.monitoring.runlog', 'marketctl.jobs.forecast',"
         " 'requests'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

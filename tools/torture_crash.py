@@ -22,9 +22,10 @@ from typing import Any
 from torture_world import EXCHANGES, Children, RedisServer, StampedSandbox, desk, fee_stamps, price_stamps
 
 from marketctl.cli import invoke as command_line
-from marketctl.embedded import EmbeddedRedis
-from marketctl.redis_store import connect
-from marketctl.store import JobLocks, read_journal
+from marketctl.files.journal import read_journal
+from marketctl.files.locks import JobLocks
+from marketctl.redis.connection import connect
+from marketctl.redis.embedded import EmbeddedRedis
 
 COMMANDS = (
     ("run", "--once"),
@@ -260,13 +261,20 @@ def import_everything() -> None:
     for package in (marketctl.cli, marketctl.providers.cex):
         for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
-    for name in ("marketctl.http", "marketctl.dump", "marketctl.publish", "marketctl.wallet", *LATE):
+    for name in (
+        "marketctl.http.client",
+        "marketctl.jobs.dump",
+        "marketctl.redis.publish",
+        "marketctl.jobs.changes",
+        *LATE,
+    ):
         importlib.import_module(name)
 
 
 def no_pacing() -> None:
     """The sandbox has no rate limit: keep the files of the pacing at work, but not its waits."""
-    from marketctl.pace import Pace, SharedPace
+    from marketctl.http.ratelimit import Pace
+    from marketctl.redis.shared import SharedPace
 
     for kind in (Pace, SharedPace):
 

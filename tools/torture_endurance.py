@@ -26,8 +26,8 @@ from torture_world import EXCHANGES, Children, RedisServer, StampedSandbox, desk
 
 from marketctl import times
 from marketctl.cli import invoke
-from marketctl.registry import load_registry
-from marketctl.store import read_state
+from marketctl.files.state import read_state
+from marketctl.providers.loader import load_registry
 
 INTERVAL_S = 10
 LASTING = (
@@ -95,18 +95,19 @@ class Endurance:
         os.close(self.to_parent[0])
         path = self.hear(self.to_child[0])["path"]
         import_everything()
-        from marketctl import http, pace
         from marketctl.cli import repeat
-        from marketctl.collect import run_jobs
+        from marketctl.http import client
+        from marketctl.http.ratelimit import Pace
+        from marketctl.jobs.runner import run_jobs
+        from marketctl.redis.shared import SharedPace
 
         for name, module in list(sys.modules.items()):
             if name.startswith("marketctl") and getattr(module, "time", None) is time:
                 module.time = self.clock  # type: ignore[attr-defined]
-        http.sleep = self.clock.sleep
-        for kind in vars(pace).values():  # the server's clock, which some of it goes by, does not jump
-            if isinstance(kind, type) and issubclass(kind, pace.Pace):
-                kind.reserve = lambda *_: 0.0  # type: ignore[method-assign,assignment]
-                kind.hold = lambda *_: None
+        client.sleep = self.clock.sleep
+        for kind in (Pace, SharedPace):  # the server's clock, which some of it goes by, does not jump
+            kind.reserve = lambda *_: 0.0  # type: ignore[method-assign,assignment]
+            kind.hold = lambda *_: None
 
         def turn(_given: Any, run: Any, work: Any, *_: Any) -> int:
             jobs = list(work)

@@ -12,7 +12,7 @@ import redis
 from torture_crash import Problems, check_journal
 from torture_world import Children, RedisServer, StampedSandbox, desk, price_stamps
 
-from marketctl.store import read_state
+from marketctl.files.state import read_state
 
 NAMES = ("BYBIT", "KUCOIN")
 WAIT_S = 300
@@ -41,7 +41,7 @@ class Overlap:
                 if kind == "plain":
                     self.check(path, server.url, worked)
                 else:
-                    from marketctl.embedded import EmbeddedRedis
+                    from marketctl.redis.embedded import EmbeddedRedis
 
                     if EmbeddedRedis(path.parent / "data")._server_runs():
                         self.problems.add("server left running", str(path))
@@ -54,7 +54,7 @@ class Overlap:
         arrived, arriving = os.pipe()
         # The interpreter is up and everything imported when the gate opens.
         code = (
-            "import os, sys, marketctl.collect, marketctl.http, marketctl.publish\n"
+            "import os, sys, marketctl.jobs.runner, marketctl.http.client, marketctl.redis.publish\n"
             "from marketctl.cli import main\n"
             "os.write(int(sys.argv[2]), b'x'); os.read(int(sys.argv[1]), 1); main(sys.argv[3:])"
         )

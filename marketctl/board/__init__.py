@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marketctl.errors import ConfigError
-from marketctl.store import to_bytes, write_atomic
+from marketctl.files.atomic import write_atomic
+from marketctl.files.snapshots import to_bytes
 from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-    from marketctl.live import Reader
+    from marketctl.views.quotes import Reader
 
 FOLDER = Path(__file__).parent
 # Inside <script> and <style> a browser looks for these; the last two end a line of JavaScript.

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
-from marketctl.views import number
+from marketctl.views.snapshots import number
 
 CURRENCIES = 4  # those with most providers; the table beside the charts has all
 UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "K"))

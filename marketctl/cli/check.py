@@ -15,10 +15,10 @@ from marketctl.cli.options import (
     max_age_option,
 )
 from marketctl.cli.output import json_text, print_rows, seconds, sentence
-from marketctl.cli.working import open_run, report
+from marketctl.cli.working import open_run
 
 if TYPE_CHECKING:
-    from marketctl.check import Health
+    from marketctl.check.health import Health
 
 COLUMNS = ("provider", "check", "verdict", "message", "time")
 FORMATS = ("table", "json", "nagios", "prometheus")
@@ -64,7 +64,7 @@ def command(
     configuration).
     """
     from marketctl.errors import MarketctlError
-    from marketctl.monitoring import NAGIOS_UNKNOWN, nagios_unknown
+    from marketctl.monitoring.nagios import NAGIOS_UNKNOWN, nagios_unknown
 
     if as_json and form not in (None, "json"):
         raise click.UsageError(f"--json and --format {form} exclude each other.")
@@ -89,13 +89,15 @@ def _check(
     fail_after: int,
     output: str | None,
 ) -> int:
-    from marketctl.check import check_providers
-    from marketctl.collect import choose
-    from marketctl.monitoring import nagios_exit, nagios_line, prometheus_text
+    from marketctl.check.checkup import check_providers
+    from marketctl.jobs.document import run_document
+    from marketctl.jobs.run import choose
+    from marketctl.monitoring.nagios import nagios_exit, nagios_line
+    from marketctl.monitoring.prometheus import prometheus_text
 
     with open_run(given) as run:
         results = check_providers(run, choose(run.registry, providers), max_age_s=max_age_s, fail_after=fail_after)
-        document = report(run, "check", results)
+        document = run_document(run, "check", results)
     healthy = all(health.healthy for health in results)
     if form == "table":
         if not (given.quiet and healthy):
@@ -110,7 +112,8 @@ def _check(
     if output not in (None, "-"):
         from pathlib import Path
 
-        from marketctl.store import to_bytes, write_atomic
+        from marketctl.files.atomic import write_atomic
+        from marketctl.files.snapshots import to_bytes
 
         write_atomic(Path(str(output)), to_bytes(text))
     else:

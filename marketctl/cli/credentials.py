@@ -29,10 +29,10 @@ def set_(provider: str) -> int:
     Example:
       marketctl credentials set BYBIT
     """
-    from marketctl.config import find_credentials
-    from marketctl.credentials import store_credentials
+    from marketctl.config.credentials import store_credentials
+    from marketctl.config.paths import find_credentials
     from marketctl.errors import ConfigError
-    from marketctl.registry import load_adapter
+    from marketctl.providers.loader import load_adapter
 
     given = globals_of()
     registry = given.registry()
@@ -83,7 +83,7 @@ def list_(as_json: bool) -> int:
       marketctl credentials list
     """
     from marketctl.errors import ConfigError
-    from marketctl.registry import load_adapter
+    from marketctl.providers.loader import load_adapter
 
     given = globals_of()
     registry = given.registry()
@@ -116,7 +116,7 @@ def path() -> int:
     Example:
       marketctl credentials path
     """
-    from marketctl.config import find_credentials
+    from marketctl.config.paths import find_credentials
 
     given = globals_of()
     click.echo(find_credentials(given.credentials, given.registry_path(), must_exist=False).absolute())

@@ -6,7 +6,7 @@ import click
 
 from marketctl.cli.options import HELP, Command, global_options, globals_of, json_option, provider_option
 from marketctl.cli.output import print_json, print_rows
-from marketctl.cli.working import Progress, open_run, report
+from marketctl.cli.working import Progress, open_run
 
 
 @click.group(context_settings=HELP)
@@ -31,8 +31,10 @@ def _dump_command(what: str, help_line: str) -> click.Command:
     @json_option
     @global_options
     def dump(providers: tuple[str, ...], force: bool, output: str | None, strict: bool, as_json: bool) -> int:
-        from marketctl.collect import Options, choose, exit_code
-        from marketctl.dump import dump_job
+        from marketctl.jobs.document import run_document
+        from marketctl.jobs.dump import dump_job
+        from marketctl.jobs.run import Options, choose
+        from marketctl.jobs.runner import exit_code
 
         given = globals_of()
         options = Options(frozenset(name.upper() for name in providers), strict, force=force)
@@ -51,7 +53,7 @@ def _dump_command(what: str, help_line: str) -> click.Command:
                 progress.done(results[-1])
             progress.clear()
             if as_json:
-                print_json(report(run, f"dump {what}", results))
+                print_json(run_document(run, f"dump {what}", results))
             elif output != "-" and not given.quiet:
                 rows = [(one.provider, one.job, one.status, one.counts.get("file") or one.reason) for one in results]
                 print_rows(given, ("provider", "job", "status", "file"), rows)
@@ -79,8 +81,8 @@ def list_(as_json: bool) -> int:
     Example:
       marketctl dump list
     """
-    from marketctl.dump import read_dump
     from marketctl.errors import StorageFailed
+    from marketctl.jobs.dump_file import read_dump
 
     given = globals_of()
     folder = given.registry().settings.dump_dir
@@ -116,8 +118,9 @@ def replay(file: Path, as_json: bool) -> int:
 
     Exit codes: 0 read the same (or nothing was read then), 1 cannot be read or differs.
     """
-    from marketctl.dump import differences, read_dump
-    from marketctl.dump import replay as replay_dump
+    from marketctl.jobs.dump_file import read_dump
+    from marketctl.jobs.replay import differences
+    from marketctl.jobs.replay import replay as replay_dump
 
     given = globals_of()
     found = read_dump(file)

@@ -18,14 +18,14 @@ def command() -> int:
       marketctl init
       marketctl credentials set BYBIT
     """
-    from marketctl.config import find_credentials, registry_to_create
-    from marketctl.templates import read_template
+    from marketctl.config.paths import find_credentials, registry_to_create
+    from marketctl.config.starter import read_starter
 
     given = globals_of()
     registry = registry_to_create(given.config)
     credentials = find_credentials(given.credentials, registry, must_exist=False)
     for path, template, mode in ((registry, "providers.toml", 0o644), (credentials, "credentials.toml", 0o600)):
-        written = create(path, read_template(template), mode)
+        written = create(path, read_starter(template), mode)
         if not given.quiet:
             click.echo(f"{'wrote' if written else 'kept'} {path}")
     return 0
@@ -33,7 +33,7 @@ def command() -> int:
 
 def create(path: Path, text: str, mode: int) -> bool:
     """Create a file with this mode from its first byte; false when it exists, and it is left. Raises StorageFailed."""
-    from marketctl.store import storage_failed
+    from marketctl.files.atomic import storage_failed
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

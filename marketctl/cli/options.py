@@ -13,8 +13,8 @@ from click.shell_completion import CompletionItem
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from marketctl.credentials import CredentialStore
-    from marketctl.registry import Registry
+    from marketctl.config.credentials import Credentials
+    from marketctl.config.registry import Registry
 
 HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,15 +35,15 @@ class Globals:
 
     def registry_path(self) -> "Path":
         """Return where providers.toml is. Raises ConfigError."""
-        from marketctl.config import find_registry
+        from marketctl.config.paths import find_registry
 
         return find_registry(self.config)
 
     def registry(self) -> "Registry":
         """Read providers.toml once. Raises ConfigError."""
         if self._registry is None:
+            from marketctl.providers.loader import load_registry
             from marketctl.redact import protect
-            from marketctl.registry import load_registry
 
             self._registry = load_registry(self.registry_path(), data_dir=self.data_dir)
             protect(self._registry.secret_values())
@@ -51,13 +51,13 @@ class Globals:
 
     def credentials_path(self) -> "Path":
         """Return where credentials.toml is or would be. Raises ConfigError."""
-        from marketctl.config import find_credentials
+        from marketctl.config.paths import find_credentials
 
         return find_credentials(self.credentials, self.registry().path)
 
-    def keys(self) -> "CredentialStore":
+    def keys(self) -> "Credentials":
         """Read the credentials and protect their values. Raises ConfigError."""
-        from marketctl.credentials import load_credentials
+        from marketctl.config.credentials import load_credentials
         from marketctl.redact import protect
 
         store = load_credentials(self.credentials_path())

@@ -28,7 +28,7 @@ from marketctl.cli.output import print_csv, print_json, print_rows, seconds
 from marketctl.cli.working import open_run, work_and_report
 
 if TYPE_CHECKING:
-    from marketctl.live import Live
+    from marketctl.views.quotes import Live
 
 
 @click.group(context_settings=HELP)
@@ -70,7 +70,7 @@ def collect(
     Example:
       marketctl prices collect -p KUCOIN --json
     """
-    from marketctl.collect import Options, choose
+    from marketctl.jobs.run import Options, choose
 
     given = globals_of()
     options = Options(
@@ -99,7 +99,7 @@ def show(words: tuple[str, ...], max_age_s: float | None, as_json: bool) -> int:
     from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
     from marketctl.times import now_ms
-    from marketctl.views_prices import choose_pairs
+    from marketctl.views.compare import choose_pairs
 
     given = globals_of()
     names = [word for word in words if "/" not in word]
@@ -148,8 +148,8 @@ def compare(pair: str, max_age_s: float | None, as_json: bool) -> int:
     from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
     from marketctl.times import now_ms
-    from marketctl.views_prices import choose_pairs
-    from marketctl.views_prices import compare as put_together
+    from marketctl.views.compare import choose_pairs
+    from marketctl.views.compare import compare as put_together
 
     given = globals_of()
     lives = read_quotes(given, [])
@@ -192,8 +192,8 @@ def history(provider: str, pair: str, since_ms: int, as_json: bool, as_csv: bool
     """
     from marketctl.log import log
     from marketctl.times import to_iso
-    from marketctl.views_prices import history as read_history
-    from marketctl.views_prices import sparkline
+    from marketctl.views.compare import history as read_history
+    from marketctl.views.compare import sparkline
 
     if as_json and as_csv:
         raise click.UsageError("--json and --csv both want stdout: choose one.")
@@ -218,8 +218,8 @@ def read_quotes(given: Globals, names: list[str]) -> "list[Live]":
     """Read the quotes of the named provider or of all enabled ones, and tell what is wrong with them."""
     import logging
 
-    from marketctl.live import open_reader
     from marketctl.log import log
+    from marketctl.views.quotes import open_reader
 
     registry = given.registry()
     entries = [registry.provider(name) for name in names] or registry.enabled()

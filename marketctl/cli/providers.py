@@ -100,8 +100,9 @@ def add_(provider: str, path: str, needs_api: bool, kind: str | None, stablecoin
     Example:
       marketctl providers add DESK --path marketctl.providers.cex.kucoin:KucoinAdapter --needs-api
     """
-    from marketctl.registry import check_entry, default_stablecoin, load_adapter
-    from marketctl.registry_edit import add
+    from marketctl.config.edit import add
+    from marketctl.config.registry import check_entry, default_stablecoin
+    from marketctl.providers.loader import load_adapter
 
     given = globals_of()
     name, registry = provider.upper(), given.registry_path()
@@ -153,7 +154,7 @@ def disable(provider: tuple[str, ...]) -> int:
 
 def switch(providers: tuple[str, ...], enabled: bool) -> int:
     """Switch providers on or off and say what changed."""
-    from marketctl.registry_edit import set_enabled
+    from marketctl.config.edit import set_enabled
 
     given = globals_of()
     names = list(dict.fromkeys(name.upper() for name in providers))
@@ -174,7 +175,7 @@ def remove_(provider: str) -> int:
     Example:
       marketctl providers remove RAPIRA
     """
-    from marketctl.registry_edit import remove
+    from marketctl.config.edit import remove
 
     given = globals_of()
     name, registry = provider.upper(), given.registry_path()
@@ -205,7 +206,7 @@ def new(provider: str, kind: str) -> int:
     """
     from pathlib import Path
 
-    from marketctl.scaffold import new_provider, update_docs
+    from marketctl.scaffold.new_provider import new_provider, update_docs
 
     given = globals_of()
     name = provider.upper()

@@ -9,9 +9,9 @@ from marketctl.cli.report import refresh
 from marketctl.cli.working import work_and_report
 
 if TYPE_CHECKING:
-    from marketctl.cli.watch import Watch
-    from marketctl.collect import Run
-    from marketctl.registry import ProviderEntry
+    from marketctl.config.registry import ProviderEntry
+    from marketctl.jobs.run import Run
+    from marketctl.monitoring.observers import Watch
 
 COLLECT_TURNS = 10
 

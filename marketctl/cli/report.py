@@ -8,8 +8,8 @@ import click
 from marketctl.cli.options import HELP, Command, Globals, global_options, globals_of
 
 if TYPE_CHECKING:
-    from marketctl.collect import Run
-    from marketctl.redis_store import RedisStore
+    from marketctl.jobs.run import Run
+    from marketctl.redis.connection import RedisConnection
 
 
 @click.command(cls=Command, context_settings=HELP)
@@ -30,8 +30,8 @@ def command(output: str | None, show: bool) -> int:
     Exit codes: 0 written, 1 could not be written, 2 usage, 4 configuration or the extra is missing.
     """
     from marketctl.board import require_extra, write_board
-    from marketctl.live import open_reader
     from marketctl.log import set_up
+    from marketctl.views.quotes import open_reader
 
     given = globals_of()
     set_up(given.verbose, given.quiet, given.log_format)
@@ -62,10 +62,10 @@ def refresh(run: "Run", output: str) -> bool:
     """Write the board of `run --report` with the run's own connection; tell on stderr, not by raising, what failed."""
     from marketctl.board import write_board
     from marketctl.errors import ConfigError, MarketctlError
-    from marketctl.live import Reader
     from marketctl.log import log
+    from marketctl.views.quotes import Reader
 
-    store: RedisStore | None = None
+    store: RedisConnection | None = None
     away: MarketctlError | None = None
     try:
         store = run.store()

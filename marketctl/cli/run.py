@@ -15,7 +15,6 @@ from marketctl.cli.options import (
     provider_option,
     strict_option,
 )
-from marketctl.cli.watch import Watch
 from marketctl.cli.working import open_run, work_and_report
 
 # What may be typed -> the jobs it stands for; the old collectors' names go on working.
@@ -65,8 +64,9 @@ def command(
 
     Exit codes: 0 all good, 1 nothing succeeded, 3 some failed, 4 configuration, 75 another run works, 130/143 stopped.
     """
-    from marketctl.collect import Options, choose
     from marketctl.errors import EXIT_PARTIAL
+    from marketctl.jobs.run import Options, choose
+    from marketctl.monitoring.observers import Watch
 
     given = globals_of()
     options = Options(

@@ -43,7 +43,7 @@ def collect(providers: tuple[str, ...], dump_raw: bool, lock_wait: float, strict
     Example:
       marketctl stats collect -p HTX --json
     """
-    from marketctl.collect import Options, choose
+    from marketctl.jobs.run import Options, choose
 
     given = globals_of()
     options = Options(frozenset(name.upper() for name in providers), strict, dump_raw=dump_raw, lock_wait_s=lock_wait)
@@ -64,10 +64,10 @@ def show(provider: str | None, as_json: bool) -> int:
       marketctl stats show
     """
     from marketctl.errors import EXIT_OK, EXIT_PARTIAL
+    from marketctl.jobs.forecast import pace
     from marketctl.log import log
-    from marketctl.quota import pace
     from marketctl.times import to_iso
-    from marketctl.views import snapshots
+    from marketctl.views.snapshots import snapshots
 
     given = globals_of()
     found = snapshots(given.registry(), "stats", provider)

@@ -49,7 +49,7 @@ def sync(providers: tuple[str, ...], dump_raw: bool, stats: bool, lock_wait: flo
     Example:
       marketctl wallet sync -p KUCOIN --json
     """
-    from marketctl.collect import Options, choose
+    from marketctl.jobs.run import Options, choose
 
     given = globals_of()
     options = Options(frozenset(name.upper() for name in providers), strict, dump_raw=dump_raw, lock_wait_s=lock_wait)
@@ -73,7 +73,7 @@ def show(provider: str, assets: tuple[str, ...], as_json: bool) -> int:
     Example:
       marketctl wallet show KUCOIN USDT BTC
     """
-    from marketctl.views import choose_assets, snapshot
+    from marketctl.views.snapshots import choose_assets, snapshot
 
     given = globals_of()
     found = snapshot(given.registry(), "wallet", provider)
@@ -121,11 +121,11 @@ def changes(assets: tuple[str, ...], providers: tuple[str, ...], since_ms: int, 
     """
     import json
 
+    from marketctl.files.snapshots import to_bytes
     from marketctl.log import log
     from marketctl.redact import redact
-    from marketctl.store import to_bytes
     from marketctl.times import to_iso
-    from marketctl.views import changes as read_changes
+    from marketctl.views.changes import changes as read_changes
 
     given = globals_of()
     events, problems = read_changes(given.registry(), since_ms, providers, assets)
@@ -161,8 +161,8 @@ def routes(asset: str, source: str | None, target: str | None, as_json: bool) ->
     """
     from marketctl.errors import EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
-    from marketctl.routes import explain
-    from marketctl.routes import routes as find
+    from marketctl.views.routes import explain
+    from marketctl.views.routes import routes as find
 
     given = globals_of()
     if source and target and source.upper() == target.upper():
@@ -231,8 +231,8 @@ def unmapped(providers: tuple[str, ...], as_json: bool) -> int:
     """
     from marketctl.errors import EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
-    from marketctl.views import Found, snapshot, snapshots
-    from marketctl.views import unmapped as find
+    from marketctl.views.snapshots import Found, snapshot, snapshots
+    from marketctl.views.snapshots import unmapped as find
 
     given = globals_of()
     registry = given.registry()

@@ -2,8 +2,7 @@
 
 import signal
 import sys
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -14,17 +13,17 @@ from marketctl.cli.output import print_json, print_rows, seconds, sentence
 from marketctl.errors import EXIT_PARTIAL, EXIT_SIGINT, EXIT_SIGTERM, Stopped
 
 if TYPE_CHECKING:
-    from marketctl.check import Health
-    from marketctl.cli.watch import Watch
-    from marketctl.collect import Options, Result, Run
-    from marketctl.registry import ProviderEntry
+    from marketctl.config.registry import ProviderEntry
+    from marketctl.jobs.result import Result
+    from marketctl.jobs.run import Options, Run
+    from marketctl.monitoring.observers import Watch
 
 COLUMNS = ("provider", "job", "status", "result", "requests", "time")
 
 
 def open_run(given: Globals, options: "Options | None" = None) -> "Run":
     """Start a run from the global options: logging, registry, credentials. Raises ConfigError."""
-    from marketctl.collect import Run
+    from marketctl.jobs.run import Run
     from marketctl.log import set_up
 
     set_up(given.verbose, given.quiet, given.log_format)
@@ -69,7 +68,8 @@ def work_and_report(
     watch: "Watch | None" = None,
 ) -> int:
     """Do the jobs, tell each failure on stderr as it happens, the rest at the end; return the exit code."""
-    from marketctl.collect import exit_code, run_jobs
+    from marketctl.jobs.document import run_document
+    from marketctl.jobs.runner import exit_code, run_jobs
 
     progress = Progress(given)
     if watch is not None:
@@ -83,43 +83,18 @@ def work_and_report(
     results = run_jobs(run, work, on_result=done, on_start=progress.start)
     progress.end()
     if as_json:
-        print_json(report(run, command, results))
+        print_json(run_document(run, command, results))
     elif not given.quiet:
         print_rows(given, COLUMNS, [row(result) for result in results])
     code = exit_code(results)
-    if not log_run(run, command, results) or (watch is not None and not watch.end(results)):
+    logged = True
+    if run.settings.run_log is not None:
+        from marketctl.monitoring.runlog import log_run
+
+        logged = log_run(run, command, results)
+    if not logged or (watch is not None and not watch.end(results)):
         return code or EXIT_PARTIAL
     return code
-
-
-def log_run(run: "Run", command: str, results: Iterable["Result"]) -> bool:
-    """Append to the run log, where there is one; tell whether that worked."""
-    if run.settings.run_log is None:
-        return True
-    from marketctl.errors import StorageFailed
-    from marketctl.log import log
-    from marketctl.runlog import log_results
-
-    try:
-        log_results(run, command, results)
-    except StorageFailed as error:
-        log.error("%s", error.message)
-        return False
-    return True
-
-
-def report(run: "Run", command: str, results: Iterable["Result | Health"]) -> dict[str, Any]:
-    """Return the document of `--json` (docs/scripting.md)."""
-    from marketctl.times import to_iso
-
-    return {
-        "schema": 1,
-        "command": command,
-        "run_id": run.run_id,
-        "started_at": to_iso(run.started_ms),
-        "duration_ms": round((time.monotonic() - run.started) * 1000),
-        "results": [result.to_dict() for result in results],
-    }
 
 
 def row(result: "Result") -> tuple[Any, ...]:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from marketctl.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.errors import (
     AuthFailed,
     BadAnswer,
@@ -23,14 +22,16 @@ from marketctl.errors import (
     StatsNotSupported,
     Unavailable,
 )
-from marketctl.fields import printable
 from marketctl.log import log
 from marketctl.models import Asset, Clock, KeyInfo, Pair, Platform, Quota, Stats
+from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
+from marketctl.text import printable
 from marketctl.times import END_MS
 
 if TYPE_CHECKING:
-    from marketctl.http import Answer, Client, Request
-    from marketctl.store import Memory
+    from marketctl.files.memory import Memory
+    from marketctl.http.client import Client
+    from marketctl.http.messages import Answer, Request
 
 T = TypeVar("T")
 
@@ -141,7 +142,7 @@ class Provider:
 
     def retry_after(self, answer: "Answer") -> float | None:
         """Return the seconds to wait after a rate limit, where the answer tells them."""
-        from marketctl.http import retry_after_s
+        from marketctl.http.failures import retry_after_s
 
         return retry_after_s(answer.headers)
 

@@ -4,11 +4,12 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from marketctl.credentials import CredentialStore
+from marketctl.config.credentials import Credentials
+from marketctl.config.registry import ProviderEntry
 from marketctl.errors import ConfigError
 from marketctl.models import JOBS
 from marketctl.providers.base import Provider
-from marketctl.registry import ProviderEntry, load_adapter
+from marketctl.providers.loader import load_adapter
 
 PARTS = ("Docs", "Symbols", "Limits", "Quirks")
 
@@ -49,7 +50,7 @@ def jobs_of(cls: type[Provider]) -> list[str]:
     return [job for job in JOBS if getattr(cls, methods[job]) is not getattr(Provider, methods[job])]
 
 
-def describe(entry: ProviderEntry, keys: CredentialStore) -> dict[str, Any]:
+def describe(entry: ProviderEntry, keys: Credentials) -> dict[str, Any]:
     """Return what `providers list` shows. An adapter that cannot be imported is told, not hidden."""
     common: dict[str, Any] = {
         "provider": entry.name,

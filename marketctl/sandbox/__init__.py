@@ -4,14 +4,14 @@ import tomllib
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from marketctl.templates import read_template
+from marketctl.config.starter import read_starter
 
 if TYPE_CHECKING:
     from marketctl.sandbox.base import Api
 
 
 def _modules() -> dict[str, str]:
-    providers = tomllib.loads(read_template("providers.toml"))["providers"]
+    providers = tomllib.loads(read_starter("providers.toml"))["providers"]
     return {name: entry["path"].partition(":")[0].rpartition(".")[2] for name, entry in providers.items()}
 
 

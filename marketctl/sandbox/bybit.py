@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from marketctl.providers.signing import hmac_hex
 from marketctl.sandbox.base import Api, Call, Reply, Route, same
-from marketctl.signing import hmac_hex
 
 CHAINS = {
     "tron": ("TRX", "TRC20"),

@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
 
+from marketctl.http.messages import encode_query
+from marketctl.providers.signing import hmac_base64
 from marketctl.sandbox.base import Api, Call, Refused, Reply, Route, same
 from marketctl.sandbox.world import Coin
-from marketctl.signing import encode_query, hmac_base64
 
 # common name -> chain id of a token, base chain, its protocol, shown name
 CHAINS = {

@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
+from marketctl.providers.signing import hmac_base64
 from marketctl.sandbox.base import Api, Call, Reply, Route, same
 from marketctl.sandbox.world import Coin, World
-from marketctl.signing import hmac_base64
 
 CHAINS = {
     "tron": ("trx", "TRC20"),

@@ -3,9 +3,9 @@
 from hashlib import sha256
 from typing import Any
 
+from marketctl.providers.signing import hmac_hex
 from marketctl.sandbox.base import Api, Call, Refused, Reply, Route, same
 from marketctl.sandbox.world import Coin
-from marketctl.signing import hmac_hex
 
 NETWORKS = {
     "tron": ("TRX", "Tron(TRC20)"),

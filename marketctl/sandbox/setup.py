@@ -4,9 +4,9 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from marketctl.credentials import store_credentials
+from marketctl.config.credentials import store_credentials
+from marketctl.config.starter import read_starter
 from marketctl.sandbox.base import Sandbox
-from marketctl.templates import read_template
 
 
 def write_setup(sandbox: Sandbox, folder: Path | None = None) -> Path:
@@ -19,7 +19,7 @@ def write_setup(sandbox: Sandbox, folder: Path | None = None) -> Path:
     if folder is None:
         folder = Path(tempfile.mkdtemp(prefix="marketctl-sandbox-"))
     folder.mkdir(parents=True, exist_ok=True)
-    document = tomllib.loads(read_template("providers.toml"))
+    document = tomllib.loads(read_starter("providers.toml"))
     providers = {name: document["providers"][name] | {"base_url": sandbox.url(name)} for name in sandbox.apis}
     path = folder / "providers.toml"
     path.write_text(tomli_w.dumps(document | {"providers": providers}))

@@ -5,9 +5,9 @@ import binascii
 import json
 from typing import Any
 
+from marketctl.providers.signing import hmac_hex
 from marketctl.sandbox.base import Api, Call, Refused, Reply, Route, same
 from marketctl.sandbox.world import Coin, World
-from marketctl.signing import hmac_hex
 
 CHAINS = {
     "tron": "TRC20",

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from marketctl.board import build_board
-from marketctl.live import open_reader
-from marketctl.registry import Registry
-from marketctl.routes import find_routes
+from marketctl.config.registry import Registry
 from marketctl.times import now_ms
-from marketctl.views import snapshot
-from marketctl.views_prices import compare, spread
+from marketctl.views.compare import compare, spread
+from marketctl.views.quotes import open_reader
+from marketctl.views.routes import find_routes
+from marketctl.views.snapshots import snapshot
 from tests.desk import EVIL, make_desk, quotes, wallets
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium is not installed: make test-browser")
@@ -527,9 +527,9 @@ def test_every_control_has_a_name(board):
 
 
 def test_twelve_thousand_rows_stay_fluid_and_print_in_part(chromium, tmp_path_factory):
+    from marketctl.files.snapshots import write_snapshot
     from marketctl.models import Network
-    from marketctl.publish import write_mirror
-    from marketctl.store import write_snapshot
+    from marketctl.redis.quotes import write_mirror
     from tests.desk import asset, head, quote
 
     at = now_ms()

@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from marketctl.check import Check, Health
+from marketctl.check.health import Check, Health
 from marketctl.models import Quota
-from marketctl.monitoring import LINE_MAX, nagios_exit, nagios_line, nagios_unknown, prometheus_text
+from marketctl.monitoring.nagios import LINE_MAX, nagios_exit, nagios_line, nagios_unknown
+from marketctl.monitoring.prometheus import prometheus_text
 
 
 def health(provider: str = "BYBIT", **verdicts: str) -> Health:

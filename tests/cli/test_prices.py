@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from marketctl.redis_store import RedisStore
-from marketctl.store import write_snapshot
+from marketctl.files.snapshots import write_snapshot
+from marketctl.redis.connection import RedisConnection
 
 NAMES = ("KUCOIN", "MEXC", "HTX", "OPENEXCHANGERATES")
 
@@ -23,7 +23,7 @@ def redis(folder):
     """Run a Redis command in the embedded server."""
 
     def call(*words):
-        with RedisStore("embedded", folder / "data", "marketctl") as store:
+        with RedisConnection("embedded", folder / "data", "marketctl") as store:
             return store.call(*words)
 
     return call

@@ -7,7 +7,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from marketctl.errors import Stopped
-from marketctl.store import read_state, write_document
+from marketctl.files.snapshots import write_document
+from marketctl.files.state import read_state
 from marketctl.times import from_iso, now_ms, to_iso
 from tests.dead_man import PATH, DeadMan
 
@@ -124,7 +125,7 @@ def test_metrics_that_cannot_be_written_make_a_good_run_a_partial_one(ctl, folde
 
 
 def test_busy_run_leaves_the_figures_as_they_are(ctl, folder, service, settings, tmp_path):
-    from marketctl.store import JobLocks
+    from marketctl.files.locks import JobLocks
 
     settings(f'ping_url = "{service.url}"')
     target = tmp_path / "x.prom"

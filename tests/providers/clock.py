@@ -3,12 +3,12 @@
 import pytest
 
 MODULES = (
-    "marketctl.http",
+    "marketctl.http.client",
     "marketctl.providers.cash.base",
     "marketctl.providers.cash.openexchangerates",
     "marketctl.providers.cash.twelvedata",
     "marketctl.sandbox.base",
-    "marketctl.store",
+    "marketctl.files.memory",
 )
 
 

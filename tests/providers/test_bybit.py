@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
-from marketctl.batch import PairList, QuoteBatch
 from marketctl.errors import NoCredentials
-from marketctl.http import Request
+from marketctl.http.messages import Request
 from marketctl.models import Asset, Network, Pair, Platform, Quote
+from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.providers.cex import bybit
 from marketctl.providers.cex.bybit import BybitAdapter
 

@@ -5,7 +5,6 @@ from collections import Counter
 
 import pytest
 
-from marketctl.batch import PairList, QuoteBatch
 from marketctl.errors import (
     AuthFailed,
     BadAnswer,
@@ -17,8 +16,9 @@ from marketctl.errors import (
     RateLimited,
     Unavailable,
 )
-from marketctl.http import Answer, Request
+from marketctl.http.messages import Answer, Request
 from marketctl.models import Asset, KeyInfo, Network, Pair, Platform, Quote
+from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.providers.cex import htx
 from marketctl.providers.cex.htx import HtxAdapter
 

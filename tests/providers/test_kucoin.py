@@ -4,7 +4,6 @@ from collections import Counter
 
 import pytest
 
-from marketctl.batch import PairList, QuoteBatch
 from marketctl.errors import (
     AuthFailed,
     BadAnswer,
@@ -16,8 +15,9 @@ from marketctl.errors import (
     RateLimited,
     Unavailable,
 )
-from marketctl.http import Answer, Request
+from marketctl.http.messages import Answer, Request
 from marketctl.models import Asset, KeyInfo, Network, Pair, Platform, Quota, Quote
+from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.providers.cex import kucoin
 from marketctl.providers.cex.kucoin import KucoinAdapter
 

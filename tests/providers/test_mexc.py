@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import pytest
 
-from marketctl.batch import PairList, QuoteBatch
 from marketctl.errors import (
     AuthFailed,
     BadAnswer,
@@ -17,11 +16,11 @@ from marketctl.errors import (
     RateLimited,
     Unavailable,
 )
-from marketctl.http import Answer, Request
+from marketctl.http.messages import Answer, Request, encode_query
 from marketctl.models import Asset, KeyInfo, Network, Pair, Platform, Quote
+from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.providers.cex import mexc
 from marketctl.providers.cex.mexc import MexcAdapter
-from marketctl.signing import encode_query
 
 KEY = {"api_key": "mx0TESTKEY0000000001", "api_secret": "0f1e2d3c4b5a69788796a5b4c3d2e1f0"}
 KEY_PATH = "GET /api/v3/apiKeyInfo"

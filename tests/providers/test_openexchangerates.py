@@ -7,7 +7,7 @@ from decimal import getcontext
 import pytest
 
 from marketctl.errors import AuthFailed, BadAnswer, ConfigError, NoCredentials, PermissionDenied, RateLimited
-from marketctl.http import Answer, Request
+from marketctl.http.messages import Answer, Request
 from marketctl.models import Asset, Clock, KeyInfo, Platform, Quota, Quote, Stats
 from marketctl.providers.cash import openexchangerates as oxr
 from marketctl.providers.cash.base import date_clock

@@ -7,7 +7,6 @@ from collections import Counter
 
 import pytest
 
-from marketctl.batch import PairList, QuoteBatch
 from marketctl.errors import (
     AuthFailed,
     BadAnswer,
@@ -19,8 +18,9 @@ from marketctl.errors import (
     RateLimited,
     Unavailable,
 )
-from marketctl.http import Answer, Request
+from marketctl.http.messages import Answer, Request
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform, Quote
+from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.providers.cex import rapira
 from marketctl.providers.cex.rapira import RapiraAdapter
 

@@ -4,15 +4,14 @@ from collections import Counter
 
 import pytest
 
-from marketctl.batch import PairList, QuoteBatch
 from marketctl.errors import AuthFailed, BadAnswer, NoCredentials, PermissionDenied, RateLimited, Unavailable
-from marketctl.http import Answer, Request
+from marketctl.http.messages import Answer, Request, encode_query
 from marketctl.models import Asset, KeyInfo, Platform, Quota, Quote, Stats
+from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.providers.cash import twelvedata
 from marketctl.providers.cash.base import Plan
 from marketctl.providers.cash.twelvedata import ListTooLong, TwelveDataCashAdapter, UnknownSymbol
 from marketctl.sandbox.base import Call
-from marketctl.signing import encode_query
 from tests.providers.clock import HandClock
 
 NAME = "TWELVEDATA"

@@ -253,9 +253,9 @@ def test_no_secret_in_the_traceback_of_a_bug_in_an_adapter(guarded, known, monke
 
 def test_no_secret_in_the_traceback_of_a_bug_outside_of_any_job(guarded, known):
     code = (
-        "import sys, marketctl.collect, marketctl.cli\n"
+        "import sys, marketctl.jobs.runner, marketctl.cli\n"
         "def broken(run, *_, **__): raise RuntimeError(f'keys were {run.keys.all_values()}')\n"
-        "marketctl.collect.run_jobs = broken\n"
+        "marketctl.jobs.runner.run_jobs = broken\n"
         "marketctl.cli.main(sys.argv[1:])"
     )
     command = [sys.executable, "-c", code, "--config", str(guarded.path), "run", "--once"]

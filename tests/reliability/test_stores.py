@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from marketctl import publish, redis_store
+from marketctl.redis import connection as redis_store
+from marketctl.redis import publish
+from marketctl.redis.publish import _script
 from tools.torture_world import RedisServer
 
 L1 = "marketctl:{BYBIT}:l1"
@@ -223,16 +225,16 @@ def test_slow_redis_that_publishes_after_we_gave_up_is_not_called_unpublished(at
     at_desk.write(clean_redis.url)
     assert at_desk.call("prices", "collect", "-p", "BYBIT").code == 0
     before = at_desk.head("prices")
-    run_script = redis_store.RedisStore.run_script
+    run_script = redis_store.RedisConnection.run_script
     with ExitStack() as stack:
 
         def late(self, script, *given):
-            if script == publish._script():
+            if script == _script():
                 stack.enter_context(clean_redis.stopped())
             return run_script(self, script, *given)
 
         monkeypatch.setattr(redis_store, "READ_S", 0.15)
-        monkeypatch.setattr(redis_store.RedisStore, "run_script", late)
+        monkeypatch.setattr(redis_store.RedisConnection, "run_script", late)
         hurt = at_desk.call("prices", "collect", "-p", "BYBIT")
     result = hurt.results["BYBIT prices"]
     assert (hurt.code, result["reason"], result["stored"]) == (1, "redis", [])
@@ -290,7 +292,7 @@ def test_redis_before_6_2_is_refused_and_nothing_changes(at_desk, clean_redis, m
     at_desk.write(clean_redis.url)
     assert at_desk.call("prices", "collect", "-p", "BYBIT").code == 0
     before = live(clean_redis)
-    script = publish._script().replace("'MINID'", "'MINIDX'")
+    script = _script().replace("'MINID'", "'MINIDX'")
     monkeypatch.setattr(publish, "_script", lambda: script)
     hurt = at_desk.call("prices", "collect", "-p", "BYBIT", "-q", as_json=False)
     assert hurt.code == 1
@@ -380,16 +382,16 @@ def test_redis_restarted_in_the_midst_of_a_publish(at_desk, tmp_path, how):
 
 def test_publish_whose_reply_was_lost_is_answered_again_and_not_done_twice(at_desk, clean_redis, monkeypatch):
     at_desk.write(clean_redis.url)
-    run_script = redis_store.RedisStore.run_script
+    run_script = redis_store.RedisConnection.run_script
 
     def twice(self, script, *given):
         first, again = run_script(self, script, *given), None
-        if script == publish._script():
+        if script == _script():
             again = run_script(self, script, *given)
             assert again[1:] == first[1:]
         return again or first
 
-    monkeypatch.setattr(redis_store.RedisStore, "run_script", twice)
+    monkeypatch.setattr(redis_store.RedisConnection, "run_script", twice)
     for count in (1, 2):
         told = at_desk.call("prices", "collect", "-p", "BYBIT").results["BYBIT prices"]
         assert (told["status"], told["stored"], told["published"]) == ("ok", ["redis", "file"], told["quotes"])

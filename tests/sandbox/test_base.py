@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from marketctl.credentials import load_credentials
-from marketctl.registry import load_registry
+from marketctl.config.credentials import load_credentials
+from marketctl.providers.loader import load_registry
 from marketctl.sandbox import API_MODULES, load_api
 from marketctl.sandbox.base import Api, Call, Reply, Sandbox, same
 from marketctl.sandbox.setup import write_setup

@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from marketctl.batch import AssetBatch, QuoteBatch
 from marketctl.errors import BadAnswer, RateLimited
-from marketctl.fiat import is_fiat
-from marketctl.fields import NotANumber, code, decimal_text, integer, is_zero
 from marketctl.models import Asset, Clock, Platform, Stats
 from marketctl.providers.base import Provider, count_open, measure
+from marketctl.providers.batch import AssetBatch, QuoteBatch
+from marketctl.providers.fiat import is_fiat
+from marketctl.providers.fields import NotANumber, code, decimal_text, integer, is_zero
 from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
-    from marketctl.http import Answer
-    from marketctl.store import Memory
+    from marketctl.files.memory import Memory
+    from marketctl.http.messages import Answer
 
 Rate = Sequence[str | None]
 """Units of a currency per 1 base as texts: mid, bid, ask."""

@@ -10,16 +10,16 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from marketctl.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.errors import AuthFailed, BadAnswer, ConfigError, PermissionDenied, RateLimited
-from marketctl.fields import code, integer, mapping, member, table, text
 from marketctl.models import KeyInfo, Quota
 from marketctl.providers.base import NO_ENVELOPE, Failure
+from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.providers.cash.base import CashProvider, add_currency, add_pair, seconds
+from marketctl.providers.fields import code, integer, mapping, member, table, text
 from marketctl.times import from_iso, now_ms
 
 if TYPE_CHECKING:
-    from marketctl.http import Answer, Request
+    from marketctl.http.messages import Answer, Request
 
 DAY_S = 86400
 # Rates show up one to two minutes after the time they bear.

@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from marketctl.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.errors import AuthFailed, BadAnswer, MarketctlError, PermissionDenied, RateLimited, Unavailable
-from marketctl.fields import integer, mapping, member, objects, rows, text
 from marketctl.models import KeyInfo, Quota
 from marketctl.providers.base import NO_ENVELOPE, Failure
+from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.providers.cash.base import (
     DAY_MS,
     DAY_S,
@@ -27,10 +26,11 @@ from marketctl.providers.cash.base import (
     next_turn,
     seconds,
 )
+from marketctl.providers.fields import integer, mapping, member, objects, rows, text
 from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
-    from marketctl.http import Answer, Request
+    from marketctl.http.messages import Answer, Request
 
 # Asked for when the registry names no pairs.
 PAIRS = ("EUR/USD", "GBP/USD", "USD/RUB", "USD/TRY", "USD/JPY", "USD/CNY", "USD/KZT")

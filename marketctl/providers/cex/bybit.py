@@ -8,7 +8,6 @@ Quirks: coins need a signed call; "" and "0" both mean an empty side; a memo is 
 
 from typing import TYPE_CHECKING, Any
 
-from marketctl.batch import AssetBatch, QuoteBatch
 from marketctl.errors import (
     AuthFailed,
     Blocked,
@@ -18,15 +17,17 @@ from marketctl.errors import (
     RateLimited,
     Unavailable,
 )
-from marketctl.fields import code, count, integer, mapping, member, objects, printable, rows, shift_point, text
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform
-from marketctl.networks import common_network
 from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
-from marketctl.signing import hmac_hex
+from marketctl.providers.batch import AssetBatch, QuoteBatch
+from marketctl.providers.fields import code, count, integer, mapping, member, objects, rows, shift_point, text
+from marketctl.providers.networks import common_network
+from marketctl.providers.signing import hmac_hex
+from marketctl.text import printable
 from marketctl.times import now_ms
 
 if TYPE_CHECKING:
-    from marketctl.http import Answer, Request
+    from marketctl.http.messages import Answer, Request
 
 RECV_WINDOW_MS = "5000"
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from marketctl.batch import AssetBatch, QuoteBatch
 from marketctl.errors import (
     AuthFailed,
     BadAnswer,
@@ -22,15 +21,18 @@ from marketctl.errors import (
     RateLimited,
     Unavailable,
 )
-from marketctl.fields import code, count, integer, mapping, member, objects, printable, rows, shift_point, text
+from marketctl.http.messages import encode_query
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform, any_open
-from marketctl.networks import common_network
 from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
-from marketctl.signing import encode_query, hmac_base64
+from marketctl.providers.batch import AssetBatch, QuoteBatch
+from marketctl.providers.fields import code, count, integer, mapping, member, objects, rows, shift_point, text
+from marketctl.providers.networks import common_network
+from marketctl.providers.signing import hmac_base64
+from marketctl.text import printable
 from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
-    from marketctl.http import Answer, Request
+    from marketctl.http.messages import Answer, Request
 
 # What the words say goes before what the code says; the Chinese may stand alone.
 PHRASES = {

@@ -9,7 +9,6 @@ Quirks: code GALAX shows as GALA while code GALA is another, dead coin; `chains`
 import re
 from typing import TYPE_CHECKING, Any
 
-from marketctl.batch import AssetBatch, QuoteBatch
 from marketctl.errors import (
     AuthFailed,
     ClockSkew,
@@ -19,8 +18,11 @@ from marketctl.errors import (
     RateLimited,
     Unavailable,
 )
-from marketctl.fiat import is_fiat
-from marketctl.fields import (
+from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform, Quota
+from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
+from marketctl.providers.batch import AssetBatch, QuoteBatch
+from marketctl.providers.fiat import is_fiat
+from marketctl.providers.fields import (
     code,
     count,
     flag,
@@ -28,20 +30,18 @@ from marketctl.fields import (
     mapping,
     member,
     objects,
-    printable,
     rows,
     shift_point,
     table,
     text,
 )
-from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform, Quota
-from marketctl.networks import common_network
-from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
-from marketctl.signing import hmac_base64
+from marketctl.providers.networks import common_network
+from marketctl.providers.signing import hmac_base64
+from marketctl.text import printable
 from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
-    from marketctl.http import Answer, Request
+    from marketctl.http.messages import Answer, Request
 
 # Said before its own words: which of the three secrets, or the clock, it is.
 MEANINGS = {

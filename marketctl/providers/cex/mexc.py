@@ -9,7 +9,6 @@ Quirks: coins need a key with SPOT_WITHDRAW_READ; a suspension text may stand be
 import re
 from typing import TYPE_CHECKING, Any
 
-from marketctl.batch import AssetBatch, QuoteBatch
 from marketctl.errors import (
     AuthFailed,
     BadAnswer,
@@ -20,27 +19,17 @@ from marketctl.errors import (
     RateLimited,
     Unavailable,
 )
-from marketctl.fields import (
-    code,
-    count,
-    integer,
-    mapping,
-    member,
-    objects,
-    printable,
-    rows,
-    step_precision,
-    table,
-    text,
-)
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair
-from marketctl.networks import common_network
 from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
-from marketctl.signing import hmac_hex
+from marketctl.providers.batch import AssetBatch, QuoteBatch
+from marketctl.providers.fields import code, count, integer, mapping, member, objects, rows, step_precision, table, text
+from marketctl.providers.networks import common_network
+from marketctl.providers.signing import hmac_hex
+from marketctl.text import printable
 from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
-    from marketctl.http import Answer, Request
+    from marketctl.http.messages import Answer, Request
 
 RECV_WINDOW_MS = "5000"
 names_memo = re.compile(r"\b(?:memo|tag)s?\b", re.ASCII | re.IGNORECASE).search

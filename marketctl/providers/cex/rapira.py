@@ -14,7 +14,6 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from marketctl.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.errors import (
     AuthFailed,
     BadAnswer,
@@ -25,14 +24,15 @@ from marketctl.errors import (
     PermissionDenied,
     RateLimited,
 )
-from marketctl.fields import code, count, flag, integer, mapping, rows, text
 from marketctl.log import log
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform
-from marketctl.networks import common_network
 from marketctl.providers.base import Exchange, Failure, measure
+from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
+from marketctl.providers.fields import code, count, flag, integer, mapping, rows, text
+from marketctl.providers.networks import common_network
 
 if TYPE_CHECKING:
-    from marketctl.http import Answer, Request
+    from marketctl.http.messages import Answer, Request
 
 T = TypeVar("T")
 

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from marketctl.batch import AssetBatch, QuoteBatch
 from marketctl.errors import (
     AuthFailed,
     Blocked,
@@ -23,14 +22,16 @@ from marketctl.errors import (
     PermissionDenied,
     RateLimited,
 )
-from marketctl.fields import code, count, flag, integer, is_zero, mapping, printable, rows, table, text
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform, any_open
-from marketctl.networks import common_network
 from marketctl.providers.base import Exchange, Failure, measure
-from marketctl.signing import hmac_hex
+from marketctl.providers.batch import AssetBatch, QuoteBatch
+from marketctl.providers.fields import code, count, flag, integer, is_zero, mapping, rows, table, text
+from marketctl.providers.networks import common_network
+from marketctl.providers.signing import hmac_hex
+from marketctl.text import printable
 
 if TYPE_CHECKING:
-    from marketctl.http import Answer, Request
+    from marketctl.http.messages import Answer, Request
 
 PLAY_MONEY = frozenset({"DBTC", "DUSDT"})
 NEVER = Decimal(10**17)  # a minimum of so much says that the network is closed

@@ -1,0 +1,58 @@
+"""Small helpers of the page's data: texts once, times in ms, figures that are safe in HTML."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marketctl.redact import redact
+from marketctl.text import printable
+from marketctl.times import from_iso
+from marketctl.views.snapshots import number
+
+DAY_MS = 86_400_000
+
+SKIPPED = ("not-supported", "no-credentials")
+TRADING, HALTED, DERIVED, IS_MID, STALE, RATE = 1, 2, 4, 8, 16, 32
+LATE = 3  # intervals without new data, as `check` has it
+PRICES_LATE_S = 60  # at least, as `prices compare` has it
+
+
+def safe(text: object, limit: int = 400) -> str:
+    return printable(redact(str(text)), limit)
+
+
+def ms_of(iso: object) -> int | None:
+    try:
+        return from_iso(iso) if isinstance(iso, str) else None
+    except ValueError:
+        return None
+
+
+def decimal(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+class Texts:
+    """Numbers for texts that come again and again."""
+
+    def __init__(self) -> None:
+        self.all: list[str] = []
+        self._places: dict[str, int] = {}
+
+    def place(self, text: str) -> int:
+        found = self._places.get(text)
+        if found is None:
+            found = self._places[text] = len(self.all)
+            self.all.append(text)
+        return found
+
+    def maybe(self, text: object) -> int:
+        return self.place(text) if isinstance(text, str) and text else -1
+
+
+def collected_ms(found: Mapping[str, Any] | None) -> int | None:
+    return ms_of(found["collected_at"]) if found else None
+
+
+def size(amount: str) -> float:
+    value = number(amount)
+    return float(value) if value is not None else 0.0

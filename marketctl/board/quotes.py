@@ -1,0 +1,157 @@
+"""The board's quotes and their history, as small as they can be told."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from marketctl.board.compact import (
+    DAY_MS,
+    DERIVED,
+    HALTED,
+    IS_MID,
+    LATE,
+    PRICES_LATE_S,
+    RATE,
+    STALE,
+    TRADING,
+    decimal,
+    safe,
+    size,
+)
+from marketctl.config.registry import ProviderEntry
+from marketctl.errors import MarketctlError
+from marketctl.redis.connection import RedisConnection
+from marketctl.views.quotes import Live, Reader
+
+HISTORY_SERIES = 2500
+
+HISTORY_ROOM = 14_000  # points in all
+
+HISTORY_POINTS = 48  # a series
+
+HISTORY_CHUNK = 50  # series a round trip
+
+# Sampled by the server: a stream has up to a thousand entries, a line needs some dozens. The last of each slice stays,
+# as a text "milliseconds bid ask last-or-mid", "-" for unknown: a nested reply costs ten times as much to read.
+SAMPLE = """
+local all = redis.call('XRANGE', KEYS[1], ARGV[1], '+')
+if #all == 0 then return '' end
+local function ms(entry) return string.match(entry[1], '^%d+') end
+local first = tonumber(ms(all[1]))
+local width = math.max((tonumber(ms(all[#all])) - first) / ARGV[2], 1)
+local kept, slice = {}, -1
+for _, entry in ipairs(all) do
+  local here = math.floor((tonumber(ms(entry)) - first) / width)
+  kept[here == slice and #kept or #kept + 1] = entry
+  slice = here
+end
+for i, entry in ipairs(kept) do
+  local told = {}
+  for j = 1, #entry[2], 2 do told[entry[2][j]] = entry[2][j + 1] end
+  kept[i] = ms(entry) .. ' ' .. (told.bid or '-') .. ' ' .. (told.ask or '-') .. ' ' .. (told.mid or told.last or '-')
+end
+return table.concat(kept, '\\n')
+"""
+
+
+def gather_quotes(
+    entries: Sequence[ProviderEntry], lives: Sequence[Live], made_ms: int
+) -> tuple[dict[str, Any], list[dict[str, int]]]:
+    """Return the quotes in columns by provider, and how many of each provider's are stale or one-sided."""
+    pairs = sorted({pair for live in lives for pair in live.quotes})
+    place = {pair: index for index, pair in enumerate(pairs)}
+    columns, counts = [], []
+    for entry, live in zip(entries, lives, strict=True):
+        max_age = round(max(LATE * entry.prices_interval_s, PRICES_LATE_S) * 1000)
+        column: dict[str, Any] = {name: [] for name in ("x", "b", "a", "l", "v", "f", "d")}
+        stale = one_sided = 0
+        base = live.collected_ms or made_ms
+        for pair, quote in live.quotes.items():
+            bid, ask, last, mid = (decimal(quote.get(name)) for name in ("bid", "ask", "last", "mid"))
+            age = live.age_ms(quote, made_ms)
+            flags = {"trading": TRADING, "halted": HALTED}.get(str(quote.get("status")), 0)
+            if mid or quote.get("derived") is True:
+                flags |= RATE | (IS_MID if mid else 0) | (DERIVED if quote.get("derived") is True else 0)
+            if age is None or age > max_age:
+                flags |= STALE
+                stale += 1
+            one_sided += bool(bid) != bool(ask)
+            column["x"].append(place[pair])
+            column["b"].append(bid)
+            column["a"].append(ask)
+            column["l"].append(mid or last)
+            column["v"].append(decimal(quote.get("quote_volume")))
+            column["f"].append(flags)
+            # The quote's own time, as milliseconds before the provider's.
+            column["d"].append(None if age is None else base - (made_ms - age))
+        columns.append(column | {"at": base, "max": max_age})
+        counts.append({"quotes": len(live.quotes), "stale": stale, "one_sided": one_sided})
+    return {"pairs": pairs, "by": columns}, counts
+
+
+def gather_history(reader: Reader, prices: Mapping[str, Any], made_ms: int) -> dict[str, Any]:
+    """Return lines of the middle price's parts over the last day, of the most widely quoted pairs.
+
+    `complete` is false when there are more pairs than room; `error` says why there is none.
+    """
+    told: dict[str, Any] = {"series": [], "complete": True, "error": None, "enabled": True}
+    told["enabled"] = reader.registry.settings.history.enabled
+    store = reader.store
+    if store is None:
+        return told
+    wanted = _by_interest(prices)
+    names = [entry.name for entry in reader.registry.enabled()]
+    room = HISTORY_ROOM
+    try:
+        for start in range(0, min(len(wanted), HISTORY_SERIES), HISTORY_CHUNK):
+            chunk = wanted[start : start + HISTORY_CHUNK]
+            keys = [store.key(names[place], f"h:{prices['pairs'][index]}") for place, index in chunk]
+            for (place, index), text in zip(chunk, _sampled(store, keys, made_ms - DAY_MS), strict=True):
+                points = [line.split(" ") for line in text.splitlines()]
+                if len(points) > 1:
+                    told["series"].append(_line(place, index, points))
+                    room -= len(points)
+            if room <= 0:
+                break
+        told["complete"] = start + HISTORY_CHUNK >= len(wanted) if wanted else True
+    except (MarketctlError, ValueError) as error:
+        told["error"] = safe(error.message if isinstance(error, MarketctlError) else "unreadable history")
+        told["series"] = []
+    return told
+
+
+def _by_interest(prices: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Return (provider, pair) in the order the page shows quotes at first, all providers of a pair together."""
+    pairs = prices["pairs"]
+    currency = [pair.rpartition("/")[2] for pair in pairs]
+    quoted = Counter(index for column in prices["by"] for index in column["x"])
+    common = Counter(currency)
+    turnover: dict[int, float] = {}
+    for column in prices["by"]:
+        for index, volume in zip(column["x"], column["v"], strict=True):
+            turnover[index] = max(turnover.get(index, 0.0), size(volume))
+    order = sorted(quoted, key=lambda x: (-quoted[x], -common[currency[x]], -turnover[x], pairs[x]))
+    rank = {index: place for place, index in enumerate(order)}
+    wanted = [(place, index) for place, column in enumerate(prices["by"]) for index in column["x"]]
+    return sorted(wanted, key=lambda one: (rank[one[1]], one[0]))
+
+
+def _sampled(store: RedisConnection, keys: Sequence[str], since_ms: int) -> list[str]:
+    replies = store.batch([("EVAL", SAMPLE, 1, key, since_ms, HISTORY_POINTS) for key in keys])
+    return [reply.decode() for reply in replies]
+
+
+def _line(place: int, index: int, points: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Return a line: times as seconds after the one before, prices as texts, all joined by spaces."""
+    times = [int(point[0]) // 1000 for point in points]
+    steps = [after - before for before, after in zip([times[0], *times], times, strict=False)]
+    last = [point[3] if "-" in point[1:3] else "-" for point in points]  # only where bid and ask don't say it
+    return {
+        "p": place,
+        "x": index,
+        "at": times[0] * 1000,
+        "t": " ".join(map(str, steps)),
+        "b": " ".join([point[1] for point in points]),
+        "a": " ".join([point[2] for point in points]),
+        "l": " ".join(last) if set(last) != {"-"} else "",
+    }

@@ -1,0 +1,164 @@
+"""The board's wallets: coins, networks, routes, twins and changes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from marketctl.board.compact import DAY_MS, Texts, collected_ms, decimal, ms_of, safe
+from marketctl.config.registry import ProviderEntry, Registry
+from marketctl.errors import MarketctlError
+from marketctl.views.changes import changes
+from marketctl.views.routes import NATIVE, find_routes, same_contract
+
+WALLET_OLD = 2  # intervals: as `wallet routes` has it
+
+CHANGES_MAX = 1000
+
+FLAG = {None: 0, False: 1, True: 2}
+
+IDENTITY = {"proven": 0, "unproven": 1, "twin": 2}
+
+
+def gather_wallets(
+    entries: Sequence[ProviderEntry], wallets: Sequence[Mapping[str, Any] | None], made_ms: int
+) -> dict[str, Any]:
+    """Return the networks of all assets in columns, one entry a provider's asset and network, and their routes."""
+    texts = Texts()
+    names: dict[int, str] = {}
+    rows: dict[str, list[Any]] = {name: [] for name in "p t c n g f fee min dmin conf key note".split()}
+    percent: dict[int, Any] = {}
+    places: dict[tuple[str, str, str], int] = {}
+    by_ticker: dict[str, list[dict[str, Any]]] = {}
+    contracts: dict[tuple[str, str], list[tuple[int, str]]] = {}
+    for place, found in enumerate(wallets):
+        for code, asset in (found["assets"] if found else {}).items():
+            assert found is not None
+            ticker = str(asset.get("ticker") or code)
+            mark = texts.place(ticker)
+            if asset.get("name") and mark not in names:
+                names[mark] = safe(asset["name"], 60)
+            _listed(by_ticker, ticker, found, code, asset)
+            networks = asset.get("networks") or {"": asset}
+            for key, network in networks.items():
+                row = len(rows["p"])
+                slug = network.get("network") if key else None
+                rows["p"].append(place)
+                rows["t"].append(mark)
+                rows["c"].append(-1 if code == ticker else texts.place(code))
+                rows["n"].append(texts.maybe(key))
+                rows["g"].append(texts.maybe(slug))
+                rows["f"].append(_flags(network, asset))
+                rows["fee"].append(decimal(network.get("withdraw_fee")))
+                rows["min"].append(decimal(network.get("withdraw_min")))
+                rows["dmin"].append(decimal(network.get("deposit_min")))
+                rows["conf"].append(network.get("confirmations") if key else None)
+                contract = network.get("contract")
+                rows["key"].append(texts.maybe(contract))
+                rows["note"].append(texts.maybe(network.get("note") and safe(network["note"])))
+                if network.get("withdraw_fee_percent") is not None:
+                    percent[row] = network["withdraw_fee_percent"]
+                if not key:
+                    continue
+                places[entries[place].name, code, key] = row
+                if isinstance(slug, str) and isinstance(contract, str) and contract:
+                    contracts.setdefault((ticker, slug), []).append((row, contract))
+    ages = [made_ms - (collected_ms(found) or 0) > WALLET_OLD * entry.wallet_interval_s * 1000
+            for entry, found in zip(entries, wallets, strict=True)]  # fmt: skip
+    return {
+        "texts": texts.all,
+        "names": names,
+        "rows": rows,
+        "percent": percent,
+        "at": [collected_ms(found) for found in wallets],
+        "old": [found is not None and old for found, old in zip(wallets, ages, strict=True)],
+        "twins": _twins(contracts),
+        "routes": _routes(texts, by_ticker, places, entries, made_ms),
+        "native": NATIVE,
+    }
+
+
+def _listed(
+    by_ticker: dict[str, list[dict[str, Any]]],
+    ticker: str,
+    found: Mapping[str, Any],
+    code: str,
+    asset: Mapping[str, Any],
+) -> None:
+    """Keep an asset among those of its ticker, in a snapshot of just these."""
+    group = by_ticker.setdefault(ticker, [])
+    if not group or group[-1]["provider"] != found["provider"]:
+        group.append({"provider": found["provider"], "collected_at": found["collected_at"], "assets": {}})
+    group[-1]["assets"][code] = asset
+
+
+def _flags(network: Mapping[str, Any], asset: Mapping[str, Any]) -> int:
+    """Pack deposit, withdraw and memo (0 unknown, 1 no, 2 yes) and fiat into a number."""
+    flags = [FLAG.get(value) if value is None or isinstance(value, bool) else 0
+             for value in (network.get("deposit"), network.get("withdraw"), network.get("memo_required"))]  # fmt: skip
+    deposit, withdraw, memo = (flag or 0 for flag in flags)
+    return deposit | withdraw << 2 | memo << 4 | bool(asset.get("fiat")) << 6
+
+
+def _twins(contracts: Mapping[tuple[str, str], Sequence[tuple[int, str]]]) -> list[list[list[int]]]:
+    """Return, for each asset and network with more than one contract, its entries by contract."""
+    twins = []
+    for listed in contracts.values():
+        if len({contract for _, contract in listed}) < 2:
+            continue
+        groups: list[tuple[str, list[int]]] = []
+        for row, contract in listed:
+            for known, members in groups:
+                if same_contract(known, contract):
+                    members.append(row)
+                    break
+            else:
+                groups.append((contract, [row]))
+        if len(groups) > 1:
+            twins.append([members for _, members in groups])
+    return twins
+
+
+def _routes(
+    texts: Texts,
+    by_ticker: Mapping[str, list[dict[str, Any]]],
+    places: Mapping[tuple[str, str, str], int],
+    entries: Sequence[ProviderEntry],
+    made_ms: int,
+) -> dict[int, list[int]]:
+    """Return ticker → open ways in order, three numbers each: entry to leave by, entry to arrive at, identity."""
+    max_age_ms = {entry.name: WALLET_OLD * 1000 * entry.wallet_interval_s for entry in entries}
+    routes: dict[int, list[int]] = {}
+    for ticker, group in by_ticker.items():
+        if len(group) < 2:
+            continue
+        flat: list[int] = []
+        for way in find_routes(ticker.upper(), group, group, made_ms, max_age_ms).routes:
+            flat.append(places[way["from"], way["from_asset"], way["from_network"]])
+            flat.append(places[way["to"], way["to_asset"], way["to_network"]])
+            flat.append(IDENTITY[way["identity"]])
+        if flat:
+            routes[texts.place(ticker)] = flat
+    return routes
+
+
+def gather_changes(
+    registry: Registry, entries: Sequence[ProviderEntry], made_ms: int, problems: list[str]
+) -> dict[str, Any]:
+    """Return what changed in the last day, newest first."""
+    try:
+        events, broken = changes(registry, made_ms - DAY_MS)
+    except MarketctlError:  # nothing was collected yet
+        events, broken = [], []
+    problems += [error.message for error in broken]
+    place = {entry.name: index for index, entry in enumerate(entries)}
+    known = [event for event in reversed(events) if event["provider"] in place]
+    return {
+        "total": len(known),
+        "rows": [
+            [
+                ms_of(e["at"]),
+                place[e["provider"]],
+                *(e[name] for name in ("asset", "network", "field", "before", "after")),
+            ]
+            for e in known[:CHANGES_MAX]
+        ],
+    }

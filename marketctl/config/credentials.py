@@ -1,0 +1,128 @@
+"""credentials.toml, the one place for keys: read, check its mode, list names but never values.
+
+The environment wins: MARKETCTL_BYBIT_API_KEY is `api_key` of BYBIT. No message here holds a value
+or a piece of the file.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from marketctl.config.paths import VARIABLES, read_text
+from marketctl.config.registry import PROVIDER_NAME, is_provider_name
+from marketctl.errors import ConfigError
+from marketctl.files.atomic import replace_file
+from marketctl.text import printable
+
+HEADER = "# marketctl's keys, written by `marketctl credentials set`: it keeps other values, but no comments.\n\n"
+
+_is_field = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The keys of the file and of the environment; its repr shows neither."""
+
+    path: Path
+    _file: Mapping[str, Mapping[str, str]] = field(repr=False)
+    _environ: Mapping[str, str] = field(repr=False)
+
+    def for_provider(self, name: str, fields: Iterable[str]) -> dict[str, str]:
+        """Return those of a provider's fields that have a value."""
+        stored = self._file.get(name, {})
+        values = ((key, self._environ.get(variable(name, key)) or stored.get(key)) for key in fields)
+        return {key: value for key, value in values if value}
+
+    def names(self, known: Mapping[str, Iterable[str]] | None = None) -> dict[str, dict[str, str]]:
+        """Return provider → field → `file` or `environment`.
+
+        The environment can only be asked about providers and fields that are `known`, or in the file.
+        """
+        fields = {name: dict.fromkeys(keys) for name, keys in (known or {}).items()}
+        for name, values in self._file.items():
+            fields.setdefault(name, {}).update(dict.fromkeys(values))
+        found: dict[str, dict[str, str]] = {}
+        for name, keys in fields.items():
+            for key in keys:
+                if self._environ.get(variable(name, key)):
+                    found.setdefault(name, {})[key] = "environment"
+                elif key in self._file.get(name, {}):
+                    found.setdefault(name, {})[key] = "file"
+        return found
+
+    def all_values(self) -> list[str]:
+        """Return every value, for redaction: what is stored, used or not, and what the environment brings."""
+        stored = (value for values in self._file.values() for value in values.values())
+        return list(dict.fromkeys([*stored, *self._environ.values()]))
+
+
+def variable(provider: str, key: str) -> str:
+    """Return the environment variable of a provider's field."""
+    return "MARKETCTL_" + re.sub(r"[^A-Z0-9]", "_", f"{provider}_{key}".upper())
+
+
+def load_credentials(path: Path, environ: Mapping[str, str] = os.environ) -> Credentials:
+    """Read the keys; a missing file holds none. Raises ConfigError, also when others can read the file."""
+    ours = {
+        key: value
+        for key, value in environ.items()
+        if value and key.startswith("MARKETCTL_") and key.count("_") > 1 and key not in VARIABLES
+    }
+    return Credentials(path, _read(path), ours)
+
+
+def store_credentials(path: Path, provider: str, values: Mapping[str, str]) -> None:
+    """Write a provider's values, keeping its other ones and those of all other providers.
+
+    The file is 0600 from its first byte. One that others can read or that does not parse stays as it is.
+    Raises ConfigError, StorageFailed.
+    """
+    stored = _read(path)
+    stored[provider] = stored.get(provider, {}) | dict(values)
+    _check(path, stored)
+
+    import tomli_w
+
+    replace_file(path, (HEADER + tomli_w.dumps(stored)).encode(), 0o600)
+
+
+def _read(path: Path) -> dict[str, dict[str, str]]:
+    try:
+        text = read_text(path, forbidden=0o077, complaint="group or others can read it", chmod="600")
+    except FileNotFoundError:
+        return {}
+    try:
+        data = tomllib.loads(text)
+    except ValueError as error:
+        # Of the parser's words only the place: the rest may quote the file.
+        place = re.search(r"at (?:line \d+, column \d+|end of document)", str(error))
+        raise ConfigError(f"{path}: not valid TOML{f' ({place[0]})' if place else ''}") from None
+    return _check(path, data)
+
+
+def _check(path: Path, data: Mapping[str, object]) -> dict[str, dict[str, str]]:
+    return {name: dict(_check_table(path, name, values)) for name, values in data.items()}
+
+
+def _check_table(path: Path, name: str, values: object) -> Iterator[tuple[str, str]]:
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{path}: {printable(name, 40)}: found {_type(values)}, expected a table such as [BYBIT]")
+    if not is_provider_name(name):
+        raise ConfigError(f'{path}: found the table name "{printable(name, 40)}", expected {PROVIDER_NAME}')
+    for key, value in values.items():
+        if not isinstance(value, str) or not value:
+            raise ConfigError(f"{path}: [{name}] {printable(key, 40)}: found {_type(value)}, expected a text")
+        if not _is_field(key):
+            raise ConfigError(
+                f'{path}: [{name}] found the key "{printable(key, 40)}", expected small letters, digits and _'
+            )
+        yield key, value
+
+
+def _type(value: object) -> str:
+    """Name what a value is, never the value."""
+    names = {bool: "a boolean", int: "an integer", float: "a float", list: "a list", dict: "a table"}
+    return "an empty text" if value == "" else names.get(type(value), "a text" if type(value) is str else "a date")

@@ -1,0 +1,144 @@
+"""Files replaced whole or not at all: a temporary name beside them, fsync, rename."""
+
+import contextlib
+import errno
+import os
+import re
+import stat
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from marketctl.errors import StorageFailed
+
+
+def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Write a file whole or not at all; a link stays a link, the owner stays where we may keep it.
+
+    `mode` None keeps the old mode (0644 for a new file). The temporary file beside it is 0600 from
+    its first byte. Raises StorageFailed.
+    """
+    try:
+        target = path.resolve()
+        old = target.stat() if target.exists() else None
+        if mode is None:
+            mode = stat.S_IMODE(old.st_mode) if old else 0o644
+        remove_leftovers(target)
+        fresh = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                if old and (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+                    with contextlib.suppress(PermissionError):
+                        os.fchown(file.fileno(), old.st_uid, old.st_gid)
+                os.fchmod(file.fileno(), mode)
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(target)
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            raise
+        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise StorageFailed(f"{path}: cannot be written: {error.strerror}") from error
+
+
+LEFTOVER_AGE_S = 600  # a temporary file of a process that still runs is given up after that
+
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+TEMPORARY = re.compile(r"\.(?P<target>.+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp")
+
+HINTS = {
+    errno.ENOSPC: "Free some space on that disk.",
+    errno.EDQUOT: "Free some space on that disk.",
+    errno.EFBIG: "Raise the limit on file sizes (ulimit -f).",
+    errno.EACCES: "Make it accessible to this user, or name another folder with --data-dir.",
+    errno.EPERM: "Make it accessible to this user, or name another folder with --data-dir.",
+    errno.EROFS: "Name a folder that can be written with --data-dir.",
+    errno.EISDIR: "Move that folder away.",
+    errno.ENOTDIR: "Move the file away that stands where a folder is expected.",
+    errno.EEXIST: "Move the file away that stands where a folder is expected.",
+}
+
+
+def storage_failed(doing: str, path: Path, error: OSError) -> StorageFailed:
+    """Put an OSError into one line: what, where, why and what to do."""
+    why = os.strerror(error.errno) if error.errno else str(error)
+    return StorageFailed(f"cannot {doing} {path}: {why}", hint=HINTS.get(error.errno or 0))
+
+
+def safe_name(name: str) -> str:
+    """Return the name if it may be part of a file name; raises StorageFailed otherwise."""
+    if SAFE_NAME.fullmatch(name) is None:
+        raise StorageFailed(
+            f"{name!r} cannot be part of a file name", hint="Use letters, digits, '_', '-' and '.' only."
+        )
+    return name
+
+
+def write_atomic(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True) -> None:
+    """Replace the file with the data, whole or not at all; the umask applies to `mode`.
+
+    `sync=False` is for what may be lost when the machine (not just the process) dies. Raises StorageFailed.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        try:
+            with os.fdopen(fd, "wb", buffering=0) as file:
+                write_all(file.fileno(), data)
+                if sync:
+                    os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        if sync:
+            _sync_folder(path.parent)
+    except OSError as error:
+        raise storage_failed("write", path, error) from error
+
+
+def write_all(fd: int, data: bytes) -> None:
+    done = os.write(fd, data)
+    while done < len(data):
+        done += os.write(fd, memoryview(data)[done:])
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed writers of the same file left behind."""
+    for name in os.listdir(path.parent):  # noqa: PTH208  (run at each write, and there is nothing to join)
+        found = TEMPORARY.fullmatch(name) if name[0] == "." else None
+        if found is None or found["target"] != path.name:
+            continue
+        leftover = path.with_name(name)
+        with suppress(OSError):
+            if not _alive(int(found["pid"])) or time.time() - leftover.stat().st_mtime > LEFTOVER_AGE_S:
+                leftover.unlink()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,61 @@
+"""What adapters remember between runs: small files that may be lost."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from marketctl.errors import StorageFailed
+from marketctl.files.atomic import safe_name, write_atomic
+from marketctl.files.snapshots import to_bytes
+from marketctl.times import now_ms
+
+
+class Memory:
+    """What an adapter remembers between runs, such as its list of pairs: `cache_dir/<PROVIDER>.<key>.json`.
+
+    Whatever cannot be read, was written for another server or comes from the future is not remembered. A read-only
+    one keeps what is put into it to itself, so that one run need not ask twice.
+    """
+
+    def __init__(self, cache_dir: Path, provider: str, base_url: str, read_only: bool = False) -> None:
+        self._cache_dir = cache_dir
+        self._provider = safe_name(provider)
+        self._base_url = base_url
+        self._read_only = read_only
+        self._unsaved: dict[str, str] = {}
+
+    def _path(self, key: str) -> Path:
+        return self._cache_dir / f"{self._provider}.{safe_name(key)}.json"
+
+    def get(self, key: str, max_age_s: float) -> tuple[Any, int] | None:
+        """Return the value and when it was stored (ms), or None."""
+        try:
+            return self._read(self._unsaved.get(key) or self._path(key).read_bytes(), max_age_s)
+        except OSError:
+            return None
+
+    def _read(self, envelope: str | bytes, max_age_s: float) -> tuple[Any, int] | None:
+        try:
+            told = json.loads(envelope)
+            value, at_ms, base_url = told["value"], told["at_ms"], told["base_url"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+        if type(at_ms) is not int or base_url != self._base_url or not 0 <= now_ms() - at_ms <= max_age_s * 1000:
+            return None
+        return value, at_ms
+
+    def _envelope(self, value: Any, at_ms: int | None) -> str:
+        return json.dumps({"at_ms": now_ms() if at_ms is None else at_ms, "base_url": self._base_url, "value": value})
+
+    def put(self, key: str, value: Any, at_ms: int | None = None) -> None:
+        """Remember a JSON value, as of now or the time given. Failing costs the next run a request, nothing more."""
+        envelope = self._envelope(value, at_ms)
+        if self._read_only:
+            self._unsaved[key] = envelope
+            return
+        try:
+            write_atomic(self._path(key), to_bytes(envelope + "\n"), sync=False)
+        except StorageFailed as error:
+            import logging
+
+            logging.getLogger(__name__).warning("%s: not remembered: %s", self._provider, error.message)

@@ -1,0 +1,101 @@
+"""Snapshots in data/: one record a line, keys sorted; written whole, read whole or as lines."""
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from json.encoder import encode_basestring
+from pathlib import Path
+from typing import Any
+
+from marketctl.errors import StorageFailed
+from marketctl.files.atomic import storage_failed, write_atomic
+
+SCHEMA = 1
+
+LINES = 200  # encoded at once: one beyond ASCII makes the text of all of them twice as large
+
+# JSON allows them raw, terminals and line readers do not.
+UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029]")
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True).encode
+
+_pretty = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, indent=2).encode
+
+
+def encode_json(value: Any) -> str:
+    """Write one line of JSON with sorted keys, the way snapshots hold their records."""
+    return _encode(value)
+
+
+def to_bytes(text: str) -> bytes:
+    """Encode JSON text as UTF-8; control characters and lone surrogates are escaped as JSON does."""
+    if not text.isascii() or "\x7f" in text:
+        text = UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return text.encode("utf-8", "backslashreplace")
+
+
+def write_snapshot(
+    path: Path, head: Mapping[str, Any], records_key: str, records: Mapping[str, str | Mapping[str, Any]]
+) -> None:
+    """Write a snapshot, one record a line, every key sorted; a record may be JSON text already.
+
+    Raises StorageFailed.
+    """
+    items = sorted(records.items())
+    chunks = []
+    for start in range(0, len(items), LINES):
+        lines = [
+            f"    {encode_basestring(key)}: {record if isinstance(record, str) else _encode(record)}"
+            for key, record in items[start : start + LINES]
+        ]
+        chunks.append(to_bytes(",\n".join(lines)))
+    parts = {key: to_bytes(_encode(value)) for key, value in head.items()}
+    parts[records_key] = b"{\n%b\n  }" % b",\n".join(chunks) if chunks else b"{}"
+    del chunks
+    body = b",\n".join([b"  %b: %b" % (to_bytes(_encode(key)), parts.pop(key)) for key in sorted(parts)])
+    write_atomic(path, b"{\n%b\n}\n" % body)
+
+
+def write_document(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a small JSON file, indented and sorted. Raises StorageFailed."""
+    write_atomic(path, to_bytes(_pretty(document) + "\n"))
+
+
+def read_snapshot(path: Path) -> dict[str, Any] | None:
+    """Read a snapshot; None when there is none. Raises StorageFailed when it is not one of ours."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise storage_failed("read", path, error) from error
+    hint = "Move the file away; the next run writes a new one."
+    try:
+        snapshot = json.loads(data, parse_float=Decimal)
+    except (ValueError, RecursionError) as error:
+        raise StorageFailed(f"{path} is not JSON: {error}", hint=hint) from error
+    if not isinstance(snapshot, dict) or snapshot.get("schema") != SCHEMA:
+        found = snapshot.get("schema") if isinstance(snapshot, dict) else type(snapshot).__name__
+        raise StorageFailed(f"{path} has schema {str(found)[:40]!r}, expected {SCHEMA}", hint=hint)
+    return snapshot
+
+
+def read_records(path: Path, records_key: str) -> dict[str, str] | None:
+    """Return the records of a snapshot as the lines they are written in, unread; None when there is no snapshot.
+
+    Raises ValueError when it is not in our layout, as `read_snapshot` will tell or can read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise storage_failed("read", path, error) from error
+    _, _, rest = text.partition(f'\n  "{records_key}": {{\n    "')
+    block, _, tail = rest.partition("}\n  }")
+    records = dict(line.split('": ', 1) for line in f"{block}}}".split(',\n    "'))
+    whole = len(records) == block.count("\n") + 1 and tail.endswith("\n}\n")
+    if not whole or f'\n  "schema": {SCHEMA},\n' not in tail or any("\\" in key for key in records):
+        raise ValueError(f"{path} is not one record a line")
+    return records

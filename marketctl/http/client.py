@@ -1,0 +1,329 @@
+"""The only module that talks HTTP: sessions, time limits, retries, exact numbers, recording.
+
+Retries are tenacity's, driven by the error's class (`retryable`) and by the wait it carries
+(`retry_after`); nothing else is decided there. Messages are built from method, host, path and
+status, because the text of a requests exception holds the whole URL.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
+
+from marketctl.errors import (
+    BadAnswer,
+    DeadlineExceeded,
+    MarketctlError,
+    NetworkFailed,
+    RateLimited,
+    TimedOut,
+    Unavailable,
+)
+from marketctl.http.failures import OutOfBudget, cause_of, refuse_failure, refuse_redirect, unsendable
+from marketctl.http.messages import SAFE_HEADERS, USER_AGENT, Answer, Exchange, Request, encode_query, read_json
+from marketctl.http.ratelimit import Pace
+from marketctl.http.transport import Transport, no_auth
+from marketctl.lean_imports import import_requests
+from marketctl.log import log
+from marketctl.text import printable
+from marketctl.times import now_ms, to_iso
+
+import_requests()
+
+import requests  # noqa: E402
+import urllib3.exceptions  # noqa: E402
+
+if TYPE_CHECKING:
+    import tenacity
+
+BODY_LIMIT = 64 * 1024 * 1024
+
+CHUNK = 256 * 1024
+
+PING_TIMEOUT_S = 4.0
+
+PING_DEADLINE_S = 5.0  # one attempt of two
+
+T = TypeVar("T")
+
+sleep = time.sleep
+
+
+class Client:
+    """Speaks to one provider for one job: all its requests, retries and waits share one deadline."""
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout_s: float,
+        deadline_s: float,
+        attempts: int,
+        endpoints: frozenset[str],
+        proxy: str | None = None,
+        pace: Pace | None = None,
+        recording: bool = False,
+        provider: str = "",
+    ) -> None:
+        self.provider = provider
+        self.base_url = base_url.rstrip("/")
+        self.host = urlsplit(base_url).hostname or ""
+        self.timeout_s = timeout_s
+        self.deadline = time.monotonic() + deadline_s
+        self.deadline_s = deadline_s
+        self.attempts = attempts
+        self.endpoints = endpoints
+        self.pace = pace
+        self.clock_offset_ms = 0
+        self.requests = 0
+        self.retries = 0
+        self.bytes = 0
+        self.recorded: list[Exchange] | None = [] if recording else None
+        self._session = requests.Session()
+        self._session.auth = no_auth  # else requests would look into ~/.netrc
+        self._session.headers.clear()
+        self._transport = Transport()
+        self._session.mount("https://", self._transport)
+        self._session.mount("http://", self._transport)
+        # Time limits of sockets start anew with each byte: only this ends an answer that drips.
+        self._watchdog: threading.Timer | None = None
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            self._watchdog = None
+        self._session.close()
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        sign: Callable[[Request], None] | None = None,
+        check: Callable[[Answer], None],
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        weight: float = 1.0,
+    ) -> Answer:
+        """Send one request, again where its failure is worth it, and return a good answer.
+
+        `check` raises the provider's own error for an answer that tells one. `sign` runs anew on
+        every attempt. Raises a MarketctlError of any kind named in design 6.
+        """
+        if f"{method} {path}" not in self.endpoints:
+            raise ValueError(f"{method} {path} is not among the endpoints its adapter declares")
+        self._watch()
+
+        def attempt() -> Answer:
+            self._wait_for_turn(weight)
+            request = Request(
+                method,
+                self.host,
+                path,
+                encode_query(dict(query or {})),
+                now_ms() + self.clock_offset_ms,
+                {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT},
+                body,
+            )
+            request.headers.update(headers or {})
+            if sign is not None:
+                try:
+                    sign(request)
+                except UnicodeError:
+                    raise unsendable(f"{method} {self.host}{path}") from None
+            return self._send(request, query or {}, check)
+
+        try:
+            return _again(attempt, wait=_wait_s, stop=self._give_up, before_sleep=self._count_retry)
+        except (RateLimited, Unavailable) as error:
+            if error.retry_after is not None:
+                until = to_iso(now_ms() + round(error.retry_after * 1000))
+                error.hint = f"not before {until}" if error.hint is None else error.hint
+            raise
+
+    def _watch(self) -> None:
+        if self._watchdog is None:
+            self._watchdog = threading.Timer(max(0.0, self.left_s()), self._transport.cut)
+            self._watchdog.daemon = True
+            self._watchdog.start()
+
+    def left_s(self) -> float:
+        """Return the seconds left until the deadline."""
+        return self.deadline - time.monotonic()
+
+    def _wait_for_turn(self, weight: float) -> None:
+        left = self.left_s()
+        wait = self.pace.reserve(weight, left) if self.pace and left > 0 else 0.0
+        if wait > max(0.0, left):
+            raise OutOfBudget(
+                f"{self.host}: this machine's share of the rate limit is used up for {wait:.0f} s", retry_after=wait
+            )
+        if wait > 0:
+            sleep(wait)
+
+    def _give_up(self, state: "tenacity.RetryCallState") -> bool:
+        return state.attempt_number >= self.attempts or state.upcoming_sleep >= self.left_s()
+
+    def _count_retry(self, _state: "tenacity.RetryCallState") -> None:
+        self.retries += 1
+
+    def _send(self, request: Request, query: Mapping[str, str], check: Callable[[Answer], None]) -> Answer:
+        started = now_ms()
+        self.requests += 1
+        exchange = Exchange(request.method, request.path, dict(query), None, {}, b"", started, 0)
+        try:
+            answer = self._transfer(request, exchange)
+            refuse_redirect(request, answer)
+            check(answer)
+            refuse_failure(request, answer)
+        except MarketctlError as error:
+            exchange.error = error.reason
+            if isinstance(error, RateLimited) and error.retry_after and self.pace:
+                self.pace.hold(error.retry_after)  # whoever comes next need not hear it again
+            raise
+        finally:
+            if exchange.status is None:
+                exchange.duration_ms = now_ms() - started
+            log.debug(
+                "%s %s%s: %s, %d bytes, %d ms",
+                request.method,
+                self.host,
+                request.path,
+                exchange.error or exchange.status,
+                len(exchange.content),
+                exchange.duration_ms,
+                extra={"provider": self.provider},
+            )
+            if self.recorded is not None:
+                self.recorded.append(exchange)
+        return answer
+
+    def _transfer(self, request: Request, exchange: Exchange) -> Answer:
+        where = f"{request.method} {self.host}{request.path}"
+        left = self.left_s()
+        if left <= 0:
+            raise self._too_late(where)
+        url = f"{self.base_url}{request.path}" + (f"?{request.query}" if request.query else "")
+        asked = requests.Request(request.method, self.base_url + request.path, request.headers, data=request.body)
+        settings: Any = self._session.merge_environment_settings(self.base_url, self._proxies, True, True, None)
+        timeout = min(self.timeout_s, left)
+        sent = now_ms()
+        try:
+            prepared = self._session.prepare_request(asked)
+            prepared.url = url  # exactly what was signed: requests would quote it anew
+            # Not Session.send: it follows a redirect in thought, and reads its body without limit.
+            response = self._session.get_adapter(url).send(prepared, timeout=timeout, **settings)
+            with response:
+                content = self._read(response.raw, where)
+        except (requests.exceptions.InvalidHeader, UnicodeError):
+            raise unsendable(where) from None  # its words hold the value
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            timed_out = isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError)
+            if self.left_s() <= 0 or (timed_out and timeout < self.timeout_s):
+                raise self._too_late(where) from error
+            if timed_out:
+                raise TimedOut(f"{where}: no answer within {timeout:g} s") from error
+            if isinstance(error, urllib3.exceptions.DecodeError):
+                told = printable(response.headers.get("Content-Encoding"), 40)
+                raise BadAnswer(f"{where}: the body is not the {told} it says") from error
+            raise NetworkFailed(f"{where}: {cause_of(error)}") from error
+        received = now_ms()
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        exchange.status = response.status_code
+        exchange.started_ms, exchange.duration_ms = sent, received - sent
+        exchange.headers = {name: value for name, value in headers.items() if name in SAFE_HEADERS}
+        exchange.content = content
+        body, is_json = read_json(content)
+        return Answer(response.status_code, headers, body, content, is_json, sent, received)
+
+    def _read(self, raw: Any, where: str) -> bytes:
+        # read1 returns what one receive brought, and never unpacks more than a chunk at once.
+        parts = []
+        size = 0
+        while chunk := raw.read1(CHUNK, decode_content=True):
+            parts.append(chunk)
+            size += len(chunk)
+            self.bytes += len(chunk)
+            if size > BODY_LIMIT:
+                raise BadAnswer(f"{where}: the body is larger than {BODY_LIMIT // 1024 // 1024} MiB")
+        if self.left_s() <= 0:  # cut off by the watchdog, which may look like a good end
+            raise self._too_late(where)
+        return b"".join(parts)
+
+    def _too_late(self, where: str) -> DeadlineExceeded:
+        return DeadlineExceeded(f"{where}: {self.deadline_s:g} s are over (deadline_s)")
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, MarketctlError) and error.retryable
+
+
+def _again(attempt: Callable[[], T], **when: Any) -> T:
+    """Attempt it, again where its failure may pass: tenacity says when. It is imported for a failure, not before."""
+    try:
+        return attempt()
+    except MarketctlError as error:
+        if not error.retryable:
+            raise
+        failed = [error]
+    import tenacity
+
+    def next_attempt() -> T:
+        if failed:
+            raise failed.pop()  # the first one is made already
+        return attempt()
+
+    retry = tenacity.retry_if_exception(_may_pass)
+    return tenacity.Retrying(retry=retry, sleep=sleep, reraise=True, **when)(next_attempt)
+
+
+def _wait_s(state: "tenacity.RetryCallState") -> float:
+    """Wait as long as the provider asked for; else 0.2 s, 0.4 s, 0.8 s ... with jitter."""
+    error = state.outcome.exception() if state.outcome else None
+    backoff = min(8.0, 0.2 * 2 ** (state.attempt_number - 1)) * random.uniform(0.5, 1.5)
+    asked = getattr(error, "retry_after", None)
+    return float(asked) + random.uniform(0.0, 0.1) if asked is not None else backoff
+
+
+def ping(url: str, query: str, body: bytes = b"") -> None:
+    """Tell a dead-man service something: a POST, once more where that may help; redirects are not followed.
+
+    The URL is a secret: messages name the host alone. Raises MarketctlError.
+    """
+    _again(
+        lambda: _ping_once(url, query, body),
+        wait=lambda _state: 0.5,
+        stop=lambda state: state.attempt_number >= 2,
+    )
+
+
+def _ping_once(url: str, query: str, body: bytes) -> None:
+    headers = {"Content-Type": "text/plain; charset=utf-8", "User-Agent": USER_AGENT}
+    # The whole URL is the base, so that no message has its path.
+    client = Client(url, timeout_s=PING_TIMEOUT_S, deadline_s=PING_DEADLINE_S, attempts=1, endpoints=frozenset())
+    with client:
+        client._watch()
+        answer = client._transfer(
+            Request("POST", client.host, "", query, now_ms(), headers, body),
+            Exchange("POST", "", {}, None, {}, b"", now_ms(), 0),
+        )
+    log.debug("POST %s: %d", client.host, answer.status)
+    told = f"POST {client.host}: HTTP {answer.status}"
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+        raise RateLimited(told)
+    if answer.status >= 500:
+        raise Unavailable(told)
+    if not 200 <= answer.status < 300:
+        raise BadAnswer(told, hint="check ping_url; redirects are not followed")

@@ -1,0 +1,86 @@
+"""What goes over the wire as adapters and dumps see it: requests, answers, exchanges; exact JSON."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+from marketctl import __version__
+
+USER_AGENT = f"marketctl/{__version__} (python-requests)"
+
+# Answer headers that say nothing of us; the others stay out of dumps.
+SAFE_HEADERS = frozenset(
+    "age cache-control content-encoding content-length content-type date etag expires last-modified retry-after server "
+    "via vary x-bapi-limit x-bapi-limit-status x-bapi-limit-reset-timestamp gw-ratelimit-limit gw-ratelimit-remaining "
+    "gw-ratelimit-reset x-hb-ratelimit-requests-remain x-hb-ratelimit-requests-expire api-credits-used "
+    "api-credits-left is_batch".split()
+)
+
+
+@dataclass(slots=True)
+class Request:
+    """One attempt, as a signer sees it: it may append to `query`, set headers and the body.
+
+    `query` is the encoded text as it will be sent; `timestamp_ms` is the provider's clock as far
+    as known. `host` is without port.
+    """
+
+    method: str
+    host: str
+    path: str
+    query: str
+    timestamp_ms: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+
+@dataclass(slots=True)
+class Answer:
+    """One answer: parsed body, status, headers (lower-case names), times in ms and the bytes as received."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+    content: bytes
+    is_json: bool
+    sent_ms: int
+    received_ms: int
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One recorded request with its answer, for dumps. `query` and `request_body` are as before signing."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    status: int | None
+    headers: dict[str, str]
+    content: bytes
+    started_ms: int
+    duration_ms: int
+    error: str | None = None
+
+
+def read_json(content: bytes) -> tuple[Any, bool]:
+    """Return the value of a JSON text, numbers exact, and True; None and False for what is no JSON.
+
+    Of a field told twice the last one counts: to refuse it would cost a third more time for every answer.
+    """
+    try:
+        return json.loads(content, parse_float=Decimal, parse_constant=_no_constant), True
+    except (ValueError, ArithmeticError, RecursionError):  # ArithmeticError: an exponent beyond Decimal's
+        return None, False
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def encode_query(params: dict[str, str] | list[tuple[str, str]]) -> str:
+    """Encode parameters by RFC 3986 (upper-case hex, space as %20), in the order given."""
+    pairs = params.items() if isinstance(params, dict) else params
+    return "&".join(f"{quote(key, safe='-_.~')}={quote(value, safe='-_.~')}" for key, value in pairs)

@@ -1,0 +1,93 @@
+"""Requests' transport with one TLS context for all and sockets that a watchdog can cut off."""
+
+import socket
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from marketctl.lean_imports import import_requests
+
+import_requests()
+
+import requests  # noqa: E402
+from requests.adapters import HTTPAdapter  # noqa: E402
+
+if TYPE_CHECKING:
+    import ssl
+
+
+class Transport(HTTPAdapter):
+    """Requests' own, with one TLS context for all and sockets that another thread can cut off."""
+
+    def __init__(self) -> None:
+        self.sockets: WeakSet[socket.socket] = WeakSet()
+        self.over = False
+        super().__init__()
+
+    def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
+        """Return what makes a pool, with our context in place of the bundle each host would read anew."""
+        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        if host["scheme"] == "https" and (context := _tls_context(pool)) is not None:
+            pool = {"cert_reqs": pool["cert_reqs"], "ssl_context": context}
+        return host, pool
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Let requests set its bundle only where the pool has not our context."""
+        if "ssl_context" not in getattr(conn, "conn_kw", {}):
+            super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a pool whose connections tell their sockets."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        if "ConnectionCls" not in vars(pool):
+            transport, base = self, pool.ConnectionCls
+
+            class Connection(base):  # type: ignore[misc, valid-type]
+                def connect(self) -> None:
+                    super().connect()
+                    transport.sockets.add(self.sock)
+                    if transport.over:
+                        transport.cut()
+
+            pool.ConnectionCls = Connection
+        return pool
+
+    def cut(self) -> None:
+        """Break off all connections, also those to come; whoever reads from one sees its end."""
+        self.over = True
+        for one in list(self.sockets):
+            with suppress(OSError):
+                socket.socket.shutdown(one, socket.SHUT_RDWR)  # not SSLSocket's own: another thread is reading
+
+
+def _tls_context(pool: Mapping[str, Any]) -> "ssl.SSLContext | None":
+    """Return the context that verifies as these arguments of a pool would; None to leave it to requests."""
+    from requests.adapters import DEFAULT_CA_BUNDLE_PATH
+
+    if pool["cert_reqs"] != "CERT_REQUIRED" or "cert_file" in pool:
+        return None
+    place = pool.get("ca_certs") or pool.get("ca_cert_dir") or DEFAULT_CA_BUNDLE_PATH
+    try:
+        # A bundle that was replaced counts, also for a process that runs for weeks.
+        return _load_context(str(place), Path(place).stat().st_mtime_ns)
+    except OSError:  # ssl.SSLError too: told by requests when it tries
+        return None
+
+
+@lru_cache(maxsize=4)
+def _load_context(place: str, _changed: int) -> "ssl.SSLContext":
+    from urllib3.util.ssl_ import create_urllib3_context
+
+    context = create_urllib3_context()
+    if Path(place).is_dir():
+        context.load_verify_locations(capath=place)
+    else:
+        context.load_verify_locations(cafile=place)
+    return context
+
+
+def no_auth(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+    return prepared

@@ -1,0 +1,70 @@
+"""Make a provider's adapter with a client, a memory and a rate budget of its own."""
+
+from marketctl.config.registry import ProviderEntry
+from marketctl.errors import (
+    NoCredentials,
+)
+from marketctl.files.memory import Memory
+from marketctl.jobs.run import Run
+from marketctl.providers.base import Provider
+from marketctl.providers.loader import load_adapter
+from marketctl.redis.shared import SharedMemory
+
+
+def open_adapter(
+    run: Run,
+    entry: ProviderEntry,
+    *,
+    recording: bool = False,
+    read_only: bool = False,
+    memory: Memory | None = None,
+) -> Provider:
+    """Make an adapter with a client of its own. Raises ConfigError for a path that cannot be imported."""
+    from marketctl.files.machine import machine_dir
+    from marketctl.http.client import Client
+    from marketctl.http.ratelimit import Pace
+    from marketctl.redis.shared import SharedPace
+
+    cls = load_adapter(entry)
+    base_url = entry.base_url or cls.base_url
+    pace = Pace(machine_dir() / f"{entry.name}-{_file_word(base_url)}.pace", *cls.rate)
+    store = run.shared()
+    if store is not None and not read_only:
+        pace = SharedPace(store, entry.name, pace)
+    cache = (run.settings.data_dir / "cache", entry.name, base_url, read_only)
+    if memory is None:
+        memory = SharedMemory(store, *cache) if store is not None and cls.shared_memory else Memory(*cache)
+    client = Client(
+        base_url,
+        timeout_s=entry.timeout_s,
+        deadline_s=entry.deadline_s,
+        attempts=entry.attempts,
+        endpoints=frozenset(cls.endpoints),
+        proxy=entry.proxy,
+        pace=pace,
+        recording=recording,
+        provider=entry.name,
+    )
+    return cls(
+        client,
+        memory,
+        credentials=run.keys.for_provider(entry.name, cls.credentials) if entry.needs_api else {},
+        pairs=entry.pairs,
+        pairs_max_age_s=entry.pairs_max_age_s,
+        options=entry.options,
+    )
+
+
+def _file_word(text: str) -> str:
+    return "".join(char if char.isalnum() else "_" for char in text)
+
+
+def no_credentials(entry: ProviderEntry, adapter: Provider) -> NoCredentials:
+    if not entry.needs_api:
+        return NoCredentials(
+            f"{entry.name} needs a key for this, and needs_api is false", hint="set needs_api = true in providers.toml"
+        )
+    missing = ", ".join(name for name in adapter.credentials if not adapter.keys.get(name))
+    return NoCredentials(
+        f"no credentials for {entry.name}: {missing} missing", hint=f"marketctl credentials set {entry.name}"
+    )

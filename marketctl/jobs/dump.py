@@ -1,0 +1,61 @@
+"""Dump one job: its raw answers kept in one file, also when reading them fails."""
+
+import json
+import sys
+from pathlib import Path
+
+from marketctl.config.registry import ProviderEntry
+from marketctl.errors import (
+    BadAnswer,
+    MarketctlError,
+)
+from marketctl.jobs.adapter import no_credentials, open_adapter
+from marketctl.jobs.dump_file import document, dump_path, write_dump
+from marketctl.jobs.replay import NO_MEMORY, normalise
+from marketctl.jobs.result import Result
+from marketctl.jobs.run import Run
+from marketctl.jobs.runner import settle
+from marketctl.redact import redact
+from marketctl.times import now_ms
+
+
+def dump_job(run: Run, entry: ProviderEntry, job: str, output: str | None = None) -> Result:
+    """Ask one job's questions and keep the answers: in the job's file, in `output`, or on stdout ("-").
+
+    It succeeds even when reading the answers fails: the batch is null then. Without an answer worth
+    keeping (no connection, a refused key) nothing is written.
+    """
+    result = Result(entry.name, job)
+    path = Path(output) if output else dump_path(run, entry.name, job)
+    result.counts = {"file": str(path), "written": False}
+    if output != "-" and path.exists() and not run.options.force:
+        result.message = "it exists and is kept; --force overwrites it"
+        return result
+    started = now_ms()
+    error: tuple[str, str] | None = None
+    batch = None
+    adapter = None
+    try:
+        # Without a memory: a dump is to hold what the job needs, also what an earlier run has asked.
+        adapter = open_adapter(run, entry, recording=True, memory=NO_MEMORY)
+        with adapter.client:
+            if job in adapter.key_jobs and not adapter.has_key():
+                raise no_credentials(entry, adapter)
+            try:
+                batch = normalise(adapter, job)
+            except BadAnswer as failure:
+                error = (failure.reason, redact(failure.message))
+                result.message = f"the answers were kept, but cannot be read: {error[1]}"
+        text = document(run, entry, job, adapter, batch, error)
+        if output == "-":
+            sys.stdout.write(json.dumps(text, ensure_ascii=True, indent=2, sort_keys=True) + "\n")
+        else:
+            write_dump(path, text, force=run.options.force)
+        result.counts["written"] = True
+    except MarketctlError as failure:
+        settle(run, entry, result, failure)
+    if adapter is not None:
+        client = adapter.client
+        result.requests, result.retries, result.bytes = client.requests, client.retries, client.bytes
+    result.duration_ms = now_ms() - started
+    return result

@@ -1,0 +1,125 @@
+"""Run today's reader over the answers of a dump, offline."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from marketctl.config.registry import ProviderEntry
+from marketctl.errors import BadAnswer, NetworkFailed
+from marketctl.files.memory import Memory
+from marketctl.jobs.prices import prices_batch
+from marketctl.jobs.stats import stats_to_dict
+from marketctl.jobs.wallet import wallet_batch
+from marketctl.providers.base import Provider
+from marketctl.providers.loader import load_adapter
+from marketctl.redact import redact
+from marketctl.times import from_iso
+
+if TYPE_CHECKING:
+    from marketctl.http.messages import Answer
+
+
+class _NoMemory(Memory):
+    """A memory that holds nothing and keeps nothing."""
+
+    def __init__(self) -> None:
+        """Need no folder."""
+
+    def get(self, key: str, max_age_s: float) -> None:
+        """Know nothing."""
+
+    def put(self, key: str, value: Any, at_ms: int | None = None) -> None:
+        """Forget it."""
+
+
+NO_MEMORY = _NoMemory()
+
+
+def normalise(adapter: Provider, job: str) -> dict[str, Any]:
+    """Ask and read one job and return what was read, without storing it. Raises MarketctlError."""
+    if job == "wallet":
+        assets = adapter.assets()
+        assets.refuse_if_empty()
+        return wallet_batch(assets)
+    if job == "prices":
+        quotes = adapter.prices()
+        quotes.refuse_if_empty()
+        return prices_batch(quotes)
+    return {"stats": stats_to_dict(adapter.stats())}
+
+
+class ReplayClient:
+    """Stands in for `http.Client`: answers with what a dump recorded, and sends nothing."""
+
+    def __init__(self, dump: Mapping[str, Any]) -> None:
+        self.base_url = dump["base_url"]
+        self.host = "replay"
+        self.provider = str(dump["provider"])
+        self.clock_offset_ms = 0
+        self.requests = self.retries = self.bytes = 0
+        self.recorded: list[Any] | None = None
+        self._exchanges = [one for one in dump["requests"] if isinstance(one, dict)]
+
+    def left_s(self) -> float:
+        """Return 0: nothing is ever waited for."""
+        return 0.0
+
+    def ask(self, method: str, path: str, query: Mapping[str, str] | None = None, *, check: Any, **_: Any) -> "Answer":
+        """Return the recorded answer of the same request, the last one first-come for repeated ones."""
+        from marketctl.http.messages import Answer, read_json
+
+        wanted = {key: redact(value) for key, value in dict(query or {}).items()}
+        same = [
+            index
+            for index, one in enumerate(self._exchanges)
+            if (one.get("method"), one.get("path")) == (method, path) and one.get("status") is not None
+        ]
+        exact = [index for index in same if self._exchanges[index].get("query") == wanted]
+        if not same:
+            raise NetworkFailed(f"the dump has no answer to {method} {path}")
+        one = self._exchanges[(exact or same)[0]]
+        if len(exact or same) > 1:
+            self._exchanges.pop((exact or same)[0])
+        self.requests += 1
+        body = str(one.get("body") or "")
+        content = base64.b64decode(body) if one.get("encoding") == "base64" else body.encode("utf-8", "surrogatepass")
+        parsed, is_json = read_json(content)
+        sent = from_iso(str(one.get("started_at") or "1970-01-01T00:00:00Z"))
+        answer = Answer(
+            int(one["status"]),
+            dict(one.get("headers") or {}),
+            parsed,
+            content,
+            is_json,
+            sent,
+            sent + int(one.get("duration_ms") or 0),
+        )
+        check(answer)
+        if not is_json or not 200 <= answer.status < 300:
+            raise BadAnswer(f"{method} {path}: the recorded answer is HTTP {answer.status}, {len(content)} bytes")
+        return answer
+
+
+def replay(entry: ProviderEntry, dump: Mapping[str, Any]) -> dict[str, Any]:
+    """Run today's reader over a dump, offline; return the normalised batch. Raises MarketctlError."""
+    cls = load_adapter(entry)
+    adapter = cls(
+        ReplayClient(dump),  # type: ignore[arg-type]
+        NO_MEMORY,
+        credentials=dict.fromkeys(cls.credentials, "replayed"),
+        pairs=tuple(str(pair) for pair in dump.get("pairs") or ()),
+        options=entry.options,
+    )
+    return normalise(adapter, str(dump["job"]))
+
+
+def differences(before: Any, after: Any, path: str = "") -> list[str]:
+    """List where two batches differ, one line each: path, what was stored, what is read today."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [
+            line
+            for key in sorted(before.keys() | after.keys())
+            for line in differences(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
+        ]
+    return [] if before == after else [f"{path}: {json.dumps(before)} -> {json.dumps(after)}"]

@@ -1,0 +1,41 @@
+"""How one job of one provider ended."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from marketctl.errors import (
+    MarketctlError,
+)
+from marketctl.redact import redact
+
+
+@dataclass
+class Result:
+    """How one job of one provider ended; `counts` are the job's own (design 9)."""
+
+    provider: str
+    job: str
+    status: str = "ok"
+    reason: str | None = None
+    message: str | None = None
+    hint: str | None = None
+    requests: int = 0
+    retries: int = 0
+    bytes: int = 0
+    duration_ms: int = 0
+    collected_at: str | None = None
+    cached: bool = False
+    stored: list[str] = field(default_factory=list)
+    counts: dict[str, Any] = field(default_factory=dict)
+    # What was read, for a dump; None where reading failed.
+    batch: dict[str, Any] | None = field(default=None, repr=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the shape of `--json`."""
+        names = [name for name in self.__dataclass_fields__ if name not in ("counts", "batch")]
+        return {name: getattr(self, name) for name in names} | self.counts
+
+    def fail(self, error: MarketctlError) -> None:
+        """Note a failure."""
+        self.status = "failed"
+        self.reason, self.message, self.hint = error.reason, redact(error.message), error.hint and redact(error.hint)

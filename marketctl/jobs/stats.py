@@ -1,0 +1,95 @@
+"""The stats job: snapshot, history of totals, forecast of a plan, copy in Redis."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from marketctl.config.registry import ProviderEntry
+from marketctl.errors import (
+    StorageFailed,
+)
+from marketctl.files.journal import append_journal
+from marketctl.files.snapshots import read_snapshot, write_document
+from marketctl.jobs.result import Result
+from marketctl.jobs.run import Run, copy_to_redis
+from marketctl.log import log
+from marketctl.models import JOBS, Stats
+from marketctl.providers.base import Provider
+from marketctl.times import now_ms, to_iso
+
+if TYPE_CHECKING:
+    from marketctl.redis.connection import RedisConnection
+
+
+def collect_stats(run: Run, entry: ProviderEntry, adapter: Provider, result: Result) -> None:
+    """Fetch statistics; write the snapshot and the copy in Redis."""
+    if not run.options.dump_raw:  # a dump is to hold the job's own answers
+        adapter.known = {job: run.read.pop((entry.name, job)) for job in JOBS if (entry.name, job) in run.read}
+    stats = adapter.stats()
+    collected = now_ms()
+    result.collected_at = to_iso(collected)
+    result.batch = {"stats": stats_to_dict(stats)}
+    document = run.head(entry, "stats", collected) | result.batch
+    result.counts = {
+        "pairs": stats.pairs.get("total"),
+        "assets": stats.assets.get("total"),
+        "networks": stats.networks.get("total"),
+        **_forecast_quota(run, entry, document, collected),
+    }
+    _note_totals(run, entry, document)
+    write_document(run.path("stats", entry.name), document)
+    result.stored.append("file")
+
+    def copy(store: "RedisConnection") -> None:
+        from marketctl.redis.publish import publish_stats
+
+        publish_stats(store, entry.name, document)
+
+    copy_to_redis(run, result, copy)
+
+
+def _forecast_quota(run: Run, entry: ProviderEntry, document: dict[str, Any], collected: int) -> dict[str, Any]:
+    """Return what the plan has left and when it runs dry; put the marks the next forecast needs into the document."""
+    from marketctl.jobs.forecast import forecast, next_marks
+
+    quota = document["stats"]["quota"]
+    try:
+        before = read_snapshot(run.path("stats", entry.name)) or {}
+    except StorageFailed:  # the new snapshot takes its place
+        before = {}
+    marks = before.get("quota_marks")
+    marks = marks if isinstance(marks, list) else []
+    document["quota_marks"] = next_marks(marks, quota, collected)
+    return {"quota": quota, "quota_runs_dry_at": to_iso(forecast(quota, marks, collected).dry_ms)}
+
+
+def _note_totals(run: Run, entry: ProviderEntry, document: Mapping[str, Any]) -> None:
+    """Add a line to the history of counts when a total changed. A lost one costs a point of a chart and no more."""
+    counts = {name: document["stats"][name] for name in ("assets", "networks", "pairs")}
+    path = run.path("stats", entry.name, ".history.jsonl")
+    try:
+        before = (read_snapshot(run.path("stats", entry.name)) or {}).get("stats")
+    except StorageFailed:  # the snapshot itself is written next, and tells it
+        before = None
+    try:
+        known = before if isinstance(before, dict) and path.exists() else {}
+        if all((known.get(name) or {}).get("total") == counts[name].get("total") for name in counts):
+            return
+        line = {"at": document["collected_at"], "run_id": run.run_id, "provider": entry.name, **counts}
+        append_journal(path, [line])
+    except StorageFailed as error:
+        log.warning("%s", error.message, extra={"provider": entry.name, "job": "stats"})
+
+
+def stats_to_dict(stats: Stats) -> dict[str, Any]:
+    """Return the shape of design 4."""
+    return {
+        "assets": dict(stats.assets),
+        "clock_skew_ms": stats.clock.skew_ms,
+        "latency_ms": stats.clock.latency_ms,
+        "networks": dict(stats.networks),
+        "pairs": dict(stats.pairs),
+        "platform": {"message": stats.platform.message, "status": stats.platform.status},
+        "quota": stats.quota.to_dict() if stats.quota else None,
+        "server_time": to_iso(stats.clock.server_ms),
+        "turnover_24h": dict(stats.turnover_24h),
+    }

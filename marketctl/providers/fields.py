@@ -1,0 +1,192 @@
+"""Read one field of an answer, or say exactly which one was wrong.
+
+Bodies come from `http.py` with every JSON number as int or Decimal, never as float.
+"""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from marketctl.errors import BadAnswer
+from marketctl.text import kind_of
+
+# Exponents are written out, so an exponent is bounded before it is: "1e999999999" is a gigabyte.
+MAX_DIGITS = 60
+
+_PLAIN = r"(?:0|[1-9][0-9]{0,59})(?:\.[0-9]{1,60})?"
+
+_plain = re.compile(_PLAIN).fullmatch
+
+_seven_plain = re.compile(",".join([f"(?:{_PLAIN})?"] * 7)).fullmatch
+
+_number = re.compile(r"[+-]?(?:[0-9]{1,200}(?:\.[0-9]{0,200})?|\.[0-9]{1,200})(?:[eE][+-]?[0-9]{1,4})?").fullmatch
+
+
+class NotANumber(ValueError):
+    """The value is no finite decimal number of a sane size."""
+
+
+def decimal_text(value: object) -> str | None:
+    """Return the digits of a number as sent, exponent written out; None and "" are None.
+
+    Raises NotANumber for anything that is no number, and for numbers with more than 60 digits on
+    one side of the point. A zero keeps its form ("0", "0.00").
+    """
+    if type(value) is str:
+        if _plain(value):
+            return value
+        if not value:
+            return None
+        if not _number(value):
+            raise NotANumber(repr(value[:40]))
+        return _written_out(Decimal(value))
+    if value is None:
+        return None
+    if type(value) is Decimal:
+        return _written_out(value)
+    if type(value) is int:
+        if -(10**MAX_DIGITS) < value < 10**MAX_DIGITS:
+            return str(value)
+        raise NotANumber("a number of more than 60 digits")
+    raise NotANumber(kind_of(value))
+
+
+def seven_plain(values: tuple[Any, ...]) -> bool:
+    """Tell whether seven values are what `decimal_text` would return as it is, or nothing: a row in one look."""
+    try:
+        return _seven_plain(",".join(["" if value is None else value for value in values])) is not None
+    except TypeError:  # numbers
+        return False
+
+
+def _written_out(number: Decimal) -> str:
+    # Most numbers are short and have no exponent.
+    if _plain(told := str(number)):
+        return told
+    if len(told) < 100 and abs(number.adjusted()) < MAX_DIGITS and _plain(told := format(number, "f")):
+        return told
+    # Bounded by both its ends: neither 1e400 nor 1e-400 nor a million digits gets through.
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -MAX_DIGITS or number.adjusted() >= MAX_DIGITS:
+        raise NotANumber(str(number)[:40])
+    return format(number, "f")
+
+
+def is_zero(text: str) -> bool:
+    """Tell whether a decimal text is zero in any form."""
+    return not text.strip("-0.")
+
+
+@lru_cache(maxsize=1024)  # a few rates, told for thousands of networks
+def shift_point(text: str, places: int) -> str:
+    """Move the decimal point: `shift_point("0.022", 2)` is "2.2" (a ratio as percent)."""
+    sign, digits, exponent = Decimal(text).as_tuple()
+    # Not scaleb: it rounds to the context's precision.
+    return format(Decimal((sign, digits, int(exponent) + places)), "f")
+
+
+def step_precision(step: str) -> int:
+    """Turn a step into a count of decimals: "0.001" is 3, "1" is 0."""
+    return len(step.partition(".")[2].rstrip("0"))
+
+
+def text(value: object) -> str | None:
+    """Return a non-empty text, else None. A number is written out."""
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        try:
+            return decimal_text(value)
+        except NotANumber:
+            return str(value)[:200]
+    return None
+
+
+def code(value: object) -> str | None:
+    """Return a usable code (asset, network, symbol): printable, no blanks at the ends, at most 64 characters."""
+    found = text(value)
+    if found is None or len(found) > 64 or not found.isprintable() or found != found.strip():
+        return None
+    return found
+
+
+def integer(value: object) -> int | None:
+    """Return a whole number told as number or as digits, else None."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value if abs(value) < 10**18 else None
+    if isinstance(value, Decimal):
+        # adjusted() first: arithmetic on 1e9999999 overflows.
+        whole = value.is_finite() and value.adjusted() < 18 and value == value.to_integral_value()
+        return int(value) if whole else None
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
+        return int(value)
+    return None
+
+
+def count(value: object) -> int | None:
+    """Return a whole number of 0 to 10^9 (digits, confirmations), else None."""
+    found = integer(value)
+    return found if found is not None and 0 <= found <= 10**9 else None
+
+
+_FLAGS: Mapping[object, bool] = {"1": True, "0": False, "true": True, "false": False, 1: True, 0: False}
+
+
+def flag(value: object) -> bool | None:
+    """Return a switch told as boolean, 0/1 or their texts; anything else is unknown."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return _FLAGS.get(value.lower())
+    return _FLAGS.get(value) if isinstance(value, int) else None
+
+
+def member(body: object, *path: str) -> Any:
+    """Walk into nested objects. Raises BadAnswer with the path where one is missing."""
+    for depth, key in enumerate(path):
+        if not isinstance(body, dict):
+            where = ".".join(path[:depth]) or "the answer"
+            raise BadAnswer(f"{where} is {kind_of(body)}, expected an object with {key!r}")
+        if key not in body:
+            raise BadAnswer(f"{'.'.join(path[: depth + 1])} is missing from the answer")
+        body = body[key]
+    return body
+
+
+def objects(found: object) -> list[dict[str, Any]]:
+    """Return a list's elements; one that is no object reads as an empty one. What is no list has none."""
+    return [row if isinstance(row, dict) else {} for row in found] if isinstance(found, list) else []
+
+
+def mapping(found: object) -> dict[str, Any]:
+    """Return an object as it is; what is none reads as an empty one."""
+    return found if isinstance(found, dict) else {}
+
+
+def rows(body: object, *path: str) -> list[dict[str, Any]]:
+    """Return the objects of the list at a path; an element that is no object reads as an empty one.
+
+    Raises BadAnswer when it is no list or empty: an outage is no empty list.
+    """
+    found = member(body, *path)
+    where = ".".join(path) or "the answer"
+    if not isinstance(found, list):
+        raise BadAnswer(f"{where} is {kind_of(found)}, expected a list")
+    if not found:
+        raise BadAnswer(f"{where} is an empty list")
+    return objects(found)
+
+
+def table(body: object, *path: str) -> dict[str, Any]:
+    """Return the object at a path. Raises BadAnswer when it is something else or empty."""
+    found = member(body, *path)
+    where = ".".join(path) or "the answer"
+    if not isinstance(found, dict):
+        raise BadAnswer(f"{where} is {kind_of(found)}, expected an object")
+    if not found:
+        raise BadAnswer(f"{where} is an empty object")
+    return found

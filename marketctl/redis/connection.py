@@ -1,0 +1,326 @@
+"""The connection to Redis, by URL or embedded: one round trip a call, every failure one line without a password."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from marketctl.errors import ConfigError, RedisFailed
+from marketctl.lean_imports import import_redis
+from marketctl.text import printable
+
+if TYPE_CHECKING:
+    from marketctl.redis.embedded import EmbeddedRedis
+
+CONNECT_S = 2.0
+READ_S = 5.0
+MOVES = 4  # how often one call follows a slot that moved
+
+
+class NoReply(RedisFailed):
+    """Redis was not reached, or did not answer: whether it did what was asked is not known."""
+
+
+class RedisConnection:
+    """One connection to Redis, opened on first need, safe to share between threads.
+
+    Every method raises RedisFailed (ConfigError, StorageFailed from the embedded server) with one line that never
+    holds the URL's password. An idle connection that broke is opened anew, once. Where the server is a node of a Redis
+    Cluster there is a connection a node, and each call goes to the one that owns its key's slot.
+    """
+
+    def __init__(self, redis_url: str, data_dir: Path, prefix: str) -> None:
+        from threading import Lock
+
+        self.prefix = prefix
+        self._url = redis_url
+        self._lock = Lock()
+        # By address; the one of the URL itself is None.
+        self._connections: dict[tuple[str, int] | None, Any] = {}
+        self._proven: set[tuple[str, int] | None] = set()  # those that answered at least once
+        # First, last, owner; empty without a cluster, None before the server was asked.
+        self._slots: list[tuple[int, int, tuple[str, int]]] | None = None
+        self._embedded: EmbeddedRedis | None = None
+        if redis_url == "embedded":
+            from marketctl.redis import embedded
+
+            self._embedded = embedded.EmbeddedRedis(data_dir)
+            self._embedded.spawn()
+            self._slots = []
+            self.where = f"embedded Redis in {self._embedded.folder}"
+        else:
+            self.where = f"Redis at {_without_password(redis_url)}"
+
+    def key(self, provider: str, name: str) -> str:
+        """Return the key `P:{PROVIDER}:name`."""
+        return f"{self.prefix}:{{{provider}}}:{name}"
+
+    def open(self) -> None:
+        """Connect now: imports and start-up can then overlap the wait for a provider's answer."""
+        self.call("PING")
+
+    @property
+    def sharded(self) -> bool:
+        """Tell whether keys of different providers live on different servers (Redis Cluster)."""
+        with self._lock:
+            return bool(self._known_slots())
+
+    def call(self, *command: str | int | bytes) -> Any:
+        """Run one command and return the reply: bytes, int, list or None."""
+        return self.batch([command])[0]
+
+    def batch(self, commands: Sequence[Sequence[str | int | bytes]]) -> list[Any]:
+        """Run commands in one round trip (in a cluster one each) and return their replies."""
+        keys = [_key_of(command) for command in commands]
+        if len(commands) > 1 and self.sharded:
+            return [self.call(*command) for command in commands]
+        return self.send(lambda connection: connection.pack_commands(commands), keys)
+
+    def send(self, pack: Callable[[Any], Iterable[bytes]], keys: Sequence[str]) -> list[Any]:
+        """Send what `pack(connection)` makes and return the replies, one for each of `keys`: what it is about."""
+        replies = self._round_trip(pack, len(keys), keys[0])
+        for index, reply in enumerate(replies):
+            if isinstance(reply, Exception):
+                raise self._failed(reply, keys[index])
+            if isinstance(reply, list):  # EXEC returns the errors of the commands before it
+                for place, found in enumerate(reply):
+                    if isinstance(found, Exception):
+                        raise self._failed(found, keys[index - len(reply) + place])
+        return replies
+
+    def run_script(self, script: str, keys: Sequence[str], args: Sequence[str | int]) -> list[Any]:
+        """Run a Lua script by its hash; its text is sent only when the server does not know it."""
+        from hashlib import sha1
+
+        sha = sha1(script.encode(), usedforsecurity=False).hexdigest()
+        operands = (len(keys), *keys, *args)
+        key = keys[0]
+        (reply,) = self._round_trip(lambda connection: connection.pack_command("EVALSHA", sha, *operands), 1, key)
+        if isinstance(reply, Exception) and type(reply).__name__ == "NoScriptError":
+            (reply,) = self._round_trip(lambda connection: connection.pack_command("EVAL", script, *operands), 1, key)
+        if isinstance(reply, Exception):
+            raise self._failed(reply, key)
+        return list(reply)
+
+    def close(self) -> None:
+        """Disconnect, and leave the embedded server."""
+        with self._lock:
+            for address in list(self._connections):
+                self._forget(address)
+            if self._embedded is not None:
+                self._embedded.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _round_trip(self, pack: Callable[[Any], Iterable[bytes]], count: int, key: str) -> list[Any]:
+        """Return the replies, errors among them as they are; `key` says which node of a cluster is asked."""
+        with self._lock:
+            for _ in range(MOVES):
+                replies = self._exchange(self._owner(key), pack, count)
+                if not (self._slots and any(type(reply).__name__ == "MovedError" for reply in replies)):
+                    break
+                self._slots = None  # what went to the wrong node was refused whole, and can be sent again
+            return replies
+
+    def _owner(self, key: str) -> tuple[str, int] | None:
+        slots = self._known_slots()
+        if not slots or not key:
+            return None
+        from redis.crc import key_slot
+
+        slot = key_slot(key.encode())
+        return next((owner for first, last, owner in slots if first <= slot <= last), None)
+
+    def _known_slots(self) -> list[tuple[int, int, tuple[str, int]]]:
+        """Return which node owns which slots, as the node of the URL says it; nothing where there is no cluster."""
+        if self._slots is None:
+            (reply,) = self._exchange(None, lambda connection: connection.pack_command("CLUSTER", "SLOTS"), 1)
+            here = self._connections[None]
+            self._slots = [
+                (first, last, (host.decode() if host else here.host, port))
+                for first, last, (host, port, *_), *_ in (reply if isinstance(reply, list) else ())
+            ]
+        return self._slots
+
+    def _exchange(
+        self, address: tuple[str, int] | None, pack: Callable[[Any], Iterable[bytes]], count: int
+    ) -> list[Any]:
+        """Send to one server and return its replies."""
+        import_redis()
+        from redis.exceptions import ConnectionError as Broken
+        from redis.exceptions import RedisError, ResponseError
+
+        while True:
+            try:
+                connection = self._connections.get(address)
+                if connection is None:
+                    connection = self._connections[address] = self._connect(address)
+                connection.send_packed_command(pack(connection))
+                replies: list[Any] = []
+                while len(replies) < count:
+                    try:
+                        replies.append(connection.read_response())
+                    except ResponseError as error:
+                        replies.append(error)
+                self._proven.add(address)
+                return replies
+            except RedisError as error:
+                proven = address in self._proven
+                self._forget(address)
+                if not (proven and isinstance(error, Broken)):
+                    if address is not None:
+                        self._slots = None  # another node may have taken over: the next call asks
+                    failed = self._failed(error)
+                    raise NoReply(failed.message, hint=failed.hint) from error
+                # It was closed while idle, or the server restarted: once more.
+                if self._embedded is not None:
+                    self._embedded.stop()
+
+    def _forget(self, address: tuple[str, int] | None) -> None:
+        self._proven.discard(address)
+        connection = self._connections.pop(address, None)
+        if connection is not None:
+            connection.disconnect()
+
+    def _connect(self, address: tuple[str, int] | None) -> Any:
+        import sys
+
+        from redis.backoff import NoBackoff
+        from redis.connection import ConnectionPool, UnixDomainSocketConnection
+        from redis.retry import Retry
+
+        options: dict[str, Any] = {
+            "socket_connect_timeout": CONNECT_S,
+            "socket_timeout": READ_S,
+            "retry": Retry(NoBackoff(), 0),
+            "protocol": 2,
+        }
+        if "redis.driver_info" in sys.modules:
+            options["driver_info"] = None  # to tell its own version it would look through all installed packages
+        if self._embedded is not None:
+            options.pop("socket_connect_timeout")
+            kind: Any = UnixDomainSocketConnection
+            return kind(path=self._embedded.start(), **options)
+        try:
+            pool = ConnectionPool.from_url(self._url, **options)
+            if address is not None:
+                pool.connection_kwargs.update(host=address[0], port=address[1])
+            return pool.make_connection()
+        except (ValueError, TypeError):
+            raise _bad_url() from None  # the text of the error may hold a part of the password
+
+    def _failed(self, error: Exception, key: str = "") -> RedisFailed:
+        """Put an error of redis-py into one line."""
+        text = printable(str(error))
+        kind = type(error).__name__
+        for word, message, hint in KNOWN_FAILURES:
+            if word in kind or word in text:
+                return RedisFailed(message.format(where=self.where, key=key, text=text), hint=hint)
+        return RedisFailed(f"{self.where} refused a command: {text}")
+
+
+# word in the error's class or text · message · hint
+KNOWN_FAILURES = (
+    (
+        "WRONGTYPE",
+        "{where}: key {key} is of another type: something else wrote it",
+        "Delete it, or change redis_prefix.",
+    ),
+    ("NOAUTH", "{where} wants a password", "Write it into redis_url: redis://:PASSWORD@host."),
+    ("Authentication required", "{where} wants a password", "Write it into redis_url: redis://:PASSWORD@host."),
+    ("AuthenticationError", "{where} refused the password", "Correct the user and password in redis_url."),
+    ("NoPermission", "{where} does not let this user do it: {text}", "Give the user of redis_url these rights (ACL)."),
+    ("ReadOnly", "{where} is a read-only replica", "Point redis_url to its primary."),
+    ("OutOfMemory", "{where} is out of memory", "Raise its maxmemory, or keep less history."),
+    ("CLUSTERDOWN", "{where}: the cluster is down", "See CLUSTER INFO on its nodes."),
+    ("AskError", "{where} is moving the slot of this key to another node", "Try again when it is done."),
+    ("TRYAGAIN", "{where} is moving the slot of this key to another node", "Try again when it is done."),
+    ("BusyLoading", "{where} is still loading its data", "Try again in a moment."),
+    ("MISCONF", "{where} cannot save to its disk and refuses to write", "Make room on its disk; see its log."),
+    (
+        "CERTIFICATE_VERIFY_FAILED",
+        "{where} has a certificate that cannot be trusted",
+        "Name the authority that signed it: rediss://...?ssl_ca_certs=FILE, or correct the host.",
+    ),
+    ("InvalidResponse", "{where} does not answer as a Redis does", "See whether host and port of redis_url are right."),
+    ("TimeoutError", "{where} did not answer in time", "See whether it is overloaded, or the network slow."),
+    ("ConnectionError", "cannot reach {where}: {text}", "See whether it runs and redis_url is right."),
+)
+
+
+def _key_of(command: Sequence[str | int | bytes]) -> str:
+    place = 3 if command[0] in ("EVAL", "EVALSHA") else 1
+    return str(command[place]) if len(command) > place else ""
+
+
+def connect(redis_url: str, data_dir: Path, prefix: str = "marketctl") -> RedisConnection | None:
+    """Return the store of `redis_url` ("embedded", "none" → None, or a URL), not yet connected.
+
+    The embedded server is started here, without waiting for it. Raises ConfigError.
+    """
+    return None if redis_url == "none" else RedisConnection(redis_url, data_dir, prefix)
+
+
+def _without_password(url: str) -> str:
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        raise _bad_url() from None
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        raise _bad_url()
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or ""
+    return f"{parts.scheme}://{host}{port}{parts.path}"
+
+
+def _bad_url() -> ConfigError:
+    return ConfigError(
+        "redis_url cannot be understood",
+        hint='Write "embedded", "none", redis://[[user]:password@]host[:port][/db], rediss://... or unix:///path.',
+    )
+
+
+def server_info(store: RedisConnection) -> dict[str, Any]:
+    """Return `{"server": "redis"|"valkey", "version", "role", "maxmemory", "maxmemory_policy"}`; None if not told."""
+    lines = store.call("INFO").decode(errors="replace").splitlines()
+    told = dict(line.split(":", 1) for line in lines if ":" in line)
+    return {
+        "server": "valkey" if "valkey_version" in told else "redis",
+        "version": told.get("valkey_version", told.get("redis_version")),
+        "role": told.get("role"),
+        "maxmemory": int(told["maxmemory"]) if told.get("maxmemory", "").isdecimal() else None,
+        "maxmemory_policy": told.get("maxmemory_policy"),
+    }
+
+
+@contextmanager
+def connect_running(redis_url: str, data_dir: Path, prefix: str = "marketctl") -> Iterator[RedisConnection | None]:
+    """Lend the store of `redis_url` for reading; None for "none", and for an embedded server that is not running.
+
+    The embedded server is neither started nor kept from stopping. Raises ConfigError, StorageFailed.
+    """
+    if redis_url != "embedded":
+        store = connect(redis_url, data_dir, prefix)
+        try:
+            yield store
+        finally:
+            if store is not None:
+                store.close()
+        return
+    from urllib.parse import quote
+
+    from marketctl.redis.embedded import running_socket
+
+    with running_socket(data_dir) as path:
+        if path is None:
+            yield None
+            return
+        with RedisConnection(f"unix://{quote(path)}", data_dir, prefix) as store:
+            store.where = f"embedded Redis in {data_dir.absolute() / 'redis'}"
+            yield store

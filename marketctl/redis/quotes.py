@@ -1,0 +1,182 @@
+"""A quote in its two forms, as Redis and as the mirror hold it, and the readers of both."""
+
+import json
+from collections.abc import Mapping
+from json.encoder import encode_basestring, encode_basestring_ascii
+from pathlib import Path
+from typing import Any
+
+from marketctl.errors import RedisFailed
+from marketctl.files.snapshots import encode_json, write_snapshot
+from marketctl.models import Quote
+from marketctl.redis.connection import RedisConnection
+from marketctl.text import printable
+from marketctl.times import to_iso
+
+DECIMALS = ("bid", "ask", "last", "mid", "bid_size", "ask_size", "volume", "quote_volume")
+
+META_NUMBERS = frozenset(
+    ("schema", "seq", "collected_ms", "count", "added", "removed", "changed", "skipped", "complete", "last_ok_ms")
+)
+
+
+def l1_values(quotes: Mapping[str, Quote]) -> dict[str, str]:
+    """Return pair → compact JSON as Redis holds it, unknown fields left out.
+
+    publish.lua relies on bid, ask, last and mid coming first, then symbol. Decimals are texts that need no escaping.
+    """
+    return {
+        pair: "".join(
+            (
+                "{" if bid is None else f'{{"bid":"{bid}",',
+                "" if ask is None else f'"ask":"{ask}",',
+                "" if last is None else f'"last":"{last}",',
+                "" if mid is None else f'"mid":"{mid}",',
+                f'"symbol":{encode_basestring_ascii(symbol)}',
+                "" if bid_size is None else f',"bid_size":"{bid_size}"',
+                "" if ask_size is None else f',"ask_size":"{ask_size}"',
+                "" if volume is None else f',"volume":"{volume}"',
+                "" if quote_volume is None else f',"quote_volume":"{quote_volume}"',
+                "" if status is None else f',"status":"{status}"',
+                "" if at_ms is None else f',"at":{at_ms}',
+                ',"derived":true}' if derived else "}",
+            )
+        )
+        for pair, (
+            symbol, bid, ask, bid_size, ask_size, last, mid, volume, quote_volume, status, at_ms, derived
+        ) in quotes.items()
+    }  # fmt: skip
+
+
+def mirror_lines(quotes: Mapping[str, Quote]) -> dict[str, str]:
+    """Return pair → one line of JSON as the mirror holds it: every key present and sorted, null for unknown."""
+    seconds: dict[int, str] = {}
+    lines = {}
+    for pair, (
+        symbol, bid, ask, bid_size, ask_size, last, mid, volume, quote_volume, status, at_ms, derived
+    ) in quotes.items():  # fmt: skip
+        if at_ms is None:
+            at = "null"
+        else:
+            second, ms = divmod(at_ms, 1000)
+            text = seconds.get(second)
+            if text is None:
+                text = seconds[second] = str(to_iso(second * 1000))[:-4]
+            at = f'"{text}{ms:03d}Z"'
+        lines[pair] = "".join(
+            (
+                '{"ask": null, ' if ask is None else f'{{"ask": "{ask}", ',
+                '"ask_size": null, "at": ' if ask_size is None else f'"ask_size": "{ask_size}", "at": ',
+                at,
+                ', "bid": null' if bid is None else f', "bid": "{bid}"',
+                ', "bid_size": null' if bid_size is None else f', "bid_size": "{bid_size}"',
+                ', "derived": true' if derived else ', "derived": false',
+                ', "last": null' if last is None else f', "last": "{last}"',
+                ', "mid": null' if mid is None else f', "mid": "{mid}"',
+                ', "quote_volume": null' if quote_volume is None else f', "quote_volume": "{quote_volume}"',
+                ', "status": null' if status is None else f', "status": "{status}"',
+                f', "symbol": {encode_basestring(symbol)}',
+                ', "volume": null}' if volume is None else f', "volume": "{volume}"}}',
+            )
+        )
+    return lines
+
+
+def write_mirror(path: Path, head: Mapping[str, Any], quotes: Mapping[str, Quote]) -> None:
+    """Write the JSON copy of what was just published whole. Raises StorageFailed."""
+    write_snapshot(path, head, "quotes", mirror_lines(quotes))
+
+
+def write_merged_mirror(path: Path, head: Mapping[str, Any], store: RedisConnection, provider: str) -> None:
+    """Write the JSON copy after a merge: what is in Redis now, older quotes with their own `collected_at`.
+
+    Raises RedisFailed or StorageFailed.
+    """
+    live, _ = read_l1(store, provider)
+    write_snapshot(path, head, "quotes", {pair: encode_json(mirror_quote(value)) for pair, value in live.items()})
+
+
+def mirror_quote(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn a quote as Redis holds it into the shape of files and the CLI: every key there, times as ISO texts."""
+    quote: dict[str, Any] = {name: value.get(name) for name in (*DECIMALS, "symbol", "status")}
+    quote["at"] = to_iso(value.get("at"))
+    quote["derived"] = value.get("derived", False)
+    if "collected_ms" in value:  # carried over by a merge
+        quote["collected_at"] = to_iso(value["collected_ms"])
+    return quote
+
+
+def read_l1(store: RedisConnection, provider: str) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+    """Return the live quotes (pair → what Redis holds; empty when expired) and meta (empty when never published).
+
+    Both are of one moment. A quote with its own `collected_ms` is older than meta's.
+    """
+    live, meta = store.key(provider, "l1"), store.key(provider, "l1:meta")
+    *_, (raw, raw_meta) = store.send(
+        lambda connection: connection.pack_commands([("MULTI",), ("HGETALL", live), ("HGETALL", meta), ("EXEC",)]),
+        [live, live, meta, live],
+    )
+    quotes = {}
+    for pair, value in zip(raw[::2], raw[1::2], strict=True):
+        try:
+            quotes[pair.decode()] = _read_value(value)
+        except (ValueError, RecursionError):
+            raise _garbage(store, live, f"{printable(pair.decode(errors='replace'))} holds", value) from None
+    return quotes, _read_meta(store, meta, raw_meta)
+
+
+def read_meta(store: RedisConnection, provider: str) -> dict[str, Any]:
+    """Return meta alone: numbers as int (`interval_s` as float), texts as str; empty when never published."""
+    key = store.key(provider, "l1:meta")
+    return _read_meta(store, key, store.call("HGETALL", key))
+
+
+def read_history(
+    store: RedisConnection, provider: str, pair: str, since_ms: int | None = None, count: int | None = None
+) -> list[dict[str, Any]]:
+    """Return `{"at_ms", "bid", "ask", "last", "mid"}` (unknown ones left out) oldest first, the newest `count`."""
+    key = store.key(provider, f"h:{pair}")
+    start = "-" if since_ms is None else str(since_ms)
+    limit: tuple[str | int, ...] = () if count is None else ("COUNT", count)
+    entries = store.call("XREVRANGE", key, "+", start, *limit)
+    records = []
+    for entry_id, fields in reversed(entries):
+        try:
+            texts = [field.decode() for field in fields]
+        except UnicodeDecodeError:
+            raise _garbage(store, key, "it holds", b"".join(fields)) from None
+        at_ms = int(entry_id.partition(b"-")[0])
+        records.append({"at_ms": at_ms, **dict(zip(texts[::2], texts[1::2], strict=True))})
+    return records
+
+
+def _read_value(value: bytes) -> dict[str, Any]:
+    """Read one quote. Raises ValueError when it is not of our shape."""
+    quote = json.loads(value)
+    if (
+        not isinstance(quote, dict)
+        or any(type(quote.get(name, "")) is not str for name in (*DECIMALS, "symbol", "status"))
+        or any(type(quote.get(name, 0)) is not int for name in ("at", "collected_ms"))
+        or type(quote.get("derived", False)) is not bool
+    ):
+        raise ValueError
+    return quote
+
+
+def _read_meta(store: RedisConnection, key: str, raw: list[bytes]) -> dict[str, Any]:
+    meta: dict[str, Any] = {}
+    for raw_name, raw_value in zip(raw[::2], raw[1::2], strict=True):
+        name, value = raw_name.decode(errors="replace"), raw_value.decode(errors="replace")
+        try:
+            meta[name] = int(value) if name in META_NUMBERS else float(value) if name == "interval_s" else value
+        except ValueError:
+            raise _garbage(store, key, f"{name} is", raw_value) from None
+    return meta
+
+
+def _garbage(store: RedisConnection, key: str, what: str, value: bytes) -> RedisFailed:
+    found = printable(value.decode(errors="replace"), 60)
+    return RedisFailed(
+        f"{store.where}: key {key} is not as marketctl writes it: {what} {found}",
+        hint="Something else wrote it: delete it, or change redis_prefix.",
+    )

@@ -1,0 +1,126 @@
+"""Write a new provider into a source checkout: adapter, sandbox, sample answers, test, registry entry.
+
+What is written is a whole, working example that passes all checks; its author replaces it piece by piece.
+"""
+
+import contextlib
+import keyword
+import re
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from string import Template
+
+from marketctl.config.edit import add
+from marketctl.config.registry import default_stablecoin
+from marketctl.errors import ConfigError
+from marketctl.files.atomic import replace_file, storage_failed
+from marketctl.text import printable
+
+SAMPLES = {"cex": ("coins", "markets", "tickers"), "cash": ("currencies", "rates")}
+REGISTRY = "providers.toml"  # the shipped one, which `init` writes too
+# The plan of the example has 1000 requests a month.
+CASH_ENTRY = {"prices_interval_s": 3600, "pairs": ["EUR/USD", "USD/RUB"]}
+
+_is_name = re.compile(r"[A-Z][A-Z0-9_]{0,23}").fullmatch
+
+
+def new_provider(root: Path, name: str, kind: str) -> list[Path]:
+    """Write a provider of kind `cex` or `cash`, disabled, all of it or nothing; return the files, root left out.
+
+    Raises ConfigError where something is in the way, StorageFailed.
+    """
+    name = name.upper()
+    module = name.lower()
+    if not _is_name(name) or keyword.iskeyword(module):
+        raise ConfigError(
+            f'found the name "{printable(name, 40)}", expected a letter, then letters, digits and _, at most 24'
+        )
+    check_checkout(root, name)
+    files = render(name, kind)
+    for file in files:
+        if (root / file).exists():
+            raise ConfigError(f"{file} is there already: nothing was written", hint="choose another name")
+    adapter_path = f"marketctl.providers.{kind}.{module}:{class_name(name, kind)}"
+    registry = root / REGISTRY
+    before = registry.read_bytes()
+    written: list[Path] = []
+    try:
+        for file, text in files.items():
+            _create(root / file, text, written)
+        add(
+            registry,
+            name,
+            adapter_path,
+            enabled=False,
+            needs_api=True,
+            stablecoin=default_stablecoin(kind.upper()),
+            more=CASH_ENTRY if kind == "cash" else None,
+        )
+    except BaseException:
+        _take_back(written)
+        if registry.read_bytes() != before:
+            replace_file(registry, before)
+        raise
+    return [*files, Path(REGISTRY)]
+
+
+def check_checkout(root: Path, name: str) -> None:
+    """Raise ConfigError unless this is a source checkout of marketctl."""
+    needed = ("marketctl/providers/base.py", "marketctl/sandbox/base.py", "tests/providers", REGISTRY)
+    if not all((root / path).exists() for path in needed):
+        raise ConfigError(
+            f"{root.resolve()} is no source checkout of marketctl, and `providers new` writes into one",
+            hint=f"cd into one, or write a module of your own and: marketctl providers add {name} --path MODULE:CLASS",
+        )
+
+
+def class_name(name: str, kind: str) -> str:
+    """Return the adapter's class: MY_EX is MyExAdapter, or MyExCashAdapter."""
+    words = "".join(word.capitalize() for word in name.split("_"))
+    return f"{words}{'Cash' if kind == 'cash' else ''}Adapter"
+
+
+def render(name: str, kind: str) -> dict[Path, str]:
+    """Return path → text of every file of a new provider."""
+    module = name.lower()
+    values = {"NAME": name, "module": module, "Class": class_name(name, kind), "host": module.replace("_", "")}
+    sources = {
+        f"marketctl/providers/{kind}/{module}.py": f"{kind}_adapter.txt",
+        f"marketctl/sandbox/{module}.py": f"{kind}_sandbox.txt",
+        f"tests/providers/test_{module}.py": f"{kind}_test.txt",
+    }
+    samples = {f"tests/providers/{module}/{sample}.json": f"{kind}_{sample}.json" for sample in SAMPLES[kind]}
+    texts = {Path(path): Template(_read_template(source)).substitute(values) for path, source in sources.items()}
+    return texts | {Path(path): _read_template(source) for path, source in samples.items()}
+
+
+def update_docs(root: Path) -> bool:
+    """Generate the table of providers anew; tell whether that went well."""
+    command = [sys.executable, "docs/generate.py", "providers.md"]
+    with contextlib.suppress(OSError):
+        return subprocess.run(command, cwd=root, capture_output=True, check=False).returncode == 0
+    return False
+
+
+def _create(path: Path, text: str, written: list[Path]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            written.append(path)
+            file.write(text)
+    except OSError as error:
+        raise storage_failed("create", path, error) from error
+
+
+def _take_back(written: Iterable[Path]) -> None:
+    for path in written:
+        path.unlink(missing_ok=True)
+        if path.suffix == ".json":
+            with contextlib.suppress(OSError):
+                path.parent.rmdir()
+
+
+def _read_template(name: str) -> str:
+    return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")

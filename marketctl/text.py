@@ -1,0 +1,35 @@
+"""Words for people: what is printable, what a value is, which word was meant."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from marketctl.redact import redact
+
+
+def kind_of(value: object) -> str:
+    """Name the JSON type of a value, for messages."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    if isinstance(value, int | Decimal):
+        return "a number"
+    if isinstance(value, str):
+        return "a text"
+    return "a list" if isinstance(value, list) else "an object"
+
+
+def printable(value: object, limit: int = 200) -> str:
+    """Return a provider's words fit for a terminal and a log: one line, no control characters, cut short."""
+    found = kind_of(value) if isinstance(value, list | dict) else str(value)
+    if len(found) > limit:
+        found = redact(found)  # a part of a secret would not be known for one
+    found = " ".join("".join(char if char.isprintable() else " " for char in found[: limit * 4]).split())
+    return found if len(found) <= limit else found[: limit - 1] + "…"
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """Return the most similar of the known words, None when none is close."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)

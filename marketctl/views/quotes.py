@@ -1,0 +1,169 @@
+"""Read live quotes: from Redis, or their mirror when Redis is away.
+
+A quote's age counts from the provider's own time of it where that is known, else from when it was collected.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from marketctl.config.registry import ProviderEntry, Registry
+from marketctl.errors import ConfigError, MarketctlError, RedisFailed
+from marketctl.files.state import read_state
+from marketctl.redis.connection import RedisConnection, connect
+from marketctl.redis.quotes import mirror_quote, read_l1
+from marketctl.text import printable
+from marketctl.times import from_iso, to_iso
+from marketctl.views.snapshots import snapshot
+
+QUOTE_FIELDS = (
+    *("at", "bid", "ask", "bid_size", "ask_size", "last", "mid", "volume", "quote_volume"),
+    *("status", "symbol", "derived"),
+)
+
+
+@dataclass
+class Live:
+    """A provider's quotes, each with every key of QUOTE_FIELDS.
+
+    `state` is `ok`, `expired` (they were there once), `never`, or `failed` (`last_error` says why they can't be read);
+    `failing` tells of the last run, whatever is still live.
+    """
+
+    provider: str
+    source: str
+    state: str = "ok"
+    failing: bool = False
+    collected_ms: int | None = None
+    last_ok_at: str | None = None
+    last_error: str | None = None
+    quotes: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all but the quotes, as `--json` shows it."""
+        return {
+            "provider": self.provider,
+            "source": self.source,
+            "state": self.state,
+            "failing": self.failing,
+            "collected_at": to_iso(self.collected_ms),
+            "last_ok_at": self.last_ok_at,
+            "last_error": self.last_error,
+            "quotes": len(self.quotes),
+        }
+
+    def words(self) -> str | None:
+        """Say what is wrong with these quotes, None when nothing is."""
+        if self.state == "failed":
+            return f"cannot be read: {self.last_error}"
+        told = []
+        if self.state == "never":
+            told.append("never published a quote")
+        if self.state == "expired":
+            told.append(f"its quotes expired, the last were of {to_iso(self.collected_ms)}")
+        if self.failing:
+            since = f"failing since {self.last_ok_at}" if self.last_ok_at else "failing"
+            told.append(f"{since} ({self.last_error})" if self.last_error else since)
+        return "; ".join(told) or None
+
+    def collected_of(self, quote: Mapping[str, Any]) -> int | None:
+        """Return when a quote was collected: after a merge older than the rest."""
+        return _ms(quote.get("collected_at")) or self.collected_ms
+
+    def age_ms(self, quote: Mapping[str, Any], now_ms: int) -> int | None:
+        """Return a quote's age. A provider's clock that runs ahead makes no quote newer than its arrival."""
+        known = [ms for ms in (_ms(quote.get("at")), self.collected_of(quote)) if ms is not None]
+        return max(0, now_ms - min(known)) if known else None
+
+    def row(self, pair: str, now_ms: int) -> dict[str, Any]:
+        """Return a quote as `--json` shows it."""
+        quote = self.quotes[pair]
+        return {
+            "provider": self.provider,
+            "pair": pair,
+            **{name: quote.get(name) for name in QUOTE_FIELDS},
+            "collected_at": to_iso(self.collected_of(quote)),
+            "age_ms": self.age_ms(quote, now_ms),
+            "source": self.source,
+        }
+
+
+def _ms(iso: object) -> int | None:
+    try:
+        return from_iso(iso) if isinstance(iso, str) else None
+    except ValueError:
+        return None
+
+
+class Reader:
+    """Where quotes are read: Redis, or the mirror when `away` says why Redis is not."""
+
+    def __init__(self, registry: Registry, store: RedisConnection | None, away: MarketctlError | None) -> None:
+        self.registry = registry
+        self.store = store
+        self.away = away
+
+    def read(self, entry: ProviderEntry) -> Live:
+        """Return a provider's quotes; what goes wrong is told in their state."""
+        try:
+            return self._mirror(entry) if self.store is None else self._redis(self.store, entry)
+        except MarketctlError as error:
+            source = "mirror" if self.store is None else "redis"
+            return Live(entry.name, source, "failed", last_error=sentence(error))
+
+    def _redis(self, store: RedisConnection, entry: ProviderEntry) -> Live:
+        quotes, meta = read_l1(store, entry.name)
+        published = meta.get("collected_ms")
+        return Live(
+            entry.name,
+            "redis",
+            "ok" if quotes else "never" if published is None else "expired",
+            meta.get("status") == "failing",
+            published,
+            to_iso(meta.get("last_ok_ms")),
+            meta.get("last_error"),
+            {pair: mirror_quote(value) for pair, value in sorted(quotes.items())},
+        )
+
+    def _mirror(self, entry: ProviderEntry) -> Live:
+        data_dir = self.registry.settings.data_dir
+        state = read_state(data_dir / "state", entry.name).get("prices", {})
+        live = Live(entry.name, "mirror", "never", state.get("failures", 0) > 0)
+        if live.failing:
+            live.last_ok_at, live.last_error = state.get("last_success"), printable(state.get("last_reason"), 40)
+        if (data_dir / "prices" / f"{entry.name}.json").exists():
+            found = snapshot(self.registry, "prices", entry.name)
+            live.state, live.quotes, live.collected_ms = "ok", found["quotes"], _ms(found["collected_at"])
+        return live
+
+
+@contextmanager
+def open_reader(registry: Registry) -> Iterator[Reader]:
+    """Open Redis for reading. An embedded server that never ran is not started."""
+    settings = registry.settings
+    store: RedisConnection | None = None
+    away: MarketctlError | None = None
+    if settings.redis_url == "none":
+        away = ConfigError('redis_url is "none"')
+    elif settings.redis_url == "embedded" and not (settings.data_dir / "redis").exists():
+        away = RedisFailed(f"the embedded Redis never ran in {settings.data_dir}", hint="marketctl prices collect")
+    else:
+        try:
+            store = connect(settings.redis_url, settings.data_dir, settings.redis_prefix)
+            if store is not None:
+                store.open()
+        except MarketctlError as error:
+            if store is not None:
+                store.close()
+            store, away = None, error
+    try:
+        yield Reader(registry, store, away)
+    finally:
+        if store is not None:
+            store.close()
+
+
+def sentence(error: MarketctlError) -> str:
+    """Put an error and its hint into one line."""
+    return f"{error.message}. Next: {error.hint}" if error.hint else error.message

@@ -1,0 +1,257 @@
+"""Find the ways of a coin from one provider to another: networks open at both ends now, cheapest first.
+
+Two providers' coins of one ticker may be different coins ("twins"): where both tell a contract address on the same
+network and the addresses differ, the way is refused; where it cannot be known, that is said.
+"""
+
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import product
+from typing import Any
+
+from marketctl.config.registry import Registry
+from marketctl.errors import StorageFailed
+from marketctl.times import from_iso, now_ms
+from marketctl.views.snapshots import Found, no_such, number, snapshot, snapshots, tickers
+
+# The coin a network itself pays its fees in: it has no contract anywhere.
+NATIVE = {
+    **dict.fromkeys(("ethereum", "arbitrum-one", "optimism", "base", "linea", "scroll", "zksync-era"), "ETH"),
+    "bitcoin": "BTC",
+    "bitcoin-cash": "BCH",
+    "litecoin": "LTC",
+    "dogecoin": "DOGE",
+    "dash": "DASH",
+    "zcash": "ZEC",
+    "bsc": "BNB",
+    "tron": "TRX",
+    "solana": "SOL",
+    "ton": "TON",
+    "xrp": "XRP",
+    "stellar": "XLM",
+    "cardano": "ADA",
+    "polkadot": "DOT",
+    "cosmos": "ATOM",
+    "avalanche-c": "AVAX",
+    "near": "NEAR",
+    "sui": "SUI",
+    "aptos": "APT",
+    "ethereum-classic": "ETC",
+    "algorand": "ALGO",
+    "hedera": "HBAR",
+    "filecoin": "FIL",
+    "tezos": "XTZ",
+    "monero": "XMR",
+    "kaspa": "KAS",
+    "vechain": "VET",
+}
+_hex = re.compile(r"(?:0[xX])?([0-9a-fA-F]{40}|[0-9a-fA-F]{64})").fullmatch
+_long_hex = re.compile(r"0[xX]([0-9a-fA-F]+)(::.+)?").fullmatch
+_ton = re.compile(r"[EU]Q[A-Za-z0-9_+/-]{46}|0:[0-9a-fA-F]{64}").fullmatch
+
+
+@dataclass
+class Routes:
+    """Ways in order, refused twins last; what was left out by network, and networks that cannot be matched."""
+
+    routes: list[dict[str, Any]] = field(default_factory=list)
+    left_out: list[dict[str, Any]] = field(default_factory=list)
+    unmapped: list[dict[str, Any]] = field(default_factory=list)
+    # Provider names: who lists the coin at the start, at the end.
+    sources: list[str] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
+
+
+def routes(registry: Registry, asset: str, source: str | None, target: str | None) -> tuple[Routes, Found]:
+    """Find an asset's ways from `source` to `target`, or from and to all enabled providers.
+
+    Raises ConfigError for an unknown provider, StorageFailed for one without a wallet and for an unknown asset.
+    """
+    ends = [snapshot(registry, "wallet", name) if name is not None else None for name in (source, target)]
+    named = [one for one in ends if one is not None]
+    found = Found(named) if len(named) == 2 else snapshots(registry, "wallet")
+    everything = [*named, *found.snapshots]
+    ticker = asset.upper()
+    if ticker not in {known.upper() for known in tickers(everything)}:
+        for one in everything:
+            if (same := one["assets"].get(ticker)) is not None:
+                raise StorageFailed(
+                    f"{one['provider']} shows its {ticker} as {same['ticker']}",
+                    hint=f"marketctl wallet routes {same['ticker']}",
+                )
+        raise no_such("no provider lists", ticker, tickers(everything))
+    for one in named:
+        if not list(_listed(one, ticker)):
+            raise no_such(f"{one['provider']} lists no", ticker, tickers([one]))
+    starts, goals = (found.snapshots if one is None else [one] for one in ends)
+    max_age_ms = {name: 2000 * entry.wallet_interval_s for name, entry in registry.providers.items()}
+    return find_routes(ticker, starts, goals, now_ms(), max_age_ms), found
+
+
+def find_routes(
+    ticker: str,
+    sources: Iterable[Mapping[str, Any]],
+    targets: Iterable[Mapping[str, Any]],
+    at_ms: int,
+    max_age_ms: Mapping[str, float],
+) -> Routes:
+    """Match the wallet snapshots of both ends by ticker and common network; `max_age_ms` by provider marks old ones."""
+    starts, ends = [[(one, *listed) for one in side for listed in _listed(one, ticker)] for side in (sources, targets)]
+    found = Routes(
+        sources=list(dict.fromkeys(one["provider"] for one, _, _ in starts)),
+        targets=list(dict.fromkeys(one["provider"] for one, _, _ in ends)),
+    )
+    coins = {(one["provider"], code): asset for one, code, asset in (*starts, *ends)}
+    for (provider, code), asset in coins.items():
+        nameless = [key for key, network in _networks(asset) if network.get("network") is None]
+        found.unmapped += [{"provider": provider, "asset": code, "network": key} for key in nameless]
+    for (source, source_code, start), (target, target_code, end) in product(starts, ends):
+        if source["provider"] == target["provider"]:
+            continue
+        for (key, leaving), (other_key, entering) in product(_networks(start), _networks(end)):
+            slug = leaving.get("network")
+            if slug is None or slug != entering.get("network"):
+                continue
+            way = {"from": source["provider"], "to": target["provider"], "network": slug}
+            if reason := _shut(leaving.get("withdraw"), entering.get("deposit")):
+                found.left_out.append(way | {"reason": reason})
+                continue
+            way |= {"from_asset": source_code, "from_network": key, "to_asset": target_code, "to_network": other_key}
+            ages = _ages({"from": source, "to": target}, at_ms, max_age_ms)
+            found.routes.append(way | _route(ticker, slug, leaving, entering) | ages)
+    found.routes.sort(key=_order)
+    return found
+
+
+def _listed(snapshot: Mapping[str, Any], ticker: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for code, asset in snapshot["assets"].items():
+        if str(asset.get("ticker")).upper() == ticker:
+            yield code, asset
+
+
+def _networks(asset: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    networks: Mapping[str, Mapping[str, Any]] = asset.get("networks") or {}
+    return networks.items()
+
+
+def _shut(withdraw: bool | None, deposit: bool | None) -> str | None:
+    """Say why a network is no way now: closed at either end, or not known to be open."""
+    if withdraw is False:
+        return "withdraw-closed"
+    if deposit is False:
+        return "deposit-closed"
+    if withdraw is not True:
+        return "withdraw-unknown"
+    return None if deposit is True else "deposit-unknown"
+
+
+def _route(ticker: str, slug: str, leaving: Mapping[str, Any], entering: Mapping[str, Any]) -> dict[str, Any]:
+    identity, why = identify(ticker, slug, leaving.get("contract"), entering.get("contract"))
+    minimum, set_by = larger(leaving.get("withdraw_min"), entering.get("deposit_min"))
+    memos = (leaving.get("memo_required"), entering.get("memo_required"))
+    return {
+        "verdict": "twin" if identity == "twin" else "open",
+        "identity": identity,
+        "why": why,
+        "fee": leaving.get("withdraw_fee"),
+        "fee_percent": leaving.get("withdraw_fee_percent"),
+        "minimum": minimum,
+        "minimum_set_by": set_by,
+        "withdraw_min": leaving.get("withdraw_min"),
+        "withdraw_max": leaving.get("withdraw_max"),
+        "deposit_min": entering.get("deposit_min"),
+        "confirmations": entering.get("confirmations"),
+        "memo_required": True if True in memos else None if None in memos else False,
+        "from_contract": leaving.get("contract"),
+        "to_contract": entering.get("contract"),
+        "from_note": leaving.get("note"),
+        "to_note": entering.get("note"),
+        # A provider that comments on a network may have suspended it in words alone.
+        "commented": bool(leaving.get("note") or entering.get("note")),
+    }
+
+
+def _ages(ends: Mapping[str, Mapping[str, Any]], at_ms: int, max_age_ms: Mapping[str, float]) -> dict[str, Any]:
+    told: dict[str, Any] = {"stale": False}
+    for end, one in ends.items():
+        try:
+            age = max(0, at_ms - from_iso(one["collected_at"]))
+        except ValueError:
+            age = None
+        stale = age is None or age > max_age_ms[one["provider"]]
+        told |= {f"{end}_collected_at": one["collected_at"], f"{end}_age_ms": age, f"{end}_stale": stale}
+        told["stale"] = told["stale"] or stale
+    return told
+
+
+def _order(route: Mapping[str, Any]) -> tuple[Any, ...]:
+    fee, percent = number(route["fee"]), number(route["fee_percent"])
+    known = (fee is None, fee or Decimal(0), percent or Decimal(0))
+    return (route["verdict"] == "twin", *known, route["from"], route["to"], route["network"])
+
+
+def identify(ticker: str, slug: str, one: str | None, other: str | None) -> tuple[str, str]:
+    """Tell whether two contracts on a network are the same coin (`proven`, `unproven`, `twin`), and why."""
+    if one and other:
+        if same_contract(one, other):
+            return "proven", "same contract"
+        return "twin", f"another coin of this name: contract {one} is not {other}"
+    if not one and not other:
+        if NATIVE.get(slug) == ticker:
+            return "proven", "the network's own coin"
+        return "unproven", "neither tells a contract"
+    return "unproven", f"only the {'sender' if one else 'receiver'} tells a contract"
+
+
+def same_contract(one: str, other: str) -> bool:
+    """Compare addresses as their chains do: hex in any case and with or without 0x, all else exactly."""
+    return _canonical(one) == _canonical(other)
+
+
+def _canonical(contract: str) -> str:
+    if found := _hex(contract):
+        return found[1].lower()
+    if found := _long_hex(contract):  # Move: leading zeros may be left out, what follows is a name
+        return f"0x{found[1].lower().lstrip('0')}{found[2] or ''}"
+    if _ton(contract):  # spellings of the same 32 bytes
+        if contract.startswith("0:"):
+            return contract.lower()
+        return "0:" + urlsafe_b64decode(contract.replace("+", "-").replace("/", "_"))[2:34].hex()
+    return contract
+
+
+def larger(withdraw_min: str | None, deposit_min: str | None) -> tuple[str | None, str | None]:
+    """Return the larger minimum and which end sets it; with one unknown the other is what is known."""
+    first, second = number(withdraw_min), number(deposit_min)
+    if second is not None and (first is None or second > first):
+        return deposit_min, "deposit"
+    return (None, None) if first is None else (withdraw_min, "withdraw")
+
+
+# In words ---------------------------------------------------------------------------------
+
+REASONS = {
+    "withdraw-closed": ("from", "withdrawals closed"),
+    "deposit-closed": ("to", "deposits closed"),
+    "withdraw-unknown": ("from", "withdrawals not known to be open"),
+    "deposit-unknown": ("to", "deposits not known to be open"),
+}
+
+
+def explain(found: Routes) -> list[str]:
+    """Say why there is no way, or which ones are missing: one line a reason."""
+    lines = []
+    for reason, (end, words) in REASONS.items():
+        ends = dict.fromkeys(f"{one[end]} {one['network']}" for one in found.left_out if one["reason"] == reason)
+        if ends:
+            lines.append(f"{words}: {', '.join(ends)}")
+    if found.unmapped:
+        nameless = ", ".join(f"{one['provider']} {one['network']}" for one in found.unmapped)
+        lines.append(f"networks without a common name, which are never matched: {nameless}")
+    if not (found.routes or found.left_out):
+        both = {*found.sources, *found.targets}
+        lines.insert(0, "no network in common" if len(both) > 1 else f"only {''.join(both)} lists it")
+    return lines

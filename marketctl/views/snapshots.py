@@ -1,0 +1,133 @@
+"""Snapshots as commands show them: found by provider or for all, with what is missing told."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from marketctl.config.registry import ProviderEntry, Registry
+from marketctl.errors import MarketctlError, StorageFailed
+from marketctl.files.snapshots import read_snapshot
+from marketctl.files.state import read_state
+from marketctl.text import closest, printable
+
+HOW = {"wallet": "wallet sync", "prices": "prices collect", "stats": "stats collect"}
+
+RECORDS = {"wallet": "assets", "prices": "quotes", "stats": "stats"}
+
+
+@dataclass
+class Found:
+    """What could be read, what is missing (words for the operator) and what could not be read."""
+
+    snapshots: list[dict[str, Any]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    broken: list[MarketctlError] = field(default_factory=list)
+
+
+def snapshot(registry: Registry, job: str, provider: str) -> dict[str, Any]:
+    """Return the last snapshot of a provider's job.
+
+    Raises ConfigError for an unknown provider, StorageFailed when there is no snapshot yet or it is not that one.
+    """
+    entry = registry.provider(provider)
+    path = registry.settings.data_dir / job / f"{entry.name}.json"
+    found = read_snapshot(path)
+    if found is None:
+        raise StorageFailed(
+            f"there is no {job} snapshot of {entry.name} yet", hint=f"marketctl {HOW[job]} -p {entry.name}"
+        )
+    records = found.get(RECORDS[job])
+    if (
+        (found.get("provider"), found.get("job")) != (entry.name, job)
+        or not isinstance(found.get("collected_at"), str)
+        or not isinstance(records, dict)
+        or not (job == "stats" or all(isinstance(one, dict) for one in records.values()))
+    ):
+        raise StorageFailed(
+            f"{path} is no {job} snapshot of {entry.name}", hint="move the file away; the next run writes a new one"
+        )
+    return found
+
+
+def snapshots(registry: Registry, job: str, provider: str | None = None) -> Found:
+    """Return the last snapshots of one provider, or of all enabled ones: a broken file hides no other.
+
+    Raises StorageFailed when there is none at all.
+    """
+    if provider is not None:
+        return Found([snapshot(registry, job, provider)])
+    found = Found()
+    for entry in registry.enabled():
+        if (registry.settings.data_dir / job / f"{entry.name}.json").exists():
+            try:
+                found.snapshots.append(snapshot(registry, job, entry.name))
+            except MarketctlError as error:
+                found.broken.append(error)
+        elif (reason := last_reason(registry, job, entry)) != "not-supported":
+            found.missing.append(entry.name + (f" ({reason})" if reason else ""))
+    if not found.snapshots:
+        if found.broken:
+            raise found.broken[0]
+        raise StorageFailed(
+            f"there is no {job} snapshot in {registry.settings.data_dir / job} yet", hint=f"marketctl {HOW[job]}"
+        )
+    return found
+
+
+def last_reason(registry: Registry, job: str, entry: ProviderEntry) -> str | None:
+    """Return why the job's last run did not succeed, if it did not."""
+    reason = read_state(registry.settings.data_dir / "state", entry.name).get(job, {}).get("last_reason")
+    return printable(reason, 40) if reason else None
+
+
+def no_such(what: str, word: str, known: Iterable[str], close: str | None = None) -> StorageFailed:
+    """Make the error for an asset or pair that is not there, with the closest one that is."""
+    close = close or closest(word, known)
+    question = f" Did you mean {printable(close, 64)}?" if close else ""
+    return StorageFailed(f"{what} {printable(word, 64)}.{question}")
+
+
+def choose_assets(found: dict[str, Any], words: Iterable[str]) -> dict[str, Any]:
+    """Return the assets of a wallet snapshot with these codes or tickers, all when none is named.
+
+    Raises StorageFailed for one that is not there.
+    """
+    assets: dict[str, Any] = found["assets"]
+    names = list(dict.fromkeys(word.upper() for word in words))
+    chosen: dict[str, Any] = {}
+    for name in names:
+        same = {code: one for code, one in assets.items() if name in (code.upper(), str(one.get("ticker")).upper())}
+        if not same:
+            raise no_such(f"{found['provider']} lists no", name, tickers([found]))
+        chosen |= same
+    return chosen if names else assets
+
+
+def tickers(found: Iterable[dict[str, Any]]) -> set[str]:
+    """Return the tickers of all assets of wallet snapshots."""
+    return {str(asset.get("ticker")) for one in found for asset in one["assets"].values()}
+
+
+def number(text: object) -> Decimal | None:
+    """Read a stored decimal; what is none counts as unknown."""
+    try:
+        found = Decimal(text) if isinstance(text, str) else None
+    except InvalidOperation:
+        return None
+    return found if found is not None and found.is_finite() else None
+
+
+def unmapped(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the networks that have no common name, with their coins; those with most coins first."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in found:
+        for asset in one["assets"].values():
+            for code, network in (asset.get("networks") or {}).items():
+                if network.get("network") is None:
+                    row = rows.setdefault(
+                        (one["provider"], code),
+                        {"provider": one["provider"], "code": code, "name": network.get("name"), "assets": []},
+                    )
+                    row["assets"].append(asset.get("ticker"))
+    return sorted(rows.values(), key=lambda row: (-len(row["assets"]), row["provider"], row["code"]))

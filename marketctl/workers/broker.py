@@ -1,0 +1,41 @@
+"""Celery's Redis transport, with the behaviour our tasks rely on, and its URL."""
+
+import ssl
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import redis as redis_transport
+from redis.exceptions import ConnectionError as BrokenConnection
+
+
+def broker_url(redis_url: str) -> tuple[str, dict[str, Any] | None]:
+    """Return a Redis URL as Celery writes it, with `Transport` in place of Celery's own, and its TLS options."""
+    parts = urlsplit(redis_url)
+    query = dict(parse_qsl(parts.query))
+    if parts.scheme == "unix":
+        database = f"?virtual_host={query['db']}" if "db" in query else ""
+        return f"marketctl+socket://{parts.netloc}{parts.path}{database}", None
+    tls = {name: value for name, value in query.items() if name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")}
+    url = parts._replace(scheme="marketctl", query="").geturl()
+    return url, {"ssl_cert_reqs": ssl.CERT_REQUIRED, **tls} if parts.scheme == "rediss" else None
+
+
+class _Channel(redis_transport.Channel):
+    # What is in hand when the connection breaks goes on being worked on: it is not to be given to others at once.
+    do_restore = False
+
+    def _connparams(self, asynchronous: bool = False) -> Any:
+        # kombu 5.7 ends the worker with an AttributeError when a task comes to its end after its connection did.
+        if self.connection is None or self.connection.client is None:
+            raise BrokenConnection("the connection on which this task came is gone")
+        return super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
+
+
+class Transport(redis_transport.Transport):
+    """Celery's Redis transport, whose unacknowledged messages wait for `visibility_timeout`."""
+
+    Channel = _Channel
+
+
+TRANSPORT_ALIASES["marketctl"] = "marketctl.workers.broker:Transport"

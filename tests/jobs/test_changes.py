@@ -1,0 +1,104 @@
+"""What changed between two wallets: counts for the run, lines for the journal."""
+
+from typing import Any
+
+import pytest
+
+from marketctl.jobs.changes import Changes, compare
+from marketctl.models import Asset, Network
+
+
+def wallet(**networks: Network) -> dict[str, Any]:
+    return {"USDT": Asset("USDT", "USDT", "Tether", networks=networks).to_dict()}
+
+
+def line(network: str | None, field: str, before: Any, after: Any, asset: str = "USDT") -> dict[str, Any]:
+    return {"asset": asset, "network": network, "field": field, "before": before, "after": after}
+
+
+TRX = {"deposit": True, "withdraw": True, "withdraw_fee": "1", "contract": "TR7"}
+
+
+def test_first_sync_counts_and_writes_no_journal():
+    assert compare(None, wallet(TRX=Network(**TRX))) == Changes(created=1)
+
+
+def test_the_same_again_changes_nothing():
+    one = wallet(TRX=Network(**TRX))
+    assert compare(one, wallet(TRX=Network(**TRX))) == Changes(unchanged=1)
+
+
+@pytest.mark.parametrize(
+    ("field", "before", "after"),
+    [
+        ("memo_required", None, True),
+        ("withdraw_fee", "1", "1.0"),
+        ("withdraw_fee", "1", None),
+        ("withdraw_fee_percent", None, "2.2"),
+        ("deposit_min", "0", "1"),
+        ("withdraw_min", None, "5"),
+        ("contract", "TR7", "TR8"),
+    ],
+)
+def test_each_field_that_matters_is_one_line(field, before, after):
+    old, new = wallet(TRX=Network(**TRX | {field: before})), wallet(TRX=Network(**TRX | {field: after}))
+    assert compare(old, new) == Changes(updated=1, lines=[line("TRX", field, before, after)])
+
+
+@pytest.mark.parametrize(
+    ("field", "before", "after"),
+    [
+        ("name", "a", "b"),
+        ("network", None, "tron"),
+        ("precision", 6, 8),
+        ("confirmations", 1, 2),
+        ("withdraw_max", None, "10"),
+        ("note", None, "suspended"),
+    ],
+)
+def test_a_field_that_does_not_matter_updates_without_a_line(field, before, after):
+    old, new = wallet(TRX=Network(**TRX | {field: before})), wallet(TRX=Network(**TRX | {field: after}))
+    assert compare(old, new) == Changes(updated=1)
+
+
+def test_a_network_that_closes_is_told_with_the_asset_flag_that_follows():
+    old, new = wallet(TRX=Network(deposit=True, withdraw=True)), wallet(TRX=Network(deposit=True, withdraw=False))
+    assert compare(old, new) == Changes(
+        updated=1, lines=[line(None, "withdraw", True, False), line("TRX", "withdraw", True, False)]
+    )
+
+
+def test_unknown_is_a_state_of_its_own():
+    old, new = wallet(TRX=Network(withdraw=False)), wallet(TRX=Network(withdraw=None))
+    assert compare(old, new).lines == [line(None, "withdraw", False, None), line("TRX", "withdraw", False, None)]
+
+
+def test_new_and_gone_networks_are_one_line_each():
+    old, new = wallet(TRX=Network(**TRX), OMNI=Network(**TRX)), wallet(TRX=Network(**TRX), ETH=Network(**TRX))
+    assert compare(old, new) == Changes(
+        updated=1, lines=[line("ETH", "network", None, "ETH"), line("OMNI", "network", "OMNI", None)]
+    )
+
+
+def test_new_and_gone_assets_are_one_line_each_whatever_networks_they_have():
+    old = wallet(TRX=Network(**TRX)) | {"OLD": Asset("OLD", "OLD", networks={"X": Network()}).to_dict()}
+    new = wallet(TRX=Network(**TRX)) | {"NEW": Asset("NEW", "NEW", networks={"X": Network()}).to_dict()}
+    assert compare(old, new) == Changes(
+        created=1,
+        unchanged=1,
+        removed=1,
+        lines=[line(None, "asset", None, "NEW", "NEW"), line(None, "asset", "OLD", None, "OLD")],
+    )
+
+
+def test_a_renamed_coin_is_updated_without_a_line():
+    old, new = {"GALAX": Asset("GALAX", "GALAX").to_dict()}, {"GALAX": Asset("GALAX", "GALA").to_dict()}
+    assert compare(old, new) == Changes(updated=1)
+
+
+def test_everything_gone_is_told():
+    assert compare(wallet(), {}) == Changes(removed=1, lines=[line(None, "asset", "USDT", None)])
+
+
+def test_an_empty_wallet_before_is_not_a_first_sync():
+    assert compare({}, wallet()) == Changes(created=1, lines=[line(None, "asset", None, "USDT")])

@@ -1,0 +1,381 @@
+"""Rows into quotes and assets: each is taken, or left out with a reason and counted."""
+
+from collections import Counter
+from decimal import Decimal
+
+import pytest
+
+from marketctl.errors import BadAnswer
+from marketctl.models import Asset, Pair, Quote, Skip
+from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
+
+
+def pair(
+    symbol: str, base: str, quote: str, base_code: str = "", status: str | None = "trading", spot: bool = True
+) -> Pair:
+    return Pair(symbol, base, quote, base_code or base, quote, status, spot)
+
+
+BTC = pair("BTCUSDT", "BTC", "USDT")
+PERP = pair("BTC_PERP", "BTC", "USDT", spot=False)
+UNSPLIT = Pair("OLDCOIN", "", "", "", "", "halted")
+
+
+def batch_of(*pairs: Pair, wanted: frozenset[str] = frozenset()) -> QuoteBatch:
+    return QuoteBatch(PairList(pairs or (BTC, PERP, UNSPLIT)), wanted)
+
+
+def quote(**told: object) -> Quote:
+    empty = dict.fromkeys(Quote._fields) | {"symbol": "BTCUSDT", "status": "trading", "derived": False}
+    return Quote(**empty | told)
+
+
+# Quotes -----------------------------------------------------------------------------------
+
+
+def test_a_whole_row_is_taken_digit_by_digit():
+    batch = batch_of()
+    batch.add(
+        "BTCUSDT",
+        "91230.40",
+        Decimal("91230.5"),
+        bid_size="0.412",
+        ask_size=2,
+        last="1e-7",
+        volume="",
+        quote_volume=None,
+        at_ms=1767225600533,
+    )
+    assert batch.quotes == {
+        "BTC/USDT": quote(
+            bid="91230.40", ask="91230.5", bid_size="0.412", ask_size="2", last="0.0000001", at_ms=1767225600533
+        )
+    }
+    assert (batch.rows, batch.skips) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("symbol", "values", "reason"),
+    [
+        ("GHOST", {"bid": "1", "ask": "2"}, "unknown-symbol"),
+        ("btcusdt", {"bid": "1", "ask": "2"}, "unknown-symbol"),
+        (None, {"bid": "1", "ask": "2"}, "unknown-symbol"),
+        (["BTCUSDT"], {"bid": "1", "ask": "2"}, "unknown-symbol"),
+        ("OLDCOIN", {"bid": "1", "ask": "2"}, "unknown-symbol"),
+        ("BTC_PERP", {"bid": "1", "ask": "2"}, "not-spot"),
+        ("BTCUSDT", {}, "no-price"),
+        ("BTCUSDT", {"bid": "", "ask": None, "last": "5"}, "no-price"),
+        ("BTCUSDT", {"bid": "0.000", "ask": 0}, "no-price"),
+        ("BTCUSDT", {"bid": Decimal("0E-8"), "ask": "-0"}, "no-price"),
+        ("BTCUSDT", {"bid": "NaN", "ask": "2"}, "not-a-number"),
+        ("BTCUSDT", {"bid": "1", "ask": "1e400"}, "not-a-number"),
+        ("BTCUSDT", {"bid": "1", "ask": "2", "last": "Infinity"}, "not-a-number"),
+        ("BTCUSDT", {"bid": "1", "ask": "2", "bid_size": True}, "not-a-number"),
+        ("BTCUSDT", {"bid": "1", "ask": "2", "volume": {}}, "not-a-number"),
+        ("BTCUSDT", {"bid": "1", "ask": "2", "quote_volume": 1.5}, "not-a-number"),
+        ("BTCUSDT", {"bid": "-1", "ask": "2"}, "negative"),
+        ("BTCUSDT", {"ask": "-2"}, "negative"),
+        ("BTCUSDT", {"bid": "1", "ask": "2", "last": "-1"}, "negative"),
+        ("BTCUSDT", {"bid": "1", "ask": "2", "ask_size": "-1"}, "negative"),
+        ("BTCUSDT", {"bid": "1", "ask": "2", "volume": "-1"}, "negative"),
+        ("BTCUSDT", {"bid": "2", "ask": "1"}, "crossed"),
+        ("BTCUSDT", {"bid": "1.0000000000000000000000000002", "ask": "1.0000000000000000000000000001"}, "crossed"),
+        ("BTCUSDT", {"bid": "10", "ask": "9.99"}, "crossed"),
+    ],
+)  # fmt: skip
+def test_a_row_is_left_out_with_its_reason(symbol, values, reason):
+    batch = batch_of()
+    batch.add(symbol, **values)
+    assert batch.quotes == {}
+    assert batch.skipped == Counter({reason: 1})
+    assert batch.rows == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"bid": "1"}, {"bid": "1"}),
+        ({"ask": "2", "bid": "0"}, {"ask": "2"}),
+        ({"bid": "1", "ask": "0.00", "bid_size": "5", "ask_size": "7"}, {"bid": "1", "bid_size": "5"}),
+        ({"bid": "", "ask": "2", "bid_size": "garbage", "ask_size": "7"}, {"ask": "2", "ask_size": "7"}),
+        ({"bid": "1", "ask": "2", "last": "0"}, {"bid": "1", "ask": "2"}),
+        ({"bid": "1", "ask": "2", "volume": "0", "quote_volume": "0.00"},
+         {"bid": "1", "ask": "2", "volume": "0", "quote_volume": "0.00"}),
+        ({"bid": "1", "ask": "1.0"}, {"bid": "1", "ask": "1.0"}),
+        ({"bid": "9.99", "ask": "10"}, {"bid": "9.99", "ask": "10"}),
+    ],
+)  # fmt: skip
+def test_a_one_sided_or_locked_book_is_kept_and_a_zero_price_is_none(values, expected):
+    batch = batch_of()
+    batch.add("BTCUSDT", **values)
+    assert batch.quotes == {"BTC/USDT": quote(**expected)}
+
+
+@pytest.mark.parametrize("at_ms", [0, -1, 253_402_300_800_000, 10**17, -(10**17)])
+def test_a_time_that_is_none_is_unknown(at_ms):
+    batch = batch_of()
+    batch.add("BTCUSDT", "1", "2", at_ms=at_ms)
+    batch.add_rate("USD/RUB", "92", at_ms=at_ms)
+    assert [one.at_ms for one in batch.quotes.values()] == [None, None]
+
+
+def test_status_comes_from_the_pair():
+    batch = batch_of(pair("A", "A", "USDT", status="halted"), pair("B", "B", "USDT", status=None))
+    batch.add("A", "1", "2")
+    batch.add("B", "1", "2")
+    assert [one.status for one in batch.quotes.values()] == ["halted", None]
+
+
+def test_a_row_left_out_keeps_its_turnover_for_the_statistics():
+    batch = batch_of()
+    batch.add("BTCUSDT", "", "", quote_volume="15.50")
+    batch.add("BTCUSDT", "2", "1", quote_volume="NaN")
+    batch.add("GHOST", "1", "2", quote_volume="7")
+    assert batch.skips == [
+        Skip("BTCUSDT", "no-price", "USDT", "15.50"),
+        Skip("BTCUSDT", "not-a-number", "USDT", None),
+        Skip("GHOST", "unknown-symbol", None, None),
+    ]
+
+
+def test_a_symbol_left_out_is_told_fit_for_a_terminal():
+    batch = batch_of()
+    batch.add("\x1b[31m../../x\n\ud800" + "A" * 100, "1", "2")
+    assert batch.skips[0].symbol == "[31m../../x " + "A" * 51 + "…"
+
+
+def test_wanted_pairs_alone_are_taken_and_the_others_are_no_skips():
+    batch = batch_of(BTC, pair("ETHUSDT", "ETH", "USDT"), wanted=frozenset({"ETH/USDT"}))
+    batch.add("BTCUSDT", "1", "2")
+    batch.add("ETHUSDT", "1", "2")
+    assert (list(batch.quotes), batch.skips, batch.rows) == (["ETH/USDT"], [], 2)
+
+
+# Keys -------------------------------------------------------------------------------------
+
+GALAX = pair("GALAX-USDT", "GALA", "USDT", "GALAX")
+GALA = pair("GALA-USDT", "GALA", "USDT", "GALA")
+
+
+def keys(pairs):
+    return {pair.symbol: pair.key for pair in PairList(pairs).by_symbol.values() if pair.key}
+
+
+def test_a_renamed_coin_is_keyed_by_its_ticker():
+    assert keys([GALAX]) == {"GALAX-USDT": "GALA/USDT"}
+
+
+@pytest.mark.parametrize("order", [(GALAX, GALA), (GALA, GALAX)])
+def test_of_two_pairs_with_one_key_the_one_whose_codes_are_its_tickers_keeps_it(order):
+    assert keys(order) == {"GALA-USDT": "GALA/USDT", "GALAX-USDT": "GALAX/USDT"}
+
+
+def test_of_two_renamed_pairs_with_one_key_the_first_keeps_it():
+    assert keys([GALAX, pair("GALAY-USDT", "GALA", "USDT", "GALAY")]) == {
+        "GALAX-USDT": "GALA/USDT",
+        "GALAY-USDT": "GALAY/USDT",
+    }
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
+def test_three_pairs_that_push_each_other_keep_a_key_each(order):
+    pairs = [GALAX, GALA, pair("NEWGALAX-USDT", "GALAX", "USDT", "NEWGALAX")]
+    found = keys([pairs[index] for index in order])
+    assert found["GALA-USDT"] == "GALA/USDT"
+    assert sorted(found) == ["GALA-USDT", "GALAX-USDT", "NEWGALAX-USDT"]
+    assert len(set(found.values())) == 3
+
+
+def test_the_same_pair_under_two_symbols_is_published_once():
+    batch = batch_of(BTC, pair("BTCUSDT2", "BTC", "USDT"))
+    batch.add("BTCUSDT", "1", "2")
+    batch.add("BTCUSDT2", "3", "4")
+    assert batch.quotes == {"BTC/USDT": quote(bid="1", ask="2")}
+    assert batch.skipped == Counter({"unknown-symbol": 1})
+
+
+def test_perpetuals_take_no_key():
+    assert keys([PERP, BTC]) == {"BTCUSDT": "BTC/USDT"}
+    assert [pair.symbol for pair in PairList([PERP, BTC]).spot()] == ["BTCUSDT"]
+
+
+# The list of pairs ------------------------------------------------------------------------
+
+
+def test_an_unknown_symbol_refreshes_the_list_once():
+    asked = []
+
+    def refresh():
+        asked.append(1)
+        return [BTC, pair("NEWUSDT", "NEW", "USDT")]
+
+    batch = QuoteBatch(PairList([BTC], refresh))
+    for symbol in ("BTCUSDT", "NEWUSDT", "GHOST", "GHOST2"):
+        batch.add(symbol, "1", "2")
+    assert list(batch.quotes) == ["BTC/USDT", "NEW/USDT"]
+    assert batch.skipped == Counter({"unknown-symbol": 2})
+    assert asked == [1]
+
+
+def test_known_symbols_never_refresh_the_list():
+    batch = QuoteBatch(PairList([BTC], lambda: pytest.fail("asked")))
+    batch.add("BTCUSDT", "1", "2")
+    batch.add(["no symbol"], "1", "2")
+    assert list(batch.quotes) == ["BTC/USDT"]
+
+
+# Rates ------------------------------------------------------------------------------------
+
+
+def test_a_rate_is_taken_under_its_pair():
+    batch = batch_of()
+    batch.add_rate("USD/RUB", "92.473155", at_ms=1767225600000)
+    batch.add_rate("RUB/USD", Decimal("0.0108"), "0.0107", "0.0109", derived=True)
+    empty = {"symbol": "USD/RUB", "status": None}
+    assert batch.quotes == {
+        "USD/RUB": quote(**empty, mid="92.473155", at_ms=1767225600000),
+        "RUB/USD": quote(**empty | {"symbol": "RUB/USD"}, mid="0.0108", bid="0.0107", ask="0.0109", derived=True),
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ((None,), "no-price"),
+        (("0",), "no-price"),
+        (("x",), "not-a-number"),
+        (("-1",), "negative"),
+        (("1", "-1", "2"), "negative"),
+        (("1", "2", "1"), "crossed"),
+    ],
+)
+def test_a_rate_is_left_out_with_its_reason(values, reason):
+    batch = batch_of()
+    batch.add_rate("USD/RUB", *values)
+    assert (batch.quotes, batch.skipped) == ({}, Counter({reason: 1}))
+
+
+# No quote at all --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("symbols", "wanted", "message"),
+    [
+        ((), frozenset(), "the answer holds no quote at all"),
+        (("GHOST", "GHOST", "BTC_PERP"), frozenset(), "none of 3 quotes can be used: 1 not-spot, 2 unknown-symbol"),
+        (("BTCUSDT",), frozenset({"ETH/USDT"}), "none of the configured pairs is offered"),
+    ],
+)
+def test_no_readable_row_is_a_failure(symbols, wanted, message):
+    batch = batch_of(wanted=wanted)
+    for symbol in symbols:
+        batch.add(symbol, "1", "2")
+    with pytest.raises(BadAnswer) as error:
+        batch.refuse_if_empty()
+    assert error.value.message == message
+
+
+def test_one_readable_row_is_none():
+    batch = batch_of()
+    batch.add("GHOST", "1", "2")
+    batch.add("BTCUSDT", "1", "2")
+    batch.refuse_if_empty()
+
+
+# Assets -----------------------------------------------------------------------------------
+
+
+def test_coded_yields_each_code_once_by_the_first_field_that_has_one():
+    batch = AssetBatch()
+    rows = [
+        {"netWork": "TRX", "network": "Tron(TRC20)"},
+        {"netWork": "", "network": "ETH"},
+        {"netWork": "TRX"},
+        {"netWork": "\x00", "network": None},
+        {},
+        {"netWork": ["X"], "network": "BSC"},
+    ]
+    assert [key for key, _ in batch.coded(rows, "netWork", "network")] == ["TRX", "ETH", "BSC"]
+    assert batch.skipped == Counter({"no-code": 2, "duplicate": 1})
+
+
+def test_coded_hands_the_row_over():
+    assert list(AssetBatch().coded([{"coin": "A", "x": 1}], "coin")) == [("A", {"coin": "A", "x": 1})]
+
+
+def test_a_second_asset_of_the_same_code_is_left_out_and_counted():
+    batch = AssetBatch()
+    batch.add(Asset("A", "A", "first"))
+    batch.add(Asset("A", "A", "second"))
+    assert batch.assets == {"A": Asset("A", "A", "first")}
+    assert batch.skipped == Counter({"duplicate": 1})
+
+
+@pytest.mark.parametrize(
+    ("value", "amount", "skipped"),
+    [
+        ("4.20", "4.20", {}),
+        ("0", "0", {}),
+        ("", None, {}),
+        (None, None, {}),
+        ("-1", None, {"negative": 1}),
+        ("NaN", None, {"not-a-number": 1}),
+        (True, None, {"not-a-number": 1}),
+        ([], None, {"not-a-number": 1}),
+    ],
+)
+def test_an_amount_that_cannot_be_read_is_unknown_and_counted(value, amount, skipped):
+    batch = AssetBatch()
+    assert batch.amount(value) == amount
+    assert batch.skipped == Counter(skipped)
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "skipped"),
+    [
+        ("7500000", "7500000", {}),
+        ("-1", None, {}),
+        (-1, None, {}),
+        (Decimal("-1.0"), None, {}),
+        ("99999999999999999.9", "99999999999999999.9", {}),
+        ("100000000000000000", None, {}),
+        ("1e17", None, {}),
+        ("1e30", None, {}),
+        ("-2", None, {"negative": 1}),
+        ({}, None, {"not-a-number": 1}),
+    ],
+)
+def test_a_limit_that_means_none_is_unknown(value, limit, skipped):
+    batch = AssetBatch()
+    assert batch.limit(value) == limit
+    assert batch.skipped == Counter(skipped)
+
+
+@pytest.mark.parametrize(
+    ("value", "switch", "skipped"),
+    [
+        (True, True, {}),
+        ("0", False, {}),
+        (None, None, {}),
+        ("", None, {}),
+        ("allowed", None, {"not-a-flag": 1}),
+        (2, None, {"not-a-flag": 1}),
+        ([], None, {"not-a-flag": 1}),
+    ],
+)
+def test_a_switch_that_is_none_is_unknown_and_counted(value, switch, skipped):
+    batch = AssetBatch()
+    assert batch.switch(value) is switch
+    assert batch.skipped == Counter(skipped)
+
+
+def test_no_readable_asset_is_a_failure():
+    batch = AssetBatch()
+    with pytest.raises(BadAnswer) as error:
+        batch.refuse_if_empty()
+    assert error.value.message == "no asset can be read from the answer"
+    batch.skip("no-code")
+    batch.skip("duplicate")
+    with pytest.raises(BadAnswer) as error:
+        batch.refuse_if_empty()
+    assert error.value.message == "no asset can be read from the answer: 1 duplicate, 1 no-code"

@@ -1,0 +1,135 @@
+"""One table of faults for all providers: the reason each is told by, and how many requests it costs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from marketctl.config.credentials import load_credentials
+from marketctl.errors import MarketctlError
+from marketctl.jobs.run import Run
+from marketctl.jobs.runner import run_job
+from marketctl.providers.loader import load_adapter, load_registry
+from marketctl.sandbox import API_MODULES
+from marketctl.sandbox.setup import write_setup
+
+ROOT = Path(__file__).parents[2]
+NAMES = list(API_MODULES)
+ATTEMPTS = 3
+
+# fault -> expected reason, requests to the endpoint that fails. The job is the one whose first request fails.
+COMMON = {
+    "drop": ("network", ATTEMPTS),
+    "cut": ("network", ATTEMPTS),
+    "500": ("unavailable", ATTEMPTS),
+    "503": ("unavailable", ATTEMPTS),
+    "429": ("rate-limited", ATTEMPTS),
+    "429:1": ("rate-limited", ATTEMPTS),
+    "429:3600": ("rate-limited", 1),
+    "401": ("auth", 1),
+    "403": ("blocked", 1),
+    "451": ("blocked", 1),
+    "html": ("blocked", 1),
+    "redirect": ("bad-answer", 1),
+    "truncated": ("bad-answer", 1),
+    "types": ("bad-answer", 1),
+    "empty": ("bad-answer", 1),
+    "empty-object": ("bad-answer", 1),
+    "empty-list": ("bad-answer", 1),
+}
+
+
+@pytest.fixture
+def first(sandbox, adapt, name):
+    """The path that the wallet job of a provider asks first."""
+    api = sandbox.apis[name]
+    cls = load_adapter(load_registry(ROOT / "providers.toml", environ={}).providers[name])
+    adapt(cls, sandbox.url(name), credentials=api.keys).assets()
+    path = next(iter(api.calls)).removeprefix("GET ")
+    api.calls.clear()
+    return path
+
+
+@pytest.fixture
+def job(sandbox, tmp_path, no_sleep):
+    """Run one job of one provider against the sandbox; return its result and what it asked."""
+    path = write_setup(sandbox, tmp_path / "setup")
+    path.write_text(path.read_text().replace('redis_url = "embedded"', 'redis_url = "none"'))
+
+    def do(name: str, what: str, **changed: object):
+        registry = load_registry(path, environ={})
+        entry = registry.providers[name]
+        entry = replace(entry, **{"attempts": ATTEMPTS, "timeout_s": 1, "deadline_s": 20} | changed)
+        with Run(registry, load_credentials(path.parent / "credentials.toml", {})) as run:
+            result = run_job(run, entry, what)
+        return result, sandbox.requests(name)
+
+    return do
+
+
+# WHITEBIT's list of assets is an object: lists that are empty in it say "closed", as documented.
+# OPENEXCHANGERATES' list of currencies has no list in it at all.
+NOT_A_FAULT = {("WHITEBIT", "empty-list"), ("OPENEXCHANGERATES", "empty-list")}
+# More requests than the one that fails, and why.
+REQUESTS = {
+    ("TWELVEDATA", "401"): 2,  # asked without a key first, then with it
+    ("WHITEBIT", "types"): 2,  # assets and fees are read together
+}
+
+
+@pytest.mark.parametrize("fault", COMMON)
+@pytest.mark.parametrize("name", NAMES)
+def test_fault(sandbox, job, first, name, fault):
+    if (name, fault) in NOT_A_FAULT:
+        pytest.skip(f"{fault} is a good answer of {name}")
+    sandbox.fault(f"{name}{first}={fault}")
+    result, asked = job(name, "wallet")
+    reason, requests = COMMON[fault]
+    assert (result.status, result.reason) == ("failed", reason), result.message
+    assert asked[f"GET {first}"] in (requests, REQUESTS.get((name, fault)))
+    assert result.requests == REQUESTS.get((name, fault), requests)
+    assert "\n" not in (result.message or "")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_refused_connection_is_network(job, name):
+    result, _asked = job(name, "wallet", base_url="http://127.0.0.1:9")
+    assert (result.status, result.reason, result.requests) == ("failed", "network", ATTEMPTS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_slow_answer_is_a_timeout(sandbox, job, first, name):
+    sandbox.fault(f"{name}{first}=slow:0.4")
+    result, _asked = job(name, "wallet", timeout_s=0.2)
+    assert (result.status, result.reason, result.requests) == ("failed", "timeout", ATTEMPTS), result.message
+
+
+OWN = {
+    "rate-limit": "rate-limited",
+    "bad-key": "auth",
+    "bad-signature": "auth",
+    "clock": "clock-skew",
+    "ip": "ip-not-allowed",
+    "permission": "permission",
+}
+
+# WHITEBIT answers an address that is not allowed with the words of a disabled key.
+SAME_WORDS = {("WHITEBIT", "ip"): "auth"}
+
+
+@pytest.mark.parametrize("word", OWN)
+@pytest.mark.parametrize("name", NAMES)
+def test_providers_own_error_body(sandbox, adapt, no_sleep, name, word):
+    api = sandbox.apis[name]
+    if word not in api.errors:
+        pytest.skip(f"{name} has no such error")
+    cls = load_adapter(load_registry(ROOT / "providers.toml", environ={}).providers[name])
+    adapter = adapt(cls, sandbox.url(name), credentials=api.keys, attempts=ATTEMPTS)
+    sandbox.fault(f"{name}={word}")
+    with pytest.raises(MarketctlError) as error:
+        adapter.check_key()
+    assert error.value.reason == SAME_WORDS.get((name, word), OWN[word]), error.value.message
+    expected = ATTEMPTS if error.value.retryable else 1
+    # A refused timestamp is tried once more with the provider's own time, where the provider's sheet says so.
+    expected = 3 if word == "clock" and cls.resync_clock else expected
+    assert sum(sandbox.requests(name).values()) <= expected

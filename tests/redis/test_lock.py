@@ -1,0 +1,281 @@
+"""The lock of a job in Redis, the turns it served, the budget all share, and how tasks are planned."""
+
+import json
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marketctl.cli import invoke as marketctl
+from marketctl.http.ratelimit import Pace
+from marketctl.redis import lock as turn
+from marketctl.redis.connection import RedisConnection
+from marketctl.redis.lock import Turn
+from marketctl.redis.shared import SharedMemory, SharedPace
+from marketctl.sandbox.base import Sandbox
+from marketctl.sandbox.setup import write_setup
+from marketctl.times import now_ms
+from tools.torture_world import RedisServer
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as found:
+        yield found
+
+
+@pytest.fixture
+def store(server: RedisServer, tmp_path: Path) -> Iterator[RedisConnection]:
+    server.say("FLUSHALL")
+    with RedisConnection(server.url, tmp_path, "p") as found:
+        yield found
+
+
+# Locks ------------------------------------------------------------------------------------
+
+
+def test_a_job_is_taken_once_and_free_when_it_ended(store: RedisConnection) -> None:
+    one, other = Turn(store, "BYBIT", "prices"), Turn(store, "BYBIT", "prices")
+    assert one.take() == "taken"
+    with one:
+        assert other.take() == "busy"
+        assert Turn(store, "BYBIT", "wallet").take() == "taken"
+        assert Turn(store, "HTX", "prices").take() == "taken"
+    assert other.take() == "taken"
+
+
+def test_a_dead_owner_is_forgotten_after_its_lease(store: RedisConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn, "LEASE_S", 0.2)
+    assert Turn(store, "BYBIT", "prices").take() == "taken"  # and never comes back
+    other = Turn(store, "BYBIT", "prices")
+    assert other.take() == "busy"
+    assert other.take(wait_s=2) == "taken"
+
+
+def test_a_job_that_goes_on_keeps_its_lock(store: RedisConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn, "LEASE_S", 0.2)
+    one = Turn(store, "BYBIT", "prices")
+    assert one.take() == "taken"
+    with one:
+        time.sleep(0.5)
+        assert Turn(store, "BYBIT", "prices").take() == "busy"
+        store.call("FLUSHALL")  # the server came back empty
+        time.sleep(0.15)
+        assert Turn(store, "BYBIT", "prices").take() == "busy"
+
+
+def test_nobody_gives_back_the_lock_of_another(store: RedisConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = Turn(store, "BYBIT", "prices"), Turn(store, "BYBIT", "prices")
+    assert one.take() == "taken"
+    with one:
+        store.call("DEL", "p:{BYBIT}:lock:prices")  # it slept through its lease
+        assert other.take() == "taken"
+        one.ended(1000)
+    assert Turn(store, "BYBIT", "prices").take() == "busy"
+    assert store.call("EXISTS", "p:{BYBIT}:turn:prices") == 0
+
+
+def test_a_turn_that_was_served_since_it_was_due_is_not_served_again(store: RedisConnection) -> None:
+    one = Turn(store, "BYBIT", "prices")
+    assert one.take(due_ms=10_000) == "taken"
+    with one:
+        one.ended(10_250)
+    assert Turn(store, "BYBIT", "prices").take(due_ms=10_000) == "served"
+    assert Turn(store, "BYBIT", "prices").take(due_ms=10_250) == "served"
+    assert Turn(store, "BYBIT", "prices").take(due_ms=20_000) == "taken"
+
+
+def test_a_turn_whose_job_did_not_end_is_still_to_be_served(store: RedisConnection) -> None:
+    one = Turn(store, "BYBIT", "prices")
+    assert one.take(due_ms=10_000) == "taken"
+    with pytest.raises(KeyboardInterrupt), one:
+        raise KeyboardInterrupt
+    assert Turn(store, "BYBIT", "prices").take(due_ms=10_000) == "taken"
+
+
+def test_a_command_runs_now_whatever_was_served(store: RedisConnection) -> None:
+    one = Turn(store, "BYBIT", "prices")
+    assert one.take() == "taken"
+    with one:
+        one.ended(10**15)
+    assert Turn(store, "BYBIT", "prices").take() == "taken"
+
+
+# The shared budget ------------------------------------------------------------------------
+
+
+def budgets(store: RedisConnection, folder: Path) -> tuple[SharedPace, SharedPace]:
+    """Return the budget as two machines see it."""
+    return tuple(SharedPace(store, "BYBIT", Pace(folder / name, 2.0, 3.0)) for name in ("north", "south"))  # type: ignore[return-value]
+
+
+def test_two_machines_share_one_budget(store: RedisConnection, tmp_path: Path) -> None:
+    north, south = budgets(store, tmp_path)
+    waits = [round(pace.reserve(), 1) for pace in (north, south, north, south, north)]
+    assert waits == [0, 0, 0, 0.5, 1.0]
+    assert not (tmp_path / "north").exists()
+
+
+def test_a_wait_that_is_too_long_takes_nothing_of_the_shared_budget(store: RedisConnection, tmp_path: Path) -> None:
+    north, south = budgets(store, tmp_path)
+    for _ in range(3):
+        north.reserve()
+    assert [round(south.reserve(5, 1.0), 1) for _ in range(5)] == [2.5] * 5
+    assert round(north.reserve(), 1) == 0.5
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_what_the_provider_told_one_holds_for_all(store: RedisConnection, tmp_path: Path, shared: bool) -> None:
+    one, other = (
+        budgets(store, tmp_path) if shared else (Pace(tmp_path / "x", 2.0, 3.0), Pace(tmp_path / "x", 2.0, 3.0))
+    )
+    one.hold(7)
+    assert [round(other.reserve(), 1), round(one.reserve(), 1)] == [7.0, 7.5]
+    one.hold(86400)
+    assert 59 < other.reserve() <= 61
+
+
+def test_without_redis_the_machines_own_budget_counts(server: RedisServer, tmp_path: Path) -> None:
+    with RedisConnection("redis://127.0.0.1:9", tmp_path, "p") as dead:
+        north, _ = budgets(dead, tmp_path)
+        assert [round(north.reserve(), 1) for _ in range(5)] == [0, 0, 0, 0.5, 1.0]
+        north.hold(5)
+        assert round(north.reserve(), 1) == 5.0
+
+
+# What is remembered of a budget ------------------------------------------------------------
+
+
+def memories(store: RedisConnection, folder: Path, read_only: bool = False) -> tuple[SharedMemory, SharedMemory]:
+    """Return the memory as two machines have it."""
+    return tuple(SharedMemory(store, folder / name, "X", "http://x", read_only) for name in ("north", "south"))  # type: ignore[return-value]
+
+
+def test_what_one_machine_remembers_the_other_knows(store: RedisConnection, tmp_path: Path) -> None:
+    north, south = memories(store, tmp_path)
+    assert south.get("credits", 60) is None
+    north.put("credits", [7, 0], at_ms := now_ms())
+    assert south.get("credits", 60) == ([7, 0], at_ms)
+    assert 0 < store.call("PTTL", "p:{X}:memory:credits") <= 40 * 86_400_000
+
+
+def test_what_was_remembered_last_counts_wherever_it_is(store: RedisConnection, tmp_path: Path) -> None:
+    north, south = memories(store, tmp_path)
+    north.put("credits", 5, now_ms() - 2000)
+    south.put("credits", 3, now_ms() - 1000)
+    assert north.get("credits", 60)[0] == 3  # type: ignore[index]
+    store.call("FLUSHALL")  # the server came back empty
+    assert (north.get("credits", 60)[0], south.get("credits", 60)[0]) == (5, 3)  # type: ignore[index]
+
+
+def test_who_only_looks_tells_the_others_nothing(store: RedisConnection, tmp_path: Path) -> None:
+    memories(store, tmp_path)[0].put("credits", 5)
+    look, _ = memories(store, tmp_path / "look", read_only=True)
+    look.put("credits", 4)
+    assert look.get("credits", 60)[0] == 4  # type: ignore[index]
+    assert memories(store, tmp_path)[1].get("credits", 60)[0] == 5  # type: ignore[index]
+
+
+def test_without_redis_the_machine_remembers_by_itself(server: RedisServer, tmp_path: Path) -> None:
+    with RedisConnection("redis://127.0.0.1:9", tmp_path, "p") as dead:
+        north, south = memories(dead, tmp_path)
+        north.put("credits", 5)
+        assert (north.get("credits", 60)[0], south.get("credits", 60)) == (5, None)  # type: ignore[index]
+
+
+def test_two_machines_spend_a_plan_once(
+    server: RedisServer, sandbox: Sandbox, tmp_path: Path, no_sleep: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A request of OPENEXCHANGERATES' month, a credit of TWELVEDATA's minute: what one has, the other takes over."""
+    server.say("FLUSHALL")
+    registry = write_setup(sandbox, tmp_path / "desk")
+    registry.write_text(registry.read_text().replace('"embedded"', f'"{server.url}"'))
+    names = ("TWELVEDATA", "OPENEXCHANGERATES")
+
+    def collect(machine: str) -> dict[str, dict[str, Any]]:
+        words = ["--config", str(registry), "--data-dir", str(tmp_path / machine), "prices", "collect", "--json"]
+        assert marketctl([*words, *(word for name in names for word in ("-p", name))]) == 0
+        return {one["provider"]: one for one in json.loads(capsys.readouterr().out)["results"]}
+
+    first, spent = collect("north"), [sandbox.requests(name).total() for name in names]
+    second = collect("south")
+    assert [sandbox.requests(name).total() for name in names] == spent
+    for name in names:
+        assert (first[name]["cached"], second[name]["cached"]) == (False, True)
+        assert second[name]["collected_at"] == first[name]["collected_at"]
+        assert second[name]["quotes"] == first[name]["quotes"]
+    assert marketctl(["--config", str(registry), "--data-dir", str(tmp_path / "third"), "check", *names, "-q"]) == 0
+    assert sandbox.requests("OPENEXCHANGERATES")["GET /api/latest.json"] == 1
+
+
+# Celery's side ----------------------------------------------------------------------------
+
+
+def test_turns_lie_on_one_grid_and_providers_are_spread_over_it() -> None:
+    pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
+    from marketctl.workers.beat import last_turn
+
+    now = 1_767_225_600_123
+    for provider in ("BYBIT", "HTX"):
+        due = last_turn(provider, "prices", 10_000, now)
+        assert now - 10_000 < due <= now
+        assert last_turn(provider, "prices", 10_000, due) == due
+        assert last_turn(provider, "prices", 10_000, due - 1) == due - 10_000
+    places = sorted(last_turn(f"X{i}", "prices", 10_000, now) for i in range(1000))
+    assert max(b - a for a, b in pairwise(places)) < 200
+
+
+def test_a_task_that_waits_for_the_lock_of_a_dead_owner_tries_until_its_turn_expires(
+    server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three times, as Celery does by itself, are less than a lease."""
+    pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
+    registry = tmp_path / "providers.toml"
+    registry.write_text(f'[settings]\nredis_url = "{server.url}"\n')
+    monkeypatch.setenv("MARKETCTL_CONFIG", str(registry))
+    from marketctl.celery_app import job_task
+
+    assert job_task.max_retries is None
+
+
+@pytest.mark.parametrize(
+    ("redis_url", "broker", "tls"),
+    [
+        ("redis://u:p%40w@h:1/2", "marketctl://u:p%40w@h:1/2", None),
+        ("unix:///run/r.sock", "marketctl+socket:///run/r.sock", None),
+        ("unix://:pw@/run/r.sock?db=3", "marketctl+socket://:pw@/run/r.sock?virtual_host=3", None),
+        ("rediss://:x@h?ssl_ca_certs=/a", "marketctl://:x@h", {"ssl_ca_certs": "/a"}),
+    ],
+)
+def test_the_broker_is_the_registrys_redis(redis_url: str, broker: str, tls: dict[str, str] | None) -> None:
+    pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
+    import ssl
+
+    from marketctl.workers.broker import broker_url
+
+    assert broker_url(redis_url) == (broker, None if tls is None else {"ssl_cert_reqs": ssl.CERT_REQUIRED, **tls})
+
+
+def test_celery_without_a_redis_server_says_so_in_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
+    import subprocess
+    import sys
+
+    registry = tmp_path / "providers.toml"
+    registry.write_text('[settings]\nredis_url = "none"\n')
+    done = subprocess.run(
+        [Path(sys.executable).with_name("celery"), "-A", "marketctl.celery_app", "worker"],
+        env={"MARKETCTL_CONFIG": str(registry), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == (
+        f'{registry}: Celery needs a Redis server, redis_url is "none". '
+        "Next: set redis_url to a redis://, rediss:// or unix:// URL.\n"
+    )

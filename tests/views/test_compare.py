@@ -1,0 +1,153 @@
+"""Quotes side by side: ages, what counts for "best", exact spreads, the chart."""
+
+import pytest
+
+from marketctl.errors import StorageFailed
+from marketctl.times import from_iso
+from marketctl.views.compare import choose_pair, choose_pairs, compare, sparkline, spread
+from marketctl.views.quotes import Live
+
+NOW = from_iso("2026-01-02T12:00:00Z")
+BOUNDS = dict.fromkeys("ABCDE", 60_000)
+
+
+def quote(bid=None, ask=None, **given):
+    empty = dict.fromkeys(("at", "bid_size", "ask_size", "last", "mid", "volume", "quote_volume", "status"))
+    return empty | {"bid": bid, "ask": ask, "symbol": "S", "derived": False} | given
+
+
+def live(provider, collected="2026-01-02T11:59:50Z", **quotes):
+    pairs = {name.replace("_", "/"): one for name, one in quotes.items()}
+    return Live(provider, "redis", collected_ms=from_iso(collected), quotes=pairs)
+
+
+@pytest.mark.parametrize(
+    ("at", "own_collected", "age"),
+    [
+        (None, None, 10_000),
+        ("2026-01-02T11:59:40.500Z", None, 19_500),
+        ("2026-01-02T13:00:00Z", None, 10_000),  # a clock that runs ahead
+        (None, "2026-01-02T11:00:00Z", 3_600_000),  # carried over by a merge
+        ("not a time", None, 10_000),
+    ],
+)
+def test_age(at, own_collected, age):
+    one = quote("1", at=at) | ({"collected_at": own_collected} if own_collected else {})
+    assert live("A").age_ms(one, NOW) == age
+
+
+def test_age_without_any_time_is_unknown():
+    assert Live("A", "mirror").age_ms(quote("1"), NOW) is None
+
+
+def test_compare_leaves_stale_halted_and_rates_out_of_best():
+    found = compare(
+        "BTC/USDT",
+        [
+            live("A", BTC_USDT=quote("100.10", "100.20", status="trading")),
+            live("B", BTC_USDT=quote("100.15", "100.30")),
+            live("C", "2026-01-02T11:58:59.999Z", BTC_USDT=quote("999", "1")),
+            live("D", BTC_USDT=quote("998", "2", status="halted")),
+            live("E", BTC_USDT=quote("997", "3", mid="500")),
+            live("A", ETH_USDT=quote("1", "2")),
+        ],
+        NOW,
+        BOUNDS,
+    )
+    assert found["best"] == {
+        "bid": {"price": "100.15", "providers": ["B"]},
+        "ask": {"price": "100.20", "providers": ["A"]},
+        "spread": "0.05",
+        "spread_percent": "0.0499127",
+    }
+    shown = [(row["provider"], row["left_out"], row["stale"], row["spread"]) for row in found["rows"]]
+    assert shown == [
+        ("A", None, False, "0.10"),
+        ("B", None, False, "0.15"),
+        ("C", "stale", True, "-998"),
+        ("D", "halted", False, "-996"),
+        ("E", "rate", False, "-994"),
+    ]
+    assert [row["best_bid"] for row in found["rows"]] == [False, True, False, False, False]
+    assert [row["best_ask"] for row in found["rows"]] == [True, False, False, False, False]
+
+
+def test_compare_equal_prices_share_the_best_and_close_ones_do_not():
+    one, other = "0.1000000000000000000000000000001", "0.1000000000000000000000000000002"
+    found = compare(
+        "X/Y",
+        [live("A", X_Y=quote("1.0", one)), live("B", X_Y=quote("1", other)), live("C", X_Y=quote(None, None))],
+        NOW,
+        BOUNDS,
+    )
+    assert found["best"]["bid"] == {"price": "1.0", "providers": ["A", "B"]}
+    assert found["best"]["ask"] == {"price": one, "providers": ["A"]}
+
+
+def test_compare_one_side_missing_everywhere():
+    found = compare("X/Y", [live("A", X_Y=quote("1", None))], NOW, BOUNDS)
+    assert found["best"] == {
+        "bid": {"price": "1", "providers": ["A"]},
+        "ask": None,
+        "spread": None,
+        "spread_percent": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "expected"),
+    [
+        ("99", "101", ("2", "2")),
+        ("1", "1", ("0", "0")),
+        ("101", "99", ("-2", "-2")),
+        ("0.00000001", "0.00000003", ("0.00000002", "100")),
+        ("91230.4", "91230.5", ("0.1", "0.000109613")),
+        ("1" + "0" * 59, "1" + "0" * 59 + "." + "0" * 59 + "1", ("0." + "0" * 59 + "1", "0." + "0" * 116 + "1")),
+        (None, "1", (None, None)),
+        ("rubbish", "1", (None, None)),
+    ],
+)
+def test_spread_is_exact(bid, ask, expected):
+    assert spread(bid, ask) == expected
+
+
+def test_choose_pair_suggests_the_close_and_the_swapped():
+    known = ["BTC/USDT", "ETH/USDT"]
+    assert choose_pair("btc/usdt", known, "A quotes no") == "BTC/USDT"
+    with pytest.raises(StorageFailed, match=r"^A quotes no BTCUSDT\. Did you mean BTC/USDT\?$"):
+        choose_pair("BTCUSDT", known, "A quotes no")
+    with pytest.raises(StorageFailed, match=r"^A quotes no USDT/ETH\. Did you mean ETH/USDT\?$"):
+        choose_pair("usdt/eth", known, "A quotes no")
+
+
+def test_choose_pairs_tells_never_expired_and_failing_apart():
+    never = Live("A", "redis", "never")
+    failing = Live("B", "redis", "never", failing=True, last_error="timeout: no answer")
+    expired = Live("C", "redis", "expired", collected_ms=from_iso("2026-01-01T00:00:00Z"))
+    expired.failing, expired.last_ok_at, expired.last_error = True, "2026-01-01T00:00:01.000Z", "network: gone"
+    broken = Live("D", "redis", "failed", last_error="Redis holds rubbish")
+    with pytest.raises(StorageFailed) as found:
+        choose_pairs([], [never, failing, expired, broken])
+    assert found.value.message == (
+        "A: never published a quote; "
+        "B: never published a quote; failing (timeout: no answer); "
+        "C: its quotes expired, the last were of 2026-01-01T00:00:00.000Z; "
+        "failing since 2026-01-01T00:00:01.000Z (network: gone); "
+        "D: cannot be read: Redis holds rubbish"
+    )
+    with pytest.raises(StorageFailed, match=r"^no quote was ever published$"):
+        choose_pairs([], [never, never])
+
+
+def record(second, **prices):
+    return {"at": f"2026-01-02T00:00:{second:02d}.000Z", "bid": None, "ask": None, "last": None, "mid": None} | prices
+
+
+def test_sparkline_holds_a_price_until_the_next():
+    records = [record(0, bid="1", ask="3"), record(2, mid="9"), record(4, last="5.5")]
+    assert sparkline(records, width=4) == "▁██▄  low 2, high 9, last 5.5"
+
+
+def test_sparkline_of_one_price_or_none_is_nothing():
+    assert sparkline([record(0, bid="1"), record(1)]) is None
+    assert sparkline([record(0, bid="1"), record(9, bid="1")], width=3) == "▁▁▁  low 1, high 1, last 1"

@@ -1,0 +1,60 @@
+"""What changed, in words; what can't be matched."""
+
+import pytest
+
+from marketctl.views.changes import in_words
+from marketctl.views.snapshots import number, unmapped
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "words"),
+    [
+        ("deposit", False, True, "deposit opened"),
+        ("withdraw", True, False, "withdraw closed"),
+        ("withdraw", None, True, "withdraw unknown → open"),
+        ("deposit", False, None, "deposit closed → unknown"),
+        ("withdraw_fee", "1", "1.2", "fee 1 → 1.2"),
+        ("withdraw_fee", None, "0", "fee unknown → 0"),
+        ("withdraw_fee_percent", "0", "2.2", "fee % 0 → 2.2"),
+        ("deposit_min", "1", None, "deposit minimum 1 → unknown"),
+        ("withdraw_min", "1", "2", "withdraw minimum 1 → 2"),
+        ("contract", None, "0xab", "contract unknown → 0xab"),
+        ("memo_required", False, True, "memo required no → yes"),
+        ("fiat", True, False, "fiat yes → no"),
+        ("network", None, "TRX", "network new"),
+        ("network", "TRX", None, "network gone"),
+        ("asset", None, "BTC", "asset new"),
+        ("asset", "BTC", None, "asset gone"),
+        ("field of a later version", "a", "b", "field of a later version a → b"),
+    ],
+)
+def test_in_words(name, before, after, words):
+    assert in_words(name, before, after) == words
+
+
+def test_unmapped_most_coins_first():
+    def wallet(provider, **networks):
+        coins = {
+            coin: {"ticker": coin, "networks": {code: {"network": slug, "name": code.title()} for code, slug in many}}
+            for coin, many in networks.items()
+        }
+        return {"provider": provider, "assets": coins | {"EUR": {"ticker": "EUR", "networks": {}}}}
+
+    found = unmapped(
+        [
+            wallet("B", X=[("aaa", None)], Y=[("bbb", None), ("trx", "tron")]),
+            wallet("A", X=[("bbb", None)]),
+            wallet("C", V=[("zzz", None)], W=[("zzz", None)]),
+        ]
+    )
+    assert found == [
+        {"provider": "C", "code": "zzz", "name": "Zzz", "assets": ["V", "W"]},
+        {"provider": "A", "code": "bbb", "name": "Bbb", "assets": ["X"]},
+        {"provider": "B", "code": "aaa", "name": "Aaa", "assets": ["X"]},
+        {"provider": "B", "code": "bbb", "name": "Bbb", "assets": ["Y"]},
+    ]
+
+
+@pytest.mark.parametrize("text", [None, "", "NaN", "Infinity", "1,5", 7, True])
+def test_number_of_what_is_none_is_unknown(text):
+    assert number(text) is None

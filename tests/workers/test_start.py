@@ -1,0 +1,62 @@
+"""One worker and one beat of Celery: every job of every provider is done, and a stop is clean."""
+
+import json
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
+
+from tests.dead_man import PATH, DeadMan
+from tests.workers.fleet import TICKERS, Fleet, wait_for
+
+PATIENCE_S = 60
+GUIDE = Path(__file__).parents[2] / "docs" / "scaling.md"
+
+
+@pytest.fixture
+def service():
+    with DeadMan() as service:
+        yield service
+
+
+def test_a_worker_and_beat_do_every_job_and_stop_when_told(tmp_path, service):
+    fleet = Fleet(tmp_path)
+    (user,) = re.findall(r"^user (.*)$", GUIDE.read_text(), re.MULTILINE)
+    fleet.server.say("ACL", "SETUSER", *user.replace("PASSWORD", "pass-word").split())
+    fleet.edit(
+        f'redis_url = "{fleet.server.url}"', f'redis_url = "{fleet.server.url.replace("//", "//worker:pass-word@")}"'
+    )
+    fleet.edit("[settings]", '[settings]\nrun_log = "runs.jsonl"')
+    fleet.edit("[providers.KUCOIN]", f'[providers.KUCOIN]\nping_url = "{service.url}"')
+    try:
+        fleet.start("north", "worker", "-c", "1")
+        fleet.start("north", "beat")
+        jobs = {(provider, job) for provider in TICKERS for job in ("wallet", "prices", "stats")}
+        wait_for(lambda: all(fleet.done(*one) for one in jobs), PATIENCE_S)
+        ended = []
+        for process in fleet.processes.values():
+            process.send_signal(signal.SIGTERM)
+            ended.append(process.wait(PATIENCE_S))
+        assert ended == [0, 0]
+        assert fleet.locks() == {}
+        for provider in TICKERS:
+            assert int(fleet.server.say("HGET", f"marketctl:{{{provider}}}:l1:meta", "seq")) >= 1
+            assert fleet.server.say("HLEN", f"marketctl:{{{provider}}}:wallet") > 0
+        # CLIENT is redis-py introducing itself: it does without.
+        assert {entry[b"object"] for entry in fleet.server.say("ACL", "LOG")} <= {b"client"}
+        assert fleet.most == dict.fromkeys(TICKERS, 1)
+        told = "".join(path.read_text() for path in fleet.folder.glob("*.log"))
+        assert "Traceback" not in told
+        keys = [value for api in fleet.sandbox.apis.values() for value in api.keys.values()]
+        assert [key for key in (*keys, PATH, "pass-word") if key in told] == []
+        lines = [json.loads(line) for line in (fleet.registry.parent / "runs.jsonl").read_text().splitlines()]
+        assert {(line["provider"], line["job"]) for line in lines if line["status"] == "ok"} == jobs
+        assert {line["command"] for line in lines} == {"run"}
+        # Each job is a run of its own to the provider's dead-man service.
+        done = sum(line["provider"] == "KUCOIN" for line in lines)
+        assert service.actions == ["/start", ""] * done
+    finally:
+        fleet.close()
