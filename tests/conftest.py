@@ -70,8 +70,8 @@ def adapt(tmp_path: Path) -> Iterator[Callable[..., Provider]]:
             timeout_s=given.pop("timeout_s", 5),
             deadline_s=given.pop("deadline_s", 30),
             attempts=given.pop("attempts", 4),
-            endpoints=frozenset(cls.endpoints),
             recording=given.pop("recording", False),
+            **cls.client_settings(),
         )
         clients.append(client)
         memory = Memory(tmp_path / "cache", cls.__name__.upper(), base_url)

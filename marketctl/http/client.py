@@ -3,6 +3,11 @@
 Retries are tenacity's, driven by the error's class (`retryable`) and by the wait it carries
 (`retry_after`); nothing else is decided there. Messages are built from method, host, path and
 status, because the text of a requests exception holds the whole URL.
+
+An answer is JSON, read with exact numbers, unless its endpoint is declared in `formats` as "xml", "csv" or "text":
+then `Answer.body` is the bytes as received (unpacked), `Answer.raw` is true and nothing is parsed or decoded here. A
+web page is `blocked` all the same, an empty body and every status but 2xx a failure; the adapter's `failure()` sees
+the bytes first. A POST is declared like a GET; its body is recorded as it was before signing.
 """
 
 import random
@@ -23,7 +28,16 @@ from marketctl.errors import (
     Unavailable,
 )
 from marketctl.http.failures import OutOfBudget, cause_of, refuse_failure, refuse_redirect, unsendable
-from marketctl.http.messages import SAFE_HEADERS, USER_AGENT, Answer, Exchange, Request, encode_query, read_json
+from marketctl.http.messages import (
+    FORMATS,
+    SAFE_HEADERS,
+    USER_AGENT,
+    Answer,
+    Exchange,
+    Request,
+    encode_query,
+    read_json,
+)
 from marketctl.http.ratelimit import Pace
 from marketctl.http.transport import Transport, no_auth
 from marketctl.lean_imports import import_requests
@@ -39,7 +53,7 @@ import urllib3.exceptions  # noqa: E402
 if TYPE_CHECKING:
     import tenacity
 
-BODY_LIMIT = 64 * 1024 * 1024
+BODY_LIMIT = 16 * 1024 * 1024  # unpacked; an adapter that needs more says so (`body_limit`)
 
 CHUNK = 256 * 1024
 
@@ -63,6 +77,9 @@ class Client:
         deadline_s: float,
         attempts: int,
         endpoints: frozenset[str],
+        formats: Mapping[str, str] | None = None,
+        body_limit: int = BODY_LIMIT,
+        kept_headers: tuple[str, ...] = (),
         proxy: str | None = None,
         pace: Pace | None = None,
         recording: bool = False,
@@ -76,6 +93,9 @@ class Client:
         self.deadline_s = deadline_s
         self.attempts = attempts
         self.endpoints = endpoints
+        self.formats = formats or {}
+        self.body_limit = body_limit
+        self.kept_headers = SAFE_HEADERS.union(kept_headers)
         self.pace = pace
         self.clock_offset_ms = 0
         self.requests = 0
@@ -125,6 +145,7 @@ class Client:
         if f"{method} {path}" not in self.endpoints:
             raise ValueError(f"{method} {path} is not among the endpoints its adapter declares")
         self._watch()
+        accept = FORMATS.get(self.formats.get(f"{method} {path}", ""), "application/json")
 
         def attempt() -> Answer:
             self._wait_for_turn(weight)
@@ -134,7 +155,7 @@ class Client:
                 path,
                 encode_query(dict(query or {})),
                 now_ms() + self.clock_offset_ms,
-                {"Accept": "application/json", "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT},
+                {"Accept": accept, "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT},
                 body,
             )
             request.headers.update(headers or {})
@@ -143,7 +164,7 @@ class Client:
                     sign(request)
                 except UnicodeError:
                     raise unsendable(f"{method} {self.host}{path}") from None
-            return self._send(request, query or {}, check)
+            return self._send(request, query or {}, body, check)
 
         try:
             return _again(attempt, wait=_wait_s, stop=self._give_up, before_sleep=self._count_retry)
@@ -179,10 +200,12 @@ class Client:
     def _count_retry(self, _state: "tenacity.RetryCallState") -> None:
         self.retries += 1
 
-    def _send(self, request: Request, query: Mapping[str, str], check: Callable[[Answer], None]) -> Answer:
+    def _send(
+        self, request: Request, query: Mapping[str, str], body: bytes | None, check: Callable[[Answer], None]
+    ) -> Answer:
         started = now_ms()
         self.requests += 1
-        exchange = Exchange(request.method, request.path, dict(query), None, {}, b"", started, 0)
+        exchange = Exchange(request.method, request.path, dict(query), None, {}, b"", started, 0, request_body=body)
         try:
             answer = self._transfer(request, exchange)
             refuse_redirect(request, answer)
@@ -243,10 +266,11 @@ class Client:
         headers = {name.lower(): value for name, value in response.headers.items()}
         exchange.status = response.status_code
         exchange.started_ms, exchange.duration_ms = sent, received - sent
-        exchange.headers = {name: value for name, value in headers.items() if name in SAFE_HEADERS}
+        exchange.headers = {name: value for name, value in headers.items() if name in self.kept_headers}
         exchange.content = content
-        body, is_json = read_json(content)
-        return Answer(response.status_code, headers, body, content, is_json, sent, received)
+        raw = f"{request.method} {request.path}" in self.formats
+        body, is_json = (content, False) if raw else read_json(content)
+        return Answer(response.status_code, headers, body, content, is_json, sent, received, raw, where)
 
     def _read(self, raw: Any, where: str) -> bytes:
         # read1 returns what one receive brought, and never unpacks more than a chunk at once.
@@ -256,8 +280,8 @@ class Client:
             parts.append(chunk)
             size += len(chunk)
             self.bytes += len(chunk)
-            if size > BODY_LIMIT:
-                raise BadAnswer(f"{where}: the body is larger than {BODY_LIMIT // 1024 // 1024} MiB")
+            if size > self.body_limit:
+                raise BadAnswer(f"{where}: the body is larger than {self.body_limit // 1024 // 1024} MiB")
         if self.left_s() <= 0:  # cut off by the watchdog, which may look like a good end
             raise self._too_late(where)
         return b"".join(parts)

@@ -14,7 +14,7 @@ from marketctl.errors import (
     RateLimited,
     Unavailable,
 )
-from marketctl.http.messages import Answer, Request
+from marketctl.http.messages import Answer, Request, looks_html
 from marketctl.lean_imports import import_requests
 from marketctl.text import printable
 
@@ -80,13 +80,18 @@ def refuse_redirect(request: Request, answer: Answer) -> None:
 
 
 def refuse_failure(request: Request, answer: Answer) -> None:
-    """Raise for what the HTTP status alone tells, and for a body that is no JSON."""
+    """Raise for what the HTTP status alone tells, and for a body that is not what its endpoint speaks."""
     where = f"{request.method} {request.host}{request.path}: HTTP {answer.status}"
-    if answer.is_json and 200 <= answer.status < 300:
+    page = not answer.is_json and looks_html(answer.content, answer.headers.get("content-type", ""))
+    if 200 <= answer.status < 300 and (answer.is_json or (answer.raw and answer.content.strip() and not page)):
         return
-    looks_html = answer.content[:256].lstrip()[:1] == b"<" or "html" in answer.headers.get("content-type", "")
-    kind = "" if answer.is_json else " with a web page in place of JSON" if looks_html else " without readable JSON"
-    if 200 <= answer.status < 300 and looks_html:
+    if page:
+        kind = f" with a web page in place of {'data' if answer.raw else 'JSON'}"
+    elif answer.raw:
+        kind = "" if answer.content.strip() else " without a body"
+    else:
+        kind = "" if answer.is_json else " without readable JSON"
+    if 200 <= answer.status < 300 and page:
         raise Blocked(f"{where}{kind}", hint="a CDN, a geo-block or a captive portal may stand in between")
     if 200 <= answer.status < 300:
         raise BadAnswer(f"{where}{kind} ({len(answer.content)} bytes)")

@@ -11,13 +11,18 @@ from marketctl import __version__
 
 USER_AGENT = f"marketctl/{__version__} (python-requests)"
 
-# Answer headers that say nothing of us; the others stay out of dumps.
+# Answer headers that say nothing of us, beside those an adapter declares (`kept_headers`); the rest stays out of dumps.
 SAFE_HEADERS = frozenset(
     "age cache-control content-encoding content-length content-type date etag expires last-modified retry-after server "
-    "via vary x-bapi-limit x-bapi-limit-status x-bapi-limit-reset-timestamp gw-ratelimit-limit gw-ratelimit-remaining "
-    "gw-ratelimit-reset x-hb-ratelimit-requests-remain x-hb-ratelimit-requests-expire api-credits-used "
-    "api-credits-left is_batch".split()
+    "via vary".split()
 )
+
+# What an answer may be beside JSON, and how it is asked for.
+FORMATS = {
+    "xml": "application/xml, text/xml",
+    "csv": "text/csv",
+    "text": "text/plain",
+}
 
 
 @dataclass(slots=True)
@@ -39,7 +44,11 @@ class Request:
 
 @dataclass(slots=True)
 class Answer:
-    """One answer: parsed body, status, headers (lower-case names), times in ms and the bytes as received."""
+    """One answer: parsed body, status, headers (lower-case names), times in ms and the bytes as received.
+
+    `raw` marks one of an endpoint that was declared as XML, CSV or text: `body` is the bytes there, whatever the
+    status. `where` names the request: "GET api.example.com/v1/time".
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -48,6 +57,8 @@ class Answer:
     is_json: bool
     sent_ms: int
     received_ms: int
+    raw: bool = False
+    where: str = ""
 
 
 @dataclass(slots=True)
@@ -63,6 +74,7 @@ class Exchange:
     started_ms: int
     duration_ms: int
     error: str | None = None
+    request_body: bytes | None = None
 
 
 def read_json(content: bytes) -> tuple[Any, bool]:
@@ -78,6 +90,14 @@ def read_json(content: bytes) -> tuple[Any, bool]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
+
+
+def looks_html(content: bytes, content_type: str = "") -> bool:
+    """Tell a web page from anything else, XML included."""
+    start = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return True
+    return "html" in content_type.lower() and not start.startswith((b"<?xml", b"{", b"["))
 
 
 def encode_query(params: dict[str, str] | list[tuple[str, str]]) -> str:

@@ -39,11 +39,11 @@ def open_adapter(
         timeout_s=entry.timeout_s,
         deadline_s=entry.deadline_s,
         attempts=entry.attempts,
-        endpoints=frozenset(cls.endpoints),
         proxy=entry.proxy,
         pace=pace,
         recording=recording,
         provider=entry.name,
+        **cls.client_settings(),
     )
     return cls(
         client,

@@ -41,7 +41,8 @@ def _exchange(one: "Exchange") -> dict[str, Any]:
         body, encoding = redact(one.content.decode()), "utf-8"
     except UnicodeDecodeError:
         body, encoding = base64.b64encode(redact_bytes(one.content)).decode(), "base64"
-    return {
+    asked = {} if one.request_body is None else {"request_body": redact(one.request_body.decode(errors="replace"))}
+    return asked | {
         "method": one.method,
         "path": one.path,
         "query": {key: redact(value) for key, value in one.query.items()},

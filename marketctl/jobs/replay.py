@@ -52,7 +52,8 @@ def normalise(adapter: Provider, job: str) -> dict[str, Any]:
 class ReplayClient:
     """Stands in for `http.Client`: answers with what a dump recorded, and sends nothing."""
 
-    def __init__(self, dump: Mapping[str, Any]) -> None:
+    def __init__(self, dump: Mapping[str, Any], formats: Mapping[str, str] | None = None) -> None:
+        self.formats = formats or {}
         self.base_url = dump["base_url"]
         self.host = "replay"
         self.provider = str(dump["provider"])
@@ -65,26 +66,42 @@ class ReplayClient:
         """Return 0: nothing is ever waited for."""
         return 0.0
 
-    def ask(self, method: str, path: str, query: Mapping[str, str] | None = None, *, check: Any, **_: Any) -> "Answer":
+    def ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        check: Any,
+        body: bytes | None = None,
+        **_: Any,
+    ) -> "Answer":
         """Return the recorded answer of the same request, the last one first-come for repeated ones."""
-        from marketctl.http.messages import Answer, read_json
+        from marketctl.http.messages import Answer, looks_html, read_json
 
         wanted = {key: redact(value) for key, value in dict(query or {}).items()}
+        told = None if body is None else redact(body.decode(errors="replace"))
         same = [
             index
             for index, one in enumerate(self._exchanges)
             if (one.get("method"), one.get("path")) == (method, path) and one.get("status") is not None
         ]
-        exact = [index for index in same if self._exchanges[index].get("query") == wanted]
+        exact = [
+            index
+            for index in same
+            if self._exchanges[index].get("query") == wanted
+            and self._exchanges[index].get("request_body", told) == told
+        ]
         if not same:
             raise NetworkFailed(f"the dump has no answer to {method} {path}")
         one = self._exchanges[(exact or same)[0]]
         if len(exact or same) > 1:
             self._exchanges.pop((exact or same)[0])
         self.requests += 1
-        body = str(one.get("body") or "")
-        content = base64.b64decode(body) if one.get("encoding") == "base64" else body.encode("utf-8", "surrogatepass")
-        parsed, is_json = read_json(content)
+        text = str(one.get("body") or "")
+        content = base64.b64decode(text) if one.get("encoding") == "base64" else text.encode("utf-8", "surrogatepass")
+        raw = f"{method} {path}" in self.formats
+        parsed, is_json = (content, False) if raw else read_json(content)
         sent = from_iso(str(one.get("started_at") or "1970-01-01T00:00:00Z"))
         answer = Answer(
             int(one["status"]),
@@ -94,9 +111,12 @@ class ReplayClient:
             is_json,
             sent,
             sent + int(one.get("duration_ms") or 0),
+            raw,
+            f"{method} {path}",
         )
         check(answer)
-        if not is_json or not 200 <= answer.status < 300:
+        readable = is_json or (raw and content.strip() and not looks_html(content))
+        if not readable or not 200 <= answer.status < 300:
             raise BadAnswer(f"{method} {path}: the recorded answer is HTTP {answer.status}, {len(content)} bytes")
         return answer
 
@@ -105,7 +125,7 @@ def replay(entry: ProviderEntry, dump: Mapping[str, Any]) -> dict[str, Any]:
     """Run today's reader over a dump, offline; return the normalised batch. Raises MarketctlError."""
     cls = load_adapter(entry)
     adapter = cls(
-        ReplayClient(dump),  # type: ignore[arg-type]
+        ReplayClient(dump, cls.formats),  # type: ignore[arg-type]
         NO_MEMORY,
         credentials=dict.fromkeys(cls.credentials, "replayed"),
         pairs=tuple(str(pair) for pair in dump.get("pairs") or ()),

@@ -4,6 +4,7 @@ It never sleeps, retries, logs a secret or touches Redis and files: the client d
 jobs in `collect.py` the last. Importing an adapter must stay cheap: no requests here.
 """
 
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -58,6 +59,13 @@ class Provider:
     key_jobs: ClassVar[frozenset[str]] = frozenset()
     # Everything this adapter may ever send, as "METHOD /path": the client refuses the rest.
     endpoints: ClassVar[tuple[str, ...]]
+    # Those of them that do not speak JSON, with "xml", "csv" or "text": `get` returns their bytes as received, also
+    # where the server says windows-1251; `failure` sees them first (`answer.body`), also with an error's status.
+    formats: ClassVar[Mapping[str, str]] = {}
+    # The largest body it reads, unpacked. More than the default wants a reason beside it.
+    body_limit: ClassVar[int] = 16 * 1024 * 1024
+    # The provider's own answer headers (lower-case) that `retry_after` and `quota` read; kept in dumps.
+    kept_headers: ClassVar[tuple[str, ...]] = ()
     # Units (requests, or weight) a second, and how many at once; kept over all processes of a machine.
     rate: ClassVar[tuple[float, float]] = (5.0, 10.0)
     # What is remembered is a budget, to be spent once over all machines.
@@ -95,6 +103,16 @@ class Provider:
         # What other jobs of the same run have read a moment ago, by job: the statistics need not ask again.
         self.known: dict[str, Any] = {}
         self.last_answer: Answer | None = None  # its headers may tell a quota
+
+    @classmethod
+    def client_settings(cls) -> dict[str, Any]:
+        """Return what a client has to know of this adapter, as keywords of `Client(...)`."""
+        return {
+            "endpoints": frozenset(cls.endpoints),
+            "formats": cls.formats,
+            "body_limit": cls.body_limit,
+            "kept_headers": cls.kept_headers,
+        }
 
     # What an adapter answers --------------------------------------------------------------
 
@@ -149,8 +167,14 @@ class Provider:
     # The shared part ----------------------------------------------------------------------
 
     def get(self, path: str, query: Mapping[str, str] | None = None, *, signed: bool = False, weight: float = 1) -> Any:
-        """Fetch one declared endpoint and return its body, numbers exact."""
+        """Fetch one declared endpoint and return its body: numbers exact, or the bytes where `formats` has it."""
         return self.ask("GET", path, query, signed=signed, weight=weight).body
+
+    def post(self, path: str, body: Any, *, signed: bool = False, weight: float = 1) -> Any:
+        """Ask a declared endpoint that reads by POST: the body goes out as compact JSON. Returns what `get` does."""
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        headers = {"Content-Type": "application/json"}
+        return self.ask("POST", path, signed=signed, weight=weight, headers=headers, body=content).body
 
     def ask(
         self,
@@ -201,7 +225,7 @@ class Provider:
 
     def check_answer(self, answer: "Answer") -> None:
         """Raise the error an answer tells, by the provider's own code first and by HTTP status second."""
-        found = self.failure(answer) if answer.is_json else None
+        found = self.failure(answer) if answer.is_json or answer.raw else None
         code, words = found or ("", "")
         cls = self.error_class(code, words, answer) if found else None
         if cls is None and (found or not 200 <= answer.status < 300):

@@ -28,6 +28,7 @@ from marketctl.errors import (
     DeadlineExceeded,
     MarketctlError,
     NetworkFailed,
+    NotSupported,
     PermissionDenied,
     RateLimited,
     TimedOut,
@@ -36,6 +37,7 @@ from marketctl.errors import (
 from marketctl.http.client import Client
 from marketctl.http.failures import retry_after_s
 from marketctl.http.ratelimit import Pace
+from marketctl.providers.base import Provider
 from marketctl.providers.cex.bybit import BybitAdapter
 from marketctl.providers.cex.mexc import MexcAdapter
 from marketctl.times import from_iso, now_ms
@@ -421,10 +423,9 @@ def endless(wire, asked, write):
     ],
     ids=["endless", "bomb", "bomb in a bomb", "bomb in a redirect"],
 )
-def test_a_body_beyond_the_limit_is_refused_in_bounded_memory(serve, connect, monkeypatch, answer):
-    monkeypatch.setattr("marketctl.http.client.BODY_LIMIT", 4 * 1024 * 1024)
+def test_a_body_beyond_the_limit_is_refused_in_bounded_memory(serve, connect, answer):
     wire = serve(answer)
-    client = connect(wire.url)
+    client = connect(wire.url, body_limit=4 * 1024 * 1024)
     tracemalloc.start()
     error = failure(client, BadAnswer)
     peak = tracemalloc.get_traced_memory()[1]
@@ -434,10 +435,87 @@ def test_a_body_beyond_the_limit_is_refused_in_bounded_memory(serve, connect, mo
     assert len(wire.asked) == 1
 
 
-def test_the_limit_is_64_mib():
-    from marketctl.http import client
+def test_the_limit_is_16_mib_unless_an_adapter_declares_more(connect):
+    class Wide(Provider):
+        endpoints = ("GET /x",)
+        body_limit = 40 * 1024 * 1024  # a list of every option there ever was
 
-    assert client.BODY_LIMIT == 67_108_864
+    settings = Wide.client_settings()
+    assert connect("http://127.0.0.1:9").body_limit == 16_777_216
+    assert BybitAdapter.client_settings()["body_limit"] == 16_777_216
+    assert connect("http://127.0.0.1:9", **settings).body_limit == 41_943_040
+
+
+# XML, CSV and text --------------------------------------------------------------------------
+
+XML = '<?xml version="1.0" encoding="windows-1251"?><ValCurs Date="26.11.2026"><Name>Доллар</Name></ValCurs>'
+
+
+@pytest.mark.parametrize(
+    ("kind", "content", "accept"),
+    [
+        ("xml", XML.encode("cp1251"), "application/xml, text/xml"),
+        ("csv", b"CURRENCY,OBS_VALUE\r\nUSD,1.0910\r\n", "text/csv"),
+        ("text", b"1.50\n", "text/plain"),
+        ("xml", b"<rates/>", "application/xml, text/xml"),
+    ],
+)
+def test_what_is_declared_raw_comes_as_bytes(serve, connect, kind, content, accept):
+    wire = serve(reply(200, content, content_type="application/xml"))
+    answer = ask(connect(wire.url, formats={"GET /x": kind}))
+    assert (answer.body, answer.content, answer.raw, answer.is_json) == (content, content, True, False)
+    assert answer.where == "GET 127.0.0.1/x"
+    assert wire.asked[0].headers["accept"] == accept
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "message"),
+    [
+        (reply(200, PAGE), Blocked, "GET 127.0.0.1/x: HTTP 200 with a web page in place of data"),
+        (reply(200, b"<html><p>Log in"), Blocked, "GET 127.0.0.1/x: HTTP 200 with a web page in place of data"),
+        (reply(200, b"Log in", content_type="text/html; charset=utf-8"), Blocked, None),
+        (reply(200, b" \n"), BadAnswer, "GET 127.0.0.1/x: HTTP 200 without a body (2 bytes)"),
+        (reply(404, b"<error/>"), BadAnswer, "GET 127.0.0.1/x: HTTP 404"),
+    ],
+    ids=["page", "bare page", "page by its type", "empty", "status"],
+)
+def test_what_is_no_xml_is_still_told(serve, connect, answer, kind, message):
+    error = failure(connect(serve(answer).url, formats={"GET /x": "xml"}), kind)
+    assert message is None or error.message == message
+
+
+def test_xml_sent_as_html_is_xml(serve, connect):
+    wire = serve(reply(200, XML.encode("cp1251"), content_type="text/html; charset=windows-1251"))
+    assert ask(connect(wire.url, formats={"GET /x": "xml"})).raw
+
+
+def test_an_adapter_looks_at_raw_bytes_before_the_status_does(serve, adapt):
+    class Bank(Provider):
+        endpoints = ("GET /x",)
+        formats = {"GET /x": "xml"}
+        error_statuses = {404: NotSupported}
+
+        def failure(self, answer):
+            return ("date", "wrong date") if b"wrong date" in answer.body else None
+
+    adapter = adapt(Bank, serve(reply(200, b"<e>wrong date</e>"), reply(404, b"<e/>"), reply(200, b"<ok/>")).url)
+    with pytest.raises(BadAnswer, match="wrong date"):
+        adapter.get("/x")
+    with pytest.raises(NotSupported):
+        adapter.get("/x")
+    assert adapter.get("/x") == b"<ok/>"
+
+
+def test_a_post_reads_with_a_json_body_that_is_recorded(serve, adapt):
+    class Bank(Provider):
+        endpoints = ("POST /x",)
+
+    wire = serve(reply(200, b'{"rates": []}'))
+    adapter = adapt(Bank, wire.url, recording=True)
+    assert adapter.post("/x", {"day": "2026-11-26", "банк": 1}) == {"rates": []}
+    assert wire.asked[0].body == '{"day":"2026-11-26","банк":1}'.encode()
+    assert wire.asked[0].headers["content-type"] == "application/json"
+    assert adapter.client.recorded[0].request_body == wire.asked[0].body
 
 
 # Redirects --------------------------------------------------------------------------------

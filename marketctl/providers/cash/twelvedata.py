@@ -58,6 +58,7 @@ class TwelveDataCashAdapter(CashProvider):
     base_url = "https://api.twelvedata.com"
     credentials = ("api_key",)
     endpoints = ("GET /api_usage", "GET /exchange_rate", "GET /forex_pairs")
+    kept_headers = ("api-credits-used", "api-credits-left", "is_batch")
     error_codes = {
         "400": BadAnswer,
         "404": BadAnswer,

@@ -46,6 +46,7 @@ class BybitAdapter(Exchange):
         "GET /v5/system/status",
         "GET /v5/user/query-api",
     )
+    kept_headers = ("x-bapi-limit", "x-bapi-limit-status", "x-bapi-limit-reset-timestamp")
     rate = (20.0, 50.0)
     resync_clock = True
     error_statuses = {401: AuthFailed, 403: Blocked}

@@ -66,6 +66,7 @@ class HtxAdapter(Exchange):
         "GET /v2/user/api-key",
         "GET /v2/user/uid",
     )
+    kept_headers = ("x-hb-ratelimit-requests-remain", "x-hb-ratelimit-requests-expire")
     rate = (5.0, 5.0)
     rate_limit_wait_s = 2.0
     resync_clock = True

@@ -70,6 +70,7 @@ class KucoinAdapter(Exchange):
         "GET /api/v2/symbols",
         "GET /api/v3/currencies",
     )
+    kept_headers = ("gw-ratelimit-limit", "gw-ratelimit-remaining", "gw-ratelimit-reset")
     rate = (33.0, 1000.0)
     resync_clock = True
     error_statuses = {401: AuthFailed, 429: RateLimited}
