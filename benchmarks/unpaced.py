@@ -3,8 +3,8 @@
 import tomllib
 from importlib import import_module
 
+from marketctl.config.starter import read_template
 from marketctl.sandbox import API_MODULES
-from marketctl.templates import read_template
 
 for _name, _entry in tomllib.loads(read_template("providers.toml"))["providers"].items():
     _module, _, _class = _entry["path"].partition(":")
