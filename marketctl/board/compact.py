@@ -12,8 +12,6 @@ DAY_MS = 86_400_000
 
 SKIPPED = ("not-supported", "no-credentials")
 TRADING, HALTED, DERIVED, IS_MID, STALE, RATE = 1, 2, 4, 8, 16, 32
-LATE = 3  # intervals without new data, as `check` has it
-PRICES_LATE_S = 60  # at least, as `prices compare` has it
 
 
 def safe(text: object, limit: int = 400) -> str:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from marketctl.board.compact import LATE, PRICES_LATE_S, SKIPPED, collected_ms, ms_of, safe
+from marketctl.board.compact import SKIPPED, collected_ms, ms_of, safe
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.files.state import read_state
 from marketctl.models import JOBS
+from marketctl.views.freshness import age_ms, is_stale, limit_ms, standstill_ms
 from marketctl.views.quotes import Live
 from marketctl.views.snapshots import HOW
 
@@ -39,7 +40,7 @@ def gather_health(
     for job in JOBS:
         state = states.get(job, {})
         jobs[job] = {
-            "state": _job_state(state, collected[job], made_ms, entry.interval_s(job)),
+            "state": _job_state(state, collected[job], _old(entry, job, live, collected[job], made_ms)),
             "at": collected[job],
             "attempt": ms_of(state.get("last_attempt")),
             "success": ms_of(state.get("last_success")),
@@ -72,7 +73,17 @@ def gather_health(
     }
 
 
-def _job_state(state: Mapping[str, Any], collected: int | None, made_ms: int, interval_s: float) -> str:
+def _old(entry: ProviderEntry, job: str, live: Live, collected: int | None, made_ms: int) -> bool:
+    """Tell whether a job has no new data: nothing was collected, or the source's own time stands still."""
+    if job != "prices":
+        return is_stale(age_ms(made_ms, collected), limit_ms(entry.interval_s(job)))
+    limit = limit_ms(entry.prices_interval_s, live.kept_ms)
+    longest = standstill_ms(entry.prices_interval_s, live.kept_ms, rates=live.rates)
+    stands_still = bool(live.quotes) and is_stale(live.set_age_ms(made_ms), longest)
+    return stands_still or is_stale(age_ms(made_ms, collected), limit)
+
+
+def _job_state(state: Mapping[str, Any], collected: int | None, old: bool) -> str:
     """Return `ok`, `late` (no new data for some intervals), `failing`, `skipped` or `never`."""
     if state.get("last_reason") in SKIPPED:
         return "skipped"
@@ -80,4 +91,4 @@ def _job_state(state: Mapping[str, Any], collected: int | None, made_ms: int, in
         return "failing"
     if collected is None:
         return "never"
-    return "late" if made_ms - collected > max(LATE * interval_s, PRICES_LATE_S) * 1000 else "ok"
+    return "late" if old else "ok"

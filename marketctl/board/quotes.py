@@ -9,8 +9,6 @@ from marketctl.board.compact import (
     DERIVED,
     HALTED,
     IS_MID,
-    LATE,
-    PRICES_LATE_S,
     RATE,
     STALE,
     TRADING,
@@ -21,6 +19,7 @@ from marketctl.board.compact import (
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import MarketctlError
 from marketctl.redis.connection import RedisConnection
+from marketctl.views.freshness import is_stale, limit_ms
 from marketctl.views.quotes import Live, Reader
 
 HISTORY_SERIES = 2500
@@ -62,7 +61,7 @@ def gather_quotes(
     place = {pair: index for index, pair in enumerate(pairs)}
     columns, counts = [], []
     for entry, live in zip(entries, lives, strict=True):
-        max_age = round(max(LATE * entry.prices_interval_s, PRICES_LATE_S) * 1000)
+        max_age = limit_ms(entry.prices_interval_s, live.kept_ms)
         column: dict[str, Any] = {name: [] for name in ("x", "b", "a", "l", "v", "f", "d")}
         stale = one_sided = 0
         base = live.collected_ms or made_ms
@@ -72,7 +71,7 @@ def gather_quotes(
             flags = {"trading": TRADING, "halted": HALTED}.get(str(quote.get("status")), 0)
             if mid or quote.get("derived") is True:
                 flags |= RATE | (IS_MID if mid else 0) | (DERIVED if quote.get("derived") is True else 0)
-            if age is None or age > max_age:
+            if is_stale(age, max_age):
                 flags |= STALE
                 stale += 1
             one_sided += bool(bid) != bool(ask)

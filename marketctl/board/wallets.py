@@ -7,9 +7,8 @@ from marketctl.board.compact import DAY_MS, Texts, collected_ms, decimal, ms_of,
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.views.changes import changes
+from marketctl.views.freshness import age_ms, is_stale, limit_ms
 from marketctl.views.routes import NATIVE, find_routes, same_contract
-
-WALLET_OLD = 2  # intervals: as `wallet routes` has it
 
 CHANGES_MAX = 1000
 
@@ -61,7 +60,7 @@ def gather_wallets(
                 places[entries[place].name, code, key] = row
                 if isinstance(slug, str) and isinstance(contract, str) and contract:
                     contracts.setdefault((ticker, slug), []).append((row, contract))
-    ages = [made_ms - (collected_ms(found) or 0) > WALLET_OLD * entry.wallet_interval_s * 1000
+    ages = [is_stale(age_ms(made_ms, collected_ms(found)), limit_ms(entry.wallet_interval_s))
             for entry, found in zip(entries, wallets, strict=True)]  # fmt: skip
     return {
         "texts": texts.all,
@@ -125,7 +124,7 @@ def _routes(
     made_ms: int,
 ) -> dict[int, list[int]]:
     """Return ticker → open ways in order, three numbers each: entry to leave by, entry to arrive at, identity."""
-    max_age_ms = {entry.name: WALLET_OLD * 1000 * entry.wallet_interval_s for entry in entries}
+    max_age_ms = {entry.name: limit_ms(entry.wallet_interval_s) for entry in entries}
     routes: dict[int, list[int]] = {}
     for ticker, group in by_ticker.items():
         if len(group) < 2:

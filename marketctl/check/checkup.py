@@ -32,6 +32,8 @@ from marketctl.providers.base import Provider
 from marketctl.providers.batch import QuoteBatch
 from marketctl.redact import redact
 from marketctl.times import from_iso, now_ms, to_iso
+from marketctl.views.freshness import FUTURE_MS, age_ms, is_stale, limit_ms, standstill_ms
+from marketctl.views.quotes import Live, Reader
 
 if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection
@@ -41,10 +43,6 @@ SPREAD_MAX = Decimal("0.1")
 QUOTA_LOW = 10  # percent
 
 QUOTA_SOON_MS = 7 * 86_400_000  # where it is not told when a plan begins anew
-
-LATE = 3  # intervals without a publish
-
-LATE_LEAST_S = 60  # cron starts us once a minute
 
 SIDE_BY_SIDE = 8  # providers
 
@@ -341,48 +339,65 @@ class Checkup:
     # Local again ------------------------------------------------------------------------------
 
     def published(self) -> list[Finding]:
-        """Look how old what readers get is, by Redis; by the state file where Redis is not to be asked."""
+        """Look at what readers get: in Redis; in the files where Redis is not to be asked."""
         if self.redis.error is not None:
             raise self.redis.error
-        prices = read_state(self.run.state_dir, self.entry.name).get("prices", {})
-        last_good = iso_ms(prices.get("last_success"))
-        found: list[Finding] = []
+        last_good = iso_ms(read_state(self.run.state_dir, self.entry.name).get("prices", {}).get("last_success"))
+        live = Reader(self.run.registry, self.redis.store, None).look(self.entry)
         if self.redis.store is None:
             off = self.run.settings.redis_url == "none"
             where = 'redis_url is "none"' if off else "embedded Redis is asleep"
-            at, alive, words = last_good, last_good, "collected"
-        else:
-            from marketctl.redis.quotes import read_meta
+            live.collected_ms = live.collected_ms or last_good  # the mirror may be switched off
+            return [self.judge_age(live, last_good, "collected", where)]
+        where = self.redis.store.where
+        found = [self.judge_age(live, last_good, f"{len(live.quotes)} quotes published", where)]
+        if live.failing:
+            found.append(Finding("warn", f"the last collection failed: {live.last_error}", "suspect"))
+        if self.redis.policy not in (None, "noeviction"):
+            hint = "set maxmemory-policy to noeviction"
+            found.append(Finding("warn", f"Redis may evict quotes ({self.redis.policy})", "redis", hint))
+        return found
 
-            meta = read_meta(self.redis.store, self.entry.name)
-            where = self.redis.store.where
-            at, words = meta.get("collected_ms"), f"{meta.get('count')} quotes published"
-            # Where the source has nothing newer, its quotes get old while the collector works.
-            alive = at if at is None or last_good is None else max(at, last_good)
-            if meta.get("status") == "failing":
-                found.append(Finding("warn", f"the last collection failed: {meta.get('last_error')}", "suspect"))
-            if self.redis.policy not in (None, "noeviction"):
-                hint = "set maxmemory-policy to noeviction"
-                found.append(Finding("warn", f"Redis may evict quotes ({self.redis.policy})", "redis", hint))
-        return [self.judge_age(at, alive, words, where), *found]
-
-    def judge_age(self, at: int | None, alive: int | None, words: str, where: str) -> Finding:
-        """Judge the age of the data: without `max_age_s`, late is when the collector missed some turns."""
-        strict = self.max_age_s is not None
+    def judge_age(self, live: Live, last_good: int | None, words: str, where: str) -> Finding:
+        """Judge the age of the data as readers do, and whether there are any."""
+        bad = "warn" if self.max_age_s is None else "fail"
         hint = f"marketctl prices collect -p {self.entry.name}"
-        if at is None or alive is None:
-            return Finding("fail" if strict else "warn", f"never published; {where}", "suspect", hint)
-        now = now_ms()
-        age = self.health.published_age_ms = now - at
-        told = f"{words} {age / 1000:.0f} s ago; {where}"
-        if age < -SKEW_WARN_MS:
-            told = f"{words} {-age / 1000:.0f} s in the future; {where}"
-            return Finding("fail" if strict else "warn", told, "clock-skew", "sync the clocks (NTP)")
-        if self.max_age_s is not None and age > self.max_age_s * 1000:
+        at, now = live.collected_ms, now_ms()
+        if at is None:
+            return Finding(bad, f"never published; {where}", "suspect", hint)
+        if age_ms(now, at) is None:
+            told = f"{words} {(at - now) / 1000:.0f} s in the future; {where}"
+            return Finding(bad, told, "clock-skew", "sync the clocks (NTP)")
+        if live.state == "expired":
+            told = f"the live quotes are gone: expired, evicted or deleted; the last were of {to_iso(at)}; {where}"
+            return Finding("fail", told, "suspect", hint)
+        age = self.health.published_age_ms = live.set_age_ms(now) if live.quotes else age_ms(now, at)
+        told = f"{words} {(now - at) / 1000:.0f} s ago; {where}"
+        if age is not None and age - (now - at) > FUTURE_MS:
+            told = f"{words} {(now - at) / 1000:.0f} s ago, by the source's own time {age / 1000:.0f} s old; {where}"
+        if self.max_age_s is None:
+            return self.judge_pace_kept(live, age, last_good, told)
+        if is_stale(age, self.max_age_s * 1000):
             return Finding("fail", f"{told}; at most {self.max_age_s:g} s are allowed", "suspect", hint)
-        late_s = max(LATE * self.entry.prices_interval_s, LATE_LEAST_S)
-        if not strict and now - alive > late_s * 1000:
-            return Finding("warn", f"{told}; expected within {late_s:g} s", "suspect", hint)
+        old = [one for one in live.quotes.values() if is_stale(live.age_ms(one, now), self.max_age_s * 1000)]
+        if old:
+            told = f"{told}; {len(old)} of them are older than {self.max_age_s:g} s"
+            return Finding("warn", told, "suspect", f"marketctl prices show {self.entry.name}")
+        return Finding("pass", told)
+
+    def judge_pace_kept(self, live: Live, age: int | None, last_good: int | None, told: str) -> Finding:
+        """Warn where the collector missed some turns, or the source's own time stands still while it works."""
+        worked = age_ms(now_ms(), max(live.collected_ms or 0, last_good or 0))
+        limit = limit_ms(self.entry.prices_interval_s, live.kept_ms)
+        if is_stale(worked, limit):
+            hint = f"marketctl prices collect -p {self.entry.name}"
+            return Finding("warn", f"{told}; expected within {limit / 1000:g} s", "suspect", hint)
+        kind = self.entry.kind or (self.adapter.kind if self.adapter else None)
+        rates = live.rates or kind in ("CASH", "BANK")  # they rest at weekends
+        if is_stale(age, standstill_ms(self.entry.prices_interval_s, live.kept_ms, rates=rates)):
+            return Finding(
+                "warn", f"{told}; its own time stands still", "suspect", "see whether the source still works"
+            )
         return Finding("pass", told)
 
 

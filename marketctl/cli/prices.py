@@ -139,7 +139,8 @@ def compare(pair: str, max_age_s: float | None, as_json: bool) -> int:
     """Compare a pair over all enabled providers: best bid, best ask, spread, age.
 
     Left out of "best" and marked: quotes older than --max-age (default: three price intervals of the provider, at
-    least 60 s), halted pairs, and reference rates. Percent are of the middle. Exit 1 when all of them are too old.
+    least 60 s, more where a slower pace is kept), halted pairs, and reference rates. Percent are of the middle. Exit 1
+    when all of them are too old.
 
     \b
     Example:
@@ -150,13 +151,17 @@ def compare(pair: str, max_age_s: float | None, as_json: bool) -> int:
     from marketctl.times import now_ms
     from marketctl.views.compare import choose_pairs
     from marketctl.views.compare import compare as put_together
+    from marketctl.views.freshness import limit_ms
 
     given = globals_of()
     lives = read_quotes(given, [])
     (key,) = choose_pairs([pair], lives)
+    entries = given.registry().providers
     bounds = {
-        entry.name: 1000 * (max(3 * entry.prices_interval_s, 60) if max_age_s is None else max_age_s)
-        for entry in given.registry().enabled()
+        live.provider: limit_ms(entries[live.provider].prices_interval_s, live.kept_ms)
+        if max_age_s is None
+        else max_age_s * 1000
+        for live in lives
     }
     found = put_together(key, lives, now_ms(), bounds)
     rows, best = found["rows"], found["best"]
@@ -243,11 +248,13 @@ def read_quotes(given: Globals, names: list[str]) -> "list[Live]":
 
 def split_by_age(rows: "list[dict[str, Any]]", max_age_s: float | None) -> "tuple[list[Any], list[Any]]":
     """Part what may be shown from what is too old, or of unknown age."""
+    from marketctl.views.freshness import is_stale
+
+    limit = None if max_age_s is None else max_age_s * 1000
     fresh: list[Any] = []
     stale: list[Any] = []
     for row in rows:
-        old = max_age_s is not None and (row["age_ms"] is None or row["age_ms"] > max_age_s * 1000)
-        (stale if old else fresh).append(row)
+        (stale if is_stale(row["age_ms"], limit) else fresh).append(row)
     return fresh, stale
 
 

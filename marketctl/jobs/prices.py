@@ -1,11 +1,13 @@
 """The prices job: publish to Redis, then mirror to a file."""
 
+from pathlib import Path
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import (
     StorageFailed,
 )
+from marketctl.files.snapshots import read_snapshot
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run
 from marketctl.log import log
@@ -52,13 +54,14 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
     from marketctl.redis.quotes import write_merged_mirror, write_mirror
 
     mirror = run.settings.mirror_prices if run.options.mirror is None else run.options.mirror
+    path = run.path("prices", entry.name)
     head = run.head(entry, "prices", collected) | {"complete": batch.complete}
     store = run.store()
     if store is None:
         if not mirror:
             result.message = 'redis_url is "none" and the mirror is off: nothing was stored'
             return
-        write_mirror(run.path("prices", entry.name), head, batch.quotes)
+        write_mirror(path, head | {"earlier_at": before_of(path, collected)}, batch.quotes)
         result.stored.append("file")
         result.message = 'redis_url is "none": written to the mirror only'
         return
@@ -84,7 +87,7 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
     if published.history_error:
         result.message = f"published, but without history: {published.history_error}"
     if mirror:
-        path = run.path("prices", entry.name)
+        head["earlier_at"] = to_iso(published.earlier_ms)
         try:
             if batch.complete:
                 write_mirror(path, head, batch.quotes)
@@ -93,6 +96,16 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
         except StorageFailed as error:
             raise StorageFailed(f"published to Redis, but not mirrored: {error.message}", hint=error.hint) from error
         result.stored.append("file")
+
+
+def before_of(path: Path, collected: int) -> str | None:
+    """Return when the set in the mirror was collected, or the one before it where it is the same one."""
+    try:
+        found = read_snapshot(path) or {}
+    except StorageFailed:  # the new one takes its place
+        return None
+    known = found.get("earlier_at" if found.get("collected_at") == to_iso(collected) else "collected_at")
+    return known if isinstance(known, str) else None
 
 
 def prices_batch(batch: QuoteBatch) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 -- Put a filled temporary key in place of the live quotes of one provider, or refuse to; see publish.py.
--- Returns {verdict, ...}: ok and same {seq, count, added, removed, changed, history error}, older {live collected_ms},
+-- Returns {verdict, ...}: ok and same {seq, count, added, removed, changed, history error,
+-- collected_ms of the set before}, older {live collected_ms},
 -- shrunk {live count}, incomplete {found}, wrong-type {key, found, expected}, too-old.
 
 local live, meta, events, fresh = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -25,14 +26,16 @@ end
 local probe = pcall_('XTRIM', events, 'MINID', '~', '0')
 if type(probe) == 'table' and find(probe.err, 'syntax', 1, true) then return refuse('too-old') end
 
-local before = call('HMGET', meta, 'collected_ms', 'seq', 'run_id', 'count', 'added', 'removed', 'changed')
+local before = call('HMGET', meta, 'collected_ms', 'seq', 'run_id', 'count', 'added', 'removed', 'changed',
+                    'earlier_ms')
 local live_ms = tonumber(before[1] or '')
 local seq = tonumber(before[2] or '') or 0
 local live_count = call('HLEN', live)
 if live_ms and live_ms == tonumber(collected_ms) and live_count > 0 then
-  if before[3] ~= run_id then return refuse('same', seq, live_count, 0, 0, 0, '') end
+  if before[3] ~= run_id then return refuse('same', seq, live_count, 0, 0, 0, '', before[8]) end
   -- The reply of our own publish was lost on the way: give it again.
-  return refuse('same', seq, live_count, tonumber(before[5]) or 0, tonumber(before[6]) or 0, tonumber(before[7]) or 0, '')
+  return refuse('same', seq, live_count, tonumber(before[5]) or 0, tonumber(before[6]) or 0, tonumber(before[7]) or 0, '',
+                before[8])
 end
 sent = tonumber(sent)
 local found = call('HLEN', fresh)
@@ -98,6 +101,7 @@ call('HSET', meta, 'schema', '1', 'run_id', run_id, 'seq', seq, 'collected_ms', 
      'added', added, 'removed', removed, 'changed', changed, 'skipped', skipped, 'complete', complete,
      'interval_s', interval_s, 'status', 'ok', 'last_ok_ms', now_ms)
 call('HDEL', meta, 'last_error')
+if live_ms then call('HSET', meta, 'earlier_ms', before[1]) end
 pcall_('XADD', events, 'MAXLEN', '~', '1000', '*', 'run_id', run_id, 'seq', seq, 'count', count, 'added', added,
        'removed', removed, 'changed', changed)
 
@@ -142,4 +146,4 @@ if max_len ~= '' then
   for _, pair in ipairs(gone) do call('PEXPIREAT', history .. pair, history_expire_at) end
 end
 pcall_('PUBLISH', channel, run_id)
-return {'ok', seq, count, added, removed, changed, trouble}
+return {'ok', seq, count, added, removed, changed, trouble, before[1]}

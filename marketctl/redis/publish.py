@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ class Published:
     changed: int
     seq: int
     history_error: str | None = None
+    earlier_ms: int | None = field(default=None, compare=False)  # when the set before was collected
 
 
 def publish_l1(
@@ -78,8 +79,9 @@ def publish_l1(
     except NoReply as error:
         raise NoReply(f"{error.message}; whether the quotes went out is not known", hint=error.hint) from error
     if verdict in (b"ok", b"same"):
-        seq, count, added, removed, changed, trouble = told
-        return Published(count, added, removed, changed, seq, printable(trouble.decode()) if trouble else None)
+        seq, count, added, removed, changed, trouble, earlier = told
+        words = printable(trouble.decode()) if trouble else None
+        return Published(count, added, removed, changed, seq, words, int(float(earlier)) if earlier else None)
     raise _refused(store, provider, verdict, [x.decode() if isinstance(x, bytes) else x for x in told], len(quotes))
 
 

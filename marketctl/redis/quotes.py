@@ -16,7 +16,19 @@ from marketctl.times import to_iso
 DECIMALS = ("bid", "ask", "last", "mid", "bid_size", "ask_size", "volume", "quote_volume")
 
 META_NUMBERS = frozenset(
-    ("schema", "seq", "collected_ms", "count", "added", "removed", "changed", "skipped", "complete", "last_ok_ms")
+    (
+        "schema",
+        "seq",
+        "collected_ms",
+        "count",
+        "added",
+        "removed",
+        "changed",
+        "skipped",
+        "complete",
+        "last_ok_ms",
+        "earlier_ms",
+    )
 )
 
 

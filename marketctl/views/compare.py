@@ -8,6 +8,7 @@ from marketctl.config.registry import Registry
 from marketctl.errors import RedisFailed, StorageFailed
 from marketctl.redis.quotes import read_history
 from marketctl.times import from_iso, to_iso
+from marketctl.views.freshness import is_stale
 from marketctl.views.quotes import Live, open_reader
 from marketctl.views.snapshots import no_such, number
 
@@ -49,7 +50,7 @@ def compare(pair: str, lives: Iterable[Live], now_ms: int, max_age_ms: Mapping[s
     for live in lives:
         if pair in live.quotes:
             row = live.row(pair, now_ms)
-            row["stale"] = row["age_ms"] is None or row["age_ms"] > max_age_ms[live.provider]
+            row["stale"] = is_stale(row["age_ms"], max_age_ms[live.provider])
             row["left_out"] = _left_out(row)
             row["spread"], row["spread_percent"] = spread(row["bid"], row["ask"])
             rows.append(row)

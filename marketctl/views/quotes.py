@@ -1,6 +1,6 @@
 """Read live quotes: from Redis, or their mirror when Redis is away.
 
-A quote's age counts from the provider's own time of it where that is known, else from when it was collected.
+A quote's age counts from the older of the provider's own time of it and ours (freshness.py).
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +15,7 @@ from marketctl.redis.connection import RedisConnection, connect
 from marketctl.redis.quotes import mirror_quote, read_l1
 from marketctl.text import printable
 from marketctl.times import from_iso, to_iso
+from marketctl.views.freshness import age_ms, set_age_ms
 from marketctl.views.snapshots import snapshot
 
 QUOTE_FIELDS = (
@@ -39,6 +40,7 @@ class Live:
     last_ok_at: str | None = None
     last_error: str | None = None
     quotes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    earlier_ms: int | None = None  # the collection before
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the quotes, as `--json` shows it."""
@@ -72,9 +74,24 @@ class Live:
         return _ms(quote.get("collected_at")) or self.collected_ms
 
     def age_ms(self, quote: Mapping[str, Any], now_ms: int) -> int | None:
-        """Return a quote's age. A provider's clock that runs ahead makes no quote newer than its arrival."""
-        known = [ms for ms in (_ms(quote.get("at")), self.collected_of(quote)) if ms is not None]
-        return max(0, now_ms - min(known)) if known else None
+        """Return a quote's age (freshness.py); None is unknown and counts as too old."""
+        return age_ms(now_ms, self.collected_of(quote), _ms(quote.get("at")))
+
+    def set_age_ms(self, now_ms: int) -> int | None:
+        """Return the age of the whole set."""
+        return set_age_ms(self.age_ms(quote, now_ms) for quote in self.quotes.values())
+
+    @property
+    def rates(self) -> bool:
+        """True for reference rates, which nobody trades at: an exchange gives no middle."""
+        return bool(self.quotes) and all(quote.get("mid") is not None for quote in self.quotes.values())
+
+    @property
+    def kept_ms(self) -> int | None:
+        """The distance of the last two collections: the pace that is really kept."""
+        if self.collected_ms is None or self.earlier_ms is None:
+            return None
+        return max(0, self.collected_ms - self.earlier_ms)
 
     def row(self, pair: str, now_ms: int) -> dict[str, Any]:
         """Return a quote as `--json` shows it."""
@@ -107,10 +124,14 @@ class Reader:
     def read(self, entry: ProviderEntry) -> Live:
         """Return a provider's quotes; what goes wrong is told in their state."""
         try:
-            return self._mirror(entry) if self.store is None else self._redis(self.store, entry)
+            return self.look(entry)
         except MarketctlError as error:
             source = "mirror" if self.store is None else "redis"
             return Live(entry.name, source, "failed", last_error=sentence(error))
+
+    def look(self, entry: ProviderEntry) -> Live:
+        """Read a provider's quotes. Raises RedisFailed or StorageFailed."""
+        return self._mirror(entry) if self.store is None else self._redis(self.store, entry)
 
     def _redis(self, store: RedisConnection, entry: ProviderEntry) -> Live:
         quotes, meta = read_l1(store, entry.name)
@@ -124,6 +145,7 @@ class Reader:
             to_iso(meta.get("last_ok_ms")),
             meta.get("last_error"),
             {pair: mirror_quote(value) for pair, value in sorted(quotes.items())},
+            meta.get("earlier_ms"),
         )
 
     def _mirror(self, entry: ProviderEntry) -> Live:
@@ -135,6 +157,7 @@ class Reader:
         if (data_dir / "prices" / f"{entry.name}.json").exists():
             found = snapshot(self.registry, "prices", entry.name)
             live.state, live.quotes, live.collected_ms = "ok", found["quotes"], _ms(found["collected_at"])
+            live.earlier_ms = _ms(found.get("earlier_at"))
         return live
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from marketctl.config.registry import Registry
 from marketctl.errors import StorageFailed
 from marketctl.times import from_iso, now_ms
+from marketctl.views.freshness import age_ms, is_stale, limit_ms
 from marketctl.views.snapshots import Found, no_such, number, snapshot, snapshots, tickers
 
 # The coin a network itself pays its fees in: it has no contract anywhere.
@@ -87,7 +88,7 @@ def routes(registry: Registry, asset: str, source: str | None, target: str | Non
         if not list(_listed(one, ticker)):
             raise no_such(f"{one['provider']} lists no", ticker, tickers([one]))
     starts, goals = (found.snapshots if one is None else [one] for one in ends)
-    max_age_ms = {name: 2000 * entry.wallet_interval_s for name, entry in registry.providers.items()}
+    max_age_ms = {name: limit_ms(entry.wallet_interval_s) for name, entry in registry.providers.items()}
     return find_routes(ticker, starts, goals, now_ms(), max_age_ms), found
 
 
@@ -178,10 +179,10 @@ def _ages(ends: Mapping[str, Mapping[str, Any]], at_ms: int, max_age_ms: Mapping
     told: dict[str, Any] = {"stale": False}
     for end, one in ends.items():
         try:
-            age = max(0, at_ms - from_iso(one["collected_at"]))
+            age = age_ms(at_ms, from_iso(one["collected_at"]))
         except ValueError:
             age = None
-        stale = age is None or age > max_age_ms[one["provider"]]
+        stale = is_stale(age, max_age_ms[one["provider"]])
         told |= {f"{end}_collected_at": one["collected_at"], f"{end}_age_ms": age, f"{end}_stale": stale}
         told["stale"] = told["stale"] or stale
     return told

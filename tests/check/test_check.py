@@ -15,11 +15,13 @@ from marketctl.config.credentials import load_credentials, store_credentials
 from marketctl.files.snapshots import read_snapshot, write_document
 from marketctl.jobs.run import Run
 from marketctl.models import Clock, Platform, Quota, Quote
+from marketctl.monitoring.nagios import nagios_exit
 from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.providers.cash.base import CashProvider
 from marketctl.providers.cex.bybit import BybitAdapter
 from marketctl.providers.loader import load_registry
 from marketctl.redis.connection import connect, connect_running
+from marketctl.redis.publish import publish_l1
 from marketctl.sandbox.setup import write_setup
 from marketctl.times import now_ms, to_iso
 
@@ -468,8 +470,11 @@ def test_age_is_read_from_a_running_embedded_redis(check, folder):
             "marketctl prices collect -p BYBIT",
         )
         assert 100_000 <= health.published_age_ms < 110_000
-        # The collector worked a moment ago: its source has nothing newer.
-        assert told(check("BYBIT"), "published")[0] == "pass"
+        # The collector worked a moment ago, but the source tells nothing newer: an exchange never rests.
+        assert told(check("BYBIT"), "published")[::2] == (
+            "warn",
+            f"65 quotes published 100 s ago; embedded Redis in {folder}/data/redis; its own time stands still",
+        )
         state(folder, "BYBIT", prices={"last_success": to_iso(now_ms() - 61_000)})
         status, _, message, _ = told(check("BYBIT"), "published")
         assert (status, message.partition("; expected")[2]) == ("warn", " within 60 s")
@@ -478,6 +483,26 @@ def test_age_is_read_from_a_running_embedded_redis(check, folder):
         store.call("DEL", meta)
         assert told(check("BYBIT"), "published")[0] == "warn"
         assert told(check("BYBIT", max_age_s=60), "published")[0] == "fail"
+
+
+def test_rates_of_46_days_ago_are_as_old_for_check_as_for_a_reader(check, folder, sandbox):
+    """Published a second ago, under the source's own time: `--max-age` judges by that, without it it is a warning."""
+    quote = Quote("EURUSD", "1.08", "1.09", None, None, None, "1.085", None, None, None, now_ms() - 46 * 86_400_000)
+    with connect("embedded", folder / "data") as store:
+        publish_l1(store, "OPENEXCHANGERATES", {"EUR/USD": quote}, run_id="r", collected_ms=now_ms(), interval_s=3600,
+                   skipped=0)  # fmt: skip
+        state(folder, "OPENEXCHANGERATES", prices={"last_success": to_iso(now_ms())})
+        health = check("OPENEXCHANGERATES", max_age_s=7200)
+        assert told(health, "published")[:2] == ("fail", "suspect")
+        assert "by the source's own time 39744" in told(health, "published")[2]
+        assert health.published_age_ms >= 46 * 86_400_000
+        assert nagios_exit([health]) == 2
+        status, _, message, _ = told(check("OPENEXCHANGERATES"), "published")
+        assert (status, message.endswith("its own time stands still")) == ("warn", True)
+        weekend = quote._replace(at_ms=now_ms() - 3 * 86_400_000)
+        publish_l1(store, "OPENEXCHANGERATES", {"EUR/USD": weekend}, run_id="s", collected_ms=now_ms() + 1,
+                   interval_s=3600, skipped=0)  # fmt: skip
+        assert told(check("OPENEXCHANGERATES"), "published")[0] == "pass"
 
 
 def test_evicting_redis_and_a_failing_collector_are_warnings(check, folder):
