@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT))  # the code beside this file, whatever is installe
 import click  # noqa: E402
 
 from marketctl.cli import root  # noqa: E402
+from marketctl.cli.options import OutputOption, SharedOption, json_option  # noqa: E402
 from marketctl.errors import EXIT_CODES  # noqa: E402
 from marketctl.providers.card import jobs_of, read_card  # noqa: E402
 from marketctl.providers.loader import load_adapter, load_registry  # noqa: E402
@@ -29,7 +30,9 @@ def cli_page() -> str:
         *help_blocks(root),
         "Data go to stdout, everything else to stderr; `docs/scripting.md` tells what scripts may rely on.",
         "## Global options\n\nThey may stand before or after the command, `--version` only before it.",
-        table(("option", "meaning"), options(root, common=True)),
+        table(("option", "meaning"), options(root, SharedOption.section)),
+        "## Output options\n\nEvery command with `--json` has them. `docs/scripting.md` tells what each form holds.",
+        table(("option", "meaning"), options(click.command(json_option(lambda: None)), OutputOption.section)),
         "## Exit codes",
         table(("code", "meaning"), [(str(code), words) for code, words in EXIT_CODES.items()]),
         *command_blocks(root, context),
@@ -54,14 +57,14 @@ def command_blocks(group: click.Group, context: click.Context) -> Iterator[str]:
         yield f"{'#' * depth} {below.command_path}"
         yield f"```\n{usage(command, below.command_path)}\n```"
         yield from help_blocks(command)
-        if found := list(options(command, common=False)):
+        if found := list(options(command)):
             yield table(("option", "meaning"), found)
 
 
 def usage(command: click.Command, path: str) -> str:
     """Return the usage line."""
     words = [path]
-    if list(options(command, common=False)):
+    if list(options(command)):
         words.append("[OPTIONS]")
     for param in command.params:
         if isinstance(param, click.Argument):
@@ -82,15 +85,15 @@ def help_blocks(command: click.Command) -> Iterator[str]:
             yield " ".join(part.split())
 
 
-def options(command: click.Command, *, common: bool) -> Iterator[tuple[str, str]]:
-    """Yield name and meaning of a command's options: its own, or the ones all commands share."""
+def options(command: click.Command, wanted: str = "Options") -> Iterator[tuple[str, str]]:
+    """Yield name and meaning of a command's options: its own, or those of another section of its help."""
     for param in command.params:
         if not isinstance(param, click.Option) or param.hidden:
             continue
-        shared = not param.expose_value
-        if shared == common:
+        section = getattr(param, "section", "Options")
+        if section == wanted:
             yield f"`{option_name(param)}`", meaning(param)
-    if common:
+    if wanted == SharedOption.section:
         yield "`-h, --help`", "Show the help of a command."
 
 

@@ -1,5 +1,6 @@
 """UTC times: integer milliseconds inside and in Redis, ISO-8601 with milliseconds and `Z` outside."""
 
+import os
 import time
 from datetime import UTC, datetime
 
@@ -24,3 +25,9 @@ def from_iso(text: str) -> int:
     if parsed.tzinfo is None:
         parsed = parsed.replace(tzinfo=UTC)
     return round(parsed.timestamp() * 1000)
+
+
+def run_id(started_ms: int) -> str:
+    """Return a new id of what began then: its time, and something that no other has."""
+    stamp = (to_iso(started_ms) or "").replace("-", "").replace(":", "").replace(".", "")
+    return f"{stamp}-{os.urandom(3).hex()}"

@@ -56,14 +56,20 @@ LASTING = frozenset(("auth", "permission", "ip-not-allowed", "clock-skew", "conf
 
 
 def check_providers(
-    run: Run, entries: Sequence[ProviderEntry], *, max_age_s: float | None = None, fail_after: int = 1
+    run: Run,
+    entries: Sequence[ProviderEntry],
+    *,
+    max_age_s: float | None = None,
+    fail_after: int = 1,
+    on_result: Callable[[Health], None] = lambda _health: None,
 ) -> list[Health]:
-    """Check providers side by side and return how each is, in their order."""
+    """Check providers side by side and return how each is, in their order; `on_result` hears of each at its end."""
     with look_at_redis(run) as redis:
 
         def do(entry: ProviderEntry, _job: str) -> Health:
             health = Checkup(run, entry, redis, max_age_s).make()
             forgive(run, health, fail_after)
+            on_result(health)
             return health
 
         return side_by_side([(entry, "check") for entry in entries], SIDE_BY_SIDE, do)

@@ -1,32 +1,44 @@
 """marketctl check: the health of providers, for people, scripts and monitoring systems."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from marketctl.cli.options import (
+    FILE,
     HELP,
     Command,
     Globals,
-    complete_provider,
     global_options,
     globals_of,
-    json_option,
     max_age_option,
+    output_options,
+    provider_option,
 )
-from marketctl.cli.output import json_text, print_rows, seconds, sentence
-from marketctl.cli.working import open_run
+from marketctl.cli.output import Column, for_people, paragraph, print_document, print_rows, sentence, write
+from marketctl.cli.working import Progress, open_run
 
 if TYPE_CHECKING:
-    from marketctl.check.health import Health
+    from marketctl.check.health import Check, Health
 
-COLUMNS = ("provider", "check", "verdict", "message", "time")
-FORMATS = ("table", "json", "nagios", "prometheus")
+COLUMNS = (
+    Column("provider", "name"),
+    Column("check", "name"),
+    Column("verdict", "word"),
+    Column("message"),
+    Column("time", "age", rank=1),
+)
+VERDICTS = {
+    "pass": "healthy",
+    "warn": "with warnings",
+    "unconfigured": "without a key",
+    "unknown": "blocked or not reached",
+    "fail": "failing",
+}
 
 
 @click.command(cls=Command, context_settings=HELP)
-@click.argument("providers", nargs=-1, metavar="[P]...", shell_complete=complete_provider)
-@click.option("--format", "form", type=click.Choice(FORMATS), help="How to tell it; default table.")
+@provider_option
 @max_age_option
 @click.option(
     "--fail-after",
@@ -35,12 +47,11 @@ FORMATS = ("table", "json", "nagios", "prometheus")
     metavar="N",
     help="Failures that may pass by themselves warn until the N-th in a row.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Write the document there, whole; - is stdout.")
-@json_option
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write the document there, whole; - is stdout.")
+@output_options("nagios", "prometheus")
 @global_options
 def command(
     providers: tuple[str, ...],
-    form: str | None,
     max_age_s: float | None,
     fail_after: int,
     output: str | None,
@@ -55,7 +66,8 @@ def command(
       marketctl check --format prometheus -o /var/lib/node_exporter/marketctl.prom
 
     A check is pass, unconfigured (no key), warn, unknown (blocked from here, which is not down), fail, or skipped;
-    the worst one is the provider's. Published quotes older than --max-age are a failure; without it, late ones are a
+    the worst one is the provider's. On a terminal that is one line a provider and details of what is not well, with
+    -v all. Published quotes older than --max-age are a failure; without it, late ones are a
     warning. What waiting cannot mend, such as a wrong key or old quotes, is a failure at once
     whatever --fail-after says.
 
@@ -66,12 +78,10 @@ def command(
     from marketctl.errors import MarketctlError
     from marketctl.monitoring.nagios import NAGIOS_UNKNOWN, nagios_unknown
 
-    if as_json and form not in (None, "json"):
-        raise click.UsageError(f"--json and --format {form} exclude each other.")
-    form = "json" if as_json else form or "table"
-    if output and form == "table":
-        raise click.UsageError("-o needs --format json, nagios or prometheus.")
     given = globals_of()
+    form = "json" if as_json else given.form or "rows"
+    if output and form not in ("json", "nagios", "prometheus"):
+        raise click.UsageError("-o needs --format json, nagios or prometheus.")
     try:
         return _check(given, providers, form, max_age_s, fail_after, output)
     except MarketctlError as error:
@@ -96,14 +106,24 @@ def _check(
     from marketctl.monitoring.prometheus import prometheus_text
 
     with open_run(given) as run:
-        results = check_providers(run, choose(run.registry, providers), max_age_s=max_age_s, fail_after=fail_after)
+        entries = choose(run.registry, providers)
+        progress = Progress(given, len(entries))
+        results = check_providers(
+            run, entries, max_age_s=max_age_s, fail_after=fail_after, on_result=lambda one: progress.count(one.provider)
+        )
+        progress.clear()
         document = run_document(run, "check", results)
     healthy = all(health.healthy for health in results)
-    if form == "table":
+    if form not in ("json", "nagios", "prometheus"):
         if not (given.quiet and healthy):
-            print_rows(given, COLUMNS, _rows(results))
+            _show(given, results)
+        return int(not healthy)
+    if form == "json" and output in (None, "-"):
+        print_document(given, document)
         return int(not healthy)
     if form == "json":
+        from marketctl.cli.output import json_text
+
         text = json_text(document) + "\n"
     elif form == "nagios":
         text = nagios_line(results, document["duration_ms"], max_age_s) + "\n"
@@ -121,15 +141,35 @@ def _check(
     return nagios_exit(results) if form == "nagios" else int(not healthy)
 
 
-def _rows(results: list["Health"]) -> list[tuple[str, ...]]:
-    return [
-        (
-            health.provider,
-            check.check,
-            check.status,
-            sentence(check.message or "", check.hint),
-            "" if check.status == "skipped" else seconds(check.duration_ms),
-        )
-        for health in results
-        for check in health.checks
-    ]
+def _show(given: Globals, results: list["Health"]) -> None:
+    """Tell people one line a provider, then what is not well, then the sum; all others every check."""
+    if not for_people(given) or given.verbose:
+        print_rows(given, COLUMNS, [_row(health.provider, check) for health in results for check in health.checks])
+    else:
+        print_rows(given, COLUMNS, [_worst(health) for health in results])
+        for health in results:
+            for check in health.checks:
+                if check.status not in ("pass", "skipped"):
+                    words = sentence(check.message or "", check.hint)
+                    write(paragraph(f"{health.provider} {check.check}: {check.status}: {words}"))
+    if for_people(given):
+        write(f"{summary(results)}\n")
+
+
+def _row(provider: str, check: "Check") -> tuple[Any, ...]:
+    time = None if check.status == "skipped" else check.duration_ms
+    return (provider, check.check, check.status, sentence(check.message or "", check.hint), time)
+
+
+def _worst(health: "Health") -> tuple[Any, ...]:
+    worst = next((check for check in health.checks if check.status == health.status), None)
+    if worst is None or health.status == "pass":
+        made = sum(check.status == "pass" for check in health.checks)
+        return (health.provider, None, health.status, f"{made} checks", health.duration_ms)
+    return (health.provider, worst.check, worst.status, worst.message, health.duration_ms)
+
+
+def summary(results: list["Health"]) -> str:
+    """Count providers by verdict: "2 healthy, 5 failing, 1 blocked or not reached"."""
+    counts = {words: sum(health.status == verdict for health in results) for verdict, words in VERDICTS.items()}
+    return ", ".join(f"{count} {words}" for words, count in counts.items() if count) or "nothing to check"

@@ -4,11 +4,11 @@ import sys
 
 import click
 
-from marketctl.cli.options import HELP, Command, global_options, globals_of, json_option, provider_argument
-from marketctl.cli.output import print_json, print_rows
+from marketctl.cli.options import HELP, Command, Group, global_options, globals_of, json_option, provider_argument
+from marketctl.cli.output import Column, print_document, print_rows
 
 
-@click.group(context_settings=HELP)
+@click.group(cls=Group, context_settings=HELP)
 def command() -> None:
     """Store keys and list their names.
 
@@ -101,9 +101,10 @@ def list_(as_json: bool) -> int:
     ]
     if as_json:
         results = [{"provider": provider, "name": name, "source": source} for provider, name, source in rows]
-        print_json({"schema": 1, "command": "credentials list", "results": results})
+        print_document(given, {"schema": 1, "command": "credentials list", "results": results})
     else:
-        print_rows(given, ("provider", "name", "source"), rows)
+        columns = (Column("provider", "name"), Column("name", "name"), Column("source", "word"))
+        print_rows(given, columns, rows)
     return 0
 
 

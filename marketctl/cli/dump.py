@@ -4,12 +4,15 @@ from pathlib import Path
 
 import click
 
-from marketctl.cli.options import HELP, Command, global_options, globals_of, json_option, provider_option
-from marketctl.cli.output import print_json, print_rows
+from marketctl.cli.options import HELP, Command, Group, global_options, globals_of, json_option, provider_option
+from marketctl.cli.output import Column, print_document, print_rows
 from marketctl.cli.working import Progress, open_run
 
+DUMPED = (Column("provider", "name"), Column("job", "name"), Column("status", "word"), Column("file", "path"))
+REPLAYED = (Column("provider", "name"), Column("job", "name"), Column("records", "number"), Column("compared"))
 
-@click.group(context_settings=HELP)
+
+@click.group(cls=Group, context_settings=HELP)
 def command() -> None:
     """Keep the raw answers of a job, list them, replay them offline.
 
@@ -53,10 +56,10 @@ def _dump_command(what: str, help_line: str) -> click.Command:
                 progress.done(results[-1])
             progress.clear()
             if as_json:
-                print_json(run_document(run, f"dump {what}", results))
+                print_document(given, run_document(run, f"dump {what}", results))
             elif output != "-" and not given.quiet:
                 rows = [(one.provider, one.job, one.status, one.counts.get("file") or one.reason) for one in results]
-                print_rows(given, ("provider", "job", "status", "file"), rows)
+                print_rows(given, DUMPED, rows)
             return exit_code(results)
 
     return dump
@@ -95,11 +98,18 @@ def list_(as_json: bool) -> int:
             continue
         told = "not read" if found.get("batch") is None else "read"
         rows.append((found["provider"], found["job"], found["collected_at"], len(found["requests"]), told, str(path)))
-    columns = ("provider", "job", "collected at", "requests", "batch", "file")
+    columns = (
+        Column("provider", "name"),
+        Column("job", "name"),
+        Column("collected at", "time"),
+        Column("requests", "number", rank=1),
+        Column("batch", "word"),
+        Column("file", "path"),
+    )
     if as_json:
-        names = [column.replace(" ", "_") for column in columns]
+        names = [column.key for column in columns]
         results = [dict(zip(names, row, strict=True)) for row in rows]
-        print_json({"schema": 1, "command": "dump list", "results": results})
+        print_document(given, {"schema": 1, "command": "dump list", "results": results})
     else:
         print_rows(given, columns, rows)
     return 0
@@ -130,11 +140,11 @@ def replay(file: Path, as_json: bool) -> int:
     changed = [] if before is None else differences(before, batch)
     if as_json:
         document = {"provider": entry.name, "job": found["job"], "batch": batch, "differences": changed}
-        print_json({"schema": 1, "command": "dump replay", "results": [document]})
+        print_document(given, {"schema": 1, "command": "dump replay", "results": [document]})
     elif not given.quiet:
         records = batch.get("assets") or batch.get("quotes") or batch.get("stats") or {}
         told = "nothing to compare with" if before is None else f"{len(changed)} differences"
-        print_rows(given, ("provider", "job", "records", "compared"), [(entry.name, found["job"], len(records), told)])
+        print_rows(given, REPLAYED, [(entry.name, found["job"], len(records), told)])
         for line in changed:
             click.echo(line)
     return 1 if changed else 0

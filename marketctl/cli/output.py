@@ -1,26 +1,17 @@
-"""How results are shown: tables on a terminal, tab-separated rows in a pipe, one JSON document with --json."""
+"""How results are shown: tables on a terminal, bare rows in a pipe, other forms as asked, or one JSON document."""
 
 import json
-import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import click
 
 from marketctl.cli.options import Globals
+from marketctl.cli.table import Aged, Column, arrange, arrange_records, as_columns, printable_cell, seconds, spoken
 
-COLORS = {
-    "ok": "green",
-    "pass": "green",
-    "skipped": "yellow",
-    "warn": "yellow",
-    "failed": "red",
-    "fail": "red",
-    "unconfigured": "yellow",
-    "unknown": "magenta",
-}
+__all__ = ["Aged", "Column", "print_document", "print_json", "print_rows", "seconds", "sentence"]
 
 
 def sentence(message: str, hint: str | None = None) -> str:
@@ -29,77 +20,111 @@ def sentence(message: str, hint: str | None = None) -> str:
     return f"{message.rstrip('.')}. Next: {hint.rstrip('.')}." if hint else message
 
 
-def use_color(given: Globals) -> bool:
-    """Tell whether stdout may be coloured."""
-    return sys.stdout.isatty() and not given.no_color and not os.environ.get("NO_COLOR")
+def for_people(given: Globals) -> bool:
+    """Tell whether a table is drawn: on a terminal, or because it was asked for."""
+    return given.form == "table" or (given.form is None and sys.stdout is not None and sys.stdout.isatty())
 
 
-def printable_cell(value: Any) -> str:
-    """Return a cell's text, fit for a terminal: no control characters, unknown is empty."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    text = str(value)
-    return text if text.isprintable() else "".join(char if char.isprintable() else "�" for char in text)
+def write(text: str) -> None:
+    """Write to stdout; what its encoding has no letters for is escaped."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    click.echo(text.encode(encoding, "backslashreplace"), nl=False)
 
 
-def print_rows(given: Globals, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table on a terminal; in a pipe bare rows, tab-separated. Unknown is "-" in a table, empty in a row."""
-    cells = [[printable_cell(value) for value in row] for row in rows]
-    if not sys.stdout.isatty():
-        for row in cells:
-            click.echo("\t".join(row))
-        return
-    cells = [[cell or "-" for cell in row] for row in cells]
-    widths = [max(len(column), *(len(row[index]) for row in cells), 0) for index, column in enumerate(columns)]
-    color = use_color(given)
-    header = "  ".join(column.upper().ljust(width) for column, width in zip(columns, widths, strict=True))
-    click.echo(click.style(header.rstrip(), bold=True) if color else header.rstrip())
-    for row in cells:
-        line = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        if color:
-            line = [click.style(cell, fg=COLORS[cell.strip()]) if cell.strip() in COLORS else cell for cell in line]
-        click.echo("  ".join(line).rstrip())
+def paragraph(text: str) -> str:
+    """Return a line of prose, on a terminal broken at blanks where it ends."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return f"{text}\n"
+    import textwrap
+
+    from marketctl.cli.terminal import size
+
+    return "\n".join(textwrap.wrap(text, size()[0], subsequent_indent="    ", break_on_hyphens=False)) + "\n"
+
+
+def print_rows(given: Globals, columns: Sequence[Column | str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table: on a terminal fitted to it, in a pipe bare rows, tab-separated, or in the form asked for.
+
+    Unknown is "-" in a table, empty elsewhere. Raises UsageError for a column that does not exist.
+    """
+    chosen, found = arrange(given.shape, as_columns(columns), rows)
+    if for_people(given):
+        _print_table(given, chosen, found)
+    else:
+        write(rows_text(given, chosen, found))
+
+
+def rows_text(given: Globals, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> str:
+    """Return a table in a form for machines."""
+    from marketctl.cli import table
+
+    header = given.header is not False
+    if given.form in ("tsv", "csv"):
+        return table.delimited(columns, rows, given.form, header)
+    if given.form == "md":
+        return table.markdown(columns, rows, header)
+    if given.form == "ndjson":
+        return table.ndjson(columns, rows)
+    lines = ["\t".join([spoken(one, value) for one, value in zip(columns, row, strict=True)]) for row in rows]
+    if given.header:
+        lines.insert(0, "\t".join([column.key for column in columns]))
+    return "".join([f"{line}\n" for line in lines])
+
+
+def _print_table(given: Globals, columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> None:
+    from marketctl.cli import terminal
+    from marketctl.log import log
+
+    drawn = terminal.draw(
+        columns,
+        rows,
+        terminal.size()[0],
+        color=terminal.may_color(given.no_color),
+        header=given.header is not False,
+        keep=given.columns is not None,
+    )
+    on_terminal = sys.stdout is not None and sys.stdout.isatty()
+    if not (on_terminal and not given.redrawn and terminal.page(drawn.lines)):
+        write("".join([f"{line}\n" for line in drawn.lines]))
+    if drawn.left_out:
+        log.warning("no room for: %s (--columns, --format or a wider terminal shows them)", ", ".join(drawn.left_out))
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print comma-separated rows with a header. Unknown is empty."""
-    import csv
-    import io
+    from marketctl.cli.table import delimited
 
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([printable_cell(value) for value in row] for row in rows)
-    click.echo(text.getvalue(), nl=False)
+    write(delimited(as_columns(columns), list(rows), "csv", True))
 
 
-def json_text(document: Any) -> str:
+def json_text(document: Any, *, one_line: bool = False) -> str:
     """Return one JSON document without secrets; decimals are texts already."""
     from marketctl.redact import redact
 
-    return redact(json.dumps(document, ensure_ascii=False, indent=2, sort_keys=True, default=_plain))
+    indent = None if one_line else 2
+    return redact(json.dumps(document, ensure_ascii=False, indent=indent, sort_keys=True, default=_plain))
 
 
-def print_json(document: Any) -> None:
+def print_json(document: Any, *, one_line: bool = False) -> None:
     """Print one JSON document."""
-    click.echo(json_text(document).encode("utf-8", "backslashreplace"))
+    click.echo(json_text(document, one_line=one_line).encode("utf-8", "backslashreplace"))
+
+
+def print_document(given: Globals, document: Mapping[str, Any], *, one_line: bool = False) -> None:
+    """Print a command's JSON document, its results sorted, cut and picked as asked, with when and how long.
+
+    Raises UsageError for a field that no result has.
+    """
+    from marketctl.times import now_ms, run_id, to_iso
+
+    found = dict(document)
+    if given.columns or given.sort or given.limit is not None:
+        found["results"] = arrange_records(given.shape, found["results"])
+    began = {"run_id": run_id(given.started_ms), "started_at": to_iso(given.started_ms)}
+    print_json(began | {"duration_ms": max(0, now_ms() - given.started_ms)} | found, one_line=one_line)
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, Decimal):
         return format(value, "f")
     raise TypeError(f"{type(value).__name__} has no place in JSON output")
-
-
-def seconds(ms: int | None) -> str:
-    """Show a duration or an age: 0.4 s, 12 s, 5 min, 3 h, 2 d."""
-    if ms is None:
-        return ""
-    if ms < 10_000:
-        return f"{ms / 1000:.1f} s"
-    for size, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min")):
-        if ms >= 2 * size:
-            return f"{ms // size} {unit}"
-    return f"{ms // 1000} s"

@@ -1,16 +1,16 @@
 """marketctl prices: the best bid and ask of every pair."""
 
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from marketctl.cli.complete import complete_pair, complete_provider_or_pair
 from marketctl.cli.options import (
     HELP,
     Command,
     Globals,
-    complete_provider,
+    Group,
     dump_raw_option,
     global_options,
     globals_of,
@@ -19,19 +19,40 @@ from marketctl.cli.options import (
     lock_wait_option,
     max_age_option,
     mirror_option,
-    provider_argument,
+    only_provider_option,
+    provider_and_words,
     provider_option,
     since_option,
     strict_option,
 )
-from marketctl.cli.output import print_csv, print_json, print_rows, seconds
+from marketctl.cli.output import Column, for_people, print_csv, print_document, print_rows, seconds
 from marketctl.cli.working import open_run, work_and_report
 
 if TYPE_CHECKING:
     from marketctl.views.quotes import Live
 
+SHOWN = (
+    Column("provider", "name"),
+    Column("pair", "name"),
+    *(Column(name, "number") for name in ("bid", "ask", "mid", "last")),
+    Column("status", "word", rank=1),
+    Column("age", "age"),
+    *(Column(name, "number", extra=True) for name in ("bid_size", "ask_size")),
+    *(Column(name, "number", extra=True, largest_first=True) for name in ("volume", "quote_volume")),
+    *(Column(name, extra=True) for name in ("at", "collected_at", "symbol", "derived", "source")),
+)
+COMPARED = (
+    Column("provider", "name"),
+    *(Column(name, "number") for name in ("bid", "ask", "mid", "spread")),
+    Column("spread %", "number", places=3),
+    Column("age", "age"),
+    Column("status", "word", rank=1),
+    Column("mark", "word"),
+)
+KEPT = (Column("at", "time"), *(Column(name, "number") for name in ("bid", "ask", "last", "mid")))
 
-@click.group(context_settings=HELP)
+
+@click.group(cls=Group, context_settings=HELP)
 def command() -> None:
     """Collect and show the best bid and ask of every pair.
 
@@ -82,11 +103,12 @@ def collect(
 
 
 @command.command(cls=Command, context_settings=HELP)
-@click.argument("words", nargs=-1, metavar="[PROVIDER] [PAIR]...", shell_complete=complete_provider)
+@only_provider_option()
+@click.argument("words", nargs=-1, metavar="[PROVIDER] [PAIR]...", shell_complete=complete_provider_or_pair)
 @max_age_option
 @json_option
 @global_options
-def show(words: tuple[str, ...], max_age_s: float | None, as_json: bool) -> int:
+def show(providers: tuple[str, ...], words: tuple[str, ...], max_age_s: float | None, as_json: bool) -> int:
     """Show live quotes and their age, of one provider or all, of some pairs or all.
 
     They come from Redis; when it is away from the mirror, and that is said. With --max-age nothing older is shown:
@@ -102,10 +124,10 @@ def show(words: tuple[str, ...], max_age_s: float | None, as_json: bool) -> int:
     from marketctl.views.compare import choose_pairs
 
     given = globals_of()
-    names = [word for word in words if "/" not in word]
-    if len(names) > 1:
+    names = [*providers, *(word for word in words if "/" not in word)]
+    if len({name.upper() for name in names}) > 1:
         raise click.UsageError(f"One provider at a time; a pair is written BASE/QUOTE: {' '.join(names)}.")
-    lives = read_quotes(given, names)
+    lives = read_quotes(given, names[:1])
     pairs = choose_pairs([word for word in words if "/" in word], lives)
     now = now_ms()
     rows = [live.row(pair, now) for live in lives for pair in pairs or live.quotes if pair in live.quotes]
@@ -121,17 +143,17 @@ def show(words: tuple[str, ...], max_age_s: float | None, as_json: bool) -> int:
         hidden = [{name: row[name] for name in ("provider", "pair", "age_ms")} for row in stale]
         told = [live.to_dict() for live in lives]
         document = {"schema": 1, "command": "prices show", "results": fresh, "stale": hidden, "providers": told}
-        print_json(document)
+        print_document(given, document)
     else:
-        columns = ("provider", "pair", "bid", "ask", "mid", "last", "status")
-        print_rows(given, (*columns, "age"), [(*(row[c] for c in columns), seconds(row["age_ms"])) for row in fresh])
+        names = ["age_ms" if column.kind == "age" else column.key for column in SHOWN]
+        print_rows(given, SHOWN, [[row[name] for name in names] for row in fresh])
     if stale or not fresh:
         return EXIT_FAILED
     return EXIT_PARTIAL if any(live.state in ("failed", "expired") for live in lives) else EXIT_OK
 
 
 @command.command(cls=Command, context_settings=HELP)
-@click.argument("pair")
+@click.argument("pair", shell_complete=complete_pair)
 @max_age_option
 @json_option
 @global_options
@@ -168,10 +190,9 @@ def compare(pair: str, max_age_s: float | None, as_json: bool) -> int:
     if as_json:
         told = [live.to_dict() for live in lives]
         document = {"schema": 1, "command": "prices compare", "pair": key, "results": rows, "best": best}
-        print_json(document | {"providers": told})
+        print_document(given, document | {"providers": told})
     else:
-        columns = ("provider", "bid", "ask", "mid", "spread", "spread %", "age", "status", "mark")
-        print_rows(given, columns, [compared_row(row) for row in rows])
+        print_rows(given, COMPARED, [compared_row(row) for row in rows])
         log.warning("%s", best_words(key, best))
     if all(row["stale"] for row in rows):
         log.error("every quote of %s is too old", key)
@@ -180,13 +201,13 @@ def compare(pair: str, max_age_s: float | None, as_json: bool) -> int:
 
 
 @command.command(cls=Command, context_settings=HELP)
-@provider_argument()
-@click.argument("pair")
+@only_provider_option()
+@click.argument("words", nargs=-1, metavar="PROVIDER PAIR", shell_complete=complete_provider_or_pair)
 @since_option
 @json_option
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated rows with a header.")
 @global_options
-def history(provider: str, pair: str, since_ms: int, as_json: bool, as_csv: bool) -> int:
+def history(providers: tuple[str, ...], words: tuple[str, ...], since_ms: int, as_json: bool, as_csv: bool) -> int:
     """Show how a quote changed, oldest first; on a terminal with a small chart of the middle price.
 
     Redis keeps a line for each change: between two lines the first one held.
@@ -202,19 +223,23 @@ def history(provider: str, pair: str, since_ms: int, as_json: bool, as_csv: bool
 
     if as_json and as_csv:
         raise click.UsageError("--json and --csv both want stdout: choose one.")
+    provider, pairs = provider_and_words(providers, words)
+    if len(pairs) != 1:
+        raise click.UsageError(f"One pair at a time: {' '.join(pairs)}." if pairs else "Missing argument 'PAIR'.")
+    (pair,) = pairs
     given = globals_of()
     key, records = read_history(given.registry(), provider, pair, since_ms)
-    columns = ("at", "bid", "ask", "last", "mid")
+    columns = [column.key for column in KEPT]
     if not records:
         log.warning("%s %s did not change since %s", provider.upper(), key, to_iso(since_ms))
     if as_json:
         document = {"schema": 1, "command": "prices history", "provider": provider.upper(), "pair": key}
-        print_json(document | {"since": to_iso(since_ms), "results": records})
+        print_document(given, document | {"since": to_iso(since_ms), "results": records})
     elif as_csv:
         print_csv(columns, [[record[column] for column in columns] for record in records])
     else:
-        print_rows(given, columns, [[record[column] for column in columns] for record in records])
-        if sys.stdout.isatty() and (chart := sparkline(records)):
+        print_rows(given, KEPT, [[record[column] for column in columns] for record in records])
+        if for_people(given) and (chart := sparkline(records)):
             click.echo(chart)
     return 0
 
@@ -263,7 +288,7 @@ def compared_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
     marks = [name.replace("_", " ") for name in ("best_bid", "best_ask") if row[name]]
     marks += dict.fromkeys(word for word in (row["left_out"], "stale" if row["stale"] else None) if word)
     numbers = (row["bid"], row["ask"], row["mid"], row["spread"], row["spread_percent"])
-    return (row["provider"], *numbers, seconds(row["age_ms"]), row["status"], ", ".join(marks) or None)
+    return (row["provider"], *numbers, row["age_ms"], row["status"], ", ".join(marks) or None)
 
 
 def best_words(pair: str, best: Mapping[str, Any]) -> str:

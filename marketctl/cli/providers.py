@@ -2,11 +2,20 @@
 
 import click
 
-from marketctl.cli.options import HELP, Command, global_options, globals_of, json_option, provider_argument
-from marketctl.cli.output import print_json, print_rows
+from marketctl.cli.options import (
+    HELP,
+    Command,
+    Group,
+    global_options,
+    globals_of,
+    json_option,
+    output_options,
+    provider_argument,
+)
+from marketctl.cli.output import Column, paragraph, print_document, print_rows, write
 
 
-@click.group(context_settings=HELP)
+@click.group(cls=Group, context_settings=HELP)
 def command() -> None:
     """List, show and edit the registry of providers.
 
@@ -34,9 +43,13 @@ def list_(as_json: bool) -> int:
     keys = given.keys()
     found = [describe(entry, keys) for entry in registry.providers.values()]
     if as_json:
-        print_json({"schema": 1, "command": "providers list", "results": found})
+        print_document(given, {"schema": 1, "command": "providers list", "results": found})
         return 0
-    columns = ("provider", "kind", "enabled", "needs_api", "credentials", "jobs")
+    columns = (
+        Column("provider", "name"),
+        *(Column(name, "word") for name in ("kind", "enabled", "needs_api", "credentials")),
+        Column("jobs"),
+    )
     rows = [
         (one["provider"], one["kind"], one["enabled"], one["needs_api"], one["credentials"], " ".join(one["jobs"]))
         for one in found
@@ -47,13 +60,10 @@ def list_(as_json: bool) -> int:
 
 @command.command(cls=Command, context_settings=HELP)
 @provider_argument()
-@click.option(
-    "--format", "form", type=click.Choice(["text", "toml"]), default="text", help="toml: the settings in force."
-)
-@json_option
+@output_options("text", "toml")
 @global_options
-def show(provider: str, form: str, as_json: bool) -> int:
-    """Show one provider: its card, its settings in force, its keys by name.
+def show(provider: str, as_json: bool) -> int:
+    """Show one provider: its card, its settings in force (--format toml: them alone), its keys by name.
 
     \b
     Example:
@@ -64,24 +74,25 @@ def show(provider: str, form: str, as_json: bool) -> int:
     given = globals_of()
     entry = given.registry().provider(provider)
     settings = entry.effective()
-    if form == "toml":
+    if given.form == "toml":
         import tomli_w
 
         click.echo(tomli_w.dumps({"providers": {entry.name: settings}}), nl=False)
         return 0
     found = describe(entry, given.keys())
     if as_json:
-        print_json({"schema": 1, "command": "providers show", "results": [found | {"settings": settings}]})
+        print_document(given, {"schema": 1, "command": "providers show", "results": [found | {"settings": settings}]})
         return 0
-    text = card(entry)
-    click.echo(f"{entry.name}: {text.title}")
-    for name, words in text.parts.items():
-        click.echo(f"  {name}: {words}")
-    click.echo()
+    if given.form in (None, "text"):
+        text = card(entry)
+        write(paragraph(f"{entry.name}: {text.title}"))
+        for name, words in text.parts.items():
+            write(paragraph(f"  {name}: {words}"))
+        click.echo()
     rows = [(name, value if not isinstance(value, list) else " ".join(value)) for name, value in settings.items()]
     rows += [("credentials", found["credentials"]), ("jobs", " ".join(found["jobs"]))]
     rows += [("endpoint", endpoint) for endpoint in found["endpoints"]]
-    print_rows(given, ("setting", "value"), rows)
+    print_rows(given, (Column("setting", "name"), Column("value")), rows)
     return 0
 
 

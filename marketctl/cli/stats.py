@@ -5,6 +5,7 @@ import click
 from marketctl.cli.options import (
     HELP,
     Command,
+    Group,
     dump_raw_option,
     global_options,
     globals_of,
@@ -14,11 +15,26 @@ from marketctl.cli.options import (
     provider_option,
     strict_option,
 )
-from marketctl.cli.output import print_json, print_rows
+from marketctl.cli.output import Column, print_document, print_rows
 from marketctl.cli.working import open_run, work_and_report
 
+COLUMNS = (
+    Column("provider", "name"),
+    Column("pairs", "number"),
+    Column("trading", "number"),
+    Column("assets", "number", rank=3),
+    Column("deposit", "number"),
+    Column("withdraw", "number"),
+    Column("skew ms", "number"),
+    Column("latency ms", "number", rank=2),
+    Column("platform", "word"),
+    Column("quota left", "number"),
+    Column("runs dry", "time"),
+    Column("collected at", "time", rank=1),
+)
 
-@click.group(context_settings=HELP)
+
+@click.group(cls=Group, context_settings=HELP)
 def command() -> None:
     """Collect and show how each provider is doing.
 
@@ -82,7 +98,7 @@ def show(provider: str | None, as_json: bool) -> int:
             one | {"quota_per_day": goes.per_day, "quota_runs_dry_at": to_iso(goes.dry_ms)}
             for one, goes in zip(found.snapshots, paces, strict=True)
         ]
-        print_json({"schema": 1, "command": "stats show", "results": told})
+        print_document(given, {"schema": 1, "command": "stats show", "results": told})
         return code
     rows = []
     for one, goes in zip(found.snapshots, paces, strict=True):
@@ -104,6 +120,5 @@ def show(provider: str | None, as_json: bool) -> int:
                 one["collected_at"],
             )
         )
-    columns = ("provider", "pairs", "trading", "assets", "deposit", "withdraw", "skew ms", "latency ms", "platform")
-    print_rows(given, (*columns, "quota left", "runs dry", "collected at"), rows)
+    print_rows(given, COLUMNS, rows)
     return code

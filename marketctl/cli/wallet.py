@@ -5,25 +5,72 @@ from typing import Any
 
 import click
 
+from marketctl.cli.complete import complete_asset, complete_provider, complete_provider_or_asset
 from marketctl.cli.options import (
     HELP,
     Command,
-    complete_provider,
+    Group,
     dump_raw_option,
     global_options,
     globals_of,
     json_option,
     lock_wait_option,
-    provider_argument,
+    only_provider_option,
+    provider_and_words,
     provider_option,
     since_option,
     strict_option,
 )
-from marketctl.cli.output import print_json, print_rows, seconds
+from marketctl.cli.output import Aged, Column, print_document, print_rows
 from marketctl.cli.working import open_run, work_and_report
 
+SHOWN = (
+    Column("asset", "name"),
+    Column("code", "name"),
+    Column("network", "name"),
+    Column("deposit", "flag"),
+    Column("withdraw", "flag"),
+    Column("fee", "number", unit="coin"),
+    Column("fee %", "number", blank="0"),
+    Column("minimum", "number", unit="coin"),
+    Column("confirmations", "number", rank=1),
+    Column("memo", "word", rank=2),
+    Column("note"),
+)
+CHANGED = (
+    Column("at", "time"),
+    Column("provider", "name"),
+    Column("asset", "name"),
+    Column("network", "name"),
+    Column("what"),
+    *(Column(name, extra=True) for name in ("field", "before", "after", "run_id")),
+)
+UNMAPPED = (
+    *(Column(name, "name") for name in ("provider", "code", "name")),
+    Column("coins", "number"),
+    Column("such as"),
+)
 
-@click.group(context_settings=HELP)
+
+def route_columns(ticker: str) -> tuple[Column, ...]:
+    """Return the columns of routes; fees and minimums are in the coin itself."""
+    return (
+        Column("from", "name"),
+        Column("to", "name"),
+        Column("network", "name"),
+        Column("fee", "number", unit=ticker),
+        Column("fee %", "number", blank="0"),
+        Column("minimum", "number", unit=ticker),
+        Column("set by", "word", rank=4),
+        Column("confirmations", "number", rank=2),
+        Column("memo", "word", rank=1),
+        Column("verdict", "word"),
+        Column("age", "age", rank=3),
+        Column("note"),
+    )
+
+
+@click.group(cls=Group, context_settings=HELP)
 def command() -> None:
     """Collect and show coins and networks: what is open, at what fee.
 
@@ -60,11 +107,11 @@ def sync(providers: tuple[str, ...], dump_raw: bool, stats: bool, lock_wait: flo
 
 
 @command.command(cls=Command, context_settings=HELP)
-@provider_argument()
-@click.argument("assets", nargs=-1, metavar="[ASSET]...")
+@only_provider_option()
+@click.argument("words", nargs=-1, metavar="PROVIDER [ASSET]...", shell_complete=complete_provider_or_asset)
 @json_option
 @global_options
-def show(provider: str, assets: tuple[str, ...], as_json: bool) -> int:
+def show(providers: tuple[str, ...], words: tuple[str, ...], as_json: bool) -> int:
     """Show a provider's networks, of all assets or the named ones.
 
     A network the provider comments on is marked with "!" and its words: it may be suspended in words alone.
@@ -75,11 +122,12 @@ def show(provider: str, assets: tuple[str, ...], as_json: bool) -> int:
     """
     from marketctl.views.snapshots import choose_assets, snapshot
 
+    provider, assets = provider_and_words(providers, words)
     given = globals_of()
     found = snapshot(given.registry(), "wallet", provider)
     chosen = choose_assets(found, assets)
     if as_json:
-        print_json({"schema": 1, "command": "wallet show", "results": [found | {"assets": chosen}]})
+        print_document(given, {"schema": 1, "command": "wallet show", "results": [found | {"assets": chosen}]})
         return 0
     rows = []
     for code, asset in sorted(chosen.items()):
@@ -101,14 +149,13 @@ def show(provider: str, assets: tuple[str, ...], as_json: bool) -> int:
                     f"! {note}" if note else None,
                 )
             )
-    columns = ("asset", "code", "network", "deposit", "withdraw", "fee", "fee %", "minimum", "confirmations", "memo")
-    print_rows(given, (*columns, "note"), rows)
+    print_rows(given, SHOWN, rows)
     return 0
 
 
 @command.command(cls=Command, context_settings=HELP)
-@click.argument("assets", nargs=-1, metavar="[ASSET]...")
-@provider_option
+@click.argument("assets", nargs=-1, metavar="[ASSET]...", shell_complete=complete_asset)
+@only_provider_option()
 @since_option
 @json_option
 @global_options
@@ -138,13 +185,12 @@ def changes(assets: tuple[str, ...], providers: tuple[str, ...], since_ms: int, 
     if not events:
         log.warning("nothing changed since %s", to_iso(since_ms))
         return 0
-    columns = ("at", "provider", "asset", "network", "what")
-    print_rows(given, columns, [[event.get(name) for name in columns] for event in events])
+    print_rows(given, CHANGED, [[event.get(column.key) for column in CHANGED] for event in events])
     return 0
 
 
 @command.command(cls=Command, context_settings=HELP)
-@click.argument("asset")
+@click.argument("asset", shell_complete=complete_asset)
 @click.option("--from", "source", metavar="P", shell_complete=complete_provider, help="Where it is now.")
 @click.option("--to", "target", metavar="P", shell_complete=complete_provider, help="Where it is to go.")
 @json_option
@@ -174,7 +220,8 @@ def routes(asset: str, source: str | None, target: str | None, as_json: bool) ->
     if read.missing:
         log.warning("without a wallet, so left out: %s", ", ".join(read.missing))
     if as_json:
-        print_json(
+        print_document(
+            given,
             {
                 "schema": 1,
                 "command": "wallet routes",
@@ -183,11 +230,10 @@ def routes(asset: str, source: str | None, target: str | None, as_json: bool) ->
                 "left_out": found.left_out,
                 "unmapped": found.unmapped,
                 "missing": read.missing,
-            }
+            },
         )
         return code
-    columns = ("from", "to", "network", "fee", "fee %", "minimum", "set by", "confirmations", "memo", "verdict")
-    print_rows(given, (*columns, "age", "note"), [route_row(route) for route in found.routes])
+    print_rows(given, route_columns(asset.upper()), [route_row(route) for route in found.routes])
     twins = sum(route["verdict"] == "twin" for route in found.routes)
     count = len(found.routes) - twins
     words = f"{count} route{'s' if count > 1 else ''} of" if count else "there is now no route of"
@@ -213,7 +259,7 @@ def route_row(route: Mapping[str, Any]) -> tuple[Any, ...]:
         route["confirmations"],
         route["memo_required"],
         "refused" if twin else route["identity"],
-        (seconds(max(ages)) if ages else "unknown") + (" stale" if route["stale"] else ""),
+        Aged(max(ages) if ages else None, "stale" if route["stale"] else ""),
         "; ".join([*([] if route["identity"] == "proven" else [route["why"]]), *notes]) or None,
     )
 
@@ -244,12 +290,12 @@ def unmapped(providers: tuple[str, ...], as_json: bool) -> int:
         log.error("%s", problem.message)
     rows = find(found.snapshots)
     if as_json:
-        print_json({"schema": 1, "command": "wallet unmapped", "results": rows})
+        print_document(given, {"schema": 1, "command": "wallet unmapped", "results": rows})
     elif not rows:
         log.warning("every network has a common name")
     else:
         told = [(one["provider"], one["code"], one["name"], len(one["assets"]), _some(one["assets"])) for one in rows]
-        print_rows(given, ("provider", "code", "name", "coins", "such as"), told)
+        print_rows(given, UNMAPPED, told)
     return EXIT_PARTIAL if found.broken else EXIT_OK
 
 

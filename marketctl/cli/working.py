@@ -1,5 +1,6 @@
 """How the commands that run jobs tell what happened: progress, a table, or one JSON document; then the exit code."""
 
+import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from marketctl.cli.options import Globals
-from marketctl.cli.output import print_json, print_rows, seconds, sentence
+from marketctl.cli.output import Column, print_document, print_rows, sentence
 from marketctl.errors import EXIT_PARTIAL, EXIT_SIGINT, EXIT_SIGTERM, Stopped
 
 if TYPE_CHECKING:
@@ -18,7 +19,14 @@ if TYPE_CHECKING:
     from marketctl.jobs.run import Options, Run
     from marketctl.monitoring.observers import Watch
 
-COLUMNS = ("provider", "job", "status", "result", "requests", "time")
+COLUMNS = (
+    Column("provider", "name"),
+    Column("job", "name"),
+    Column("status", "word"),
+    Column("result"),
+    Column("requests", "number", rank=2),
+    Column("time", "age", rank=1),
+)
 
 
 def open_run(given: Globals, options: "Options | None" = None) -> "Run":
@@ -71,7 +79,7 @@ def work_and_report(
     from marketctl.jobs.document import run_document
     from marketctl.jobs.runner import exit_code, run_jobs
 
-    progress = Progress(given)
+    progress = Progress(given, len(work))
     if watch is not None:
         watch.begin(work)
 
@@ -83,7 +91,7 @@ def work_and_report(
     results = run_jobs(run, work, on_result=done, on_start=progress.start)
     progress.end()
     if as_json:
-        print_json(run_document(run, command, results))
+        print_document(given, run_document(run, command, results))
     elif not given.quiet:
         print_rows(given, COLUMNS, [row(result) for result in results])
     code = exit_code(results)
@@ -100,7 +108,7 @@ def work_and_report(
 def row(result: "Result") -> tuple[Any, ...]:
     """Return a result as a row of the table."""
     told = summary(result) if result.status == "ok" else result.reason
-    return (result.provider, result.job, result.status, told, result.requests, seconds(result.duration_ms))
+    return (result.provider, result.job, result.status, told, result.requests, result.duration_ms)
 
 
 def summary(result: "Result") -> str:
@@ -130,23 +138,38 @@ def _count(value: int | None) -> str:
 class Progress:
     """One line on a terminal that says what is being done; failures get lines of their own on stderr."""
 
-    def __init__(self, given: Globals) -> None:
-        self.shown = sys.stderr.isatty() and not given.quiet and given.log_format == "text"
+    def __init__(self, given: Globals, total: int = 0) -> None:
+        self.shown = sys.stderr is not None and sys.stderr.isatty() and not given.quiet and given.log_format == "text"
         self.length = 0
         self.busy: list[str] = []
+        self.total = total
+        self.over = 0
 
     def start(self, provider: str, job: str) -> None:
         """Say what is being done."""
+        self.show(f"{provider} {job} ...")
+
+    def count(self, name: str) -> None:
+        """Say what is over."""
+        self.over += 1
+        self.show(f"{name} done")
+
+    def show(self, words: str) -> None:
+        """Put words into the line, in place of what stood there: `[7/24] WHITEBIT prices ...`."""
         if self.shown:
-            line = f"{provider} {job} ..."
+            line = f"[{min(self.over + 1, self.total)}/{self.total}] {words}" if self.total else words
             click.echo("\r" + line.ljust(self.length), nl=False, err=True)
             self.length = len(line)
 
     def done(self, result: "Result") -> None:
-        """Tell a failure at once, a skip when asked to be verbose."""
+        """Tell a failure at once, the rest when asked to be verbose."""
         from marketctl.log import log
 
+        self.over += 1
         if result.status == "ok":
+            if log.isEnabledFor(logging.INFO):
+                self.clear()
+                log.info("ok: %s", summary(result), extra={"provider": result.provider, "job": result.job})
             return
         if result.reason == "busy":
             self.busy.append(f"{result.provider} {result.job}")

@@ -1,6 +1,5 @@
 """A run: its id, its options, what all its jobs share."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -17,7 +16,7 @@ from marketctl.errors import (
 from marketctl.files.snapshots import SCHEMA
 from marketctl.jobs.result import Result
 from marketctl.redact import redact
-from marketctl.times import now_ms, to_iso
+from marketctl.times import now_ms, run_id, to_iso
 
 if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection
@@ -61,8 +60,7 @@ class Run:
         self.read.clear()
         self.started_ms = now_ms()
         self.started = time.monotonic()
-        stamp = (to_iso(self.started_ms) or "").replace("-", "").replace(":", "").replace(".", "")
-        self.run_id = f"{stamp}-{os.urandom(3).hex()}"
+        self.run_id = run_id(self.started_ms)
 
     def store(self) -> "RedisConnection | None":
         """Return the Redis connection, opened on first need; None for `redis_url = "none"`. Raises RedisFailed."""

@@ -44,7 +44,15 @@ def test_table_on_a_terminal(ctl, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     code, out, _ = ctl("check", "BYBIT", "--no-color")
     assert code == 0
+    assert re.match(r"PROVIDER  CHECK +VERDICT  MESSAGE +TIME\nBYBIT     published  warn     never published", out)
+    assert out.splitlines()[-3:] == [
+        "BYBIT published: warn: never published; embedded Redis is asleep. Next:",
+        "    marketctl prices collect -p BYBIT.",
+        "1 with warnings",
+    ]
+    _, out, _ = ctl("check", "BYBIT", "--no-color", "-v")
     assert re.match(r"PROVIDER  CHECK +VERDICT  MESSAGE +TIME\nBYBIT     import       pass     marketctl\.", out)
+    assert out.splitlines()[-1] == "1 with warnings"
 
 
 def test_quiet_says_nothing_when_healthy_and_all_when_not(ctl, sandbox):

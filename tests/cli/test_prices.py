@@ -256,6 +256,6 @@ def test_history_without_a_change(collected):
 def test_history_chart_on_a_terminal_alone(collected, monkeypatch):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     _, out, _ = collected("prices", "history", "KUCOIN", "ETH/USDT", "--no-color")
-    assert out.splitlines()[0].split() == ["AT", "BID", "ASK", "LAST", "MID"]
+    assert out.splitlines()[0].split() == ["AT", "BID", "ASK", "LAST"]
     assert out.splitlines()[-1] == "▁" * 59 + "█  low 3117.571, high 3120.8335, last 3120.8335"
     assert "█" not in collected("prices", "history", "KUCOIN", "ETH/USDT", "--csv")[1]

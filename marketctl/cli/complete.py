@@ -1,0 +1,83 @@
+"""What the shell is offered for a word: providers of the registry, pairs and assets of the snapshots."""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from marketctl.config.registry import Registry
+
+MOST = 200  # more is no help to anybody
+_record = re.compile(rb'^    "((?:[^"\\]|\\.)+)": \{', re.MULTILINE)
+
+
+def complete_provider(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the names in the registry to the shell."""
+    return _offer(_providers(ctx), incomplete)
+
+
+def complete_pair(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the pairs that were published last."""
+    return _offer(_keys(ctx, "prices"), incomplete)
+
+
+def complete_asset(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the assets of the wallets."""
+    return _offer(_keys(ctx, "wallet"), incomplete)
+
+
+def complete_provider_or_pair(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer a provider first, then pairs."""
+    if ctx.params.get(param.name or ""):
+        return complete_pair(ctx, param, incomplete)
+    return complete_provider(ctx, param, incomplete) or complete_pair(ctx, param, incomplete)
+
+
+def complete_provider_or_asset(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer a provider first, then assets."""
+    given = ctx.params.get(param.name or "") or ctx.params.get("providers")
+    return (complete_asset if given else complete_provider)(ctx, param, incomplete)
+
+
+def _registry(ctx: click.Context) -> "Registry | None":
+    from marketctl.cli.options import Globals
+    from marketctl.errors import MarketctlError
+
+    try:
+        return (ctx.find_object(Globals) or Globals()).registry()
+    except MarketctlError:
+        return None
+
+
+def _providers(ctx: click.Context) -> Iterable[str]:
+    registry = _registry(ctx)
+    return registry.providers if registry is not None else ()
+
+
+def _keys(ctx: click.Context, job: str) -> Iterator[str]:
+    """Read the keys of the records in the job's snapshots: a record is a line, so nothing is parsed."""
+    import json
+
+    registry = _registry(ctx)
+    names = [entry.name for entry in registry.enabled()] if registry is not None else []
+    for name in names:
+        path = Path(registry.settings.data_dir, job, f"{name}.json") if registry is not None else Path()
+        try:
+            content = path.read_bytes()
+        except OSError:
+            continue
+        for key in _record.findall(content):
+            try:
+                yield json.loads(b'"' + key + b'"')
+            except ValueError:
+                continue
+
+
+def _offer(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+    start = incomplete.upper()
+    found = sorted({name for name in names if name.upper().startswith(start) and name.isprintable()})
+    return [CompletionItem(name) for name in found[:MOST]]
