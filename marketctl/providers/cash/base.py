@@ -132,13 +132,18 @@ def cross(over: Rate, under: Rate) -> tuple[Decimal | None, Decimal | None, Deci
     return _ratio(over[0], under[0]), _ratio(over[1], under[2]), _ratio(over[2], under[1])
 
 
+def quotient(over: Decimal, under: Decimal) -> Decimal:
+    """Divide to 28 significant digits."""
+    return _exact.divide(over, under)
+
+
 def _ratio(over: str | None, under: str | None) -> Decimal | None:
     top, bottom = decimal_text(over), decimal_text(under)
     if top is None or bottom is None or is_zero(top) or is_zero(bottom):
         return None
-    quotient = _exact.divide(Decimal(top), Decimal(bottom)).copy_abs()
+    ratio = quotient(Decimal(top), Decimal(bottom)).copy_abs()
     # Two negatives make no price.
-    return quotient.copy_negate() if "-" in (top[0], bottom[0]) else quotient
+    return ratio.copy_negate() if "-" in (top[0], bottom[0]) else ratio
 
 
 # Credits ----------------------------------------------------------------------------------
