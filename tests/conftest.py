@@ -43,7 +43,7 @@ def sandbox_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(sandbox_server: Sandbox) -> Iterator[Sandbox]:
-    """All eight APIs on local ports; faults and counts start empty."""
+    """All APIs on local ports; faults and counts start empty."""
     sandbox_server.fault()
     for api in sandbox_server.apis.values():
         api.calls.clear()

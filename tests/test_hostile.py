@@ -104,7 +104,10 @@ class FakeClient:
         status, headers = 200, {"date": "Thu, 01 Jan 2026 00:00:00 GMT"}
         if f"{method} {path}" == self.target:
             found, status, headers = self.spoilt
-        answer = Answer(status, headers, found, b"...", True, now_ms() - 20, now_ms())
+        raw = f"{method} {path}" in adapter_class(self.name).formats
+        if raw and not isinstance(found, bytes):
+            found = json.dumps(found, default=str).encode()
+        answer = Answer(status, headers, found, b"...", not raw, now_ms() - 20, now_ms(), raw)
         check(answer)
         if not 200 <= status < 300:
             raise BadAnswer(f"{method} {self.host}{path}: HTTP {status}")
@@ -130,6 +133,8 @@ def honest_body(name: str, method: str, path: str, query: str, signed: bool) -> 
         cls(None, None, credentials=api.keys).sign(request)
     headers = {key.lower(): value for key, value in request.headers.items()} | {"host": "127.0.0.1"}
     reply = api.answer(Call(method, path, request.query, headers, request.body or b""))
+    if f"{method} {path}" in cls.formats:
+        return reply.content()
     body, is_json = read_json(reply.content())
     assert reply.status == 200, (name, method, path, body)
     assert is_json
@@ -148,6 +153,9 @@ READERS = {
     "stats": lambda adapter: adapter.stats(),
     "key": lambda adapter: adapter.check_key(),
 }
+ASKED = [
+    (name, reader) for name in API_MODULES for reader in READERS if reader != "key" or adapter_class(name).credentials
+]
 
 
 @cache
@@ -192,6 +200,10 @@ HOW = ("replace", "replace", "replace", "delete", "double", "rename")
 
 def spoil(value: Any, where: list[int], how: str, what: Any) -> Any:
     """Return a copy of a value that is changed at one place: a way down, one step a number."""
+    if isinstance(value, bytes):
+        start = sum(where) % (len(value) or 1)
+        end = start + {"delete": 20, "double": 0, "rename": 5, "replace": 8}[how]
+        return value[:start] + str(what)[:100].encode("utf-8", "surrogatepass") + value[end:]
     if not where or not isinstance(value, dict | list) or not value:
         return what if how == "replace" else value
     if isinstance(value, list):
@@ -368,8 +380,7 @@ def _fast_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("_fast_folder")
-@pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("name", API_MODULES)
+@pytest.mark.parametrize(("name", "reader"), ASKED)
 def test_only_foreseen_errors_and_sane_values_come_out(name, reader):
     counts = tried.setdefault((name, reader), Counter())
 
@@ -403,8 +414,7 @@ def test_only_foreseen_errors_and_sane_values_come_out(name, reader):
 
 
 @pytest.mark.usefixtures("_fast_folder")
-@pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("name", API_MODULES)
+@pytest.mark.parametrize(("name", "reader"), ASKED)
 @pytest.mark.parametrize(
     "body", [None, True, 0, -1, "", "text", [], {}, [[]], [{}], [None], {"": None}, deep], ids=ascii
 )

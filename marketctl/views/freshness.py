@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 FUTURE_MS = 5_000  # clocks that disagree by no more than this agree
 
+AHEAD_MS = 60_000  # a provider's clock that is a little wrong; beyond lies the future: a bank's rate for tomorrow
+
 LATE = 3  # intervals without new data
 
 LEAST_MS = 60_000  # cron starts us once a minute
@@ -18,11 +20,13 @@ STANDSTILL_MS = 4 * 86_400_000  # a market of currencies is closed from Friday t
 def age_ms(now_ms: int, collected_ms: int | None, at_ms: int | None = None) -> int | None:
     """Return the age by the older of the provider's own time and ours.
 
-    None is unknown, and that is too old: nothing is known, or it was collected in the future. An own time in the
-    future makes nothing newer than its arrival.
+    None is unknown, and that is too old: nothing is known, it was collected in the future, or its own time has yet to
+    come. An own time that is a little ahead makes nothing newer than its arrival.
     """
     known = [ms for ms in (collected_ms, at_ms) if ms is not None]
     if not known or min(known) > now_ms + FUTURE_MS or (collected_ms is not None and collected_ms > now_ms + FUTURE_MS):
+        return None
+    if at_ms is not None and at_ms > now_ms + AHEAD_MS:
         return None
     return max(0, now_ms - min(known))
 

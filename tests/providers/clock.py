@@ -4,6 +4,7 @@ import pytest
 
 MODULES = (
     "marketctl.http.client",
+    "marketctl.providers.bank.base",
     "marketctl.providers.cash.base",
     "marketctl.providers.cash.openexchangerates",
     "marketctl.providers.cash.twelvedata",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from marketctl.models import JOBS
+from marketctl.providers.bank.markup import read_xml
 from marketctl.providers.base import Provider
 from marketctl.providers.card import PARTS, jobs_of, read_card
 from marketctl.providers.loader import load_adapter, load_registry
@@ -16,6 +17,7 @@ from marketctl.sandbox import API_MODULES, load_api
 ROOT = Path(__file__).parents[2]
 REGISTRY = load_registry(ROOT / "providers.toml", environ={})
 NAMES = list(REGISTRY.providers)
+KINDS = ("bank", "cash", "cex", "psp")
 
 
 def adapter(name: str) -> type[Provider]:
@@ -27,8 +29,8 @@ def module_name(name: str) -> str:
 
 
 def modules_on_disk() -> set[str]:
-    found = (ROOT / "marketctl" / "providers").glob("c*/[a-z]*.py")
-    return {path.stem for path in found if path.stem != "base"}
+    found = [path for kind in KINDS for path in (ROOT / "marketctl" / "providers" / kind).glob("[a-z]*.py")]
+    return {path.stem for path in found if path.stem not in ("base", "markup")}
 
 
 def test_every_adapter_module_is_registered_and_the_other_way_round():
@@ -87,10 +89,11 @@ def test_sandbox_serves_every_endpoint_the_adapter_asks(name):
 def test_samples_and_tests_exist(name):
     word = module_name(name)
     assert (ROOT / "tests" / "providers" / f"test_{word}.py").is_file(), f"write tests/providers/test_{word}.py"
-    samples = list((ROOT / "tests" / "providers" / word).glob("*.json"))
+    samples = [path for path in (ROOT / "tests" / "providers" / word).glob("*") if path.suffix in (".json", ".xml")]
     assert samples, f"put sample answers of {name} into tests/providers/{word}/"
     for sample in samples:
-        json.loads(sample.read_bytes())
+        content = sample.read_bytes()
+        json.loads(content) if sample.suffix == ".json" else read_xml(content)
 
 
 @pytest.mark.parametrize("name", NAMES)

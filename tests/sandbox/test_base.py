@@ -38,9 +38,13 @@ def web():
 def test_every_name_has_a_sandbox_of_that_name():
     assert sorted(API_MODULES) == [
         "BYBIT",
+        "CBR",
+        "ECB",
+        "FRANKFURTER",
         "HTX",
         "KUCOIN",
         "MEXC",
+        "NBU",
         "OPENEXCHANGERATES",
         "RAPIRA",
         "TWELVEDATA",

@@ -14,7 +14,8 @@ DAY = 86_400_000
         (NOW - 10_000, None, 10_000),
         (NOW - 10_000, NOW - 46 * DAY, 46 * DAY),  # the source's own time stands still
         (NOW - 3 * DAY, NOW - 1000, 3 * DAY),
-        (NOW - 10_000, NOW + DAY, 10_000),  # a provider's clock ahead makes nothing newer than its arrival
+        (NOW - 10_000, NOW + 59_000, 10_000),  # a provider's clock ahead makes nothing newer than its arrival
+        (NOW - 10_000, NOW + DAY, None),  # a rate for tomorrow
         (NOW + 4_999, None, 0),  # clocks that disagree by that agree
         (NOW + 5_001, None, None),  # collected in the future: unknown
         (NOW + DAY, NOW - 1000, None),

@@ -6,7 +6,7 @@ future and is not fresh before its day.
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
 DAY = timedelta(days=1)
+_whole = Context(prec=200)  # no product of two rates is rounded
 CONTRADICTION = Decimal("0.0001")  # two figures of one rate that differ by more are not the same rate
 
 
@@ -87,7 +88,7 @@ def divide(text: str, units: int) -> tuple[str, bool]:
     if digits == "1" + "0" * (len(digits) - 1):
         return (shift_point(text, 1 - len(digits)) if units > 1 else text), True
     found = quotient(Decimal(text), Decimal(units))
-    return format(found, "f"), found * units == Decimal(text)
+    return format(found, "f"), _whole.multiply(found, Decimal(units)) == Decimal(text)
 
 
 class BankProvider(CashProvider):
@@ -129,6 +130,8 @@ class BankProvider(CashProvider):
 
     def listed(self) -> tuple[AssetBatch, int]:
         fixing = self.fetch()
+        if not fixing.rates:
+            raise BadAnswer(f"the answer holds no rate that can be used; {len(fixing.skips)} were left out")
         batch = AssetBatch()
         for key, rate in {fixing.home: None, **fixing.rates}.items():
             batch.add(Asset(key, key, rate.name if rate else None, fiat=is_fiat(key)))

@@ -22,7 +22,6 @@ class EcbBankAdapter(BankProvider):
     base_url = "https://www.ecb.europa.eu"
     endpoints = (f"GET {PATH}",)
     formats = {f"GET {PATH}": "xml"}
-    zone = "Europe/Berlin"
     canary = "EUR/USD"
 
     def fetch(self) -> Fixing:

@@ -33,10 +33,15 @@ class NbuBankAdapter(BankProvider):
 def parse_rates(body: Any, today: date) -> Fixing:
     """Read exchange_site: `rate` is for `units`; `rate_per_unit` is the bank's own division and has to agree."""
     fixing = Fixing("UAH")
-    for row in rows(body):
-        day = read_day(row.get("exchangedate"), "%d.%m.%Y")
-        if day <= today and row.get("calcdate"):
-            day = min(day, read_day(row["calcdate"], "%d.%m.%Y") + DAY)  # a rate that is carried on keeps its day
+    dated = [(read_day(row.get("exchangedate"), "%d.%m.%Y"), row) for row in rows(body)]
+    days = [day for day, _row in dated]
+    chosen = max((day for day in days if day <= today), default=min(days))
+    for day, row in dated:
+        if day != chosen:
+            continue
+        told = read_day(row["calcdate"], "%d.%m.%Y") if row.get("calcdate") else day
+        if day <= today and told < day:
+            day = min(day, told + DAY)  # a rate that is only carried on keeps its day
         name = text(row.get("enname")) or text(row.get("txt"))
         value, nominal, per_unit = row.get("rate"), row.get("units", 1), row.get("rate_per_unit")
         fixing.add(row.get("cc"), value, day, nominal=nominal, per_unit=per_unit, name=name)

@@ -1,11 +1,9 @@
 """FRANKFURTER, one API over the rates of many central banks; also self-hosted (`base_url`).
 
 Docs: https://frankfurter.dev
-Symbols: the pairs of one bank (`bank`, default ECB) in that bank's own direction, as it published them; others are
-derived here, never taken from its rounded ones. ECB brings all at once, any other bank needs `pairs`.
-Limits: none told; banks are read a few times a day, so asking more than every half hour is pointless.
-Quirks: it blends banks unless one is named, and rounds what it computes to four digits or fewer. It drops Saturday's
-rows of CBR and NBU, so that a rouble rate is a day old from Saturday to Monday: read CBR itself.
+Symbols: pairs of one bank (`bank`, default ECB) as published, others derived here. Banks but ECB need `pairs`.
+Limits: none told; it reads the banks a few times a day: ask every half hour, not more often.
+Quirks: it rounds what it computes to four digits or fewer, and drops Saturday's rows of CBR: read CBR itself.
 """
 
 from contextlib import suppress
@@ -15,15 +13,14 @@ from marketctl.errors import BadAnswer, ConfigError
 from marketctl.models import Platform
 from marketctl.providers.bank.base import BankProvider, Fixing, read_day
 from marketctl.providers.base import NO_ENVELOPE, Failure
-from marketctl.providers.fields import integer, objects, text
+from marketctl.providers.fields import code, integer, mapping, objects, text
 
 if TYPE_CHECKING:
     from marketctl.http.messages import Answer
 
-# Banks whose direction is known, with their currency.
+# Banks whose direction is known (EUR/X of the first, X/RUB and so on of the others), with their currency.
 HOMES = {"ECB": "EUR", "CBR": "RUB", "NBU": "UAH", "NBK": "KZT"}
-ONLY_THESE = "of the others it is not known which figures are published and which are rounded"
-ALL_AT_ONCE = "ECB"  # EUR/X; the others publish X/RUB and so on
+ALL_AT_ONCE = "ECB"
 
 
 class NoSuchPair(BadAnswer):
@@ -42,43 +39,41 @@ class FrankfurterCashAdapter(BankProvider):
     @property
     def bank(self) -> str:
         """The bank whose rates are asked for."""
-        found = str(self.chosen.get("bank", ALL_AT_ONCE)).upper()
-        if found not in HOMES:
-            raise ConfigError(f'bank: found "{found}", expected one of {", ".join(HOMES)}', hint=ONLY_THESE)
+        if (found := str(self.chosen.get("bank", ALL_AT_ONCE)).upper()) not in HOMES:
+            raise ConfigError(f'bank: found "{found}", expected one of {", ".join(HOMES)}')
         return found
 
     def fetch(self) -> Fixing:
-        home = HOMES[self.bank]
+        home, query = HOMES[self.bank], {"providers": self.bank}
         if self.bank == ALL_AT_ONCE:
-            query = {"base": home, "providers": self.bank}
-            return parse_rates(self.get("/v2/rates", query), Fixing(home, home_first=True))
+            return parse_rates(self.get("/v2/rates", query | {"base": home}), Fixing(home, home_first=True))
         if not self.wanted:
             raise ConfigError(f'bank = "{self.bank}" needs `pairs`: it takes one request a currency')
-        fixing = Fixing(home)
-        for key in sorted({key for pair in self.wanted for key in pair.split("/")} - {home}):
-            # Without a date the evening's answer is tomorrow's.
-            query = {"base": key, "quotes": home, "providers": self.bank, "date": f"{self.today}"}
+        fixing, asked = Fixing(home), {key for pair in self.wanted for key in pair.split("/")}
+        for key in sorted(asked - {home}):
+            more = {"base": key, "quotes": home, "date": f"{self.today}"}  # without the date it may be tomorrow's
             with suppress(NoSuchPair):
-                parse_rates(self.get("/v2/rates", query), fixing)
+                parse_rates(self.get("/v2/rates", query | more), fixing)
         return fixing
 
     def platform(self) -> Platform:
-        row = next((row for row in objects(self.get("/v2/providers")) if row.get("key") == self.bank), {})
-        missed, ended = integer(row.get("publishes_missed")), text(row.get("end_date"))
-        words = f"{missed} publishes of {self.bank} were missed, its last rates are of {ended}" if missed else None
+        told = {
+            text(row.get("key")): integer(row.get("publishes_missed")) for row in objects(self.get("/v2/providers"))
+        }
+        missed = told.get(self.bank)
+        words = f"{missed} publishes of {self.bank} were missed" if missed else None
         return Platform("unknown" if missed is None else "ok", words)
 
     def failure(self, answer: "Answer") -> Failure | None:
-        body = answer.body
-        if isinstance(body, dict) and "message" in body:
-            return str(body.get("status", answer.status)), text(body["message"]) or ""
-        return None if isinstance(body, list) else NO_ENVELOPE
+        words = text(mapping(answer.body).get("message"))
+        told = (str(answer.status), words) if words else NO_ENVELOPE
+        return None if isinstance(answer.body, list) else told
 
 
 def parse_rates(body: Any, fixing: Fixing) -> Fixing:
     """Read /v2/rates into a fixing: units of `quote` per 1 `base`, each row with its own date."""
     for row in objects(body):
-        first, second = text(row.get("base")), text(row.get("quote"))
+        first, second = code(row.get("base")), code(row.get("quote"))
         if first == second:
             continue  # the base's own row
         if fixing.home != (first if fixing.home_first else second):
