@@ -80,6 +80,7 @@ class Client:
         formats: Mapping[str, str] | None = None,
         body_limit: int = BODY_LIMIT,
         kept_headers: tuple[str, ...] = (),
+        other_bases: tuple[str, ...] = (),
         proxy: str | None = None,
         pace: Pace | None = None,
         recording: bool = False,
@@ -88,6 +89,8 @@ class Client:
         self.provider = provider
         self.base_url = base_url.rstrip("/")
         self.host = urlsplit(base_url).hostname or ""
+        # Where else this provider's API lives: declared like the endpoints, nobody else is ever asked.
+        self.other_bases = frozenset(other_bases)
         self.timeout_s = timeout_s
         self.deadline = time.monotonic() + deadline_s
         self.deadline_s = deadline_s
@@ -136,14 +139,18 @@ class Client:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         weight: float = 1.0,
+        base: str | None = None,
     ) -> Answer:
         """Send one request, again where its failure is worth it, and return a good answer.
 
         `check` raises the provider's own error for an answer that tells one. `sign` runs anew on
-        every attempt. Raises a MarketctlError of any kind named in design 6.
+        every attempt. `base` asks there, if it is one of `other_bases`. Raises a MarketctlError of any kind.
         """
         if f"{method} {path}" not in self.endpoints:
             raise ValueError(f"{method} {path} is not among the endpoints its adapter declares")
+        if base is not None and base not in self.other_bases:
+            raise ValueError(f"{base} is not among the hosts its adapter declares")
+        host = urlsplit(base).hostname or "" if base else self.host
         self._watch()
         accept = FORMATS.get(self.formats.get(f"{method} {path}", ""), "application/json")
 
@@ -151,19 +158,20 @@ class Client:
             self._wait_for_turn(weight)
             request = Request(
                 method,
-                self.host,
+                host,
                 path,
                 encode_query(dict(query or {})),
                 now_ms() + self.clock_offset_ms,
                 {"Accept": accept, "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT},
                 body,
+                base or self.base_url,
             )
             request.headers.update(headers or {})
             if sign is not None:
                 try:
                     sign(request)
                 except UnicodeError:
-                    raise unsendable(f"{method} {self.host}{path}") from None
+                    raise unsendable(f"{method} {host}{path}") from None
             return self._send(request, query or {}, body, check)
 
         try:
@@ -222,7 +230,7 @@ class Client:
             log.debug(
                 "%s %s%s: %s, %d bytes, %d ms",
                 request.method,
-                self.host,
+                request.host,
                 request.path,
                 exchange.error or exchange.status,
                 len(exchange.content),
@@ -234,13 +242,14 @@ class Client:
         return answer
 
     def _transfer(self, request: Request, exchange: Exchange) -> Answer:
-        where = f"{request.method} {self.host}{request.path}"
+        base = request.base or self.base_url
+        where = f"{request.method} {request.host}{request.path}"
         left = self.left_s()
         if left <= 0:
             raise self._too_late(where)
-        url = f"{self.base_url}{request.path}" + (f"?{request.query}" if request.query else "")
-        asked = requests.Request(request.method, self.base_url + request.path, request.headers, data=request.body)
-        settings: Any = self._session.merge_environment_settings(self.base_url, self._proxies, True, True, None)
+        url = f"{base}{request.path}" + (f"?{request.query}" if request.query else "")
+        asked = requests.Request(request.method, base + request.path, request.headers, data=request.body)
+        settings: Any = self._session.merge_environment_settings(base, self._proxies, True, True, None)
         timeout = min(self.timeout_s, left)
         sent = now_ms()
         try:

@@ -30,7 +30,7 @@ class Request:
     """One attempt, as a signer sees it: it may append to `query`, set headers and the body.
 
     `query` is the encoded text as it will be sent; `timestamp_ms` is the provider's clock as far
-    as known. `host` is without port.
+    as known. `host` is without port; `base` is scheme, host and port as they are asked.
     """
 
     method: str
@@ -40,6 +40,7 @@ class Request:
     timestamp_ms: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    base: str = ""
 
 
 @dataclass(slots=True)

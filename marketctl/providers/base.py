@@ -72,6 +72,8 @@ class Provider:
     shared_memory: ClassVar[bool] = False
     # The provider's codes that change what we do. An unknown one is an error with the code in it.
     error_codes: ClassVar[Mapping[str, type[MarketctlError]]] = {}
+    # Other hosts of its API beside `base_url`, as scheme and host: `ask(base=...)`. Nobody else gets a request.
+    other_bases: ClassVar[tuple[str, ...]] = ()
     # What it tells by HTTP status alone, where that differs from the common meaning.
     error_statuses: ClassVar[Mapping[int, type[MarketctlError]]] = {}
     # Wait after a rate limit that names no time.
@@ -105,6 +107,14 @@ class Provider:
         self.last_answer: Answer | None = None  # its headers may tell a quota
 
     @classmethod
+    def for_options(cls, _options: Mapping[str, Any]) -> "type[Provider]":
+        """Return the class for an entry with these options: an adapter that speaks to many venues makes one of each.
+
+        Raises ConfigError.
+        """
+        return cls
+
+    @classmethod
     def client_settings(cls) -> dict[str, Any]:
         """Return what a client has to know of this adapter, as keywords of `Client(...)`."""
         return {
@@ -112,6 +122,7 @@ class Provider:
             "formats": cls.formats,
             "body_limit": cls.body_limit,
             "kept_headers": cls.kept_headers,
+            "other_bases": cls.other_bases,
         }
 
     # What an adapter answers --------------------------------------------------------------
@@ -186,6 +197,7 @@ class Provider:
         weight: float = 1,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        base: str | None = None,
     ) -> "Answer":
         """Fetch one declared endpoint and return the whole answer.
 
@@ -206,6 +218,7 @@ class Provider:
                 headers=headers,
                 body=body,
                 weight=weight,
+                base=base,
             )
             self.last_answer = replace(answer, body=None, content=b"")  # what was read of it can be forgotten
             return answer

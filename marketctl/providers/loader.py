@@ -36,7 +36,7 @@ def load_adapter(entry: ProviderEntry) -> "type[Provider]":
     """Import a provider's adapter class and check the entry's options against it. Raises ConfigError."""
     adapter = _import_adapter(entry.where, entry.path)
     _check_options(entry.where, entry.options, adapter.options)
-    return adapter
+    return adapter.for_options(entry.options)
 
 
 def _check_entry(entry: ProviderEntry) -> None:

@@ -878,6 +878,26 @@ def test_a_key_that_cannot_be_sent_is_told_without_it(serve, connect, value, pla
     assert wire.asked == []
 
 
+# Several hosts ----------------------------------------------------------------------------
+
+
+def test_another_host_of_the_provider_is_asked_where_it_is_declared(serve, connect):
+    first, second = serve(), serve()
+    client = connect(first.url, other_bases=(second.url,), recording=True)
+    ask(client, base=second.url)
+    ask(client)
+    assert (len(first.asked), len(second.asked)) == (1, 1)
+    assert [one.path for one in client.recorded] == ["/x", "/x"]
+
+
+def test_a_host_that_is_not_declared_is_never_asked(serve, connect):
+    wire = serve()
+    client = connect("http://127.0.0.1:9")
+    with pytest.raises(ValueError, match="is not among the hosts its adapter declares"):
+        ask(client, base=wire.url)
+    assert wire.asked == []
+
+
 # Pacing -----------------------------------------------------------------------------------
 
 
