@@ -1,0 +1,132 @@
+"""The reader for programs: what is fresh is typed and exact, what is not is an exception that says why."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from marketctl.models import Quote as Sent
+from marketctl.reader import NoQuote, Quote, open_quotes
+from marketctl.redis.connection import RedisConnection
+from marketctl.redis.embedded import EmbeddedRedis
+from marketctl.redis.publish import publish_l1
+from marketctl.redis.quotes import write_mirror
+from marketctl.times import now_ms, to_iso
+
+READERS = Path(__file__).parent.parent / "docs" / "readers"
+REGISTRY = """
+[settings]
+redis_url = "{url}"
+redis_prefix = "r"
+[providers.KUCOIN]
+path = "marketctl.providers.cex.kucoin:KucoinAdapter"
+[providers.HTX]
+path = "marketctl.providers.cex.htx:HtxAdapter"
+"""
+
+
+def sent(bid: str | None, ask: str | None, at_ms: int | None = None, symbol: str = "BTC-USDT") -> Sent:
+    return Sent(symbol, bid, ask, "0.50", None, "1.5", None, None, None, "trading", at_ms)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with EmbeddedRedis(tmp_path_factory.mktemp("data")) as embedded:
+        yield embedded.start()
+
+
+@pytest.fixture
+def registry(tmp_path: Path, server: str) -> Path:
+    path = tmp_path / "providers.toml"
+    path.write_text(REGISTRY.format(url=f"unix://{server}"))
+    with RedisConnection(f"unix://{server}", tmp_path, "r") as store:
+        store.call("FLUSHALL")
+    return path
+
+
+def publish(registry: Path, server: str, quotes: dict[str, Sent], age_s: float = 0, provider: str = "KUCOIN") -> int:
+    collected = now_ms() - round(age_s * 1000)
+    with RedisConnection(f"unix://{server}", registry.parent, "r") as store:
+        publish_l1(store, provider, quotes, run_id="1", collected_ms=collected, interval_s=10, skipped=0)
+    return collected
+
+
+def test_a_fresh_quote_is_typed_and_exact(registry: Path, server: str) -> None:
+    at = now_ms() - 2000
+    collected = publish(registry, server, {"BTC/USDT": sent("0.1000000000000000000001", None, at)})
+    with open_quotes(registry) as quotes:
+        found = quotes.get("KUCOIN", "BTC/USDT", max_age_s=30)
+    assert found == Quote(
+        "KUCOIN", "BTC/USDT", "BTC-USDT", Decimal("0.1000000000000000000001"), None, Decimal("0.50"), None,
+        Decimal("1.5"), None, None, None, "trading", False, datetime.fromtimestamp(at / 1000, UTC),
+        datetime.fromtimestamp(collected / 1000, UTC), found.age_s, "redis",
+    )  # fmt: skip
+    assert 2 <= found.age_s < 10
+
+
+def test_what_is_too_old_is_never_returned(registry: Path, server: str) -> None:
+    publish(registry, server, {"BTC/USDT": sent("1", "2"), "OLD/USDT": sent("1", "2", now_ms() - 120_000)}, age_s=20)
+    with open_quotes(registry) as quotes:
+        with pytest.raises(
+            NoQuote, match=r"^KUCOIN BTC/USDT is too old: 2\d\.\d s, at most 5 s are allowed$"
+        ) as caught:
+            quotes.get("KUCOIN", "BTC/USDT", max_age_s=5)
+        assert caught.value.why == "stale"
+        with pytest.raises(NoQuote, match=r"^KUCOIN OLD/USDT is too old: 12\d\.\d s, at most 60 s are allowed$"):
+            quotes.get("KUCOIN", "OLD/USDT")  # without a limit: that of `prices compare`
+        assert list(quotes.all("KUCOIN")) == ["BTC/USDT"]
+        assert quotes.all("KUCOIN", max_age_s=5) == {}
+        assert list(quotes.pair("BTC/USDT")) == ["KUCOIN"]
+        assert quotes.pair("BTC/USDT", max_age_s=5) == {}
+
+
+def test_what_is_not_there_says_why(registry: Path, server: str) -> None:
+    publish(registry, server, {"BTC/USDT": sent("1", "2")})
+    with open_quotes(registry) as quotes:
+        assert quotes.providers == ["KUCOIN", "HTX"]
+        with pytest.raises(NoQuote, match=r"^KUCOIN quotes no ETH/USDT$") as caught:
+            quotes.get("KUCOIN", "ETH/USDT")
+        assert caught.value.why == "missing"
+        with pytest.raises(NoQuote, match=r"^HTX: never published a quote$") as caught:
+            quotes.all("HTX")
+        assert caught.value.why == "never"
+
+
+def test_the_mirror_is_read_where_there_is_no_redis(tmp_path: Path) -> None:
+    path = tmp_path / "providers.toml"
+    path.write_text(REGISTRY.format(url="none"))
+    head = {"schema": 1, "provider": "KUCOIN", "job": "prices", "run_id": "1", "collected_at": to_iso(now_ms())}
+    write_mirror(
+        tmp_path / "data/prices/KUCOIN.json", head | {"version": "0", "complete": True}, {"A/B": sent("1", "2")}
+    )
+    with open_quotes(path) as quotes:
+        found = quotes.get("KUCOIN", "A/B")
+    assert (found.bid, found.ask, found.source) == (Decimal("1"), Decimal("2"), "mirror")
+
+
+@pytest.mark.parametrize(("program", "script"), [("node", "quotes.mjs"), ("php", "quotes.php")])
+def test_readers_of_other_languages(registry: Path, server: str, program: str, script: str) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"there is no {program} here")
+    assert len((READERS / script).read_text().splitlines()) <= 40
+    publish(registry, server, {"BTC/USDT": sent("0.10", "0.20"), "币/USDT": sent("1", "2")}, age_s=20)
+
+    def read(pair: str, max_age: str) -> subprocess.CompletedProcess[str]:
+        words = [program, str(READERS / script), server, "KUCOIN", pair, max_age, "r"]
+        return subprocess.run(words, capture_output=True, text=True, check=False)
+
+    done = read("BTC/USDT", "30")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["bid"], found["ask"], found["symbol"]) == ("0.10", "0.20", "BTC-USDT")
+    assert 20 <= found["age_s"] < 30
+    assert read("币/USDT", "30").returncode == 0
+    stale, missing = read("BTC/USDT", "5"), read("ETH/USDT", "30")
+    assert (stale.returncode, stale.stderr[:10], missing.returncode, missing.stderr) == (
+        1, "too old: 2", 1, "no live quote of KUCOIN ETH/USDT\n",
+    )  # fmt: skip
