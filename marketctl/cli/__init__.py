@@ -23,6 +23,7 @@ COMMANDS = {
     "prices": "Collect and show the best bid and ask of every pair.",
     "stats": "Collect and show how each provider is doing.",
     "report": "Write the market board: all of it as one HTML page.",
+    "rates": "Build the export of a desk's rates out of live quotes.",
     "check": "Check the health of providers, cheapest test first.",
     "dump": "Keep the raw answers of a job, list them, replay them offline.",
     "providers": "List, show and edit the registry of providers.",

@@ -1,0 +1,62 @@
+"""The account of the last build, `data/rates/account.json`: what came of each direction, which files were written."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from marketctl.files.atomic import storage_failed, write_atomic
+from marketctl.files.snapshots import SCHEMA, encode_json, to_bytes
+from marketctl.times import from_iso, to_iso
+
+NAME = "account.json"
+
+
+@dataclass
+class Account:
+    """What the last build left; `broken` where the file is there and cannot be read."""
+
+    built_ms: int | None = None
+    run_id: str | None = None
+    files: dict[Path, str] = field(default_factory=dict)  # path -> sha256 of its content
+    directions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    broken: bool = False
+
+
+def read_account(folder: Path) -> Account:
+    """Return the account; an empty one where nothing was built yet. Raises StorageFailed."""
+    path = folder / NAME
+    try:
+        found = json.loads(path.read_bytes())
+        built = Account(
+            from_iso(found["built_at"]),
+            str(found["run_id"]),
+            {Path(name): str(digest) for name, digest in found["files"].items()},
+            {one["direction"]: one for one in found["directions"] if _is_direction(one)},
+        )
+    except FileNotFoundError:
+        return Account()
+    except OSError as error:
+        raise storage_failed("read", path, error) from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return Account(broken=True)
+    return built
+
+
+def write_account(
+    folder: Path, run_id: str, at_ms: int, texts: Mapping[Path, str], directions: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write the account whole, one direction a line. Raises StorageFailed."""
+    files = {str(path): sha256(text.encode()).hexdigest() for path, text in texts.items()}
+    lines = ",\n".join("    " + encode_json(one) for one in directions)
+    text = (
+        f'{{\n  "built_at": {encode_json(to_iso(at_ms))},\n  "directions": [\n{lines}\n  ],\n'
+        f'  "files": {encode_json(files)},\n  "run_id": {encode_json(run_id)},\n  "schema": {SCHEMA}\n}}\n'
+    )
+    write_atomic(folder / NAME, to_bytes(text), sync=False)
+
+
+def _is_direction(one: Any) -> bool:
+    return one["status"] in ("ok", "out") and type(one["good_builds"]) is int and isinstance(one["since"], str)

@@ -1,0 +1,262 @@
+"""What the market says now: is a quote good enough to be offered, is a network open, and why not.
+
+Each leg is judged alone and in this order, the surest reason first: its provider's quotes as a whole, the quote itself,
+its age, the coin behind it. Nothing is ever put in the place of what is missing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from marketctl.config.registry import Registry
+from marketctl.errors import ConfigError, MarketctlError
+from marketctl.rates.coins import twin_of
+from marketctl.rates.formula import Leg
+from marketctl.rates.plan import Need
+from marketctl.text import closest, printable
+from marketctl.times import from_iso, now_ms
+from marketctl.views.freshness import age_ms, limit_ms
+from marketctl.views.quotes import Live, Reader
+from marketctl.views.routes import same_contract
+from marketctl.views.snapshots import number, snapshot
+
+# Why a direction is out: one word each, for metrics, filters and people.
+REASONS = {
+    "redis": "Redis cannot be read",
+    "disabled": "its provider is disabled",
+    "failed": "its quotes cannot be read",
+    "never": "its provider never published a quote",
+    "expired": "its provider's quotes expired",
+    "held": "the quote is held back by the sentinel",
+    "no-quote": "the provider quotes no such pair",
+    "halted": "the pair is halted",
+    "one-sided": "the book has one side only",
+    "stale": "the quote is too old, or its age is unknown",
+    "twin": "another coin of this name",
+    "no-wallet": "nothing is known of the provider's networks",
+    "wallet-stale": "what is known of the network is too old",
+    "network-missing": "the provider does not list the network",
+    "network-closed": "the network is closed",
+    "network-unknown": "the network is not known to be open",
+    "bounds": "the rate is outside its bounds",
+    "not-positive": "the rate is not above zero",
+    "rounding": "rounded, nothing is left of the rate",
+    "formula": "the formula has no value",
+    "returning": "good again, but not for long enough yet",
+}
+
+
+@dataclass
+class Judged:
+    """A quote or a network as it is now; `reason` None says that it is good."""
+
+    what: str
+    value: str | None = None
+    age_ms: int | None = None
+    limit_ms: int | None = None
+    at: str | None = None
+    collected_at: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the shape of `--json`."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def out(self, reason: str, message: str) -> "Judged":
+        """Note why it does not count."""
+        self.reason, self.message = reason, f"{self.what}: {message}"
+        return self
+
+
+class Wallets:
+    """The last wallet snapshots, read anew when their files change; one object serves many builds."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self._read: dict[str, tuple[object, dict[str, Any] | None, str | None]] = {}
+
+    def get(self, provider: str) -> tuple[dict[str, Any] | None, str | None]:
+        """Return a provider's snapshot, or None and why there is none."""
+        path = self.registry.settings.data_dir / "wallet" / f"{provider}.json"
+        try:
+            status = path.stat()
+            stamp: object = (status.st_mtime_ns, status.st_size, status.st_ino)
+        except OSError:
+            stamp = None
+        known = self._read.get(provider)
+        if known is None or known[0] != stamp or stamp is None:
+            try:
+                known = stamp, snapshot(self.registry, "wallet", provider), None
+            except MarketctlError as error:
+                known = stamp, None, error.message
+            self._read[provider] = known
+        return known[1], known[2]
+
+    def all(self) -> dict[str, dict[str, Any]]:
+        """Return the snapshots of all enabled providers that have one."""
+        found = {entry.name: self.get(entry.name)[0] for entry in self.registry.enabled()}
+        return {name: one for name, one in found.items() if one is not None}
+
+
+class Market:
+    """The quotes and networks of one moment: each provider is read once."""
+
+    def __init__(
+        self, reader: Reader, wallets: Wallets, max_age_s: Mapping[str, float], providers: Iterable[str]
+    ) -> None:
+        self.reader = reader
+        self.registry = reader.registry
+        self.wallets = wallets
+        self.max_age_s = max_age_s
+        entries = [self.registry.provider(name) for name in dict.fromkeys(providers)]
+        self._lives = {entry.name: reader.read(entry) for entry in entries if entry.enabled}
+        self.now_ms = now_ms()  # after reading: what is judged fresh was so when it was in hand
+
+    def live(self, provider: str) -> Live:
+        """Return a provider's quotes."""
+        return self._lives[provider]
+
+    def limit_ms(self, live: Live, own_s: float | None) -> int:
+        """Return how old a quote may be: the desk's figures where it gave any, the narrowest counts.
+
+        A slower pace that is kept widens nothing here: after an outage it would let old rates through.
+        """
+        entry = self.registry.provider(live.provider)
+        given = [one for one in (own_s, self.max_age_s.get(live.provider)) if one is not None]
+        return round(min(given) * 1000) if given else limit_ms(entry.prices_interval_s)
+
+    def leg(
+        self, leg: Leg, own_s: float | None = None, contracts: Mapping[str, tuple[str, str]] | None = None
+    ) -> Judged:
+        """Judge a quote; `contracts` are the desk's own words: ticker → (network, contract)."""
+        found = Judged(str(leg))
+        if trouble := self._provider_trouble(leg.provider):
+            return found.out(*trouble)
+        live = self.live(leg.provider)
+        quote = live.quotes.get(leg.pair)
+        if quote is None:
+            held = _held(live)
+            if leg.pair in held:
+                return found.out("held", f"held back: {_held_words(held[leg.pair])}")
+            close = closest(leg.pair, live.quotes)
+            advice = f"; did you mean {printable(close, 40)}?" if close else ""
+            return found.out("no-quote", f"{leg.provider} quotes no {printable(leg.pair, 40)}{advice}")
+        found.at, found.collected_at = quote.get("at"), live.row(leg.pair, self.now_ms)["collected_at"]
+        found.age_ms, found.limit_ms = live.age_ms(quote, self.now_ms), self.limit_ms(live, own_s)
+        if quote.get("status") == "halted":
+            return found.out("halted", "the pair is halted")
+        value = number(quote.get(leg.side))
+        book = [number(quote.get(side)) for side in ("bid", "ask")]
+        if leg.side != "mid" and (value is None or None in book):
+            return found.out("one-sided", _lacking(leg.side, book))
+        if value is None:
+            return found.out("one-sided", "there is no mid: an exchange tells bid and ask")
+        if value <= 0:
+            return found.out("not-positive", f"{leg.side} is {quote.get(leg.side)}")
+        found.value = quote[leg.side]
+        if found.age_ms is None:
+            return found.out("stale", "its age is unknown")
+        if found.age_ms > found.limit_ms:
+            return found.out("stale", f"{found.age_ms / 1000:.1f} s old, allowed are {found.limit_ms / 1000:g} s")
+        return self._coins(leg, found, contracts or {})
+
+    def value(self, judged: Judged) -> Fraction:
+        """Return a good quote's price, exactly."""
+        assert judged.value is not None
+        return Fraction(judged.value)
+
+    def need(self, need: Need) -> Judged:
+        """Judge whether a network is open."""
+        found = Judged(str(need))
+        entry = self.registry.provider(need.provider)
+        if not entry.enabled:
+            return found.out("disabled", f"{need.provider} is disabled")
+        wallet, why = self.wallets.get(need.provider)
+        if wallet is None:
+            return found.out("no-wallet", why or "there is no wallet snapshot")
+        found.collected_at = wallet["collected_at"]
+        found.limit_ms = limit_ms(entry.wallet_interval_s)
+        found.age_ms = age_ms(self.now_ms, _ms(wallet["collected_at"]))
+        if found.age_ms is None or found.age_ms > found.limit_ms:
+            old = "of unknown age" if found.age_ms is None else f"{found.age_ms // 1000} s old"
+            return found.out("wallet-stale", f"the wallet is {old}, allowed are {found.limit_ms // 1000} s")
+        flags = []
+        for asset in wallet["assets"].values():
+            if str(asset.get("ticker")).upper() == need.asset:
+                for network in (asset.get("networks") or {}).values():
+                    if network.get("network") == need.network:
+                        flags.append(network.get(need.way))
+                        found.notes += [printable(network["note"], 100)] if network.get("note") else []
+        if not flags:
+            return found.out("network-missing", f"{need.provider} lists no {need.asset} on {need.network}")
+        if False in flags:
+            return found.out("network-closed", f"{need.way} is closed")
+        if not all(flag is True for flag in flags):
+            return found.out("network-unknown", f"{need.way} is not known to be open")
+        found.value = "open"
+        return found
+
+    def _provider_trouble(self, provider: str) -> tuple[str, str] | None:
+        if not self.registry.provider(provider).enabled:
+            return "disabled", f"{provider} is disabled in {self.registry.path}"
+        away = self.reader.away
+        if away is not None and not isinstance(away, ConfigError):
+            # The mirror may be hours behind what programs read: with a Redis that cannot be asked nothing is known.
+            return "redis", away.message
+        live = self.live(provider)
+        if live.state == "failed":
+            return ("redis" if live.source == "redis" else "failed"), live.last_error or "its quotes cannot be read"
+        if not live.quotes and not _held(live):
+            return ("expired" if live.state == "expired" else "never"), live.words() or "there is no quote"
+        return None
+
+    def _coins(self, leg: Leg, found: Judged, contracts: Mapping[str, tuple[str, str]]) -> Judged:
+        """Look whether both coins of the pair are those the others mean, or those the desk means."""
+        for ticker in leg.pair.split("/"):
+            if ticker in contracts:
+                slug, contract = contracts[ticker]
+                told = _contracts(self.wallets.get(leg.provider)[0], ticker, slug)
+                if any(not same_contract(contract, one) for one in told):
+                    return found.out("twin", f"its {ticker} on {slug} has another contract: {', '.join(told)}")
+                if told:
+                    continue  # the desk's own word settles it
+            if why := twin_of(ticker, leg.provider, self.wallets.all()):
+                return found.out("twin", why)
+        return found
+
+
+def _contracts(wallet: Mapping[str, Any] | None, ticker: str, slug: str) -> list[str]:
+    """Return the contracts a provider tells for a coin on a network."""
+    listed = [one for one in (wallet or {"assets": {}})["assets"].values() if str(one.get("ticker")).upper() == ticker]
+    networks = [network for one in listed for network in (one.get("networks") or {}).values()]
+    return [one["contract"] for one in networks if one.get("network") == slug and one.get("contract")]
+
+
+def _lacking(side: str, book: list[Decimal | None]) -> str:
+    if book == [None, None]:
+        return f"there is no {side}, only a mid"
+    return f"the book has no {'bid' if book[0] is None else 'ask'}"
+
+
+def _held(live: Live) -> Mapping[str, Any]:
+    """Return the quotes that are kept back, by pair."""
+    held: Mapping[str, Any] = getattr(live, "held", {})
+    return held
+
+
+def _held_words(held: Any) -> str:
+    """Say what the sentinel found, whatever it tells."""
+    told = held if isinstance(held, dict) else {}
+    words = [f"{name} {printable(told[name], 40)}" for name in ("verdict", "since") if told.get(name)]
+    return ", ".join(words) or "by the sentinel"
+
+
+def _ms(iso: object) -> int | None:
+    try:
+        return from_iso(iso) if isinstance(iso, str) else None
+    except ValueError:
+        return None
