@@ -23,10 +23,8 @@ def place_of(text: str, keys: Sequence[str | int], at: int | None = None, *, key
             elif at is not None:
                 start = _inside(text, start, at)
             return text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
-        head = re.search(rf"^[ \t]*\[+[ \t]*({re.escape('.'.join(map(str, keys)))})[ \t]*\]", text, re.MULTILINE)
-        if head is not None:
-            start = head.start(1)
-            return text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
+        if (head := _head(text, keys)) is not None:
+            return text.count("\n", 0, head) + 1, head - text.rfind("\n", 0, head)
         keys, at, key = keys[:-1], None, True
     return 1, 1
 
@@ -35,20 +33,29 @@ def _start(text: str, keys: Sequence[str | int]) -> int | None:
     """Find a value by putting another in its place: all before it stays as it is."""
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
+    from tomlkit.items import AoT, Table
 
     try:
         document: Any = tomlkit.parse(text)
         inside = document
         for one in keys[:-1]:
             inside = inside[one]
-        inside[keys[-1]]
-        if isinstance(inside[keys[-1]], dict | list) and not hasattr(inside[keys[-1]], "trivia"):
+        if isinstance(inside[keys[-1]], Table | AoT):
             return None
         inside[keys[-1]] = MARK
         found = document.as_string().find(f'"{MARK}"')
     except (TOMLKitError, KeyError, IndexError, TypeError, ValueError):
         return None
     return found if found >= 0 and text[:found] == document.as_string()[:found] else None
+
+
+def _head(text: str, keys: Sequence[str | int]) -> int | None:
+    """Find the name in the header of a table, of the one that is counted where there are several."""
+    *names, last = keys
+    number = last if isinstance(last, int) else 0
+    path = ".".join(map(str, names if isinstance(last, int) else keys))
+    found = list(re.finditer(rf"^[ \t]*\[+[ \t]*({re.escape(path)})[ \t]*\]", text, re.MULTILINE))
+    return found[number].start(1) if number < len(found) else None
 
 
 def _inside(text: str, start: int, at: int) -> int:

@@ -1,4 +1,4 @@
-"""A strict checker of exports, and readers as the scripts of exchangers have them, written after reference sheets alone.
+"""A strict checker of exports, and readers as exchangers' scripts have them, written after reference sheets alone.
 
 Nothing here uses the code under test.
 """
@@ -85,7 +85,7 @@ def check_elder(data: bytes) -> None:
 
 
 def read_as_by_path(data: bytes, was: dict[str, Decimal]) -> dict[str, Decimal]:
-    """Read as scripts do that walk the tree: a direction that is gone becomes nothing, an error page changes nothing."""
+    """Read as scripts do that walk the tree: a direction that is gone is nothing, an error page changes nothing."""
     try:
         root = ElementTree.fromstring(data)
     except ElementTree.ParseError:

@@ -73,7 +73,7 @@ def test_no_digit_is_lost_in_a_division():
         ("rub * 1e5", 6, 'found "1e5", expected a number, a constant or a quote such as KUCOIN BTC/USDT bid'),
         ("rub * .5", 6, 'found ".5", expected a number, a constant or a quote such as KUCOIN BTC/USDT bid'),
         ("rub ** 2", 5, 'found "*", expected a number, a constant or a quote such as KUCOIN BTC/USDT bid'),
-        ("__import__('os')", 0, "found \"__import__\", expected a number, a constant or a quote such as KUCOIN BTC/USDT bid"),
+        ("__import__", 0, 'found "__import__", expected a number, a constant or a quote such as KUCOIN BTC/USDT bid'),
         ("rub - 2 * 0.5%", 4, '"-" with a percentage of nothing: write it as one figure, such as 1.5%'),
         ("1% + rub", 3, '"+" with a percentage of nothing: write it as one figure, such as 1.5%'),
         ("min(rub, 1%)", 0, "min of percentages and numbers together: a percentage of what?"),
@@ -126,7 +126,7 @@ def joined(parts):
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.recursive(leaves, joined, max_leaves=8))
 def test_every_formula_is_worked_out_exactly(made):
     text, expected = made
