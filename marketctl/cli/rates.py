@@ -5,8 +5,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marketctl.cli.options import HELP, Command, Globals, global_options, globals_of, json_option, lock_wait_option
-from marketctl.cli.output import print_json, print_rows, seconds
+from marketctl.cli.options import (
+    HELP,
+    Command,
+    Globals,
+    Group,
+    global_options,
+    globals_of,
+    json_option,
+    lock_wait_option,
+)
+from marketctl.cli.output import Column, print_document, print_rows
 from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
 
 if TYPE_CHECKING:
@@ -15,14 +24,31 @@ if TYPE_CHECKING:
     from marketctl.config.registry import Registry
     from marketctl.rates.build import Built, Outcome
 
-COLUMNS = ("direction", "status", "in", "out", "reason", "age", "since")
+COLUMNS = (
+    Column("direction", "name"),
+    Column("status", "word"),
+    Column("in", "number"),
+    Column("out", "number"),
+    Column("why"),
+    Column("age", "age", rank=1),
+    Column("since", "time", rank=2),
+    *(Column(name, extra=True) for name in ("reason", "rate", "amount")),
+)
+SUMMARY = (*(Column(name, "number") for name in ("directions", "in", "out")), Column("why"), Column("files", "path"))
+PARTS = (
+    Column("what", "name"),
+    Column("is"),
+    Column("age", "age"),
+    Column("allowed", "age", rank=1),
+    Column("verdict"),
+)
 
 rates_option = click.option(
     "--rates", "rates", metavar="FILE", help="The directions; default rates.toml beside the registry."
 )
 
 
-@click.group(context_settings=HELP)
+@click.group(cls=Group, context_settings=HELP)
 def command() -> None:
     """Build the export of a desk's rates out of live quotes, and look at it.
 
@@ -60,11 +86,11 @@ def build(rates: str | None, report: bool, lock_wait: float, as_json: bool) -> i
     built = Builder(registry, path).build(lock_wait_s=lock_wait)
     told = tell(built, registry.settings)
     if as_json:
-        print_json(document(built))
+        print_document(given, document(built))
     elif report:
         print_rows(given, COLUMNS, [row(one.to_dict()) for one in built.outcomes])
     elif not given.quiet:
-        print_rows(given, ("directions", "in", "out", "why", "files"), [summary(built)])
+        print_rows(given, SUMMARY, [summary(built)])
     counts = built.counts
     if counts["directions"] and not counts["in"]:
         return EXIT_FAILED
@@ -96,7 +122,9 @@ def show(only_out: bool, as_json: bool) -> int:
     found = [one for one in account.directions.values() if one["status"] == "out" or not only_out]
     if as_json:
         head = {"schema": 1, "command": "rates show", "run_id": account.run_id, "built_at": to_iso(account.built_ms)}
-        print_json(head | {"files": [str(path) for path in account.files], "problems": wrong, "results": found})
+        print_document(
+            given, head | {"files": [str(path) for path in account.files], "problems": wrong, "results": found}
+        )
     else:
         print_rows(given, COLUMNS, [row(one) for one in found])
     for problem in wrong:
@@ -134,9 +162,9 @@ def explain(direction: tuple[str, ...], rates: str | None, as_json: bool) -> int
         outcome = work_out(chosen, plan, reader, read_account(registry.settings.data_dir / "rates"))
     if as_json:
         formula = {"formula": chosen.text, "in_decimals": chosen.in_decimals, "out_decimals": chosen.out_decimals}
-        print_json({"schema": 1, "command": "rates explain", "results": [outcome.to_dict() | formula]})
+        print_document(given, {"schema": 1, "command": "rates explain", "results": [outcome.to_dict() | formula]})
     else:
-        print_rows(given, ("what", "is", "age", "allowed", "verdict"), explained(outcome))
+        print_rows(given, PARTS, explained(outcome))
     return EXIT_OK if outcome.status == "ok" else EXIT_FAILED
 
 
@@ -184,7 +212,7 @@ def check(rates: str | None, max_age_s: float | None, empty: bool, as_json: bool
     out = sorted(name for name, one in account.directions.items() if one["status"] == "out")
     if as_json:
         counts = {"directions": len(plan.directions), "out": out, "emptied": [str(one) for one in emptied]}
-        print_json({"schema": 1, "command": "rates check", "problems": wrong, "results": [], **counts})
+        print_document(given, {"schema": 1, "command": "rates check", "problems": wrong, "results": [], **counts})
     for problem in wrong:
         log.error("%s", problem)
     for one in emptied:
@@ -239,7 +267,8 @@ def document(built: "Built") -> dict[str, Any]:
 def row(one: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return a direction as a row of the table."""
     why = f"{one['reason']}: {one['message']}" if one["reason"] else None
-    return (one["direction"], one["status"], one["in"], one["out"], why, seconds(one["age_ms"]), one["since"])
+    extra = (one["reason"], one["rate"], one["amount"])
+    return (one["direction"], one["status"], one["in"], one["out"], why, one["age_ms"], one["since"], *extra)
 
 
 def summary(built: "Built") -> tuple[Any, ...]:
@@ -259,7 +288,7 @@ def explained(outcome: "Outcome") -> list[tuple[Any, ...]]:
     for judged in (*outcome.legs, *outcome.needs):
         verdict = f"{judged.reason}: {judged.message}" if judged.reason else "good"
         verdict += "".join(f" ! {note}" for note in judged.notes)
-        rows.append((judged.what, judged.value, seconds(judged.age_ms), seconds(judged.limit_ms), verdict))
+        rows.append((judged.what, judged.value, judged.age_ms, judged.limit_ms, verdict))
     if outcome.rate is not None:
         rows.append(
             ("rate", f"{plain(outcome.rate, 28)} {one.target.asset} for 1 {one.source.asset}", None, None, None)
