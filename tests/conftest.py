@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +34,25 @@ def _clean_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     for name in list(os.environ):
         if name.startswith("MARKETCTL_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_server_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Fail when a server that a test started in its folder still runs at the end, and end it."""
+    yield
+    if not Path("/proc").is_dir():
+        return
+    left = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            folder = str((process / "cwd").readlink()).removesuffix(" (deleted)")
+            name = (process / "comm").read_text().strip()
+        except OSError:
+            continue
+        if Path(folder).is_relative_to(tmp_path_factory.getbasetemp()) and name in ("redis-server", "valkey-server"):
+            left.append(f"{process.name} in {folder}")
+            os.kill(int(process.name), signal.SIGKILL)
+    assert not left, left
 
 
 @pytest.fixture(scope="session")

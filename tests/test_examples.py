@@ -13,6 +13,7 @@ import pytest
 
 from marketctl.cli import COMMANDS, invoke, root
 from marketctl.cli.terminal import text_width
+from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.sandbox.setup import write_setup
 
 ROOT = Path(__file__).parent.parent
@@ -25,10 +26,11 @@ ELSEWHERE = (
     "providers add",
     "providers remove",
     "report --open",
+    "redis stop",
 )
 
 # What they print is no table: a program reads it, or it is one path.
-OTHER_FORMS = {"--json", "--format", "--csv", "-o", "-", "path", "report", "service", "board", "rates"}
+OTHER_FORMS = {"--json", "--format", "--csv", "-o", "-", "path", "report", "service", "board", "rates", "redis"}
 
 
 def examples() -> list[str]:
@@ -56,9 +58,10 @@ def desk(sandbox_server, tmp_path_factory):
     sandbox_server.fault()
     registry = write_setup(sandbox_server, folder)
     env = {"PATH": os.environ["PATH"], "MARKETCTL_CONFIG": str(registry), "COLUMNS": "80", "TMPDIR": str(folder)}
-    for words in (["run", "--once", "-q"], ["run", "--once", "-q"], ["dump", "all", "-p", "KUCOIN", "-q"]):
-        subprocess.run([sys.executable, "-m", "marketctl", *words], cwd=folder, env=env, check=True, timeout=120)
-    return folder, env
+    with EmbeddedRedis(folder / "data"):  # it goes on between runs
+        for words in (["run", "--once", "-q"], ["run", "--once", "-q"], ["dump", "all", "-p", "KUCOIN", "-q"]):
+            subprocess.run([sys.executable, "-m", "marketctl", *words], cwd=folder, env=env, check=True, timeout=120)
+        yield folder, env
 
 
 def test_there_are_examples_for_every_command():

@@ -17,7 +17,7 @@ from marketctl.cli import invoke, root
 from marketctl.models import Quota
 from marketctl.monitoring.prometheus import prometheus_text
 from marketctl.monitoring.run_metrics import families
-from marketctl.redis.embedded import find_server
+from marketctl.redis.program import find_server
 from marketctl.sandbox.setup import write_setup
 
 ROOT = Path(__file__).parent.parent

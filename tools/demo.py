@@ -10,22 +10,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+from marketctl.errors import MarketctlError
+from marketctl.redis.embedded import EmbeddedRedis
+
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "data" / "demo"
 MARKETCTL = [sys.executable, "-m", "marketctl"]
 
+# The last two are those the README shows.
 STEPS = """
 run --once
 run --once
+check KUCOIN
+stats show
 wallet show KUCOIN USDT
 wallet changes --since 5min
-wallet routes USDT --from MEXC --to KUCOIN
 prices show BYBIT BTC/USDT ETH/USDT
-prices compare BTC/USDT
 prices compare USD/RUB
-stats show
-check
 report
+wallet routes USDT --from MEXC --to KUCOIN
+prices compare BTC/USDT
 """
 
 
@@ -50,11 +54,12 @@ def main() -> int:
             return 1
         env = environment() | {"MARKETCTL_CONFIG": line.partition("=")[2]}
         failed = []
-        for step in STEPS.strip().splitlines():
-            print(f"\n$ marketctl {step}", flush=True)
-            code = subprocess.run([*MARKETCTL, *shlex.split(step)], env=env, check=False).returncode
-            if code:
-                failed.append(f"marketctl {step}: exit {code}")
+        with EmbeddedRedis(FOLDER / "data"):  # it goes on between the steps, and ends with us
+            for step in STEPS.strip().splitlines():
+                print(f"\n$ marketctl {step}", flush=True)
+                code = subprocess.run([*MARKETCTL, *shlex.split(step)], env=env, check=False).returncode
+                if code:
+                    failed.append(f"marketctl {step}: exit {code}")
         data = FOLDER.relative_to(ROOT) / "data"
         print(f"\nSnapshots, journals and the embedded Redis are in {data}/.")
         print(f"The market board, to open in a browser: {data}/report.html")
@@ -67,4 +72,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except MarketctlError as error:
+        sys.exit(f"{error.message}. Next: {error.hint}")

@@ -18,7 +18,7 @@ from typing import Any
 
 import tomli_w
 
-from marketctl.redis.embedded import find_server
+from marketctl.redis.program import find_server
 from marketctl.sandbox import base, world
 from marketctl.sandbox.setup import write_setup
 

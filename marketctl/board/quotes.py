@@ -95,7 +95,7 @@ def gather_history(reader: Reader, prices: Mapping[str, Any], made_ms: int) -> d
     """
     told: dict[str, Any] = {"series": [], "complete": True, "error": None, "enabled": True}
     told["enabled"] = reader.registry.settings.history.enabled
-    store = reader.store
+    store = reader.history
     if store is None:
         return told
     wanted = _by_interest(prices)

@@ -101,13 +101,14 @@ class RedisView:
 
     store: "RedisConnection | None" = None
     policy: str | None = None
+    save_failed: bool = False
     error: MarketctlError | None = None
 
 
 @contextmanager
 def look_at_redis(run: Run) -> Iterator[RedisView]:
     """Lend a connection for reading, without starting the embedded server."""
-    from marketctl.redis.connection import connect_running, server_info
+    from marketctl.redis.connection import connect_running, require_server, server_info
 
     settings = run.settings
     view = RedisView()
@@ -116,13 +117,16 @@ def look_at_redis(run: Run) -> Iterator[RedisView]:
             view.store = stack.enter_context(
                 connect_running(settings.redis_url, settings.data_dir, settings.redis_prefix)
             )
-            if view.store is not None:
+            if view.store is None:
+                require_server(settings.redis_url, settings.data_dir)
+            else:
                 view.store.open()
         except MarketctlError as error:
             view.error = error
         if view.store is not None and view.error is None:
             try:
-                view.policy = server_info(view.store)["maxmemory_policy"]
+                told = server_info(view.store)
+                view.policy, view.save_failed = told["maxmemory_policy"], told["save_failed"]
             except RedisFailed as error:  # this user may not ask for it
                 log.info("the eviction policy is not told: %s", error.message, extra={"job": "check"})
         yield view
@@ -362,6 +366,11 @@ class Checkup:
         if self.redis.policy not in (None, "noeviction"):
             hint = "set maxmemory-policy to noeviction"
             found.append(Finding("warn", f"Redis may evict quotes ({self.redis.policy})", "redis", hint))
+        if self.redis.save_failed and self.run.settings.redis_url == "embedded":
+            hint = "make room in data_dir"
+            found.append(
+                Finding("warn", "the embedded Redis cannot save itself: a restart would lose history", "storage", hint)
+            )
         return found
 
     def judge_age(self, live: Live, last_good: int | None, words: str, where: str) -> Finding:

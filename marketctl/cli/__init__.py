@@ -28,6 +28,7 @@ COMMANDS = {
     "dump": "Keep the raw answers of a job, list them, replay them offline.",
     "providers": "List, show and edit the registry of providers.",
     "credentials": "Store keys and list their names.",
+    "redis": "The embedded Redis: how it is, start it, stop it.",
     "sandbox": "Serve local copies of all eight APIs, to try things on.",
 }
 

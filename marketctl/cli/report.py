@@ -39,7 +39,7 @@ def command(output: str | None, show: bool) -> int:
     protect_keys(given)
     require_extra()
     path = Path(output) if output else registry.settings.data_dir / "report.html"
-    with open_reader(registry) as reader:
+    with open_reader(registry, history=True) as reader:
         write_board(path, reader)
     if not given.quiet:
         click.echo(path.absolute())

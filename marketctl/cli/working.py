@@ -79,6 +79,7 @@ def work_and_report(
     from marketctl.jobs.document import run_document
     from marketctl.jobs.runner import exit_code, run_jobs
 
+    run.require_server()
     progress = Progress(given, len(work))
     if watch is not None:
         watch.begin(work)
@@ -128,7 +129,9 @@ def summary(result: "Result") -> str:
         words += f", {counts['skipped']} skipped"
     if result.cached:
         words += ", cached"
-    return words + (f" ({result.message})" if result.message and not result.cached else "")
+    # That a cached answer was used is said already; that it went to the mirror alone is not.
+    told = result.message and (not result.cached or result.stored == ["file"])
+    return words + (f" ({result.message})" if told else "")
 
 
 def _count(value: int | None) -> str:

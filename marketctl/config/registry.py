@@ -82,6 +82,7 @@ class Settings:
     wallet_interval_s: float
     stats_interval_s: float
     mirror_prices: bool
+    embedded_stay: bool
     timeout_s: float
     deadline_s: float
     attempts: int
@@ -254,13 +255,14 @@ def _read_settings(
         wallet_interval_s=table.seconds("wallet_interval_s", 3600),
         stats_interval_s=table.seconds("stats_interval_s", 3600),
         mirror_prices=table.flag("mirror_prices", True),
+        embedded_stay=table.flag("embedded_stay", True),
         timeout_s=table.seconds("timeout_s", 10),
         deadline_s=table.seconds("deadline_s", 60),
         attempts=table.count("attempts", 4, 1, 100),
         pairs_max_age_s=table.count("pairs_max_age_s", 300, 0, 300),
         history=HistorySettings(
             enabled=history.flag("enabled", True),
-            max_len=history.count("max_len", 1000, 1, 10_000_000),
+            max_len=history.count("max_len", 100 if url == "embedded" else 1000, 1, 10_000_000),
             max_age_s=history.seconds("max_age_s", 86400),
             pairs=history.texts("pairs", _is_pair_pattern, 'upper-case "BASE/QUOTE", "BASE/*", "*/QUOTE" or "*"')
             or ("*",),

@@ -68,8 +68,18 @@ class Run:
             if self._store is None and self.settings.redis_url != "none":
                 from marketctl.redis.connection import connect
 
-                self._store = connect(self.settings.redis_url, self.settings.data_dir, self.settings.redis_prefix)
+                settings = self.settings
+                self._store = connect(
+                    settings.redis_url, settings.data_dir, settings.redis_prefix, stay=settings.embedded_stay
+                )
             return self._store
+
+    def require_server(self) -> None:
+        """Raise ConfigError, before anybody is asked, when the embedded server can't be had."""
+        if self._store is None and not self.options.dry_run and self.settings.redis_url == "embedded":
+            from marketctl.redis.connection import require_server
+
+            require_server(self.settings.redis_url, self.settings.data_dir)
 
     def keep(self, provider: str, job: str, batch: Any) -> None:
         """Keep what was read for the provider's statistics, if they are to be made in this run."""
@@ -86,7 +96,7 @@ class Run:
             return None
 
     def close(self) -> None:
-        """Leave Redis; the last one out stops the embedded one."""
+        """Leave Redis; the last one out stops the embedded one, unless it is to stay."""
         store, self._store = self._store, None
         if store is not None:
             store.close()

@@ -29,7 +29,7 @@ class RedisConnection:
     Cluster there is a connection a node, and each call goes to the one that owns its key's slot.
     """
 
-    def __init__(self, redis_url: str, data_dir: Path, prefix: str) -> None:
+    def __init__(self, redis_url: str, data_dir: Path, prefix: str, *, stay: bool = False, look: bool = False) -> None:
         from threading import Lock
 
         self.prefix = prefix
@@ -44,7 +44,7 @@ class RedisConnection:
         if redis_url == "embedded":
             from marketctl.redis import embedded
 
-            self._embedded = embedded.EmbeddedRedis(data_dir)
+            self._embedded = embedded.EmbeddedRedis(data_dir, stay=stay, look=look)
             self._embedded.spawn()
             self._slots = []
             self.where = f"embedded Redis in {self._embedded.folder}"
@@ -257,12 +257,27 @@ def _key_of(command: Sequence[str | int | bytes]) -> str:
     return str(command[place]) if len(command) > place else ""
 
 
-def connect(redis_url: str, data_dir: Path, prefix: str = "marketctl") -> RedisConnection | None:
+def connect(redis_url: str, data_dir: Path, prefix: str = "marketctl", *, stay: bool = False) -> RedisConnection | None:
     """Return the store of `redis_url` ("embedded", "none" → None, or a URL), not yet connected.
 
-    The embedded server is started here, without waiting for it. Raises ConfigError.
+    The embedded server is started here, without waiting for it; with `stay` it goes on after us. Raises ConfigError.
     """
-    return None if redis_url == "none" else RedisConnection(redis_url, data_dir, prefix)
+    return None if redis_url == "none" else RedisConnection(redis_url, data_dir, prefix, stay=stay)
+
+
+def require_server(redis_url: str, data_dir: Path) -> None:
+    """Raise ConfigError when an embedded server is wanted, none runs and there is no program to start."""
+    if redis_url != "embedded":
+        return
+    from marketctl.redis.embedded import running_socket
+    from marketctl.redis.program import find_server
+
+    try:
+        find_server()
+    except ConfigError:
+        with running_socket(data_dir) as path:
+            if path is None:
+                raise
 
 
 def _without_password(url: str) -> str:
@@ -287,16 +302,30 @@ def _bad_url() -> ConfigError:
 
 
 def server_info(store: RedisConnection) -> dict[str, Any]:
-    """Return `{"server": "redis"|"valkey", "version", "role", "maxmemory", "maxmemory_policy"}`; None if not told."""
+    """Return what INFO tells, None where it does not.
+
+    `server` ("redis" or "valkey"), `version`, `role`, `maxmemory`, `maxmemory_policy`, `save_failed` (bool), `pid`,
+    `uptime_s`, `memory_bytes`, `saved_at_s` (Unix time of the last save, or of the start), `unsaved_changes`.
+    """
     lines = store.call("INFO").decode(errors="replace").splitlines()
     told = dict(line.split(":", 1) for line in lines if ":" in line)
     return {
         "server": "valkey" if "valkey_version" in told else "redis",
         "version": told.get("valkey_version", told.get("redis_version")),
         "role": told.get("role"),
-        "maxmemory": int(told["maxmemory"]) if told.get("maxmemory", "").isdecimal() else None,
+        "maxmemory": _number(told.get("maxmemory")),
         "maxmemory_policy": told.get("maxmemory_policy"),
+        "save_failed": told.get("rdb_last_bgsave_status") == "err",
+        "pid": _number(told.get("process_id")),
+        "uptime_s": _number(told.get("uptime_in_seconds")),
+        "memory_bytes": _number(told.get("used_memory")),
+        "saved_at_s": _number(told.get("rdb_last_save_time")),
+        "unsaved_changes": _number(told.get("rdb_changes_since_last_save")),
     }
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
 
 
 @contextmanager
@@ -324,3 +353,19 @@ def connect_running(redis_url: str, data_dir: Path, prefix: str = "marketctl") -
         with RedisConnection(f"unix://{quote(path)}", data_dir, prefix) as store:
             store.where = f"embedded Redis in {data_dir.absolute() / 'redis'}"
             yield store
+
+
+@contextmanager
+def connect_woken(
+    redis_url: str, data_dir: Path, prefix: str = "marketctl", *, stay: bool = False
+) -> Iterator[RedisConnection | None]:
+    """Lend the store for what files do not have: a sleeping embedded server is woken, and stopped without saving.
+
+    None for "none", and where an embedded server never saved anything. Raises ConfigError, StorageFailed, RedisFailed.
+    """
+    with connect_running(redis_url, data_dir, prefix) as running:
+        if running is not None or redis_url != "embedded" or not (data_dir / "redis" / "dump.rdb").is_file():
+            yield running
+            return
+    with RedisConnection(redis_url, data_dir, prefix, stay=stay, look=True) as woken:
+        yield woken

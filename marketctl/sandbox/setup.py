@@ -12,7 +12,8 @@ from marketctl.sandbox.base import Sandbox
 def write_setup(sandbox: Sandbox, folder: Path | None = None) -> Path:
     """Write providers.toml (every base_url local) and credentials.toml; return the registry's path.
 
-    The registry is the shipped one with other addresses. Data live beside it, in `data/`.
+    The registry is the shipped one with other addresses; its embedded Redis ends with its last user, as who plays with
+    it will remove the folder. Data live beside it, in `data/`.
     """
     import tomli_w
 
@@ -21,6 +22,7 @@ def write_setup(sandbox: Sandbox, folder: Path | None = None) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     document = tomllib.loads(read_starter("providers.toml"))
     providers = {name: document["providers"][name] | {"base_url": sandbox.url(name)} for name in sandbox.apis}
+    document["settings"]["embedded_stay"] = False
     path = folder / "providers.toml"
     path.write_text(tomli_w.dumps(document | {"providers": providers}))
     path.chmod(0o644)

@@ -106,13 +106,13 @@ def history(registry: Registry, provider: str, word: str, since_ms: int) -> tupl
     """
     entry = registry.provider(provider)
     pair = word.upper()
-    with open_reader(registry) as reader:
-        if reader.store is None:
+    with open_reader(registry, history=True) as reader:
+        if reader.history is None:
             why = reader.away.message if reader.away else ""
             raise type(reader.away or RedisFailed(""))(
                 f"history is kept in Redis alone, and {why}", hint="see redis_url in providers.toml"
             )
-        kept = read_history(reader.store, entry.name, pair, since_ms)
+        kept = read_history(reader.history, entry.name, pair, since_ms)
         live = reader.read(entry) if not kept else None
     if live is not None and pair not in live.quotes:
         if not live.quotes:

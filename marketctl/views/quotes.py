@@ -4,14 +4,14 @@ A quote's age counts from the older of the provider's own time of it and ours (f
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import ConfigError, MarketctlError, RedisFailed
 from marketctl.files.state import read_state
-from marketctl.redis.connection import RedisConnection, connect
+from marketctl.redis.connection import NoReply, RedisConnection, connect_running, connect_woken
 from marketctl.redis.quotes import mirror_quote, read_l1
 from marketctl.text import printable
 from marketctl.times import from_iso, to_iso
@@ -120,12 +120,17 @@ class Reader:
         self.registry = registry
         self.store = store
         self.away = away
+        # What files do not have; an embedded server may have been woken for it alone: its quotes can be old.
+        self.history = store
 
     def read(self, entry: ProviderEntry) -> Live:
         """Return a provider's quotes; what goes wrong is told in their state."""
         try:
             return self.look(entry)
         except MarketctlError as error:
+            if isinstance(error, NoReply) and self.registry.settings.redis_url == "embedded":
+                self.store, self.away = None, error  # it was stopped under us: what it said last is in the mirror
+                return self.read(entry)
             source = "mirror" if self.store is None else "redis"
             return Live(entry.name, source, "failed", last_error=sentence(error))
 
@@ -162,29 +167,42 @@ class Reader:
 
 
 @contextmanager
-def open_reader(registry: Registry) -> Iterator[Reader]:
-    """Open Redis for reading. An embedded server that never ran is not started."""
+def open_reader(registry: Registry, *, history: bool = False) -> Iterator[Reader]:
+    """Open Redis for reading, or say why not; an embedded server that sleeps is woken for its history alone."""
     settings = registry.settings
+    where = (settings.redis_url, settings.data_dir, settings.redis_prefix)
     store: RedisConnection | None = None
     away: MarketctlError | None = None
-    if settings.redis_url == "none":
-        away = ConfigError('redis_url is "none"')
-    elif settings.redis_url == "embedded" and not (settings.data_dir / "redis").exists():
-        away = RedisFailed(f"the embedded Redis never ran in {settings.data_dir}", hint="marketctl prices collect")
-    else:
+    with ExitStack() as stack:
         try:
-            store = connect(settings.redis_url, settings.data_dir, settings.redis_prefix)
+            store = stack.enter_context(connect_running(*where))
             if store is not None:
                 store.open()
         except MarketctlError as error:
-            if store is not None:
-                store.close()
             store, away = None, error
-    try:
-        yield Reader(registry, store, away)
-    finally:
-        if store is not None:
-            store.close()
+        if store is None and away is None:
+            away = _asleep(registry)
+        reader = Reader(registry, store, away)
+        if history and store is None and settings.redis_url == "embedded":
+            try:
+                reader.history = stack.enter_context(connect_woken(*where, stay=settings.embedded_stay))
+                if reader.history is not None:
+                    reader.history.open()
+            except MarketctlError as error:
+                reader.history, reader.away = None, error
+        yield reader
+
+
+def _asleep(registry: Registry) -> MarketctlError:
+    if registry.settings.redis_url == "none":
+        return ConfigError('redis_url is "none"')
+    if not (registry.settings.data_dir / "redis").exists():
+        return RedisFailed(
+            f"the embedded Redis never ran in {registry.settings.data_dir}", hint="marketctl prices collect"
+        )
+    return RedisFailed(
+        f"the embedded Redis in {registry.settings.data_dir / 'redis'} is asleep", hint="marketctl redis start"
+    )
 
 
 def sentence(error: MarketctlError) -> str:

@@ -5,6 +5,7 @@ import re
 import sys
 import time
 from base64 import b64encode
+from contextlib import ExitStack
 from hashlib import sha256
 from html.parser import HTMLParser
 
@@ -19,6 +20,7 @@ from marketctl.files.journal import read_journal
 from marketctl.files.snapshots import write_snapshot
 from marketctl.files.state import record_state
 from marketctl.models import Network
+from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.redis.quotes import write_mirror
 from marketctl.sandbox.setup import write_setup
 from marketctl.times import now_ms
@@ -56,8 +58,22 @@ class Page(HTMLParser):
 
 
 def made(registry, now=NOW) -> bytes:
-    with open_reader(registry) as reader:
-        return build_board(reader, now)
+    with ExitStack() as stack:
+        if registry.settings.redis_url == "embedded":  # it goes on between runs
+            stack.enter_context(EmbeddedRedis(registry.settings.data_dir))
+        return build_board(stack.enter_context(open_reader(registry)), now)
+
+
+def test_sleeping_redis_is_woken_for_the_history_and_quotes_are_those_of_the_mirror(tmp_path):
+    registry = make_desk(tmp_path, NOW)
+    dump = registry.settings.data_dir / "redis" / "dump.rdb"
+    before = dump.stat().st_mtime_ns
+    with open_reader(registry, history=True) as reader:
+        found = told(build_board(reader, NOW))
+    assert (found["source"], found["away"].endswith("is asleep")) == ("mirror", True)
+    assert found["history"]["series"]
+    assert dump.stat().st_mtime_ns == before
+    assert not EmbeddedRedis(registry.settings.data_dir).shut_down()
 
 
 def told(page: bytes) -> dict:
@@ -162,7 +178,7 @@ def test_history_is_thinned_out_by_the_server(tmp_path):
 
 def test_history_that_cannot_be_read_is_told_and_prices_stay(tmp_path):
     registry = make_desk(tmp_path, NOW)
-    with open_reader(registry) as reader:
+    with EmbeddedRedis(registry.settings.data_dir), open_reader(registry) as reader:
         reader.store.call("DEL", reader.store.key("KUCOIN", "h:BTC/USDT"))
         reader.store.call("SET", reader.store.key("KUCOIN", "h:BTC/USDT"), "something else")
         found = told(build_board(reader, NOW))

@@ -1,6 +1,8 @@
 """The sub-checks: what each one says, in which order, and that nothing is written."""
 
 import json
+import shutil
+import time
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +14,7 @@ from marketctl.check.checkup import canary_pair, check_providers, judge_quote, n
 from marketctl.check.health import CHECKS, Check, Finding, Health
 from marketctl.cli import invoke as marketctl
 from marketctl.config.credentials import load_credentials, store_credentials
+from marketctl.errors import ConfigError
 from marketctl.files.snapshots import read_snapshot, write_document
 from marketctl.jobs.run import Run
 from marketctl.models import Clock, Platform, Quota, Quote
@@ -524,6 +527,38 @@ def test_asleep_or_absent_redis_is_told_from_the_state_file(check, folder):
     assert told(check("BYBIT", max_age_s=10), "published")[0] == "fail"
     edit(folder, 'redis_url = "embedded"', 'redis_url = "none"')
     assert told(check("BYBIT"), "published")[::2] == ("pass", 'collected 20 s ago; redis_url is "none"')
+
+
+def test_it_is_asleep_only_where_it_can_wake(check, folder, monkeypatch):
+    """No program to start: that is a failure, in the words of a run."""
+
+    def nothing():
+        raise ConfigError("no redis-server or valkey-server found for the embedded Redis", hint="install one")
+
+    monkeypatch.setattr("marketctl.redis.program.find_server", nothing)
+    state(folder, "BYBIT", prices={"last_success": to_iso(now_ms() - 20_000)})
+    assert told(check("BYBIT"), "published") == (
+        "fail",
+        "config",
+        "no redis-server or valkey-server found for the embedded Redis",
+        "install one",
+    )
+    edit(folder, 'redis_url = "embedded"', 'redis_url = "none"')
+    assert told(check("BYBIT"), "published")[0] == "pass"
+
+
+def test_embedded_redis_that_cannot_save_itself_is_a_warning(check, folder):
+    with connect("embedded", folder / "data") as store:
+        collect(folder, "BYBIT")
+        dump = folder / "data" / "redis" / "dump.rdb"
+        (dump / "in the way").mkdir(parents=True)  # stands for a disk that takes nothing
+        store.call("BGSAVE")
+        while b"rdb_bgsave_in_progress:1" in store.call("INFO", "persistence"):
+            time.sleep(0.01)
+        status, reason, message, _ = told(check("BYBIT"), "published")
+        shutil.rmtree(dump)
+    assert (status, reason) == ("warn", "storage")
+    assert message.startswith("the embedded Redis cannot save itself: a restart would lose history")
 
 
 def test_unreachable_redis_is_a_failure(check, folder):

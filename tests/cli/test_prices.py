@@ -6,16 +6,18 @@ import pytest
 
 from marketctl.files.snapshots import write_snapshot
 from marketctl.redis.connection import RedisConnection
+from marketctl.redis.embedded import EmbeddedRedis
 
 NAMES = ("KUCOIN", "MEXC", "HTX", "OPENEXCHANGERATES")
 
 
 @pytest.fixture
-def collected(ctl):
+def collected(ctl, folder):
     """Prices of three exchanges and a rate source, twice: half of them moved."""
-    for _ in range(2):
-        assert ctl("prices", "collect", "-q", *(word for name in NAMES for word in ("-p", name))) == (0, "", "")
-    return ctl
+    with EmbeddedRedis(folder / "data"):  # it goes on, as between runs of cron
+        for _ in range(2):
+            assert ctl("prices", "collect", "-q", *(word for name in NAMES for word in ("-p", name))) == (0, "", "")
+        yield ctl
 
 
 @pytest.fixture

@@ -76,16 +76,23 @@ def test_settings_defaults(here: Path) -> None:
         "wallet_interval_s": 3600,
         "stats_interval_s": 3600,
         "mirror_prices": True,
+        "embedded_stay": True,
         "timeout_s": 10,
         "deadline_s": 60,
         "attempts": 4,
         "pairs_max_age_s": 300,
-        "history": HistorySettings(enabled=True, max_len=1000, max_age_s=86400, pairs=("*",)),
+        "history": HistorySettings(enabled=True, max_len=100, max_age_s=86400, pairs=("*",)),
         "ping_url": None,
         "run_log": None,
         "run_log_max_mb": 10,
         "run_log_keep": 5,
     }
+
+
+def test_history_is_longer_where_redis_is_not_the_embedded_one(here: Path) -> None:
+    assert read('[settings]\nredis_url = "redis://host"').settings.history.max_len == 1000
+    assert read("", MARKETCTL_REDIS_URL="redis://host").settings.history.max_len == 1000
+    assert read("[settings]\nhistory = { max_len = 1000 }").settings.history.max_len == 1000
 
 
 def test_settings_all_given(here: Path) -> None:
@@ -100,6 +107,7 @@ def test_settings_all_given(here: Path) -> None:
         wallet_interval_s = 60
         stats_interval_s = 61
         mirror_prices = false
+        embedded_stay = false
         timeout_s = 0.5
         deadline_s = 5
         attempts = 1
@@ -120,6 +128,7 @@ def test_settings_all_given(here: Path) -> None:
         "wallet_interval_s": 60,
         "stats_interval_s": 61,
         "mirror_prices": False,
+        "embedded_stay": False,
         "timeout_s": 0.5,
         "deadline_s": 5,
         "attempts": 1,
@@ -667,6 +676,7 @@ def test_shipped_comments_tell_the_true_defaults(here: Path) -> None:
     assert [line.split(" = ")[0] for line in shown] == [
         "dump_dir",
         "redis_prefix",
+        "embedded_stay",
         "mirror_prices",
         "timeout_s",
         "deadline_s",

