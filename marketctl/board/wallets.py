@@ -8,7 +8,8 @@ from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.views.changes import changes
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
-from marketctl.views.routes import NATIVE, find_routes, same_contract
+from marketctl.views.routes import find_routes
+from marketctl.views.twins import NATIVE, same_contract
 
 CHANGES_MAX = 1000
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from marketctl.config.paths import DATA_DIR_VARIABLE, REDIS_URL_VARIABLE, absolute, read_text
+from marketctl.config.sentinel import SentinelSettings, read_sentinel
 from marketctl.config.table import Table, found_text
 from marketctl.errors import ConfigError
 from marketctl.redact import mask_path, mask_url, path_secrets, url_secrets
@@ -61,6 +62,7 @@ class HistorySettings:
     max_len: int
     max_age_s: float
     pairs: tuple[str, ...]
+    archive: bool = True
 
     def wants(self, pair: str) -> bool:
         """Tell whether a pair has a history: `*` is all of them, `BTC/*` and `*/USDT` one side."""
@@ -88,6 +90,7 @@ class Settings:
     attempts: int
     pairs_max_age_s: int
     history: HistorySettings
+    archive_days: int
     ping_url: str | None = field(repr=False)  # who knows it may ping
     run_log: Path | None
     run_log_max_mb: int
@@ -148,6 +151,7 @@ class Registry:
     path: Path
     settings: Settings
     providers: Mapping[str, ProviderEntry]
+    sentinel: SentinelSettings = field(default_factory=SentinelSettings)
 
     def enabled(self) -> list[ProviderEntry]:
         """Return the providers that run."""
@@ -182,10 +186,11 @@ def read_registry(
     """
     path = Path(path)
     top = Table(str(path), "", parse_toml(read_registry_text(path), path))
-    settings_table, entries = top.table("settings"), top.table("providers")
+    settings_table, entries, sentinel = top.table("settings"), top.table("providers"), top.table("sentinel")
     top.refuse_unknown()
     settings = _read_settings(settings_table, path, data_dir, redis_url, environ)
-    return Registry(path, settings, {name: _read_entry(entries, name, settings) for name in entries.values})
+    providers = {name: _read_entry(entries, name, settings) for name in entries.values}
+    return Registry(path, settings, providers, read_sentinel(sentinel))
 
 
 def read_registry_text(path: Path) -> str:
@@ -266,7 +271,9 @@ def _read_settings(
             max_age_s=history.seconds("max_age_s", 86400),
             pairs=history.texts("pairs", _is_pair_pattern, 'upper-case "BASE/QUOTE", "BASE/*", "*/QUOTE" or "*"')
             or ("*",),
+            archive=history.flag("archive", True),
         ),
+        archive_days=table.count("archive_days", 30, 1, 36500),
         ping_url=table.text("ping_url", _fits_ping_url, PING_URL, secret=True),
         run_log=absolute(run_log, base, f"{table.where} run_log") if run_log else None,
         run_log_max_mb=table.count("run_log_max_mb", 10, 1, 10_000),

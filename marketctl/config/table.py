@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from decimal import Decimal
 
 from marketctl.errors import ConfigError
 from marketctl.redact import mask_url
@@ -64,6 +65,16 @@ class Table:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise self.wrong(key, f"an integer from {low} to {high}")
         return value
+
+    def share(self, key: str, default: Decimal, low: Decimal, high: Decimal, expected: str) -> Decimal:
+        """Return a number between two bounds, both included, with the digits it is written with."""
+        value = self._take(key)
+        if value is None:
+            return default
+        number = None if isinstance(value, bool) or not isinstance(value, int | float) else Decimal(repr(value))
+        if number is None or not low <= number <= high:
+            raise self.wrong(key, f"{expected}, from {low} to {high}")
+        return number
 
     def text(self, key: str, fits: Callable[[str], object], expected: str, *, secret: bool = False) -> str | None:
         """Return a text that fits, None when there is none. A secret that does not fit is not shown."""

@@ -1,19 +1,24 @@
 """The prices job: publish to Redis, then mirror to a file."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry
-from marketctl.errors import (
-    StorageFailed,
-)
+from marketctl.errors import StorageFailed, Suspect
 from marketctl.files.snapshots import read_snapshot
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run
 from marketctl.log import log
 from marketctl.providers.base import Provider
 from marketctl.providers.batch import QuoteBatch
+from marketctl.sentinel.guard import Examined, Guard
 from marketctl.times import now_ms, to_iso
+from marketctl.views.held import in_words, mirror_record
+
+KEPT = ("held", "marked")
+
+TOLD = 5  # lines a run and provider; the rest is counted
 
 
 def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Result) -> None:
@@ -35,6 +40,8 @@ def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
         "removed": None,
         "skipped_by": dict(sorted(batch.skipped.items())),
         "complete": batch.complete,
+        "held": 0,
+        "held_by": {},
     }
     if run.options.dump_raw:
         result.batch = prices_batch(batch)
@@ -45,30 +52,41 @@ def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     if run.options.dry_run:
         result.message = "dry run: nothing was published or written"
         return
-    publish_batch(run, entry, batch, result, collected)
+    publish_batch(run, entry, batch, result, collected, adapter.kind)
 
 
-def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Result, collected: int) -> None:
-    """Send quotes to Redis, then to the mirror. Raises RedisFailed or Suspect and leaves the mirror as it was."""
-    from marketctl.redis.publish import publish_l1
+def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Result, collected: int, kind: str) -> None:
+    """Send quotes to Redis, then to the mirror, but for what the sentinel holds back.
+
+    Raises RedisFailed or Suspect and leaves the mirror as it was; Suspect also when all of them are held.
+    """
+    from marketctl.redis.publish import Aside, publish_l1
     from marketctl.redis.quotes import write_merged_mirror, write_mirror
 
     mirror = run.settings.mirror_prices if run.options.mirror is None else run.options.mirror
     path = run.path("prices", entry.name)
     head = run.head(entry, "prices", collected) | {"complete": batch.complete}
     store = run.store()
+    guard = Guard(run.registry, store, entry, kind)
+    about: Any = {"run_id": run.run_id, "collected_ms": collected}
+    found = guard.examine(batch.quotes, complete=batch.complete, force=run.options.force, **about)
+    result.counts |= found.counts()
+    head |= {name: {pair: mirror_record(one) for pair, one in getattr(found, name).items()} for name in KEPT}
     if store is None:
         if not mirror:
             result.message = 'redis_url is "none" and the mirror is off: nothing was stored'
             return
-        write_mirror(path, head | {"earlier_at": before_of(path, collected)}, batch.quotes)
+        write_mirror(path, head | {"earlier_at": before_of(path, collected)}, found.quotes)
+        guard.published(found, seq=None, earlier_ms=None, whole=False, **about)
         result.stored.append("file")
         result.message = 'redis_url is "none": written to the mirror only'
+        tell_held(entry, found)
         return
+    guard.refused()  # until it has gone out
     published = publish_l1(
         store,
         entry.name,
-        batch.quotes,
+        found.quotes,
         run_id=run.run_id,
         collected_ms=collected,
         interval_s=entry.prices_interval_s,
@@ -76,7 +94,9 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
         complete=batch.complete,
         force=run.options.force,
         history=run.settings.history,
+        aside=Aside(found.held, found.marked, found.reference, found.again),
     )
+    guard.published(found, seq=published.seq, earlier_ms=published.earlier_ms, whole=batch.complete, **about)
     result.stored.append("redis")
     result.counts |= {
         "published": published.count,
@@ -90,12 +110,36 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
         head["earlier_at"] = to_iso(published.earlier_ms)
         try:
             if batch.complete:
-                write_mirror(path, head, batch.quotes)
+                write_mirror(path, head, found.quotes)
             else:
                 write_merged_mirror(path, head, store, entry.name)
         except StorageFailed as error:
             raise StorageFailed(f"published to Redis, but not mirrored: {error.message}", hint=error.hint) from error
         result.stored.append("file")
+    tell_held(entry, found)
+
+
+def tell_held(entry: ProviderEntry, found: Examined) -> None:
+    """Say once what is newly held, and what goes out again. Raises Suspect when nothing is left to go out."""
+    extra = {"provider": entry.name, "job": "prices"}
+    for pair in found.fresh[:TOLD]:
+        words = in_words(pair, mirror_record(found.held[pair]))
+        log.warning("held: %s", f"{words}. Next: marketctl prices held {entry.name}", extra=extra)
+    if len(found.fresh) > TOLD:
+        log.warning("held: %d more. Next: marketctl prices held %s", len(found.fresh) - TOLD, entry.name, extra=extra)
+    if found.passed:
+        log.info("no longer held: %s", ", ".join(found.passed[:TOLD]), extra=extra)
+    if found.held and not found.quotes:
+        raise Suspect(
+            f"all {len(found.held)} quotes are held, such as {in_words(*first_of(found.held))}",
+            hint=f"marketctl prices held {entry.name}",
+        )
+
+
+def first_of(held: Mapping[str, Mapping[str, Any]]) -> tuple[str, dict[str, Any]]:
+    """Return one of them, to show."""
+    pair = min(held)
+    return pair, mirror_record(held[pair])
 
 
 def before_of(path: Path, collected: int) -> str | None:

@@ -88,7 +88,7 @@ class RedisConnection:
                         raise self._failed(found, keys[index - len(reply) + place])
         return replies
 
-    def run_script(self, script: str, keys: Sequence[str], args: Sequence[str | int]) -> list[Any]:
+    def run_script(self, script: str, keys: Sequence[str], args: Sequence[str | int | bytes]) -> list[Any]:
         """Run a Lua script by its hash; its text is sent only when the server does not know it."""
         from hashlib import sha1
 

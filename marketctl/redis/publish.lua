@@ -1,11 +1,11 @@
 -- Put a filled temporary key in place of the live quotes of one provider, or refuse to; see publish.py.
 -- Returns {verdict, ...}: ok and same {seq, count, added, removed, changed, history error,
--- collected_ms of the set before}, older {live collected_ms},
+-- collected_ms of the set before} and, ok alone, {pairs that moved, pairs that are gone}, older {live collected_ms},
 -- shrunk {live count}, incomplete {found}, wrong-type {key, found, expected}, too-old.
 
-local live, meta, events, fresh = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local live, meta, events, fresh, held_key, marked_key, reference_key = unpack(KEYS)
 local run_id, collected_ms, now_ms, sent, skipped, complete, interval_s, expire_at, life_ms, force, channel,
-      history, max_len, min_id, history_expire_at, history_pairs = unpack(ARGV)
+      history, max_len, min_id, history_expire_at, history_pairs, held, marked, reference, again = unpack(ARGV)
 local call, pcall_ = redis.call, redis.pcall
 local find, sub, match, gmatch = string.find, string.sub, string.match, string.gmatch
 
@@ -19,7 +19,8 @@ local function wrong_type(key, expected)
   return found ~= expected and found ~= 'none' and found
 end
 
-for key, expected in pairs({[live] = 'hash', [meta] = 'hash', [events] = 'stream'}) do
+for key, expected in pairs({[live] = 'hash', [meta] = 'hash', [events] = 'stream', [held_key] = 'hash',
+                            [marked_key] = 'hash', [reference_key] = 'string'}) do
   local found = wrong_type(key, expected)
   if found then return refuse('wrong-type', key, found, expected) end
 end
@@ -31,7 +32,7 @@ local before = call('HMGET', meta, 'collected_ms', 'seq', 'run_id', 'count', 'ad
 local live_ms = tonumber(before[1] or '')
 local seq = tonumber(before[2] or '') or 0
 local live_count = call('HLEN', live)
-if live_ms and live_ms == tonumber(collected_ms) and live_count > 0 then
+if live_ms and live_ms == tonumber(collected_ms) and live_count > 0 and again ~= '1' then
   if before[3] ~= run_id then return refuse('same', seq, live_count, 0, 0, 0, '', before[8]) end
   -- The reply of our own publish was lost on the way: give it again.
   return refuse('same', seq, live_count, tonumber(before[5]) or 0, tonumber(before[6]) or 0, tonumber(before[7]) or 0, '',
@@ -41,7 +42,11 @@ sent = tonumber(sent)
 local found = call('HLEN', fresh)
 if found ~= sent then return refuse('incomplete', found) end
 if live_ms and live_ms > tonumber(collected_ms) and force ~= '1' then return refuse('older', before[1]) end
-if complete == '1' and force ~= '1' and sent * 2 < live_count then return refuse('shrunk', live_count) end
+held, marked = cjson.decode(held), cjson.decode(marked)
+local is_held = {}
+for i = 1, #held, 2 do is_held[held[i]] = true end
+-- What is held was there.
+if complete == '1' and force ~= '1' and (sent + #held / 2) * 2 < live_count then return refuse('shrunk', live_count) end
 
 -- Compare. Values begin with bid, ask, last and mid; what follows from "symbol" on is not a change of price.
 local old, new = {}, call('HGETALL', fresh)
@@ -68,12 +73,14 @@ for i = 1, #new, 2 do
 end
 
 -- Merge: pairs that could not be asked stay, with the time they were collected, as long as a live set would.
-local carried, gone = 0, {}
+local carried, withheld, gone = 0, 0, {}
 if kept < live_count then
   local have, batch = {}, {}
   for i = 1, #new, 2 do have[new[i]] = true end
   for pair, value in pairs(old) do
-    if not have[pair] then
+    if is_held[pair] then
+      withheld = withheld + 1  -- neither carried over nor gone
+    elseif not have[pair] then
       local since = match(value, '"collected_ms":(%d+)')
       if complete ~= '1' and live_ms and tonumber(since or live_ms) + tonumber(life_ms) > tonumber(collected_ms) then
         if not since then value = sub(value, 1, -2) .. ',"collected_ms":' .. before[1] .. '}' end
@@ -91,19 +98,29 @@ if kept < live_count then
   end
   if #batch > 0 then call('HSET', fresh, unpack(batch)) end
 end
-local count, removed = sent + carried, live_count - kept - carried
+local count, removed = sent + carried, live_count - kept - carried - withheld
 
 -- From here on nothing may fail.
-call('RENAME', fresh, live)
-call('PEXPIREAT', live, expire_at)
+if count > 0 then
+  call('RENAME', fresh, live)
+  call('PEXPIREAT', live, expire_at)
+else
+  call('DEL', live)
+end
+for key, records in pairs({[held_key] = held, [marked_key] = marked}) do
+  call('DEL', key)
+  for i = 1, #records, 2 do call('HSET', key, records[i], records[i + 1]) end
+end
+-- The last good set is what the next one is held against, however old it is; a merged one has none of its own.
+if reference ~= '' then call('SET', reference_key, reference) else call('DEL', reference_key) end
 seq = seq + 1
 call('HSET', meta, 'schema', '1', 'run_id', run_id, 'seq', seq, 'collected_ms', collected_ms, 'count', count,
      'added', added, 'removed', removed, 'changed', changed, 'skipped', skipped, 'complete', complete,
-     'interval_s', interval_s, 'status', 'ok', 'last_ok_ms', now_ms)
+     'interval_s', interval_s, 'status', 'ok', 'last_ok_ms', now_ms, 'held', #held / 2)
 call('HDEL', meta, 'last_error')
 if live_ms then call('HSET', meta, 'earlier_ms', before[1]) end
 pcall_('XADD', events, 'MAXLEN', '~', '1000', '*', 'run_id', run_id, 'seq', seq, 'count', count, 'added', added,
-       'removed', removed, 'changed', changed)
+       'removed', removed, 'changed', changed, 'held', #held / 2)
 
 -- History: what it lacks is told, and never holds up prices. A stream is trimmed by one rule a call, so by length and
 -- by age in turn; that of a pair that is gone expires as a whole.
@@ -146,4 +163,7 @@ if max_len ~= '' then
   for _, pair in ipairs(gone) do call('PEXPIREAT', history .. pair, history_expire_at) end
 end
 pcall_('PUBLISH', channel, run_id)
-return {'ok', seq, count, added, removed, changed, trouble, before[1]}
+local pairs_moved = {}
+for place, i in ipairs(moved) do pairs_moved[place] = new[i] end
+return {'ok', seq, count, added, removed, changed, trouble, before[1], table.concat(pairs_moved, '\n'),
+        table.concat(gone, '\n')}

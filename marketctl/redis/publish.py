@@ -24,8 +24,25 @@ CHUNK = 500  # pairs an HSET
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """What is published beside the quotes, in the same moment.
+
+    `held` and `marked` are pair → record; `reference` is the set in the sentinel's own form. `again` publishes the
+    same answer once more: what is held of it has changed.
+    """
+
+    held: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    marked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    reference: bytes | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
-    """What a publish did; `history_error` is Redis' word when quotes went out and their history did not."""
+    """What a publish did; `history_error` is Redis' word when quotes went out and their history did not.
+
+    `moved` are the pairs that are new or changed in bid, ask, last or mid, `gone` those that are no longer quoted.
+    """
 
     count: int
     added: int
@@ -34,6 +51,8 @@ class Published:
     seq: int
     history_error: str | None = None
     earlier_ms: int | None = field(default=None, compare=False)  # when the set before was collected
+    moved: tuple[str, ...] = field(default=(), compare=False)
+    gone: tuple[str, ...] = field(default=(), compare=False)
 
 
 def publish_l1(
@@ -48,13 +67,15 @@ def publish_l1(
     complete: bool = True,
     force: bool = False,
     history: "HistorySettings | None" = None,
+    aside: Aside | None = None,
 ) -> Published:
     """Replace the live quotes of a provider (pair → Quote), all at once; merge when not `complete`.
 
     Raises Suspect for a set older than the live one or less than half of it (unless `force`), RedisFailed otherwise;
     the live quotes are as before then.
     """
-    if not quotes:
+    aside = aside or Aside()
+    if not quotes and not aside.held:
         raise Suspect(f"{provider}: no quotes to publish")
     live = store.key(provider, "l1")
     fresh = f"{live}:fill:{run_id}:{os.urandom(4).hex()}"
@@ -68,20 +89,26 @@ def publish_l1(
     try:
         verdict, *told = store.run_script(
             _script(),
-            [live, store.key(provider, "l1:meta"), store.key(provider, "events"), fresh],
+            [
+                *(live, store.key(provider, "l1:meta"), store.key(provider, "events"), fresh),
+                *(store.key(provider, name) for name in ("held", "marked", "reference")),
+            ],
             [
                 *(run_id, collected_ms, now_ms(), len(quotes), skipped, int(complete), f"{interval_s:g}"),
                 *(collected_ms + life_ms, life_ms, int(force), f"{store.prefix}:changed:{provider}"),
                 *(store.key(provider, "h:"), "" if keep is None else keep.max_len),
                 *(max(collected_ms - age_ms, 0), collected_ms + age_ms, wanted),
+                *(_flat(aside.held), _flat(aside.marked), aside.reference or b"", int(aside.again)),
             ],
         )
     except NoReply as error:
         raise NoReply(f"{error.message}; whether the quotes went out is not known", hint=error.hint) from error
     if verdict in (b"ok", b"same"):
-        seq, count, added, removed, changed, trouble, earlier = told
+        seq, count, added, removed, changed, trouble, earlier, *pairs = told
         words = printable(trouble.decode()) if trouble else None
-        return Published(count, added, removed, changed, seq, words, int(float(earlier)) if earlier else None)
+        moved, gone = (tuple(text.decode().split("\n")) if text else () for text in pairs or (b"", b""))
+        earlier_ms = int(float(earlier)) if earlier else None
+        return Published(count, added, removed, changed, seq, words, earlier_ms, moved, gone)
     raise _refused(store, provider, verdict, [x.decode() if isinstance(x, bytes) else x for x in told], len(quotes))
 
 
@@ -151,9 +178,16 @@ def _expect_type(store: RedisConnection, key: str, expected: bytes) -> None:
         raise _refused(store, "", b"wrong-type", [key, found.decode(), expected.decode()], 0)
 
 
+def _flat(records: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write pair, JSON, pair, JSON, ... as the script takes them."""
+    return _compact([text for pair, one in records.items() for text in (pair, _compact(one))])
+
+
 def _fill(store: RedisConnection, fresh: str, quotes: Mapping[str, Quote]) -> None:
     """Fill a temporary key and give it an expiry in the same transaction; note the provider."""
     provider = fresh[len(store.prefix) + 2 : fresh.index("}")]
+    if not quotes:  # all of them are held
+        return
     sent = list(_pack_hset(fresh, l1_values(quotes)))
     note = ("SADD", f"{store.prefix}:providers", provider)
     first = [note, ("MULTI",)]

@@ -1,7 +1,7 @@
 """A quote in its two forms, as Redis and as the mirror hold it, and the readers of both."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from json.encoder import encode_basestring, encode_basestring_ascii
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ META_NUMBERS = frozenset(
     (
         "schema",
         "seq",
+        "held",
         "collected_ms",
         "count",
         "added",
@@ -95,7 +96,7 @@ def mirror_lines(quotes: Mapping[str, Quote]) -> dict[str, str]:
 
 
 def write_mirror(path: Path, head: Mapping[str, Any], quotes: Mapping[str, Quote]) -> None:
-    """Write the JSON copy of what was just published whole. Raises StorageFailed."""
+    """Write the JSON copy of what was just published whole; what is held stands in the head. Raises StorageFailed."""
     write_snapshot(path, head, "quotes", mirror_lines(quotes))
 
 
@@ -123,18 +124,34 @@ def read_l1(store: RedisConnection, provider: str) -> tuple[dict[str, dict[str, 
 
     Both are of one moment. A quote with its own `collected_ms` is older than meta's.
     """
-    live, meta = store.key(provider, "l1"), store.key(provider, "l1:meta")
-    *_, (raw, raw_meta) = store.send(
-        lambda connection: connection.pack_commands([("MULTI",), ("HGETALL", live), ("HGETALL", meta), ("EXEC",)]),
-        [live, live, meta, live],
+    quotes, meta, _, _ = read_set(store, provider)
+    return quotes, meta
+
+
+def read_set(
+    store: RedisConnection, provider: str
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any], dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Return live quotes and meta as `read_l1` does, and of the same moment what is held and what is marked."""
+    keys = [store.key(provider, name) for name in ("l1", "l1:meta", "held", "marked")]
+    *_, (raw, raw_meta, *kept) = store.send(
+        lambda connection: connection.pack_commands([("MULTI",), *(("HGETALL", key) for key in keys), ("EXEC",)]),
+        [keys[0], *keys, keys[0]],
     )
-    quotes = {}
+    quotes = _read_values(store, keys[0], raw, _read_value)
+    held, marked = (_read_values(store, key, one, _read_record) for key, one in zip(keys[2:], kept, strict=True))
+    return quotes, _read_meta(store, keys[1], raw_meta), held, marked
+
+
+def _read_values(
+    store: RedisConnection, key: str, raw: list[bytes], read: Callable[[bytes], dict[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    values = {}
     for pair, value in zip(raw[::2], raw[1::2], strict=True):
         try:
-            quotes[pair.decode()] = _read_value(value)
+            values[pair.decode()] = read(value)
         except (ValueError, RecursionError):
-            raise _garbage(store, live, f"{printable(pair.decode(errors='replace'))} holds", value) from None
-    return quotes, _read_meta(store, meta, raw_meta)
+            raise _garbage(store, key, f"{printable(pair.decode(errors='replace'))} holds", value) from None
+    return values
 
 
 def read_meta(store: RedisConnection, provider: str) -> dict[str, Any]:
@@ -173,6 +190,14 @@ def _read_value(value: bytes) -> dict[str, Any]:
     ):
         raise ValueError
     return quote
+
+
+def _read_record(value: bytes) -> dict[str, Any]:
+    """Read what is held or marked. Raises ValueError when it is not of our shape."""
+    record = json.loads(value)
+    if not isinstance(record, dict) or any(type(record.get(name)) is not str for name in ("verdict", "why")):
+        raise ValueError
+    return record
 
 
 def _read_meta(store: RedisConnection, key: str, raw: list[bytes]) -> dict[str, Any]:

@@ -115,7 +115,7 @@ class Api:
         except Refused as refused:
             made = refused.reply
         reply = made if isinstance(made, Reply) else Reply(made)
-        return fault.late(reply) if fault is not None else reply
+        return fault.late(reply, f"{call.method} {call.path}") if fault is not None else reply
 
 
 def same(one: str, other: str) -> bool:
@@ -227,6 +227,7 @@ def set_faults(apis: list[Api], specs: list[str]) -> None:
     for api in apis:
         with api.lock:
             api.faults = [Fault.parse(str(fault)) for fault in faults if fault.provider in (api.name, "*")]
+            api.world.faults[api.name] = api.faults
             api.skew_ms = sum(round(float(fault.argument or 0)) for fault in api.faults if fault.kind == "skew")
 
 

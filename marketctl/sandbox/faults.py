@@ -8,8 +8,10 @@ import json
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from marketctl.sandbox import shocks
 
 if TYPE_CHECKING:
     from marketctl.sandbox.base import Api, Reply
@@ -42,6 +44,7 @@ KINDS = {
     "permission": "the provider's own answer to a missing permission",
     "maintenance": "the provider's own answer under maintenance",
     "error": "the provider's own answer to a fault of its servers",
+    **shocks.KINDS,
 }
 PAGE = b"<!DOCTYPE html><html><head><title>Attention Required</title></head><body>Access denied</body></html>"
 _spec = re.compile(
@@ -60,6 +63,8 @@ class Fault:
     kind: str
     argument: str | None
     left: float
+    since: float = field(default_factory=time.monotonic, compare=False)
+    kept: dict[str, "Reply"] = field(default_factory=dict, compare=False)  # the answers of a source that stands still
 
     @classmethod
     def parse(cls, spec: str) -> "Fault":
@@ -69,6 +74,8 @@ class Fault:
             raise ValueError(f"fault {spec!r}: expected PROVIDER[/path]=KIND[:ARGUMENT][*TIMES]")
         if found["kind"] in ("slow", "drip", "skew") and not _count(found["arg"] or "1"):
             raise ValueError(f"fault {spec!r}: {found['kind']} takes a number, found {found['arg']!r}")
+        if wrong := shocks.check(found["kind"], found["arg"]):
+            raise ValueError(f"fault {spec!r}: {wrong}")
         left = float(found["times"] or "inf")
         return cls(found["provider"], found["path"] or "", found["kind"], found["arg"], left)
 
@@ -79,7 +86,8 @@ class Fault:
 
     def hits(self, path: str) -> bool:
         """Tell whether a call of this path meets the fault."""
-        return self.left > 0 and self.kind != "skew" and path.startswith(self.path)
+        quiet = self.kind == "skew" or self.kind in shocks.PRICED
+        return self.left > 0 and not quiet and path.startswith(self.path)
 
     def early(self, api: "Api") -> "Reply | None":
         """Return what comes in place of the real answer; None to let that be made first."""
@@ -110,8 +118,12 @@ class Fault:
             time.sleep(float(self.argument or 1))
         return None
 
-    def late(self, reply: "Reply") -> "Reply":
+    def late(self, reply: "Reply", called: str = "") -> "Reply":
         """Return the real answer, spoilt; the answer itself may be a constant and stays as it is."""
+        if self.kind in ("halted", "closed"):
+            return shocks.spoil(self, reply)
+        if self.kind == "still":
+            return self.kept.setdefault(called, reply)
         content = reply.content()
         if self.kind == "cut":
             headers = {**reply.headers, "Content-Length": str(len(content)), "Content-Encoding": "identity"}

@@ -117,7 +117,7 @@ class SandboxApi(Api):
             self.need("base")
         if sides := query.get("show_bid_ask") in ("1", "true"):
             self.need("bid-ask")
-        rates = usd_rates(self.made)
+        rates = usd_rates(self.made, self.faults)
         if query.get("show_alternative") in ("1", "true"):
             rates |= {code: Decimal(rest) for code, _name, rest in ALTERNATIVE}
         if base not in rates:

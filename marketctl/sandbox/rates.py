@@ -1,8 +1,14 @@
 """The currencies both rate sandboxes sell: names, units per 1 USD, how they move, and JSON with exact digits."""
 
 import json
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from marketctl.sandbox import shocks
+
+if TYPE_CHECKING:
+    from marketctl.sandbox.faults import Fault
 
 # code, name, units per 1 USD at rest; the digits are the ones that are sent. None: listed, but without a rate.
 CURRENCIES: list[tuple[str, str, str | None]] = [
@@ -81,14 +87,19 @@ class Digits(str):
     """A number by its digits: what JSON of a server has and a float would lose."""
 
 
-def usd_rates(tick: int) -> dict[str, Decimal]:
-    """Return units per 1 USD by code at a tick, each with as many decimals as it has at rest."""
+def usd_rates(tick: int, faults: "Sequence[Fault]" = ()) -> dict[str, Decimal]:
+    """Return units per 1 USD by code at a tick, each with as many decimals as it has at rest.
+
+    A fault of the pair USD/RUB moves the rouble, and with it all its crosses.
+    """
     rates = {}
     for index, (code, _name, rest) in enumerate(CURRENCIES):
         if rest is not None:
             at_rest = Decimal(rest)
             sway = Decimal((tick * (7 + index)) % 89 - 44) / 22000 if tick and code not in FIXED else Decimal(0)
-            rates[code] = (at_rest * (1 + sway)).quantize(at_rest)
+            if faults and code != "USD":
+                at_rest *= shocks.factor(faults, "USD", code)
+            rates[code] = (at_rest * (1 + sway)).quantize(Decimal(rest))
     return rates
 
 

@@ -133,7 +133,7 @@ class SandboxApi(Api):
         places = call.query.get("dp", "5")
         if not (places.isdigit() and int(places) <= 11):
             raise Refused(failed(400, f"Invalid **dp** provided: {places}. Supported values: 0 to 11"))
-        rates = usd_rates(self.tick(call))
+        rates = usd_rates(self.tick(call), self.faults)
         now_s = self.now_ms() // 1000
         made = {}
         for symbol in dict.fromkeys(symbols):

@@ -8,6 +8,12 @@ import random
 from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from marketctl.sandbox import shocks
+
+if TYPE_CHECKING:
+    from marketctl.sandbox.faults import Fault
 
 # ticker, name, price in USD, networks (common names), memo needed, native network
 MAJORS = [
@@ -69,6 +75,7 @@ class World:
     def __init__(self, seed: int = 1, scale: float = 1) -> None:
         self.seed = seed
         self.scale = scale
+        self.faults: dict[str, list[Fault]] = {}  # by provider: those of prices are seen here
         dice = random.Random(seed)
         self.coins = [Coin(t, n, Decimal(p), nets, memo, native) for t, n, p, nets, memo, native in MAJORS]
         taken = {coin.ticker for coin in self.coins}
@@ -101,6 +108,8 @@ class World:
         moving = dice.random() > 0.33
         sway = Decimal(str(round(((tick * dice.randint(1, 97)) % 89 - 44) / 22000, 7))) if moving else Decimal(0)
         middle = self.usd(base) / self.usd(quote) * (1 + sway)
+        if faults := self.faults.get(provider):
+            middle *= shocks.factor(faults, base, quote)
         half = Decimal(str(round(dice.uniform(0.00005, 0.001), 7)))
         bid, ask = plain(middle * (1 - half), 7), plain(middle * (1 + half), 7)
         volume = plain(Decimal(dice.randint(1000, 9_000_000)) / self.usd(base), 8)

@@ -12,10 +12,11 @@ from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import ConfigError, MarketctlError, RedisFailed
 from marketctl.files.state import read_state
 from marketctl.redis.connection import NoReply, RedisConnection, connect_running, connect_woken
-from marketctl.redis.quotes import mirror_quote, read_l1
+from marketctl.redis.quotes import mirror_quote, read_set
 from marketctl.text import printable
 from marketctl.times import from_iso, to_iso
 from marketctl.views.freshness import age_ms, set_age_ms
+from marketctl.views.held import mirror_record
 from marketctl.views.snapshots import snapshot
 
 QUOTE_FIELDS = (
@@ -28,8 +29,8 @@ QUOTE_FIELDS = (
 class Live:
     """A provider's quotes, each with every key of QUOTE_FIELDS.
 
-    `state` is `ok`, `expired` (they were there once), `never`, or `failed` (`last_error` says why they can't be read);
-    `failing` tells of the last run, whatever is still live.
+    `state` is `ok`, `expired` (they were there once), `held` (all of them), `never`, or `failed` (`last_error` says why
+    they can't be read); `failing` tells of the last run, whatever is still live.
     """
 
     provider: str
@@ -41,6 +42,9 @@ class Live:
     last_error: str | None = None
     quotes: dict[str, dict[str, Any]] = field(default_factory=dict)
     earlier_ms: int | None = None  # the collection before
+    # pair -> record (views/held.py): what the sentinel keeps out of the quotes, and what it says to some of them.
+    held: dict[str, dict[str, Any]] = field(default_factory=dict)
+    marked: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the quotes, as `--json` shows it."""
@@ -53,6 +57,8 @@ class Live:
             "last_ok_at": self.last_ok_at,
             "last_error": self.last_error,
             "quotes": len(self.quotes),
+            "held": len(self.held),
+            "marked": len(self.marked),
         }
 
     def words(self) -> str | None:
@@ -62,6 +68,8 @@ class Live:
         told = []
         if self.state == "never":
             told.append("never published a quote")
+        if self.state == "held":
+            told.append(f"all its {len(self.held)} quotes are held: marketctl prices held {self.provider}")
         if self.state == "expired":
             told.append(f"its quotes expired, the last were of {to_iso(self.collected_ms)}")
         if self.failing:
@@ -113,6 +121,16 @@ def _ms(iso: object) -> int | None:
         return None
 
 
+def _records(shown: object) -> dict[str, dict[str, Any]]:
+    """Return the records of a mirror, those that are ones."""
+    records = shown.items() if isinstance(shown, dict) else ()
+    return {
+        pair: one
+        for pair, one in records
+        if isinstance(one, dict) and isinstance(one.get("verdict"), str) and isinstance(one.get("why"), str)
+    }
+
+
 class Reader:
     """Where quotes are read: Redis, or the mirror when `away` says why Redis is not."""
 
@@ -139,18 +157,22 @@ class Reader:
         return self._mirror(entry) if self.store is None else self._redis(self.store, entry)
 
     def _redis(self, store: RedisConnection, entry: ProviderEntry) -> Live:
-        quotes, meta = read_l1(store, entry.name)
+        quotes, meta, held, marked = read_set(store, entry.name)
         published = meta.get("collected_ms")
+        # A set of which every quote is held is empty, and has not expired.
+        none = "never" if published is None else "held" if held and not meta.get("count") else "expired"
         return Live(
             entry.name,
             "redis",
-            "ok" if quotes else "never" if published is None else "expired",
+            "ok" if quotes else none,
             meta.get("status") == "failing",
             published,
             to_iso(meta.get("last_ok_ms")),
             meta.get("last_error"),
             {pair: mirror_quote(value) for pair, value in sorted(quotes.items())},
             meta.get("earlier_ms"),
+            {pair: mirror_record(one) for pair, one in sorted(held.items())},
+            {pair: mirror_record(one) for pair, one in sorted(marked.items())},
         )
 
     def _mirror(self, entry: ProviderEntry) -> Live:
@@ -163,6 +185,9 @@ class Reader:
             found = snapshot(self.registry, "prices", entry.name)
             live.state, live.quotes, live.collected_ms = "ok", found["quotes"], _ms(found["collected_at"])
             live.earlier_ms = _ms(found.get("earlier_at"))
+            live.held, live.marked = (_records(found.get(name)) for name in ("held", "marked"))
+            if not live.quotes and live.held:
+                live.state = "held"
         return live
 
 

@@ -4,8 +4,6 @@ Two providers' coins of one ticker may be different coins ("twins"): where both 
 network and the addresses differ, the way is refused; where it cannot be known, that is said.
 """
 
-import re
-from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -17,41 +15,7 @@ from marketctl.errors import StorageFailed
 from marketctl.times import from_iso, now_ms
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
 from marketctl.views.snapshots import Found, no_such, number, snapshot, snapshots, tickers
-
-# The coin a network itself pays its fees in: it has no contract anywhere.
-NATIVE = {
-    **dict.fromkeys(("ethereum", "arbitrum-one", "optimism", "base", "linea", "scroll", "zksync-era"), "ETH"),
-    "bitcoin": "BTC",
-    "bitcoin-cash": "BCH",
-    "litecoin": "LTC",
-    "dogecoin": "DOGE",
-    "dash": "DASH",
-    "zcash": "ZEC",
-    "bsc": "BNB",
-    "tron": "TRX",
-    "solana": "SOL",
-    "ton": "TON",
-    "xrp": "XRP",
-    "stellar": "XLM",
-    "cardano": "ADA",
-    "polkadot": "DOT",
-    "cosmos": "ATOM",
-    "avalanche-c": "AVAX",
-    "near": "NEAR",
-    "sui": "SUI",
-    "aptos": "APT",
-    "ethereum-classic": "ETC",
-    "algorand": "ALGO",
-    "hedera": "HBAR",
-    "filecoin": "FIL",
-    "tezos": "XTZ",
-    "monero": "XMR",
-    "kaspa": "KAS",
-    "vechain": "VET",
-}
-_hex = re.compile(r"(?:0[xX])?([0-9a-fA-F]{40}|[0-9a-fA-F]{64})").fullmatch
-_long_hex = re.compile(r"0[xX]([0-9a-fA-F]+)(::.+)?").fullmatch
-_ton = re.compile(r"[EU]Q[A-Za-z0-9_+/-]{46}|0:[0-9a-fA-F]{64}").fullmatch
+from marketctl.views.twins import identify
 
 
 @dataclass
@@ -192,36 +156,6 @@ def _order(route: Mapping[str, Any]) -> tuple[Any, ...]:
     fee, percent = number(route["fee"]), number(route["fee_percent"])
     known = (fee is None, fee or Decimal(0), percent or Decimal(0))
     return (route["verdict"] == "twin", *known, route["from"], route["to"], route["network"])
-
-
-def identify(ticker: str, slug: str, one: str | None, other: str | None) -> tuple[str, str]:
-    """Tell whether two contracts on a network are the same coin (`proven`, `unproven`, `twin`), and why."""
-    if one and other:
-        if same_contract(one, other):
-            return "proven", "same contract"
-        return "twin", f"another coin of this name: contract {one} is not {other}"
-    if not one and not other:
-        if NATIVE.get(slug) == ticker:
-            return "proven", "the network's own coin"
-        return "unproven", "neither tells a contract"
-    return "unproven", f"only the {'sender' if one else 'receiver'} tells a contract"
-
-
-def same_contract(one: str, other: str) -> bool:
-    """Compare addresses as their chains do: hex in any case and with or without 0x, all else exactly."""
-    return _canonical(one) == _canonical(other)
-
-
-def _canonical(contract: str) -> str:
-    if found := _hex(contract):
-        return found[1].lower()
-    if found := _long_hex(contract):  # Move: leading zeros may be left out, what follows is a name
-        return f"0x{found[1].lower().lstrip('0')}{found[2] or ''}"
-    if _ton(contract):  # spellings of the same 32 bytes
-        if contract.startswith("0:"):
-            return contract.lower()
-        return "0:" + urlsafe_b64decode(contract.replace("+", "-").replace("/", "_"))[2:34].hex()
-    return contract
 
 
 def larger(withdraw_min: str | None, deposit_min: str | None) -> tuple[str | None, str | None]:

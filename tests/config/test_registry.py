@@ -81,7 +81,8 @@ def test_settings_defaults(here: Path) -> None:
         "deadline_s": 60,
         "attempts": 4,
         "pairs_max_age_s": 300,
-        "history": HistorySettings(enabled=True, max_len=100, max_age_s=86400, pairs=("*",)),
+        "history": HistorySettings(enabled=True, max_len=100, max_age_s=86400, pairs=("*",), archive=True),
+        "archive_days": 30,
         "ping_url": None,
         "run_log": None,
         "run_log_max_mb": 10,
@@ -113,6 +114,7 @@ def test_settings_all_given(here: Path) -> None:
         attempts = 1
         pairs_max_age_s = 0
         history = { enabled = false, max_len = 5, max_age_s = 6, pairs = ["BTC/*", "ETH/USDT"] }
+        archive_days = 7
         ping_url = "https://hc-ping.com/0123456789abcdef/desk"
         run_log = "logs/runs.jsonl"
         run_log_max_mb = 1
@@ -134,6 +136,7 @@ def test_settings_all_given(here: Path) -> None:
         "attempts": 1,
         "pairs_max_age_s": 0,
         "history": HistorySettings(enabled=False, max_len=5, max_age_s=6, pairs=("BTC/*", "ETH/USDT")),
+        "archive_days": 7,
         "ping_url": "https://hc-ping.com/0123456789abcdef/desk",
         "run_log": here / "logs/runs.jsonl",
         "run_log_max_mb": 1,
@@ -306,7 +309,7 @@ def test_file_writable_by_others_is_refused(mode: int) -> None:
         ("[settings]\n[settings]\n", "not valid TOML: Cannot declare ('settings',) twice (at line 2, column 10)"),
         ("[settings]\nattempts=1\nattempts=2\n", "not valid TOML: Cannot overwrite a value (at line 3, column 11)"),
         ("[provider.BYBIT]\n", 'unknown key "provider"; did you mean "providers"?'),
-        ("timeout_s = 1\n", 'unknown key "timeout_s"; expected one of settings, providers'),
+        ("timeout_s = 1\n", 'unknown key "timeout_s"; expected one of settings, providers, sentinel'),
         ("providers = 1\n", "providers: found 1 (integer), expected a table"),
         ("[[settings]]\n", "settings: found a list, expected a table"),
     ],

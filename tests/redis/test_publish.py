@@ -101,12 +101,13 @@ def test_publish_writes_every_key_of_the_contract(store: RedisConnection) -> Non
     assert before <= last_ok_ms <= now_ms()
     assert meta == {
         "schema": 1, "run_id": "r1", "seq": 1, "collected_ms": T0, "count": 2, "added": 2, "removed": 0, "changed": 0,
-        "skipped": 3, "complete": 1, "interval_s": 10.0, "status": "ok",
+        "skipped": 3, "complete": 1, "interval_s": 10.0, "status": "ok", "held": 0,
     }  # fmt: skip
     assert store.call("PTTL", store.key("BYBIT", "l1:meta")) == -1
     ((_, event),) = store.call("XRANGE", store.key("BYBIT", "events"), "-", "+")
     assert dict(zip(event[::2], event[1::2], strict=True)) == {
-        b"run_id": b"r1", b"seq": b"1", b"count": b"2", b"added": b"2", b"removed": b"0", b"changed": b"0"
+        b"run_id": b"r1", b"seq": b"1", b"count": b"2", b"added": b"2", b"removed": b"0", b"changed": b"0",
+        b"held": b"0",
     }  # fmt: skip
     assert store.call("XRANGE", store.key("BYBIT", "h:BTC/USDT"), "-", "+") == [
         [f"{T0}-0".encode(), [b"bid", b"97000.10", b"ask", b"97000.2", b"last", b"97000"]]

@@ -3,7 +3,8 @@
 import pytest
 
 from marketctl.times import from_iso
-from marketctl.views.routes import Routes, explain, find_routes, identify, larger, same_contract
+from marketctl.views.routes import Routes, explain, find_routes, larger
+from marketctl.views.twins import identify, same_contract
 
 NOW = from_iso("2026-01-02T12:00:00Z")
 HOUR = 3_600_000

@@ -1,0 +1,112 @@
+"""`[sentinel]` of providers.toml: when a quote is held back. The reason of every figure: docs/sentinel.md."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from decimal import Decimal
+
+from marketctl.config.table import Table
+from marketctl.errors import ConfigError
+from marketctl.text import printable
+
+RULE = 'a provider, an upper-case pair or pattern ("BTC/USDT", "BTC/*", "*/USDT"), or both with a space between'
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one quote is judged by; shares are of 1 (0.05 is 5 %), `cycles` are sightings."""
+
+    enabled: bool = True
+    max_deviation: Decimal = Decimal("0.05")
+    mad: Decimal = Decimal(6)
+    jump: Decimal = Decimal("0.5")
+    rate_jump: Decimal = Decimal("0.2")
+    cycles: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Limits of their own for one provider (None: all), one pattern of pairs (None: all)."""
+
+    provider: str | None
+    pattern: str | None
+    given: Mapping[str, object]
+
+    def fits(self, provider: str, pair: str) -> bool:
+        """Tell whether this rule is for a pair of a provider."""
+        if self.provider not in (None, provider):
+            return False
+        if self.pattern in (None, "*", "*/*", pair):
+            return True
+        base, _, quote = pair.partition("/")
+        return self.pattern in (f"{base}/*", f"*/{quote}")
+
+
+@dataclass(frozen=True, slots=True)
+class SentinelSettings:
+    """The limits of all, and rules for some: of several that fit the last one counts, key by key."""
+
+    limits: Limits = field(default_factory=Limits)
+    rules: tuple[Rule, ...] = ()
+
+    def of(self, provider: str, pair: str) -> Limits:
+        """Return what a pair of a provider is judged by."""
+        found = self.limits
+        for rule in self.rules:
+            if rule.fits(provider, pair):
+                found = replace(found, **rule.given)  # type: ignore[arg-type]
+        return found
+
+    @property
+    def enabled(self) -> bool:
+        """Tell whether anything is judged at all."""
+        return self.limits.enabled or any(rule.given.get("enabled") for rule in self.rules)
+
+    @property
+    def tightest(self) -> Decimal:
+        """Return the smallest deviation that any quote could be held or marked for."""
+        limits = [self.limits, *(replace(self.limits, **rule.given) for rule in self.rules)]  # type: ignore[arg-type]
+        return min(min(one.max_deviation, one.jump, one.rate_jump) for one in limits)
+
+
+def read_sentinel(table: Table) -> SentinelSettings:
+    """Read `[sentinel]`; its `rules` are tables of the same keys. Raises ConfigError."""
+    rules = table.table("rules")
+    limits = replace(Limits(), **_given(table))  # type: ignore[arg-type]
+    table.refuse_unknown()
+    return SentinelSettings(limits, tuple(_rule(rules, name) for name in rules.values))
+
+
+def _rule(rules: Table, name: str) -> Rule:
+    table = rules.table(name)
+    given = _given(table)
+    table.refuse_unknown()
+    words = name.split()
+    providers = [word for word in words if "/" not in word and word != "*"]
+    patterns = [word for word in words if word not in providers]
+    if not words or len(providers) > 1 or len(patterns) > 1 or name != name.upper():
+        raise ConfigError(f'{rules.where}: found "{printable(name, 60)}", expected {RULE}')
+    if any(pattern != "*" and pattern.count("/") != 1 for pattern in patterns):
+        raise ConfigError(f'{rules.where}: found "{printable(name, 60)}", expected {RULE}')
+    return Rule(next(iter(providers), None), next(iter(patterns), None), given)
+
+
+def _given(table: Table) -> dict[str, object]:
+    """Return the keys that are set."""
+    found: dict[str, object] = {}
+    for one in fields(Limits):
+        there = one.name in table.values
+        value: object
+        match one.name:
+            case "enabled":
+                value = table.flag("enabled", True)
+            case "cycles":
+                value = table.count("cycles", 3, 1, 1000)
+            case "mad":
+                value = table.share("mad", Decimal(6), Decimal(1), Decimal(1000), "a factor from 1 to 1000")
+            case "max_deviation":
+                value = table.share(one.name, Decimal(0), Decimal("0.0001"), Decimal(1), "a share: 0.05 is 5 %")
+            case _:
+                value = table.share(one.name, Decimal(0), Decimal("0.0001"), Decimal(100), "a share: 0.5 is 50 %")
+        if there:
+            found[one.name] = value
+    return found

@@ -1,0 +1,247 @@
+"""Examine what a provider quotes before it is published: the one place for all adapters.
+
+Nearly every quote is let pass after a look at the middles; the few that stand apart are judged exactly (judge.py).
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from marketctl.config.registry import ProviderEntry, Registry
+from marketctl.models import Quote
+from marketctl.redis.connection import RedisConnection
+from marketctl.sentinel.held import forget_releases, last_good_of, make_record, read_aside
+from marketctl.sentinel.judge import Before, Case, Peer, Span, Verdict, judge
+from marketctl.sentinel.market import Good, market_of, pack
+from marketctl.times import now_ms
+from marketctl.views.freshness import age_ms, limit_ms
+from marketctl.views.held import Records
+from marketctl.views.twins import Coins, address_of, known_coins
+
+RATES = ("CASH", "BANK")
+
+
+@dataclass
+class Examined:
+    """What came of it: `quotes` may be published, `held` may not, `marked` are published with a word to them."""
+
+    quotes: Mapping[str, Quote]
+    held: Records = field(default_factory=dict)
+    marked: Records = field(default_factory=dict)
+    reference: bytes | None = None
+    released: list[str] = field(default_factory=list)  # what a person let pass, and has served
+    # The same answer may be judged otherwise than before: by other quotes of the others, or since a person looked.
+    again: bool = False
+    fresh: list[str] = field(default_factory=list)  # held now and not before
+    passed: list[str] = field(default_factory=list)  # held before and not now
+
+    def counts(self) -> dict[str, Any]:
+        """Return the counts of a result."""
+        by = Counter(one["verdict"] for one in self.held.values())
+        marks = Counter(one["verdict"] for one in self.marked.values())
+        return {
+            "held": len(self.held),
+            "held_by": dict(sorted(by.items())),
+            "marked": len(self.marked),
+            "marked_by": dict(sorted(marks.items())),
+        }
+
+
+class Guard:
+    """The sentinel of one publish of one provider."""
+
+    def __init__(self, registry: Registry, store: RedisConnection | None, entry: ProviderEntry, kind: str) -> None:
+        self.registry = registry
+        self.store = store
+        self.entry = entry
+        self.rates = (entry.kind or kind) in RATES
+        self.market = market_of(registry)
+        self.now = now_ms()
+        self._coins: Coins | None = None
+
+    def examine(
+        self, quotes: Mapping[str, Quote], *, run_id: str, collected_ms: int, complete: bool = True, force: bool = False
+    ) -> Examined:
+        """Judge the quotes of one answer. Raises RedisFailed, StorageFailed."""
+        if not self.registry.sentinel.enabled:
+            return Examined(quotes)
+        with self.market.lock:
+            self.market.refresh(self.registry, self.store, self.registry.enabled())
+            held, marked, released = read_aside(self.registry, self.store, self.entry)
+            middles, suspects = self._screen(quotes, {*held, *released})
+            found = Examined(quotes)
+            if suspects:
+                self._judge_all(found, suspects, held, marked, released, run_id, collected_ms, force)
+            if not complete:  # pairs that were not asked stay as they are
+                found.held |= {pair: one for pair, one in held.items() if pair not in quotes}
+                found.marked |= {pair: one for pair, one in marked.items() if pair not in quotes}
+            found.fresh = [pair for pair in found.held if pair not in held]
+            found.passed = [pair for pair in held if pair in quotes and pair not in found.held]
+            found.again = bool(found.released) or _verdicts(held, marked) != _verdicts(found.held, found.marked)
+            if complete and self.store is not None:
+                if found.quotes is not quotes:
+                    middles = [one for pair, one in zip(quotes, middles, strict=True) if pair not in found.held]
+                found.reference = pack(found.quotes, middles, run_id, collected_ms)
+            return found
+
+    def published(
+        self, found: Examined, *, run_id: str, seq: int | None, collected_ms: int, earlier_ms: int | None, whole: bool
+    ) -> None:
+        """Remember what went out; a set that was merged is read anew."""
+        if not self.registry.sentinel.enabled:
+            return
+        with self.market.lock:
+            if whole and self.store is not None:
+                token = (run_id, str(seq))
+                self.market.accept(self.entry.name, found.quotes, collected_ms, earlier_ms, token)
+            else:
+                self.market.forget(self.entry.name)
+        if found.released:
+            forget_releases(self.registry, self.store, self.entry, found.released)
+
+    def refused(self) -> None:
+        """Forget what was seen: it did not go out."""
+        with self.market.lock:
+            self.market.forget(self.entry.name)
+
+    # The look at all of them ------------------------------------------------------------------
+
+    def _screen(self, quotes: Mapping[str, Quote], watched: set[str]) -> tuple[list[float], dict[str, float | None]]:
+        """Return all middles, and what stands apart with the middle this venue had before.
+
+        A quote passes when all middles of its pair, its own last good one among them, are within the smallest limit:
+        then no rule can say anything, whichever of them are fresh and of the same coin.
+        """
+        name, table = self.entry.name, self.market.table
+        tight = 1 + float(self.registry.sentinel.tightest) * 0.999
+        middles: list[float] = []
+        suspects: dict[str, float | None] = {}
+        add = middles.append
+        for pair, quote in quotes.items():
+            bid, ask = quote[1], quote[2]
+            if bid is not None and ask is not None:
+                value = (float(bid) + float(ask)) * 0.5
+            else:
+                value = float(quote[6] or bid or ask or 0)
+            add(value)
+            row = table.get(pair)
+            if row is None:
+                table[pair] = {name: value}
+                continue
+            seen = row.values()
+            low, high = min(seen), max(seen)
+            if value > high:
+                high = value
+            elif value < low:
+                low = value
+            if high > low * tight:
+                suspects[pair] = row.get(name)
+            row[name] = value
+        for pair in watched:
+            if pair in quotes:
+                suspects.setdefault(pair, None)
+        return middles, suspects
+
+    # The closer look --------------------------------------------------------------------------
+
+    def _judge_all(
+        self,
+        found: Examined,
+        suspects: Mapping[str, float | None],
+        held: Records,
+        marked: Records,
+        released: Mapping[str, Span],
+        run_id: str,
+        collected_ms: int,
+        force: bool,
+    ) -> None:
+        quotes = found.quotes
+        peers = self._peers()
+        for pair, before_middle in suspects.items():
+            quote = quotes[pair]
+            own = self.market.venue(self.entry.name).good(pair) or last_good_of(held.get(pair))
+            case = self._case(pair, quote, own, peers, held.get(pair), released.get(pair), collected_ms)
+            verdict = judge(case) if case is not None else None
+            if verdict is not None and verdict.held and force:
+                verdict = Verdict("released", False, f"--force; {verdict.why}", verdict.reference, verdict.deviation)
+            if pair in released and (verdict is None or verdict.held or held.get(pair, {}).get("verdict") == "jump"):
+                found.released.append(pair)  # it has served: the venues agree, it moved again, or it is the level now
+            if verdict is None:
+                continue
+            before = held.get(pair) if verdict.held else marked.get(pair)
+            one = make_record(quote, verdict, before, own if verdict.held else None, run_id, collected_ms)
+            (found.held if verdict.held else found.marked)[pair] = one
+            if verdict.held:
+                row = self.market.table[pair]
+                if before_middle is None:
+                    row.pop(self.entry.name, None)
+                else:
+                    row[self.entry.name] = before_middle
+        if found.held:
+            found.quotes = {pair: quote for pair, quote in quotes.items() if pair not in found.held}
+
+    def _case(
+        self,
+        pair: str,
+        quote: Quote,
+        own: Good | None,
+        venues: list[ProviderEntry],
+        held: Mapping[str, Any] | None,
+        released: Span | None,
+        collected_ms: int,
+    ) -> Case | None:
+        limits = self.registry.sentinel.of(self.entry.name, pair)
+        span = Span.of(quote.bid, quote.ask, quote.mid)
+        if span is None or not limits.enabled:
+            return None
+        interval = self.entry.prices_interval_s
+        age = age_ms(self.now, collected_ms, quote.at_ms)
+        # What is old itself is no word on now: it is held against its own last good one alone.
+        peers = self._live(pair, venues) if age is not None and age <= limit_ms(interval) else []
+        before = Span.of(held.get("bid"), held.get("ask"), held.get("mid")) if held else None
+        return Case(
+            span,
+            limits,
+            rates=self.rates,
+            halted=quote.status == "halted",
+            last_good=own.span if own is not None else None,
+            peers=peers,
+            doors=self._doors(pair) if peers else (),
+            before=Before(str(held.get("verdict")), before, _count(held.get("cycles"))) if held and before else None,
+            released=released,
+        )
+
+    def _peers(self) -> list[ProviderEntry]:
+        """Return the entries of other addresses: two accounts of one exchange say the same twice."""
+        own = address_of(self.entry)
+        return [entry for entry in self.registry.enabled() if address_of(entry) != own]
+
+    def _live(self, pair: str, venues: list[ProviderEntry]) -> list[Peer]:
+        found: dict[object, Peer] = {}
+        for entry in venues:
+            good = self.market.venue(entry.name).fresh(pair, self.now, entry.prices_interval_s)
+            span = good.span if good is not None else None
+            address = address_of(entry)
+            if span is not None and address not in found:
+                found[address] = Peer(entry.name, span, self.coins.twin(pair, self.entry.name, entry.name))
+        return list(found.values())
+
+    @property
+    def coins(self) -> Coins:
+        """What the wallets tell; read when something stands apart, and not before."""
+        if self._coins is None:
+            self._coins = known_coins(self.registry)
+        return self._coins
+
+    def _doors(self, pair: str) -> list[str]:
+        """Return the doors that are closed now; an old wallet does not tell."""
+        return self.coins.closed_doors(self.entry, pair, self.now)
+
+
+def _verdicts(*kept: Records) -> list[dict[str, Any]]:
+    return [{pair: one["verdict"] for pair, one in records.items()} for records in kept]
+
+
+def _count(value: object) -> int:
+    return value if type(value) is int else 1
