@@ -33,6 +33,7 @@ from marketctl.providers.batch import QuoteBatch
 from marketctl.redact import redact
 from marketctl.times import from_iso, now_ms, to_iso
 from marketctl.views.freshness import FUTURE_MS, age_ms, is_stale, limit_ms, standstill_ms
+from marketctl.views.held import in_words
 from marketctl.views.quotes import Live, Reader
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ QUOTA_LOW = 10  # percent
 QUOTA_SOON_MS = 7 * 86_400_000  # where it is not told when a plan begins anew
 
 SIDE_BY_SIDE = 8  # providers
+
+MARKED_MS = 86_400_000  # a mark is news for a day; two books that always disagree are none
 
 BUDGET_S = 20.0  # a provider, all its questions: nobody waits for a check as long as for a job
 
@@ -358,9 +361,10 @@ class Checkup:
             off = self.run.settings.redis_url == "none"
             where = 'redis_url is "none"' if off else "embedded Redis is asleep"
             live.collected_ms = live.collected_ms or last_good  # the mirror may be switched off
-            return [self.judge_age(live, last_good, "collected", where)]
+            return [self.judge_age(live, last_good, "collected", where), *self.judge_held(live)]
         where = self.redis.store.where
         found = [self.judge_age(live, last_good, f"{len(live.quotes)} quotes published", where)]
+        found += self.judge_held(live)
         if live.failing:
             found.append(Finding("warn", f"the last collection failed: {live.last_error}", "suspect"))
         if self.redis.policy not in (None, "noeviction"):
@@ -373,6 +377,29 @@ class Checkup:
             )
         return found
 
+    def judge_held(self, live: Live) -> list[Finding]:
+        """Warn of what the sentinel holds, and for a day of what it marked; a canary that is held fails."""
+        self.health.held = len(live.held)
+        canary = self.entry.pairs[0] if self.entry.pairs else "" if self.adapter is None else self.adapter.canary
+        if self.adapter is not None and self.adapter.canary in self.entry.pairs:
+            canary = self.adapter.canary
+        found = []
+        if live.held:
+            pair = canary if canary in live.held else next(iter(live.held))
+            more = f", and {len(live.held) - 1} more" if len(live.held) > 1 else ""
+            status = "fail" if canary in live.held or not live.quotes else "warn"
+            told = f"held: {in_words(pair, live.held[pair])}{more}"
+            found.append(Finding(status, told, "suspect", f"marketctl prices held {self.entry.name}"))
+        since = to_iso(now_ms() - MARKED_MS) or ""
+        marks = live.marked.items()
+        fresh = [pair for pair, one in marks if str(one.get("since")) > since and one.get("cause") in (None, "doors")]
+        if fresh:
+            pair = canary if canary in fresh else fresh[0]
+            more = f", and {len(fresh) - 1} more" if len(fresh) > 1 else ""
+            told = f"published with a mark: {in_words(pair, live.marked[pair])}{more}"
+            found.append(Finding("warn", told, "suspect", f"marketctl prices held {self.entry.name}"))
+        return found
+
     def judge_age(self, live: Live, last_good: int | None, words: str, where: str) -> Finding:
         """Judge the age of the data as readers do, and whether there are any."""
         bad = "warn" if self.max_age_s is None else "fail"
@@ -383,6 +410,10 @@ class Checkup:
         if age_ms(now, at) is None:
             told = f"{words} {(at - now) / 1000:.0f} s in the future; {where}"
             return Finding(bad, told, "clock-skew", "sync the clocks (NTP)")
+        if live.state == "held":
+            return Finding(
+                "fail", f"all quotes are held; {where}", "suspect", f"marketctl prices held {self.entry.name}"
+            )
         if live.state == "expired":
             told = f"the live quotes are gone: expired, evicted or deleted; the last were of {to_iso(at)}; {where}"
             return Finding("fail", told, "suspect", hint)

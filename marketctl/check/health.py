@@ -60,6 +60,7 @@ class Health:
     duration_ms: int = 0
     clock_skew_ms: int | None = None
     quotes: int | None = None
+    held: int | None = None
     published_age_ms: int | None = None
     quota: Quota | None = None
     quota_runs_dry_ms: int | None = None
@@ -82,6 +83,7 @@ class Health:
             "duration_ms": self.duration_ms,
             "clock_skew_ms": self.clock_skew_ms,
             "quotes": self.quotes,
+            "held": self.held,
             "published_age_ms": self.published_age_ms,
             "quota": self.quota.to_dict() if self.quota else None,
             "quota_runs_dry_at": to_iso(self.quota_runs_dry_ms),

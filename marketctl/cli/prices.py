@@ -49,6 +49,15 @@ COMPARED = (
     Column("status", "word", rank=1),
     Column("mark", "word"),
 )
+HELD = (
+    Column("provider", "name"),
+    Column("pair", "name"),
+    Column("bid/ask", "name"),
+    Column("verdict", "word"),
+    Column("held", "flag"),
+    Column("since", "time"),
+    Column("why"),
+)
 KEPT = (Column("at", "time"), *(Column(name, "number") for name in ("bid", "ask", "last", "mid")))
 
 
@@ -68,7 +77,7 @@ def command() -> None:
 @mirror_option
 @click.option("--dry-run", is_flag=True, help="Fetch and read, publish and write nothing.")
 @dump_raw_option
-@click.option("--force", is_flag=True, help="Publish even when half of the pairs are gone.")
+@click.option("--force", is_flag=True, help="Publish even when half of the pairs are gone, and what would be held.")
 @jobs_option
 @lock_wait_option
 @strict_option
@@ -161,8 +170,9 @@ def compare(pair: str, max_age_s: float | None, as_json: bool) -> int:
     """Compare a pair over all enabled providers: best bid, best ask, spread, age.
 
     Left out of "best" and marked: quotes older than --max-age (default: three price intervals of the provider, at
-    least 60 s, more where a slower pace is kept), halted pairs, and reference rates. Percent are of the middle. Exit 1
-    when all of them are too old.
+    least 60 s, more where a slower pace is kept), halted pairs, reference rates, and twins (by contract address
+    another coin of that name). What the sentinel holds is told and not compared. Percent are of the middle. Exit 1 when
+    all of them are too old.
 
     \b
     Example:
@@ -174,6 +184,8 @@ def compare(pair: str, max_age_s: float | None, as_json: bool) -> int:
     from marketctl.views.compare import choose_pairs
     from marketctl.views.compare import compare as put_together
     from marketctl.views.freshness import limit_ms
+    from marketctl.views.held import in_words
+    from marketctl.views.twins import known_coins
 
     given = globals_of()
     lives = read_quotes(given, [])
@@ -185,17 +197,22 @@ def compare(pair: str, max_age_s: float | None, as_json: bool) -> int:
         else max_age_s * 1000
         for live in lives
     }
-    found = put_together(key, lives, now_ms(), bounds)
+    found = put_together(key, lives, now_ms(), bounds, known_coins(given.registry()))
     rows, best = found["rows"], found["best"]
     if as_json:
         told = [live.to_dict() for live in lives]
         document = {"schema": 1, "command": "prices compare", "pair": key, "results": rows, "best": best}
-        print_document(given, document | {"providers": told})
+        print_document(given, document | {"held": found["held"], "providers": told})
     else:
         print_rows(given, COMPARED, [compared_row(row) for row in rows])
         log.warning("%s", best_words(key, best))
+        for row in rows:
+            if row["twin"] or row["why"]:
+                log.warning("%s", row["twin"] or f"{row['verdict']}: {row['why']}", extra={"provider": row["provider"]})
+    for one in found["held"]:
+        log.warning("held, not compared: %s", in_words(key, one), extra={"provider": one["provider"]})
     if all(row["stale"] for row in rows):
-        log.error("every quote of %s is too old", key)
+        log.error("every quote of %s is %s", key, "too old" if rows else "held")
         return EXIT_FAILED
     return EXIT_PARTIAL if any(live.state in ("failed", "expired") for live in lives) else EXIT_OK
 
@@ -244,6 +261,90 @@ def history(providers: tuple[str, ...], words: tuple[str, ...], since_ms: int, a
     return 0
 
 
+@command.command(cls=Command, context_settings=HELP)
+@provider_option
+@json_option
+@global_options
+def held(providers: tuple[str, ...], as_json: bool) -> int:
+    """List quotes that are held back, and those published with a mark, of some providers or all; exit 0 either way.
+
+    A quote is held when it stands apart from the other venues, or from what it was itself. It goes out again by itself
+    when they agree; `prices release` lets it pass. `docs/sentinel.md` has the rules.
+
+    
+    Example:
+      marketctl prices held
+    """
+    from marketctl.errors import EXIT_OK, EXIT_PARTIAL
+    from marketctl.log import log
+    from marketctl.views.held import price_of
+    from marketctl.views.quotes import open_reader
+
+    given = globals_of()
+    registry = given.registry()
+    entries = [registry.provider(name) for name in dict.fromkeys(providers)] or registry.enabled()
+    with open_reader(registry) as reader:
+        lives = [reader.read(entry) for entry in entries]
+    rows = [
+        {"provider": live.provider, "pair": pair, "held": kept is live.held} | one
+        for live in lives
+        for kept in (live.held, live.marked)
+        for pair, one in kept.items()
+    ]
+    broken = [live for live in lives if live.state == "failed"]
+    for live in broken:
+        log.error("%s", live.words(), extra={"provider": live.provider})
+    if as_json:
+        print_document(given, {"schema": 1, "command": "prices held", "results": rows})
+    else:
+        print_rows(
+            given,
+            HELD,
+            [
+                (row["provider"], row["pair"], price_of(row), row["verdict"], row["held"], row["since"], row["why"])
+                for row in rows
+            ],
+        )
+        if first := next((row for row in rows if row["held"]), None):
+            words = f"to let one pass: marketctl prices release {first['provider']} {first['pair']}"
+            log.warning("%s", words)
+        elif not rows:
+            log.warning("nothing is held")
+    return EXIT_PARTIAL if broken else EXIT_OK
+
+
+@command.command(cls=Command, context_settings=HELP)
+@only_provider_option()
+@click.argument("words", nargs=-1, metavar="PROVIDER PAIR", shell_complete=complete_provider_or_pair)
+@json_option
+@global_options
+def release(providers: tuple[str, ...], words: tuple[str, ...], as_json: bool) -> int:
+    """Let a held quote pass from the next collection on: you looked, and the price is right.
+
+    It passes until the other venues agree with it again, or until it jumps once more.
+
+    
+    Example:
+      marketctl prices release KUCOIN BTC/USDT
+    """
+    from marketctl.log import log
+    from marketctl.sentinel.release import release as let_pass
+    from marketctl.views.held import price_of
+
+    provider, pairs = provider_and_words(providers, words)
+    if len(pairs) != 1:
+        raise click.UsageError(f"One pair at a time: {' '.join(pairs)}." if pairs else "Missing argument 'PAIR'.")
+    given = globals_of()
+    entry, pair, record = let_pass(given.registry(), provider, pairs[0])
+    if as_json:
+        row = {"provider": entry.name, "pair": pair, "held": True} | record
+        print_document(given, {"schema": 1, "command": "prices release", "results": [row]})
+    else:
+        told = f"{entry.name} {pair} {price_of(record)} passes from the next collection on"
+        log.warning("%s", f"{told}: marketctl prices collect -p {entry.name}")
+    return 0
+
+
 def read_quotes(given: Globals, names: list[str]) -> "list[Live]":
     """Read the quotes of the named provider or of all enabled ones, and tell what is wrong with them."""
     import logging
@@ -286,7 +387,8 @@ def split_by_age(rows: "list[dict[str, Any]]", max_age_s: float | None) -> "tupl
 def compared_row(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return a quote as a row of `compare`."""
     marks = [name.replace("_", " ") for name in ("best_bid", "best_ask") if row[name]]
-    marks += dict.fromkeys(word for word in (row["left_out"], "stale" if row["stale"] else None) if word)
+    words = (row["left_out"], "stale" if row["stale"] else None, row["verdict"])
+    marks += dict.fromkeys(word for word in words if word)
     numbers = (row["bid"], row["ask"], row["mid"], row["spread"], row["spread_percent"])
     return (row["provider"], *numbers, row["age_ms"], row["status"], ", ".join(marks) or None)
 

@@ -120,7 +120,7 @@ def summary(result: "Result") -> str:
         words += "".join(f", {counts[name]} {name}" for name in ("created", "updated", "removed") if counts[name])
     elif result.job == "prices":
         words = f"{counts['quotes']} quotes"
-        words += "".join(f", {counts[name]} {name}" for name in ("changed", "added", "removed") if counts[name])
+        words += "".join(f", {counts[name]} {name}" for name in ("changed", "added", "removed", "held") if counts[name])
         if not counts["complete"]:
             words += ", incomplete"
     else:

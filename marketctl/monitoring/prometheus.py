@@ -49,6 +49,11 @@ def prometheus_text(results: Sequence[Health]) -> str:
         ),
         ("marketctl_quotes", "Quotes read by this check.", of((health, health.quotes) for health in results)),
         (
+            "marketctl_held",
+            "Quotes the sentinel holds back.",
+            of((health, health.held) for health in results),
+        ),
+        (
             "marketctl_quota_remaining",
             "What the provider's plan has left, in its own units.",
             of((health, health.quota.remaining if health.quota else None) for health in results),

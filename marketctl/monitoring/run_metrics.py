@@ -111,6 +111,21 @@ def families(rows: list[Row]) -> list[tuple[str, str, list[Sample]]]:
         ),
         ("marketctl_task_quotes", "Quotes read by the last run.", count("quotes")),
         ("marketctl_task_published", "Quotes published to Redis by the last run.", count("published")),
+        (
+            "marketctl_task_held",
+            "Quotes the sentinel held back in the last run, by verdict; a sum of zero has no samples.",
+            [
+                (row.labels | {"verdict": verdict}, number)
+                for row in rows
+                for verdict, number in row.result.counts.get("held_by", {}).items()
+            ],
+        ),
+        ("marketctl_task_quotes_held", "Quotes the sentinel held back in the last run.", count("held")),
+        (
+            "marketctl_task_marked",
+            "Quotes published with a mark of the sentinel by the last run.",
+            count("marked"),
+        ),
         ("marketctl_task_assets", "Assets read by the last run.", count("assets")),
         (
             "marketctl_task_rows_skipped",

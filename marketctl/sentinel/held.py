@@ -26,6 +26,7 @@ def make_record(
     told: dict[str, Any] = {
         "verdict": verdict.verdict,
         "why": verdict.why,
+        "cause": verdict.cause,
         "reference": None if verdict.reference is None else f"{verdict.reference.normalize():f}",
         "deviation_percent": percent(verdict.deviation),
         "by": list(verdict.by),

@@ -97,6 +97,7 @@ class Verdict:
     deviation: Decimal
     by: tuple[str, ...] = ()
     cycles: int = 1
+    cause: str | None = None  # of `explained`: contract, doors or halted
 
 
 def judge(case: Case) -> Verdict | None:
@@ -140,21 +141,21 @@ def _against_others(case: Case) -> Verdict | None:
         return None
     told = f"{_percent(gap)} from {_those(names, middle)}"
     if case.halted:
-        return Verdict("explained", False, f"halted; {told}", middle, gap, names)
+        return Verdict("explained", False, f"halted; {told}", middle, gap, names, cause="halted")
     jumped = case.last_good is not None and _moved(case.span, case.last_good, _jump(case))
     if len(peers) > 1:
         if case.doors and jumped and case.last_good is not None:
             own_gap = _percent(case.span.gap(*case.last_good))
             return Verdict("jump", True, f"moved {own_gap} at once, {told}", middle, gap, names)
         if case.doors:
-            return Verdict("explained", False, f"{', '.join(case.doors)}; {told}", middle, gap, names)
+            return _by_doors(case, told, middle, gap, names)
         return Verdict("outlier", True, told, middle, gap, names)
     if jumped and case.last_good is not None and abs(case.last_good.gap(middle, middle)) <= allowed:
         # The other one stands where both stood before: it was this one that moved.
         own_gap = _percent(case.span.gap(*case.last_good))
         return Verdict("jump", True, f"moved {own_gap} at once, {told}", middle, gap, names)
     if case.doors:
-        return Verdict("explained", False, f"{', '.join(case.doors)}; {told}", middle, gap, names)
+        return _by_doors(case, told, middle, gap, names)
     return Verdict("disagree", False, f"{told}, and no third venue to ask", middle, gap, names)
 
 
@@ -176,7 +177,7 @@ def _another_coin(case: Case) -> Verdict | None:
         gap = case.span.gap(value, value)
         if abs(gap) > case.limits.max_deviation:
             why = f"{peer.twin}; {_percent(gap)} from {_those((peer.name,), value)}"
-            return Verdict("explained", False, why, value, gap, (peer.name,))
+            return Verdict("explained", False, why, value, gap, (peer.name,), cause="contract")
     return None
 
 
@@ -186,11 +187,15 @@ def _settled(case: Case, found: Verdict) -> Verdict | None:
         return None
     told = found.why.partition(", ")[2]
     if case.doors:
-        return Verdict(
-            "explained", False, f"{', '.join(case.doors)}; {told}", found.reference, found.deviation, found.by
-        )
+        return _by_doors(case, told, found.reference, found.deviation, found.by)
     words = f"{told}; it has stood for {case.limits.cycles} cycles"
     return Verdict("disagree", False, words, found.reference, found.deviation, found.by)
+
+
+def _by_doors(case: Case, told: str, reference: Decimal | None, gap: Decimal, by: tuple[str, ...]) -> Verdict:
+    """Nobody can carry the coin in or out, so its price may stand apart."""
+    why = f"{', '.join(case.doors)}; {told}"
+    return Verdict("explained", False, why, reference, gap, by, cause="doors")
 
 
 def _jump(case: Case) -> Decimal:

@@ -11,6 +11,7 @@ from marketctl.times import from_iso, to_iso
 from marketctl.views.freshness import is_stale
 from marketctl.views.quotes import Live, open_reader
 from marketctl.views.snapshots import no_such, number
+from marketctl.views.twins import Coins
 
 
 def choose_pair(word: str, known: Iterable[str], who: str) -> str:
@@ -26,7 +27,7 @@ def choose_pair(word: str, known: Iterable[str], who: str) -> str:
 
 def choose_pairs(words: Iterable[str], lives: Sequence[Live]) -> list[str]:
     """Return the keys of the named pairs. Raises StorageFailed for one that no provider quotes, or without quotes."""
-    known = {pair for live in lives for pair in live.quotes}
+    known = {pair for live in lives for pair in (*live.quotes, *live.held)}
     who = f"{lives[0].provider} quotes" if len(lives) == 1 else "no provider quotes"
     if not known:
         if len(lives) > 1 and all(live.state == "never" and not live.failing for live in lives):
@@ -41,15 +42,24 @@ def choose_pairs(words: Iterable[str], lives: Sequence[Live]) -> list[str]:
 # Compare ----------------------------------------------------------------------------------
 
 
-def compare(pair: str, lives: Iterable[Live], now_ms: int, max_age_ms: Mapping[str, float]) -> dict[str, Any]:
+def compare(
+    pair: str, lives: Iterable[Live], now_ms: int, max_age_ms: Mapping[str, float], coins: Coins | None = None
+) -> dict[str, Any]:
     """Put the quotes of a pair side by side and find the best bid and ask among those that count.
 
-    What does not count says why in `left_out`: `stale`, `halted`, or `rate` (a reference rate, nobody trades at it).
+    What does not count says why in `left_out`: `stale`, `halted`, `rate` (a reference rate, nobody trades at it) or
+    `twin` (another coin of that name; `twin` says how that is known). `verdict` and `why` are the sentinel's word to a
+    quote; those it holds are no rows but stand in `held`.
     """
     rows = []
+    lives = list(lives)
+    held = [{"provider": live.provider, "pair": pair} | live.held[pair] for live in lives if pair in live.held]
+    twins = coins.apart(pair, [live.provider for live in lives if pair in live.quotes]) if coins is not None else {}
     for live in lives:
         if pair in live.quotes:
             row = live.row(pair, now_ms)
+            mark = live.marked.get(pair, {})
+            row |= {"twin": twins.get(live.provider), "verdict": mark.get("verdict"), "why": mark.get("why")}
             row["stale"] = is_stale(row["age_ms"], max_age_ms[live.provider])
             row["left_out"] = _left_out(row)
             row["spread"], row["spread_percent"] = spread(row["bid"], row["ask"])
@@ -65,6 +75,7 @@ def compare(pair: str, lives: Iterable[Live], now_ms: int, max_age_ms: Mapping[s
     between = spread(best_bid["price"], best_ask["price"]) if best_bid and best_ask else (None, None)
     return {
         "rows": rows,
+        "held": held,
         "best": {"bid": best_bid, "ask": best_ask, "spread": between[0], "spread_percent": between[1]},
     }
 
@@ -73,6 +84,8 @@ def _left_out(row: Mapping[str, Any]) -> str | None:
     # An exchange gives no mid: what has one is a rate to look at, of a CASH source.
     if row["mid"] is not None or row["derived"]:
         return "rate"
+    if row["twin"]:
+        return "twin"
     return "stale" if row["stale"] else "halted" if row["status"] == "halted" else None
 
 

@@ -8,7 +8,7 @@ from marketctl.times import from_iso, to_iso
 
 Records = dict[str, dict[str, Any]]
 
-WORDS = ("verdict", "why", "reference", "deviation_percent", "by", "run_id", "cycles", "symbol", "status")
+WORDS = ("verdict", "why", "cause", "reference", "deviation_percent", "by", "run_id", "cycles", "symbol", "status")
 
 
 def mirror_record(told: Mapping[str, Any]) -> dict[str, Any]:
