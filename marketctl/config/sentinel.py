@@ -102,7 +102,7 @@ def _given(table: Table) -> dict[str, object]:
             case "cycles":
                 value = table.count("cycles", 3, 1, 1000)
             case "mad":
-                value = table.share("mad", Decimal(6), Decimal(1), Decimal(1000), "a factor from 1 to 1000")
+                value = table.share("mad", Decimal(6), Decimal(1), Decimal(1000), "a factor")
             case "max_deviation":
                 value = table.share(one.name, Decimal(0), Decimal("0.0001"), Decimal(1), "a share: 0.05 is 5 %")
             case _:

@@ -622,6 +622,7 @@ def test_health_as_json_has_every_key():
         "duration_ms": 3,
         "clock_skew_ms": None,
         "quotes": None,
+        "held": None,
         "published_age_ms": None,
         "quota": {"limit": 5, "plan": None, "remaining": None, "resets_at": None, "used": None},
         "quota_runs_dry_at": None,

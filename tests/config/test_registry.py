@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import tomli_w
 
 from marketctl.config.registry import HistorySettings, Registry, default_stablecoin
+from marketctl.config.sentinel import Limits
 from marketctl.errors import ConfigError
 from marketctl.providers.loader import load_adapter, load_registry
 
@@ -673,7 +675,8 @@ def test_shipped_twelvedata_fits_the_free_plan() -> None:
 
 
 def test_shipped_comments_tell_the_true_defaults(here: Path) -> None:
-    lines = SHIPPED.read_text().splitlines()
+    text, _, rest = SHIPPED.read_text().partition("# [sentinel]\n")
+    lines = text.splitlines()
     commented = [line[2:] for line in lines if line.startswith("# ") and " = " in line and "providers" not in line]
     shown = [line for line in commented if line.split(" = ")[0].isidentifier()]
     assert [line.split(" = ")[0] for line in shown] == [
@@ -686,10 +689,14 @@ def test_shipped_comments_tell_the_true_defaults(here: Path) -> None:
         "attempts",
         "pairs_max_age_s",
         "history",
+        "archive_days",
         "run_log_max_mb",
         "run_log_keep",
     ]
     assert read("[settings]\n" + "\n".join(shown)).settings == read("").settings
+    limits = "\n".join(line[2:] for line in rest.partition("# [sentinel.rules")[0].splitlines())
+    assert read("[sentinel]\n" + limits).sentinel == read("").sentinel
+    assert set(tomllib.loads(limits)) == {name for name in Limits.__slots__}
 
 
 def test_effective_settings_can_be_read_back(here: Path) -> None:
