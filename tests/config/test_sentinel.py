@@ -59,7 +59,10 @@ def test_off(read):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("max_deviation = 5", "[sentinel] max_deviation: found 5 (integer), expected a share: 0.05 is 5 %, from 0.0001 to 1"),
+        (
+            "max_deviation = 5",
+            "[sentinel] max_deviation: found 5 (integer), expected a share: 0.05 is 5 %, from 0.0001 to 1",
+        ),
         ("mad = 0.5", "[sentinel] mad: found 0.5 (float), expected a factor, from 1 to 1000"),
         ("jump = true", "[sentinel] jump: found true (boolean), expected a share: 0.5 is 50 %, from 0.0001 to 100"),
         ("cycles = 0", "[sentinel] cycles: found 0 (integer), expected an integer from 1 to 1000"),
