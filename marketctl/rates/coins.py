@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from marketctl.text import printable
-from marketctl.views.routes import NATIVE, same_contract
+from marketctl.views.twins import NATIVE, same_contract
 
 # slug -> the contracts a provider tells for a ticker there; "" stands for the network's own coin
 Coin = dict[str, list[str]]

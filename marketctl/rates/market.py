@@ -19,8 +19,8 @@ from marketctl.text import closest, printable
 from marketctl.times import from_iso, now_ms
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.quotes import Live, Reader
-from marketctl.views.routes import same_contract
 from marketctl.views.snapshots import number, snapshot
+from marketctl.views.twins import same_contract
 
 # Why a direction is out: one word each, for metrics, filters and people.
 REASONS = {
