@@ -27,6 +27,14 @@ def from_iso(text: str) -> int:
     return round(parsed.timestamp() * 1000)
 
 
+def ms_or_none(text: object) -> int | None:
+    """Read a time of a file as milliseconds; what is no ISO-8601 text is no time. Never raises."""
+    try:
+        return from_iso(text) if isinstance(text, str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
 def run_id(started_ms: int) -> str:
     """Return a new id of what began then: its time, and something that no other has."""
     stamp = (to_iso(started_ms) or "").replace("-", "").replace(":", "").replace(".", "")

@@ -25,7 +25,7 @@ from marketctl.files.snapshots import read_snapshot
 from marketctl.files.state import read_state
 from marketctl.jobs.adapter import no_credentials, open_adapter
 from marketctl.jobs.run import Run
-from marketctl.jobs.runner import side_by_side
+from marketctl.jobs.schedule import Schedule, Turn, turns
 from marketctl.log import log
 from marketctl.models import Quota, Quote
 from marketctl.providers.base import Provider
@@ -67,15 +67,18 @@ def check_providers(
     on_result: Callable[[Health], None] = lambda _health: None,
 ) -> list[Health]:
     """Check providers side by side and return how each is, in their order; `on_result` hears of each at its end."""
+    by_name = {entry.name: entry for entry in entries}
     with look_at_redis(run) as redis:
 
-        def do(entry: ProviderEntry, _job: str) -> Health:
-            health = Checkup(run, entry, redis, max_age_s).make()
+        def do(turn: Turn) -> Health:
+            health = Checkup(run, by_name[turn.provider], redis, max_age_s).make()
             forgive(run, health, fail_after)
             on_result(health)
             return health
 
-        return side_by_side([(entry, "check") for entry in entries], SIDE_BY_SIDE, do)
+        schedule = Schedule.once((name, "check") for name in by_name)
+        found = {turn.provider: health for turn, health in turns(schedule, do, SIDE_BY_SIDE)}
+        return [found[name] for name in by_name]
 
 
 def forgive(run: Run, health: Health, fail_after: int) -> None:
@@ -88,7 +91,7 @@ def forgive(run: Run, health: Health, fail_after: int) -> None:
     if fail_after <= 1 or not failed:
         return
     try:
-        jobs = read_state(run.state_dir, health.provider)
+        jobs = read_state(run.desk.state_dir, health.provider)
     except StorageFailed:
         return
     in_a_row = max((1, *(entry["failures"] for entry in jobs.values())))
@@ -355,7 +358,7 @@ class Checkup:
         """Look at what readers get: in Redis; in the files where Redis is not to be asked."""
         if self.redis.error is not None:
             raise self.redis.error
-        last_good = iso_ms(read_state(self.run.state_dir, self.entry.name).get("prices", {}).get("last_success"))
+        last_good = iso_ms(read_state(self.run.desk.state_dir, self.entry.name).get("prices", {}).get("last_success"))
         live = Reader(self.run.registry, self.redis.store, None).look(self.entry)
         if self.redis.store is None:
             off = self.run.settings.redis_url == "none"

@@ -8,7 +8,7 @@ import click
 from marketctl.cli.options import HELP, Command, Globals, global_options, globals_of
 
 if TYPE_CHECKING:
-    from marketctl.jobs.run import Run
+    from marketctl.jobs.desk import Desk
     from marketctl.redis.connection import RedisConnection
 
 
@@ -58,8 +58,8 @@ def protect_keys(given: Globals) -> None:
         return
 
 
-def refresh(run: "Run", output: str) -> bool:
-    """Write the board of `run --report` with the run's own connection; tell on stderr, not by raising, what failed."""
+def refresh(desk: "Desk", output: str) -> bool:
+    """Write the board of `run --report` with the desk's own connection; tell on stderr, not by raising, what failed."""
     from marketctl.board import write_board
     from marketctl.errors import ConfigError, MarketctlError
     from marketctl.log import log
@@ -68,7 +68,7 @@ def refresh(run: "Run", output: str) -> bool:
     store: RedisConnection | None = None
     away: MarketctlError | None = None
     try:
-        store = run.store()
+        store = desk.redis()
         if store is None:
             away = ConfigError('redis_url is "none"')
         else:
@@ -76,7 +76,7 @@ def refresh(run: "Run", output: str) -> bool:
     except MarketctlError as error:
         store, away = None, error
     try:
-        write_board(Path(output), Reader(run.registry, store, away))
+        write_board(Path(output), Reader(desk.registry, store, away))
     except MarketctlError as error:
         log.error("the report was not written: %s", error.message)
         return False

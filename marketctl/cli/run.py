@@ -15,7 +15,7 @@ from marketctl.cli.options import (
     provider_option,
     strict_option,
 )
-from marketctl.cli.working import open_run, work_and_report
+from marketctl.cli.working import do_work, open_desk, print_results
 
 # What may be typed -> the jobs it stands for; the old collectors' names go on working.
 TASKS = {
@@ -65,7 +65,7 @@ def command(
     Exit codes: 0 all good, 1 nothing succeeded, 3 some failed, 4 configuration, 75 another run works, 130/143 stopped.
     """
     from marketctl.errors import EXIT_PARTIAL
-    from marketctl.jobs.run import Options, choose
+    from marketctl.jobs.run import Options, Run, choose
     from marketctl.monitoring.observers import Watch
 
     given = globals_of()
@@ -84,17 +84,18 @@ def command(
         from marketctl.board import require_extra
 
         require_extra()
-    with open_run(given, options) as run, Watch(run, whole=not providers, metrics=metrics) as watch:
-        chosen = choose(run.registry, providers)
+    with open_desk(given) as desk, Watch(desk, whole=not providers, metrics=metrics) as watch:
+        work = [(entry, job) for entry in choose(desk.registry, providers) for job in chosen_jobs]
         if not once:
             from marketctl.cli.repeat import repeat
 
-            return repeat(given, run, chosen, chosen_jobs, as_json, board, watch)
-        work = [(entry, job) for entry in chosen for job in chosen_jobs]
-        code = work_and_report(given, run, work, "run", as_json, watch)
+            return repeat(given, desk, options, work, as_json, board, watch)
+        run = Run(desk, options)
+        results, code = do_work(given, run, work, "run", watch)
         if board is not None:
             from marketctl.cli.report import refresh
 
-            if not refresh(run, board):
-                return code or EXIT_PARTIAL
+            if not refresh(desk, board):
+                code = code or EXIT_PARTIAL
+        print_results(given, run, "run", results, as_json)
         return code

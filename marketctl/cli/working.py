@@ -3,7 +3,8 @@
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from marketctl.errors import EXIT_PARTIAL, EXIT_SIGINT, EXIT_SIGTERM, Stopped
 
 if TYPE_CHECKING:
     from marketctl.config.registry import ProviderEntry
+    from marketctl.jobs.desk import Desk
     from marketctl.jobs.result import Result
     from marketctl.jobs.run import Options, Run
     from marketctl.monitoring.observers import Watch
@@ -29,9 +31,18 @@ COLUMNS = (
 )
 
 
-def open_run(given: Globals, options: "Options | None" = None) -> "Run":
-    """Start a run from the global options: logging, registry, credentials. Raises ConfigError."""
+@contextmanager
+def open_run(given: Globals, options: "Options | None" = None) -> "Iterator[Run]":
+    """Begin a run at a desk of its own. Raises ConfigError."""
     from marketctl.jobs.run import Run
+
+    with open_desk(given) as desk:
+        yield Run(desk, options)
+
+
+def open_desk(given: Globals) -> "Desk":
+    """Make a desk from the global options: logging, signals, registry, credentials. Raises ConfigError."""
+    from marketctl.jobs.desk import Desk
     from marketctl.log import set_up
 
     set_up(given.verbose, given.quiet, given.log_format)
@@ -39,7 +50,7 @@ def open_run(given: Globals, options: "Options | None" = None) -> "Run":
     signal.signal(signal.SIGINT, _stop)
     _keep_signals()
     registry = given.registry()
-    return Run(registry, given.keys(), options)
+    return Desk(registry, given.keys())
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
@@ -73,42 +84,70 @@ def work_and_report(
     work: Sequence[tuple["ProviderEntry", str]],
     command: str,
     as_json: bool,
-    watch: "Watch | None" = None,
 ) -> int:
     """Do the jobs, tell each failure on stderr as it happens, the rest at the end; return the exit code."""
-    from marketctl.jobs.document import run_document
+    results, code = do_work(given, run, work, command)
+    print_results(given, run, command, results, as_json)
+    return code
+
+
+def do_work(
+    given: Globals,
+    run: "Run",
+    work: Sequence[tuple["ProviderEntry", str]],
+    command: str,
+    watch: "Watch | None" = None,
+) -> tuple[list["Result"], int]:
+    """Do the jobs, tell each failure on stderr as it happens, note all in run log and figures; return the exit code."""
     from marketctl.jobs.runner import exit_code, run_jobs
 
-    run.require_server()
+    if not run.options.dry_run:
+        run.desk.require_server()
     progress = Progress(given, len(work))
     if watch is not None:
-        watch.begin(work)
+        watch.begin(run, work)
+
+    def began(provider: str, job: str) -> None:
+        progress.start(provider, job)
+        if watch is not None:
+            watch.start(provider, job)
 
     def done(result: "Result") -> None:
         progress.done(result)
         if watch is not None:
             watch.done(result)
 
-    results = run_jobs(run, work, on_result=done, on_start=progress.start)
+    results = run_jobs(run, work, on_result=done, on_start=began)
     progress.end()
+    code = exit_code(results)
+    logged = note_in_run_log(run, command, results)
+    if (watch is not None and not watch.end(results)) or not logged:
+        code = code or EXIT_PARTIAL
+    return results, code
+
+
+def note_in_run_log(run: "Run", command: str, results: Sequence["Result"]) -> bool:
+    """Append to the run log, where there is one; tell whether that worked."""
+    if run.settings.run_log is None:
+        return True
+    from marketctl.monitoring.runlog import log_run
+
+    return log_run(run, command, results)
+
+
+def print_results(given: Globals, run: "Run", command: str, results: Sequence["Result"], as_json: bool) -> None:
+    """Print the results, last of all: whoever reads them may be gone, and the work is done all the same."""
+    from marketctl.jobs.document import run_document
+
     if as_json:
         print_document(given, run_document(run, command, results))
     elif not given.quiet:
         print_rows(given, COLUMNS, [row(result) for result in results])
-    code = exit_code(results)
-    logged = True
-    if run.settings.run_log is not None:
-        from marketctl.monitoring.runlog import log_run
-
-        logged = log_run(run, command, results)
-    if not logged or (watch is not None and not watch.end(results)):
-        return code or EXIT_PARTIAL
-    return code
 
 
 def row(result: "Result") -> tuple[Any, ...]:
     """Return a result as a row of the table."""
-    told = summary(result) if result.status == "ok" else result.reason
+    told = summary(result) if result.status == "ok" else result.reason or result.message
     return (result.provider, result.job, result.status, told, result.requests, result.duration_ms)
 
 
@@ -179,7 +218,8 @@ class Progress:
             return
         self.clear()
         tell = log.error if result.status == "failed" else log.info
-        words = sentence(f"{result.status} ({result.reason}): {result.message}", result.hint)
+        reason = f" ({result.reason})" if result.reason else ""
+        words = sentence(f"{result.status}{reason}: {result.message}", result.hint)
         tell("%s", words, extra={"provider": result.provider, "job": result.job, "reason": result.reason})
 
     def end(self) -> None:
@@ -190,6 +230,7 @@ class Progress:
         if self.busy:
             words = f"another run is doing {', '.join(self.busy)}"
             log.error("%s", sentence(words, "wait for it, or use --lock-wait"), extra={"reason": "busy"})
+            self.busy.clear()
 
     def clear(self) -> None:
         """Remove the line."""

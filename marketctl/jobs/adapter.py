@@ -28,7 +28,8 @@ def open_adapter(
     cls = load_adapter(entry)
     base_url = entry.base_url or cls.base_url
     pace = Pace(machine_dir() / f"{entry.name}-{_file_word(base_url)}.pace", *cls.rate)
-    store = run.shared()
+    read_only = read_only or run.options.dry_run
+    store = None if run.options.dry_run else run.desk.shared_redis()
     if store is not None and not read_only:
         pace = SharedPace(store, entry.name, pace)
     cache = (run.settings.data_dir / "cache", entry.name, base_url, read_only)
@@ -48,7 +49,7 @@ def open_adapter(
     return cls(
         client,
         memory,
-        credentials=run.keys.for_provider(entry.name, cls.credentials) if entry.needs_api else {},
+        credentials=run.desk.keys.for_provider(entry.name, cls.credentials) if entry.needs_api else {},
         pairs=entry.pairs,
         pairs_max_age_s=entry.pairs_max_age_s,
         options=entry.options,

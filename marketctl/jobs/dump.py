@@ -11,10 +11,10 @@ from marketctl.errors import (
 )
 from marketctl.jobs.adapter import no_credentials, open_adapter
 from marketctl.jobs.dump_file import document, dump_path, write_dump
+from marketctl.jobs.job import settle
 from marketctl.jobs.replay import NO_MEMORY, normalise
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run
-from marketctl.jobs.runner import settle
 from marketctl.redact import redact
 from marketctl.times import now_ms
 

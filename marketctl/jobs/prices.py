@@ -66,7 +66,7 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
     mirror = run.settings.mirror_prices if run.options.mirror is None else run.options.mirror
     path = run.path("prices", entry.name)
     head = run.head(entry, "prices", collected) | {"complete": batch.complete}
-    store = run.store()
+    store = run.redis()
     guard = Guard(run.registry, store, entry, kind)
     about: Any = {"run_id": run.run_id, "collected_ms": collected}
     found = guard.examine(batch.quotes, complete=batch.complete, force=run.options.force, **about)

@@ -1,6 +1,5 @@
-"""A run: its id, its options, what all its jobs share."""
+"""A run: its id, its start, its options, and what its jobs read for each other."""
 
-import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,12 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marketctl import __version__
-from marketctl.config.credentials import Credentials
-from marketctl.config.registry import ProviderEntry, Registry
-from marketctl.errors import (
-    MarketctlError,
-)
+from marketctl.config.registry import ProviderEntry, Registry, Settings
+from marketctl.errors import ConfigError, MarketctlError
 from marketctl.files.snapshots import SCHEMA
+from marketctl.jobs.desk import Desk
 from marketctl.jobs.result import Result
 from marketctl.redact import redact
 from marketctl.times import now_ms, run_id, to_iso
@@ -22,7 +19,7 @@ if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection
 
 
-@dataclass
+@dataclass(frozen=True)
 class Options:
     """What a run was told; `named` are the providers asked for by name."""
 
@@ -34,87 +31,47 @@ class Options:
     force: bool = False
     jobs: int = 1
     lock_wait_s: float = 0.0
-    # When the job was due, for a task that may have come twice or late: it is not done where another did it since.
-    due_ms: int | None = None
 
 
 class Run:
-    """One execution: its id, its settings, and the Redis connection all its jobs share."""
+    """One execution of some jobs at a desk. It lives for a turn: all jobs of `run --once`, or a provider's due ones.
 
-    def __init__(self, registry: Registry, keys: Credentials, options: Options | None = None) -> None:
-        self.registry = registry
-        self.settings = registry.settings
-        self.keys = keys
+    `task_due_ms` is when a task was due by the clock of whoever sent it; None for what people and cron start.
+    """
+
+    def __init__(self, desk: Desk, options: Options | None = None, task_due_ms: int | None = None) -> None:
+        self.desk = desk
         self.options = options or Options()
-        self._store: RedisConnection | None = None
-        self._opening = threading.Lock()
-        # Called with provider and job when one really begins: not for what another run is doing.
-        self.on_job: Callable[[str, str], None] = lambda _provider, _job: None
-        # (provider, job) -> the batch read in this run, for the statistics; kept where these are still to come.
-        self.read: dict[tuple[str, str], Any] = {}
-        self.to_do: frozenset[tuple[str, str]] = frozenset()
-        self.renew()
-
-    def renew(self) -> None:
-        """Begin another execution with the same connection: a new id, a new start."""
-        self.read.clear()
         self.started_ms = now_ms()
         self.started = time.monotonic()
         self.run_id = run_id(self.started_ms)
+        self.task_due_ms = task_due_ms
+        # Providers whose statistics are to be made in this run: what is read of them is kept until then.
+        self.with_stats: frozenset[str] = frozenset()
+        self.read: dict[tuple[str, str], Any] = {}
 
-    def store(self) -> "RedisConnection | None":
-        """Return the Redis connection, opened on first need; None for `redis_url = "none"`. Raises RedisFailed."""
-        with self._opening:
-            if self._store is None and self.settings.redis_url != "none":
-                from marketctl.redis.connection import connect
+    @property
+    def registry(self) -> Registry:
+        """The desk's registry."""
+        return self.desk.registry
 
-                settings = self.settings
-                self._store = connect(
-                    settings.redis_url, settings.data_dir, settings.redis_prefix, stay=settings.embedded_stay
-                )
-            return self._store
+    @property
+    def settings(self) -> Settings:
+        """The registry's settings."""
+        return self.desk.settings
 
-    def require_server(self) -> None:
-        """Raise ConfigError, before anybody is asked, when the embedded server can't be had."""
-        if self._store is None and not self.options.dry_run and self.settings.redis_url == "embedded":
-            from marketctl.redis.connection import require_server
-
-            require_server(self.settings.redis_url, self.settings.data_dir)
-
-    def keep(self, provider: str, job: str, batch: Any) -> None:
-        """Keep what was read for the provider's statistics, if they are to be made in this run."""
-        if (provider, "stats") in self.to_do:
-            self.read[provider, job] = batch
-
-    def shared(self) -> "RedisConnection | None":
-        """Return the connection to a Redis server that other machines may use as well; None without one."""
-        if self.settings.redis_url in ("embedded", "none") or self.options.dry_run:
-            return None
-        try:
-            return self.store()
-        except MarketctlError:  # a URL that is none: told by what needs Redis
-            return None
-
-    def close(self) -> None:
-        """Leave Redis; the last one out stops the embedded one, unless it is to stay."""
-        store, self._store = self._store, None
-        if store is not None:
-            store.close()
-
-    def __enter__(self) -> "Run":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def redis(self) -> "RedisConnection | None":
+        """Return the desk's Redis connection; None for `redis_url = "none"`. Raises RedisFailed."""
+        return self.desk.redis()
 
     def path(self, job: str, provider: str, suffix: str = ".json") -> Path:
         """Return a file of a provider's job under data/."""
-        return self.settings.data_dir / job / f"{provider}{suffix}"
+        return self.desk.path(job, provider, suffix)
 
-    @property
-    def state_dir(self) -> Path:
-        """Where states and locks live."""
-        return self.settings.data_dir / "state"
+    def keep(self, provider: str, job: str, batch: Any) -> None:
+        """Keep what was read for the provider's statistics, if they are to be made in this run."""
+        if provider in self.with_stats:
+            self.read[provider, job] = batch
 
     def head(self, entry: ProviderEntry, job: str, collected_ms: int) -> dict[str, Any]:
         """Return the head every snapshot has."""
@@ -129,10 +86,8 @@ class Run:
 
 
 def choose(registry: Registry, names: Iterable[str]) -> list[ProviderEntry]:
-    """Return the named providers, or all enabled ones. Raises ConfigError for an unknown or disabled name."""
-    from marketctl.errors import ConfigError
-
-    chosen = [registry.provider(name) for name in dict.fromkeys(names)]
+    """Return the named providers, each once, or all enabled ones. Raises ConfigError for an unknown or disabled one."""
+    chosen = list({entry.name: entry for entry in map(registry.provider, names)}.values())
     for entry in chosen:
         if not entry.enabled:
             raise ConfigError(
@@ -146,9 +101,9 @@ def choose(registry: Registry, names: Iterable[str]) -> list[ProviderEntry]:
 def copy_to_redis(run: Run, result: Result, copy: Callable[["RedisConnection"], None]) -> None:
     """Put the copy of a snapshot into Redis; the file is what counts, so a failure is told and no more."""
     try:
-        store = run.store()
-        if store is not None:
-            copy(store)
+        redis = run.redis()
+        if redis is not None:
+            copy(redis)
             result.stored.append("redis")
     except MarketctlError as error:
         result.message = redact(f"written to the file, but not copied to Redis: {error.message}")

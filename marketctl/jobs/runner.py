@@ -1,13 +1,11 @@
-"""Run jobs over providers, one after another or N side by side; one failing never hides or harms the others.
+"""Run jobs by the schedule, one after another or N side by side; one that is slow or fails holds up no other.
 
-A job: adapter asks and reads, then what it read goes to Redis and files, then its end is noted. The
-last good data stay as they are whenever a job fails.
+A job is done under its lock, when its turn has come. What another run did since this turn was due is not done again.
 """
 
-import threading
-import traceback
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import (
@@ -17,26 +15,20 @@ from marketctl.errors import (
     EXIT_OK,
     EXIT_PARTIAL,
     Busy,
-    MarketctlError,
-    NoCredentials,
-    NotSupported,
     RedisFailed,
     StorageFailed,
 )
 from marketctl.files.locks import JobLocks
-from marketctl.files.state import record_state
-from marketctl.jobs.adapter import no_credentials, open_adapter
-from marketctl.jobs.prices import collect_prices
+from marketctl.files.state import read_state
+from marketctl.jobs.desk import Desk
+from marketctl.jobs.job import run_job
 from marketctl.jobs.result import Result
-from marketctl.jobs.run import Run
-from marketctl.jobs.stats import collect_stats
-from marketctl.jobs.wallet import collect_wallet
+from marketctl.jobs.run import Options, Run
+from marketctl.jobs.schedule import Planned, Schedule, Turn, clock_ms, turns
 from marketctl.log import log
-from marketctl.providers.base import Provider
-from marketctl.redact import redact
-from marketctl.times import now_ms
+from marketctl.times import ms_or_none, now_ms
 
-T = TypeVar("T")
+Work = Sequence[tuple[ProviderEntry, str]]
 
 
 def run_jobs(
@@ -45,178 +37,173 @@ def run_jobs(
     on_result: Callable[[Result], None] = lambda _result: None,
     on_start: Callable[[str, str], None] = lambda _provider, _job: None,
 ) -> list[Result]:
-    """Do jobs under their locks, in order; a job whose lock another run holds fails as `busy`."""
+    """Do jobs once each and return their results in the order of the work; each is told as it ends.
+
+    `on_start` is told when a job really begins: not for what another run is doing. A job whose lock another run holds
+    fails as `busy`.
+    """
     todo = list(work)
-    run.to_do = frozenset((entry.name, job) for entry, job in todo)
-    locks = JobLocks.acquire(run.state_dir, [(entry.name, job) for entry, job in todo], run.options.lock_wait_s)
+    entries = {entry.name: entry for entry, _ in todo}
+    jobs = [(entry.name, job) for entry, job in todo]
+    run.with_stats = frozenset(name for name, job in jobs if job == "stats")
+    results: dict[tuple[str, str], Result] = {}
+    with _locks(run, jobs) as locks:
 
-    def do(entry: ProviderEntry, job: str) -> Result:
+        def do(turn: Turn) -> Result:
+            due_ago_ms = round((time.monotonic() - run.started) * 1000)
+            return _at_its_turn(run, entries[turn.provider], turn.job, due_ago_ms, locks, on_start)
+
+        for turn, result in turns(Schedule.once(jobs), do, run.options.jobs):
+            results[turn.provider, turn.job] = result
+            on_result(result)
+    return [results[job] for job in jobs]
+
+
+class Repeating:
+    """Jobs done again and again, each at its interval on a grid that begins now, until a signal ends it.
+
+    The jobs of a provider that are due at the same time are a run of their own, with an id of its own.
+    """
+
+    def __init__(self, desk: Desk, work: Work, options: Options) -> None:
+        now = clock_ms()
+        self.schedule = Schedule(
+            Planned(now, entry.name, job, round(entry.interval_s(job) * 1000)) for entry, job in work
+        )
+        self._desk = desk
+        self._entries = {entry.name: entry for entry, _ in work}
+        self._options = options
+        self._locks = JobLocks(desk.state_dir)
+        self._runs: dict[str, Run] = {}
+        self._ended: dict[tuple[str, str], int] = {}
+        self._slow: set[tuple[str, str]] = set()
+
+    def results(
+        self,
+        on_run: Callable[[Run, Work], None],
+        on_start: Callable[[str, str], None],
+    ) -> Iterator[tuple[Run, Result, bool]]:
+        """Yield each result with its run and whether that was the run's last, as it ends.
+
+        `on_run` is told of each run before its first job begins, with the jobs it is to do.
+        """
+
+        def do(turn: Turn) -> tuple[Run, Result]:
+            run = self._runs.get(turn.provider)
+            if run is None:
+                run = self._runs[turn.provider] = self._begin(turn, on_run)
+            self._tell_missed(turn)
+            due = max(turn.due, self._ended.get(turn[1:3], 0))  # what we did ourselves was not done by another
+            entry = self._entries[turn.provider]
+            result = _at_its_turn(run, entry, turn.job, clock_ms() - due, self._locks, on_start)
+            self._ended[turn[1:3]] = clock_ms()
+            if not turn.rest:
+                del self._runs[turn.provider]
+            return run, result
+
+        for turn, (run, result) in turns(self.schedule, do, self._options.jobs):
+            yield run, result, not turn.rest
+
+    def due(self) -> list[tuple[str, str]]:
+        """Return provider and job of all that is due now, in hand or not."""
+        return self.schedule.due(clock_ms())
+
+    def _begin(self, turn: Turn, on_run: Callable[[Run, Work], None]) -> Run:
+        run = Run(self._desk, self._options)
+        jobs = (turn.job, *turn.rest)
+        run.with_stats = frozenset([turn.provider] if "stats" in jobs else [])
+        on_run(run, [(self._entries[turn.provider], job) for job in jobs])
+        return run
+
+    def _tell_missed(self, turn: Turn) -> None:
+        """Say once of a job that it cannot keep its interval."""
+        if not turn.missed or (turn.provider, turn.job) in self._slow:
+            return
+        self._slow.add((turn.provider, turn.job))
+        alone = self._options.jobs == 1 and self.schedule.providers() > 1
+        what = "jobs take longer than its interval, one after another" if alone else "it takes longer than its interval"
+        log.warning(
+            "turns are left out: %s (%g s)%s",
+            what,
+            self._entries[turn.provider].interval_s(turn.job),
+            ". Next: --jobs N lets N providers work side by side." if alone else "",
+            extra={"provider": turn.provider, "job": turn.job},
+        )
+
+
+def _locks(run: Run, jobs: list[tuple[str, str]]) -> JobLocks:
+    """Return the locks of a run: of several jobs those that are free at once, of a single one when its turn comes."""
+    if run.options.dry_run or run.options.lock_wait_s or len(jobs) == 1:
+        return JobLocks(run.desk.state_dir)
+    return JobLocks.begin(run.desk.state_dir, jobs)
+
+
+def _at_its_turn(
+    run: Run, entry: ProviderEntry, job: str, due_ago_ms: int, locks: JobLocks, on_start: Callable[[str, str], None]
+) -> Result:
+    """Do a job under its lock, unless another run is at it or did it since it was due, so many milliseconds ago."""
+    if run.options.dry_run:  # it stores nothing that a lock would guard
         on_start(entry.name, job)
-        if (entry.name, job) in locks.held:
-            result = run_alone(run, entry, job)
-        else:
-            result = Result(entry.name, job)
-            result.fail(_busy(entry, job))
-        on_result(result)
-        return result
-
-    with locks:
-        if run.options.jobs == 1:
-            return [do(entry, job) for entry, job in todo]
-        return side_by_side(todo, run.options.jobs, do)
-
-
-def run_alone(run: Run, entry: ProviderEntry, job: str) -> Result:
-    """Do a job unless another machine that shares our Redis is doing it; for this machine there are file locks."""
+        return run_job(run, entry, job)
     result = Result(entry.name, job)
     try:
-        store = run.shared()
-        if store is None:
-            return run_job(run, entry, job)
-        from marketctl.redis.lock import Turn
+        verdict = locks.take(entry.name, job, run.options.lock_wait_s)
+        if verdict == "taken" and _done_since(run, entry.name, job, due_ago_ms):
+            locks.give_back(entry.name, job)
+            verdict = "served"
+    except StorageFailed as error:
+        result.fail(error)
+        return result
+    if verdict in ("busy", "served"):
+        return _by_another(result, verdict, locks.path(entry.name, job))
+    try:
+        return _alone(run, entry, job, due_ago_ms, on_start)
+    finally:
+        locks.give_back(entry.name, job)
 
-        turn = Turn(store, entry.name, job)
-        verdict = turn.take(run.options.due_ms, run.options.lock_wait_s)
+
+def _done_since(run: Run, provider: str, job: str, due_ago_ms: int) -> bool:
+    """Tell whether another run on this machine began and ended the job since it was due; the future is no time."""
+    if run.task_due_ms is not None:  # by another machine's clock: the lock in Redis knows
+        return False
+    now = now_ms()
+    at_ms = ms_or_none(read_state(run.desk.state_dir, provider).get(job, {}).get("last_attempt"))
+    return at_ms is not None and now - due_ago_ms < at_ms <= now
+
+
+def _alone(run: Run, entry: ProviderEntry, job: str, due_ago_ms: int, on_start: Callable[[str, str], None]) -> Result:
+    """Do a job whose lock on this machine is ours, unless another machine that shares our Redis is at it or did it."""
+    redis = run.desk.shared_redis()
+    if redis is None:
+        on_start(entry.name, job)
+        return run_job(run, entry, job)
+    from marketctl.redis.lock import RedisLock
+
+    lock = RedisLock(redis, entry.name, job)
+    try:
+        verdict = lock.take(run.task_due_ms, due_ago_ms, run.options.lock_wait_s)
     except RedisFailed as error:  # nobody to share with; what needs Redis says so itself
         log.debug("no lock in Redis: %s", error.message, extra={"provider": entry.name, "job": job})
+        on_start(entry.name, job)
         return run_job(run, entry, job)
-    if verdict == "busy":
-        result.fail(_busy(entry, job))
-        return result
+    if verdict != "taken":
+        return _by_another(Result(entry.name, job), verdict, None)
+    on_start(entry.name, job)
+    with lock:
+        result = run_job(run, entry, job)
+        lock.ended()
+    return result
+
+
+def _by_another(result: Result, verdict: str, lock: Path | None) -> Result:
+    """Note that another run is doing the job, or did it since it was due."""
     if verdict == "served":
         result.status, result.message = "skipped", "done by another run since it was due"
-        return result
-    with turn:
-        began = now_ms()
-        result = run_job(run, entry, job)
-        turn.ended(began)
+    else:
+        where = f", it holds {lock}" if lock else ""
+        message = f"another run is doing {result.provider} {result.job}{where}"
+        result.fail(Busy(message, hint="wait for it, or use --lock-wait"))
     return result
-
-
-def _busy(entry: ProviderEntry, job: str) -> Busy:
-    return Busy(f"another run is doing {entry.name} {job}", hint="wait for it, or use --lock-wait")
-
-
-def side_by_side(todo: list[tuple[ProviderEntry, str]], workers: int, do: Callable[[ProviderEntry, str], T]) -> list[T]:
-    """Work on several providers at once, the jobs of one provider in order; results come in the order of the work."""
-    import queue
-
-    providers: dict[str, list[int]] = {}
-    for index, (entry, _job) in enumerate(todo):
-        providers.setdefault(entry.name, []).append(index)
-    waiting: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
-    for indexes in providers.values():
-        waiting.put(indexes)
-    results: dict[int, T] = {}
-    broken: list[BaseException] = []
-
-    def work() -> None:
-        while not broken:
-            try:
-                indexes = waiting.get_nowait()
-            except queue.Empty:
-                return
-            try:
-                for index in indexes:
-                    if not broken:
-                        results[index] = do(*todo[index])
-            except BaseException as error:  # noqa: BLE001  (raised again below, in the main thread)
-                broken.append(error)
-
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(workers, len(providers)))]
-    for thread in threads:
-        thread.start()
-    try:
-        for thread in threads:
-            thread.join()
-    except BaseException as stop:
-        broken.append(stop)  # no new job is begun
-        raise
-    if broken:
-        raise broken[0]
-    return [results[index] for index in sorted(results)]
-
-
-def run_job(run: Run, entry: ProviderEntry, job: str) -> Result:
-    """Do one job of one provider and note how it ended."""
-    run.on_job(entry.name, job)
-    result = Result(entry.name, job)
-    started = now_ms()
-    adapter: Provider | None = None
-    try:
-        adapter = open_adapter(run, entry, recording=run.options.dump_raw)
-        with adapter.client:
-            if job in adapter.key_jobs and not adapter.has_key():
-                raise no_credentials(entry, adapter)
-            WORK[job](run, entry, adapter, result)
-    except MarketctlError as error:
-        settle(run, entry, result, error)
-    except Exception as error:  # noqa: BLE001  (told with its traceback, see below)
-        # A bug of ours or of a third party's adapter: loud, but the other providers still get their turn.
-        result.status, result.reason = "failed", "internal"
-        result.message = redact(f"{type(error).__name__}: {error}")
-        result.hint = "please report this with the traceback above"
-        log.error(redact(traceback.format_exc().rstrip()), extra={"provider": entry.name, "job": job})
-    if adapter is not None:
-        client = adapter.client
-        result.requests, result.retries, result.bytes = client.requests, client.retries, client.bytes
-        if client.recorded:
-            _keep_dump(run, entry, job, adapter, result)
-    result.duration_ms = now_ms() - started
-    _note_end(run, entry, job, result, started)
-    return result
-
-
-def settle(run: Run, entry: ProviderEntry, result: Result, error: MarketctlError) -> None:
-    """Note how a job ended: skipped where the provider cannot do it or has no key and was not asked for by name."""
-    result.fail(error)
-    pardoned = not (run.options.strict or entry.name in run.options.named)
-    if isinstance(error, NotSupported) or (isinstance(error, NoCredentials) and pardoned):
-        result.status = "skipped"
-
-
-def _note_end(run: Run, entry: ProviderEntry, job: str, result: Result, started: int) -> None:
-    if run.options.dry_run or result.reason == "busy":
-        return
-    ok = {"ok": True, "failed": False, "skipped": None}[result.status]
-    try:
-        record_state(run.state_dir, entry.name, job, at_ms=started, ok=ok, reason=result.reason)
-    except StorageFailed as error:
-        if result.status == "ok":
-            result.fail(error)
-    if job == "prices" and ok is False and result.reason not in ("redis", "internal"):
-        from marketctl.redis.publish import mark_failed
-
-        try:
-            store = run.store()
-            if store is not None:
-                mark_failed(store, entry.name, f"{result.reason}: {result.message}", started)
-        except MarketctlError as error:
-            log.warning(error.message, extra={"provider": entry.name, "job": job})
-
-
-def _keep_dump(run: Run, entry: ProviderEntry, job: str, adapter: Provider, result: Result) -> None:
-    """Write the dump of a job that ran with `--dump-raw`, unless it failed before there was anything to read."""
-    from marketctl.jobs.dump_file import document, dump_path, write_dump
-
-    if result.batch is None and result.reason != "bad-answer":
-        return
-    error = None if result.status == "ok" else (result.reason or "", result.message or "")
-    path = dump_path(run, entry.name, job)
-    try:
-        written = write_dump(path, document(run, entry, job, adapter, result.batch, error))
-    except StorageFailed as failure:
-        if result.status == "ok":
-            result.fail(failure)
-        return
-    log.info("%s %s", "wrote" if written else "kept the older", path, extra={"provider": entry.name, "job": job})
-
-
-WORK: Mapping[str, Callable[[Run, ProviderEntry, Provider, Result], None]] = {
-    "wallet": collect_wallet,
-    "prices": collect_prices,
-    "stats": collect_stats,
-}
 
 
 def exit_code(results: list[Result]) -> int:

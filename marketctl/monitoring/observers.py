@@ -10,6 +10,7 @@ from marketctl.log import log
 
 if TYPE_CHECKING:
     from marketctl.config.registry import ProviderEntry
+    from marketctl.jobs.desk import Desk
     from marketctl.jobs.result import Result
     from marketctl.jobs.run import Run
     from marketctl.monitoring.pings import Pings
@@ -21,25 +22,34 @@ FLUSH_STOPPED_S = 1.0
 
 
 class Watch:
-    """Told of each turn of a run; neither pings nor figures ever harm it. `whole` is a run of all providers."""
+    """Told of runs and their jobs; neither pings nor figures ever harm them. `whole` are runs of all providers."""
 
-    def __init__(self, run: "Run", *, whole: bool, metrics: str | None) -> None:
+    def __init__(self, desk: "Desk", *, whole: bool, metrics: str | None) -> None:
         self.pings: Pings | None = None
         self.metrics: Metrics | None = None
-        if run.settings.ping_url or any(entry.ping_url for entry in run.registry.providers.values()):
+        if desk.settings.ping_url or any(entry.ping_url for entry in desk.registry.providers.values()):
             from marketctl.monitoring import pings
 
-            self.pings = pings.Pings(run, whole=whole)
-            run.on_job = self.pings.start
+            self.pings = pings.Pings(desk, whole=whole)
         if metrics is not None:
             from marketctl.monitoring import run_metrics
 
-            self.metrics = run_metrics.Metrics(run, Path(metrics))
+            self.metrics = run_metrics.Metrics(desk, Path(metrics))
 
-    def begin(self, work: Sequence[tuple["ProviderEntry", str]]) -> None:
-        """Take note of the jobs of a turn."""
+    def begin(
+        self,
+        run: "Run",
+        work: Sequence[tuple["ProviderEntry", str]],
+        all_due: Sequence[tuple["ProviderEntry", str]] | None = None,
+    ) -> None:
+        """Take note of the jobs of a run, and of all that are due now where these are only some of them."""
         if self.pings is not None:
-            self.pings.begin(work)
+            self.pings.begin(run, work, all_due)
+
+    def start(self, provider: str, job: str) -> None:
+        """Take note that a job really begins."""
+        if self.pings is not None:
+            self.pings.start(provider, job)
 
     def done(self, result: "Result") -> None:
         """Take note of a job's end."""

@@ -1,8 +1,10 @@
 """Dead-man pings in the healthchecks.io protocol: a service raises the alarm when they stop, or tell a failure.
 
-`ping_url` of [settings] is told of each run of all providers, a provider's own of that provider's jobs. Each URL has
-a thread of its own: a slow or dead service never delays a job, and costs the end of a run ten seconds at most. What
-another run is doing is not told, and a run that is stopped says nothing more: that is what a dead-man switch is for.
+`ping_url` of [settings] is told of each round of all providers, a provider's own of that provider's jobs. A round is
+all jobs of `run --once`; where `run` repeats, those due when it begins, and the next one begins when all of them ended:
+a provider that hangs makes it long, and ends it as a failure. Each URL has a thread of its own: a slow or dead service
+never delays a job, and costs the end of a run ten seconds at most. What another run is doing is not told, and a run
+that is stopped says nothing more: that is what a dead-man switch is for.
 """
 
 import queue
@@ -10,7 +12,7 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from marketctl.redact import redact
 
 if TYPE_CHECKING:
     from marketctl.config.registry import ProviderEntry
+    from marketctl.jobs.desk import Desk
     from marketctl.jobs.result import Result
     from marketctl.jobs.run import Run
 
@@ -34,34 +37,45 @@ class Watched:
 
     line: "Line"
     rid: str
-    jobs: set[tuple[str, str]]
+    jobs: set[tuple[str, str]]  # those to come
+    common: bool = False  # the round of all providers
     results: list["Result"] = field(default_factory=list)
     started: bool = False
     ended: bool = False
 
 
 class Pings:
-    """The pings of one process; `begin` once a turn, then `start` and `done` of each job, `close` at the end."""
+    """The pings of one process; `begin` once a run, then `start` and `done` of each job, `close` at the end."""
 
-    def __init__(self, run: "Run", *, whole: bool) -> None:
-        self.run = run
+    def __init__(self, desk: "Desk", *, whole: bool) -> None:
+        self.desk = desk
         self.whole = whole  # all providers, not some that were named
         self._lines: dict[str, Line] = {}
         self._watched: list[Watched] = []
         self._lock = threading.Lock()
 
-    def begin(self, work: Iterable[tuple["ProviderEntry", str]]) -> None:
-        """Take note of the jobs of a turn."""
+    def begin(
+        self,
+        run: "Run",
+        work: Iterable[tuple["ProviderEntry", str]],
+        all_due: Sequence[tuple["ProviderEntry", str]] | None = None,
+    ) -> None:
+        """Take note of the jobs of a run; `all_due` are those of a round that would begin now, if not these."""
+        own = list(work)
         jobs: dict[tuple[str, str], set[tuple[str, str]]] = {}  # (name, url) -> jobs
-        common = self.run.settings.ping_url if self.whole else None
-        for entry, job in work:
-            for name, url in (("", common), (entry.name, entry.ping_url)):
-                if url is not None:
-                    jobs.setdefault((name, url), set()).add((entry.name, job))
-        self._watched = [
-            Watched(self._line(url), str(uuid.uuid5(NAMESPACE, f"{self.run.run_id} {name}")), todo)
-            for (name, url), todo in jobs.items()
-        ]
+        for entry, job in own:
+            if entry.ping_url is not None:
+                jobs.setdefault((entry.name, entry.ping_url), set()).add((entry.name, job))
+        with self._lock:
+            self._watched = [one for one in self._watched if not one.ended]
+            common = self.desk.settings.ping_url if self.whole else None
+            if common is not None and not any(one.common for one in self._watched):
+                due = own if all_due is None else all_due
+                jobs["", common] = {(entry.name, job) for entry, job in due}
+            self._watched += [
+                Watched(self._line(url), str(uuid.uuid5(NAMESPACE, f"{run.run_id} {name}")), todo, common=not name)
+                for (name, url), todo in jobs.items()
+            ]
 
     def start(self, provider: str, job: str) -> None:
         """Tell the start, at the first job that really begins."""

@@ -13,18 +13,18 @@ from marketctl.files.snapshots import to_bytes
 from marketctl.files.state import read_state
 from marketctl.monitoring.prometheus import Sample, family
 from marketctl.redact import redact
-from marketctl.times import from_iso
+from marketctl.times import ms_or_none
 
 if TYPE_CHECKING:
+    from marketctl.jobs.desk import Desk
     from marketctl.jobs.result import Result
-    from marketctl.jobs.run import Run
 
 
 class Metrics:
     """One file of figures, and the last results it tells of; what another run was busy with is not ours to tell."""
 
-    def __init__(self, run: "Run", path: Path) -> None:
-        self.run = run
+    def __init__(self, desk: "Desk", path: Path) -> None:
+        self.desk = desk
         self.path = path
         self.last: dict[tuple[str, str], Result] = {}
 
@@ -38,9 +38,9 @@ class Metrics:
 
     def text(self) -> str:
         """Return all gauges."""
-        states = {name: read_state(self.run.state_dir, name) for name, _ in self.last}
+        states = {name: read_state(self.desk.state_dir, name) for name, _ in self.last}
         rows = [
-            Row(result, states[name].get(job, {}), self.run.registry.provider(name).interval_s(job))
+            Row(result, states[name].get(job, {}), self.desk.registry.provider(name).interval_s(job))
             for (name, job), result in self.last.items()
         ]
         return redact("".join(family(*one) for one in families(rows) if one[2]))
@@ -164,7 +164,5 @@ def families(rows: list[Row]) -> list[tuple[str, str, list[Sample]]]:
 
 def _seconds(time: object) -> float | None:
     """Read a time of the state file; what is none was never."""
-    try:
-        return from_iso(time) / 1000 if isinstance(time, str) else None
-    except ValueError:
-        return None
+    at_ms = ms_or_none(time)
+    return None if at_ms is None else at_ms / 1000

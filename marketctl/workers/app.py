@@ -17,9 +17,10 @@ from celery import Celery, signals
 from marketctl.config.paths import find_registry
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import EXIT_CONFIG, ConfigError, MarketctlError
+from marketctl.jobs.desk import CurrentDesk, Desk
 from marketctl.jobs.document import run_document
 from marketctl.jobs.result import Result
-from marketctl.jobs.run import Options, Run
+from marketctl.jobs.run import Run
 from marketctl.jobs.runner import run_jobs
 from marketctl.log import log
 from marketctl.models import JOBS
@@ -29,7 +30,6 @@ from marketctl.providers.loader import load_registry
 from marketctl.redact import protect, redact
 from marketctl.redis.lock import LEASE_S
 from marketctl.workers.broker import broker_url
-from marketctl.workers.desk import Desk
 
 MARGIN_S = 60.0  # beyond deadline_s a job stores what it read; past that it hangs
 LOOK_S = 1.0  # how often beat looks whether the registry changed
@@ -80,16 +80,16 @@ def _job(task: Any, provider: str, job: str, due_ms: int | None = None) -> dict[
 
     try:
         if not hasattr(_of_thread, "desk"):
-            _of_thread.desk = Desk()
-        run: Run = _of_thread.desk.run()
+            _of_thread.desk = CurrentDesk()
+        desk: Desk = _of_thread.desk.now()
     except MarketctlError as error:
         log.error("%s", error.message, extra={"provider": provider, "job": job})
         raise
+    run = Run(desk, task_due_ms=due_ms)
     entry = run.registry.providers.get(provider)
     if entry is None or not entry.enabled:
         result = Result(provider, job, "skipped", message="not enabled in the registry any more")
     else:
-        run.options = Options(due_ms=due_ms)
         result = _watched(run, entry, job)
     again = task.request.retries or (task.request.delivery_info or {}).get("redelivered")
     if result.reason == "busy" and again:
@@ -104,9 +104,9 @@ def _job(task: Any, provider: str, job: str, due_ms: int | None = None) -> dict[
 def _watched(run: Run, entry: ProviderEntry, job: str) -> Result:
     """Do a job; the provider's own dead-man URL is told, that of whole runs is not: there are none here."""
     work = [(entry, job)]
-    with Watch(run, whole=False, metrics=None) as watch:
-        watch.begin(work)
-        (result,) = run_jobs(run, work, on_result=watch.done)
+    with Watch(run.desk, whole=False, metrics=None) as watch:
+        watch.begin(run, work)
+        (result,) = run_jobs(run, work, on_result=watch.done, on_start=watch.start)
     return result
 
 

@@ -1,6 +1,5 @@
 """Celery's beat: sends every job's turns at the registry's intervals."""
 
-import heapq
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -12,12 +11,14 @@ from kombu.exceptions import OperationalError
 
 from marketctl.config.paths import find_registry
 from marketctl.config.registry import Registry
+from marketctl.jobs.desk import CurrentDesk
+from marketctl.jobs.schedule import Planned, Schedule
 from marketctl.log import log
 from marketctl.models import JOBS
 from marketctl.times import now_ms
 from marketctl.workers.app import LOOK_S, MARGIN_S, job_task
-from marketctl.workers.desk import Desk
 
+SET_BACK_MS = 2000  # a clock that goes back by more was set
 BACKLOG = 2  # turns of everything: with more of them waiting nobody works, and they would fill Redis
 
 
@@ -30,19 +31,22 @@ class Timetable(Scheduler):  # type: ignore[misc]  # Celery has no types
 
     def setup_schedule(self) -> None:
         """Begin with the present turn of every job."""
-        self._desk = Desk()
+        self._desk = CurrentDesk()
         self._registry: Registry | None = None
         self._sent: dict[tuple[str, str], int] = {}
-        self._turns: list[tuple[int, str, str]] = []
+        self._schedule = Schedule([])
+        self._now = 0
         self._full: set[str] = set()
         self._looked = 0.0
         self._complaint = ""
 
     def tick(self, *_: Any, **__: Any) -> float:
         """Send the turns that are due; return the seconds until the next look."""
-        registry = self._desk.run().registry
-        if registry is not self._registry:
+        registry = self._desk.now().registry
+        now = now_ms()
+        if registry is not self._registry or now < self._now - SET_BACK_MS:
             self._plan(registry)
+        self._now = now
         trouble = (OperationalError, *self.connection.connection_errors, *self.connection.channel_errors)
         try:
             complaint = self._send_due(registry)
@@ -52,23 +56,23 @@ class Timetable(Scheduler):  # type: ignore[misc]  # Celery has no types
         if complaint and complaint != self._complaint:
             log.error("%s", complaint)
         self._complaint = complaint
-        wait = (self._turns[0][0] - now_ms()) / 1000 if self._turns and not complaint else LOOK_S
+        due = self._schedule.next_due()
+        wait = (due - now_ms()) / 1000 if due is not None and not complaint else LOOK_S
         return min(LOOK_S, max(0.0, wait))
 
     def _send_due(self, registry: Registry) -> str:
         now = now_ms()
         if time.monotonic() - self._looked > LOOK_S:
-            was, self._full = self._full, {job for job in JOBS if self._waiting(job) > BACKLOG * len(self._turns)}
+            was, self._full = self._full, {job for job in JOBS if self._waiting(job) > BACKLOG * len(self._schedule)}
             self._looked = time.monotonic()
             if was and not self._full:
                 self._plan(registry)  # the present turns, as far as they were not sent
-        while self._turns and self._turns[0][0] <= now:
-            due, provider, job = self._turns[0]
-            interval = round(registry.providers[provider].interval_s(job) * 1000)
-            due += (now - due) // interval * interval  # what was missed is not made up for
-            if job not in self._full and self._sent.get((provider, job)) != due:
-                self._send(provider, job, due, interval, registry)
-            heapq.heapreplace(self._turns, (due + interval, provider, job))
+        while (turn := self._schedule.take(now)) is not None:
+            try:
+                if turn.job not in self._full and self._sent.get((turn.provider, turn.job)) != turn.due:
+                    self._send(turn.provider, turn.job, turn.due, registry)
+            finally:
+                self._schedule.done(turn)  # workers see to the rest: locks, and what was done since it was due
         return "tasks are waiting and nobody works: no more are sent until some are done" if self._full else ""
 
     def _hang_up(self) -> None:
@@ -85,24 +89,23 @@ class Timetable(Scheduler):  # type: ignore[misc]  # Celery has no types
     def _plan(self, registry: Registry) -> None:
         now = now_ms()
         self._registry = registry
-        self._turns = [
-            (last_turn(entry.name, job, round(entry.interval_s(job) * 1000), now), entry.name, job)
-            for entry in registry.enabled()
-            for job in JOBS
-        ]
-        heapq.heapify(self._turns)
+        every = [(entry.name, job, round(entry.interval_s(job) * 1000)) for entry in registry.enabled() for job in JOBS]
+        self._schedule = Schedule(
+            Planned(last_turn(name, job, interval, now), name, job, interval) for name, job, interval in every
+        )
 
     def _waiting(self, queue: str) -> int:
         count: int = self.producer.channel.queue_declare(queue).message_count
         return count
 
-    def _send(self, provider: str, job: str, due: int, interval: int, registry: Registry) -> None:
+    def _send(self, provider: str, job: str, due: int, registry: Registry) -> None:
+        entry = registry.providers[provider]
         job_task.apply_async(
             (provider, job, due),
             queue=job,
             producer=self.producer,
-            expires=datetime.fromtimestamp((due + interval) / 1000, UTC),
-            time_limit=registry.providers[provider].deadline_s + MARGIN_S,
+            expires=datetime.fromtimestamp(due / 1000 + entry.interval_s(job), UTC),
+            time_limit=entry.deadline_s + MARGIN_S,
         )
         self._sent[provider, job] = due
 

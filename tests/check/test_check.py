@@ -16,6 +16,7 @@ from marketctl.cli import invoke as marketctl
 from marketctl.config.credentials import load_credentials, store_credentials
 from marketctl.errors import ConfigError
 from marketctl.files.snapshots import read_snapshot, write_document
+from marketctl.jobs.desk import Desk
 from marketctl.jobs.run import Run
 from marketctl.models import Clock, Platform, Quota, Quote
 from marketctl.monitoring.nagios import nagios_exit
@@ -40,9 +41,8 @@ def check(folder):
     """Check one provider, by default with one attempt a request; return its health."""
 
     def call(provider: str, **given: Any) -> Health:
-        run = Run(
-            load_registry(folder / "providers.toml", environ={}), load_credentials(folder / "credentials.toml", {})
-        )
+        registry = load_registry(folder / "providers.toml", environ={})
+        run = Run(Desk(registry, load_credentials(folder / "credentials.toml", {})))
         entries = [run.registry.provider(provider)]
         (health,) = check_providers(run, entries, **given)
         return health

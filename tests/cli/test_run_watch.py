@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -149,6 +150,9 @@ class Clock:
     def __init__(self, turns: int) -> None:
         self.now, self.turns = 1000.0, turns
 
+    def monotonic_ns(self) -> int:
+        return round(self.now * 1e9)
+
     def monotonic(self) -> float:
         return self.now
 
@@ -163,7 +167,7 @@ def test_repeating_run_keeps_all_last_values_and_pings_each_turn(
     ctl, folder, service, settings, tmp_path, monkeypatch, sandbox, no_sleep
 ):
     clock = Clock(turns=2)
-    monkeypatch.setattr("marketctl.cli.repeat.time", clock)
+    monkeypatch.setattr("marketctl.jobs.schedule.time", clock)
     settings(f'ping_url = "{service.url}"\nrun_log = "runs.jsonl"')
     target = tmp_path / "x.prom"
     texts = []
@@ -193,7 +197,9 @@ def test_repeating_run_keeps_all_last_values_and_pings_each_turn(
     assert service.told[0].rid == service.told[1].rid != service.told[2].rid == service.told[3].rid
     assert service.told[3].body.startswith("MEXC prices failed (unavailable): GET 127.0.0.1/")
     lines = [json.loads(line) for line in (folder / "runs.jsonl").read_text().splitlines()]
-    assert [len({line["run_id"] for line in lines}), len(lines)] == [2, 30]
+    # A run of its own for each provider whose time has come: eight with all their jobs, then six with their prices.
+    assert [len({line["run_id"] for line in lines}), len(lines)] == [14, 30]
+    assert list(Counter(line["run_id"] for line in lines).values()) == [3] * 8 + [1] * 6
 
 
 # Dead-man pings -----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from marketctl.config.credentials import load_credentials
+from marketctl.jobs.desk import Desk
 from marketctl.jobs.dump import dump_job
 from marketctl.jobs.dump_file import read_dump
 from marketctl.jobs.replay import replay
@@ -47,7 +48,8 @@ def bank(tmp_path):
     )
     path.chmod(0o600)
     registry = load_registry(path, environ={})
-    with Run(registry, load_credentials(tmp_path / "credentials.toml", {})) as run:
+    with Desk(registry, load_credentials(tmp_path / "credentials.toml", {})) as desk:
+        run = Run(desk)
         yield run, registry.providers["BANK"]
     wire.stop()
 

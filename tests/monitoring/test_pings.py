@@ -82,7 +82,7 @@ def result(provider, job="prices", status="ok", reason=None, message=None):
 
 def play(pings, work, results, started=None):
     """Play a turn: begin, start of those that start, end of each."""
-    pings.begin(work)
+    pings.begin(FakeRun(), work)
     for one in results:
         if started is None or (one.provider, one.job) in started:
             pings.start(one.provider, one.job)
@@ -135,7 +135,7 @@ def test_what_another_run_is_doing_is_not_told(service):
 
 def test_run_that_broke_off_is_a_failure_and_an_ended_one_is_not_told_twice(service):
     pings = Pings(FakeRun(service.url), whole=True)
-    pings.begin([(Entry("BYBIT"), "prices")])
+    pings.begin(FakeRun(), [(Entry("BYBIT"), "prices")])
     pings.start("BYBIT", "prices")
     pings.broke(ZeroDivisionError("secret"))
     pings.broke(ZeroDivisionError("secret"))

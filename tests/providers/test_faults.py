@@ -7,8 +7,9 @@ import pytest
 
 from marketctl.config.credentials import load_credentials
 from marketctl.errors import MarketctlError
+from marketctl.jobs.desk import Desk
+from marketctl.jobs.job import run_job
 from marketctl.jobs.run import Run
-from marketctl.jobs.runner import run_job
 from marketctl.providers.loader import load_adapter, load_registry
 from marketctl.sandbox import API_MODULES, load_api
 from marketctl.sandbox.setup import write_setup
@@ -60,7 +61,8 @@ def job(sandbox, tmp_path, no_sleep):
         registry = load_registry(path, environ={})
         entry = registry.providers[name]
         entry = replace(entry, **{"attempts": ATTEMPTS, "timeout_s": 1, "deadline_s": 20} | changed)
-        with Run(registry, load_credentials(path.parent / "credentials.toml", {})) as run:
+        with Desk(registry, load_credentials(path.parent / "credentials.toml", {})) as desk:
+            run = Run(desk)
             result = run_job(run, entry, what)
         return result, sandbox.requests(name)
 

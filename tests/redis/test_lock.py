@@ -13,7 +13,7 @@ from marketctl.cli import invoke as marketctl
 from marketctl.http.ratelimit import Pace
 from marketctl.redis import lock as turn
 from marketctl.redis.connection import RedisConnection
-from marketctl.redis.lock import Turn
+from marketctl.redis.lock import RedisLock
 from marketctl.redis.shared import SharedMemory, SharedPace
 from marketctl.sandbox.base import Sandbox
 from marketctl.sandbox.setup import write_setup
@@ -38,70 +38,104 @@ def store(server: RedisServer, tmp_path: Path) -> Iterator[RedisConnection]:
 
 
 def test_a_job_is_taken_once_and_free_when_it_ended(store: RedisConnection) -> None:
-    one, other = Turn(store, "BYBIT", "prices"), Turn(store, "BYBIT", "prices")
+    one, other = RedisLock(store, "BYBIT", "prices"), RedisLock(store, "BYBIT", "prices")
     assert one.take() == "taken"
     with one:
         assert other.take() == "busy"
-        assert Turn(store, "BYBIT", "wallet").take() == "taken"
-        assert Turn(store, "HTX", "prices").take() == "taken"
+        assert RedisLock(store, "BYBIT", "wallet").take() == "taken"
+        assert RedisLock(store, "HTX", "prices").take() == "taken"
     assert other.take() == "taken"
 
 
 def test_a_dead_owner_is_forgotten_after_its_lease(store: RedisConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turn, "LEASE_S", 0.2)
-    assert Turn(store, "BYBIT", "prices").take() == "taken"  # and never comes back
-    other = Turn(store, "BYBIT", "prices")
+    assert RedisLock(store, "BYBIT", "prices").take() == "taken"  # and never comes back
+    other = RedisLock(store, "BYBIT", "prices")
     assert other.take() == "busy"
     assert other.take(wait_s=2) == "taken"
 
 
 def test_a_job_that_goes_on_keeps_its_lock(store: RedisConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turn, "LEASE_S", 0.2)
-    one = Turn(store, "BYBIT", "prices")
+    one = RedisLock(store, "BYBIT", "prices")
     assert one.take() == "taken"
     with one:
         time.sleep(0.5)
-        assert Turn(store, "BYBIT", "prices").take() == "busy"
+        assert RedisLock(store, "BYBIT", "prices").take() == "busy"
         store.call("FLUSHALL")  # the server came back empty
         time.sleep(0.15)
-        assert Turn(store, "BYBIT", "prices").take() == "busy"
+        assert RedisLock(store, "BYBIT", "prices").take() == "busy"
 
 
 def test_nobody_gives_back_the_lock_of_another(store: RedisConnection, monkeypatch: pytest.MonkeyPatch) -> None:
-    one, other = Turn(store, "BYBIT", "prices"), Turn(store, "BYBIT", "prices")
+    one, other = RedisLock(store, "BYBIT", "prices"), RedisLock(store, "BYBIT", "prices")
     assert one.take() == "taken"
     with one:
         store.call("DEL", "p:{BYBIT}:lock:prices")  # it slept through its lease
         assert other.take() == "taken"
-        one.ended(1000)
-    assert Turn(store, "BYBIT", "prices").take() == "busy"
+        one.ended()
+    assert RedisLock(store, "BYBIT", "prices").take() == "busy"
     assert store.call("EXISTS", "p:{BYBIT}:turn:prices") == 0
 
 
-def test_a_turn_that_was_served_since_it_was_due_is_not_served_again(store: RedisConnection) -> None:
-    one = Turn(store, "BYBIT", "prices")
-    assert one.take(due_ms=10_000) == "taken"
-    with one:
-        one.ended(10_250)
-    assert Turn(store, "BYBIT", "prices").take(due_ms=10_000) == "served"
-    assert Turn(store, "BYBIT", "prices").take(due_ms=10_250) == "served"
-    assert Turn(store, "BYBIT", "prices").take(due_ms=20_000) == "taken"
+def serve(store: RedisConnection, due_ms: int | None = None) -> None:
+    """Do BYBIT's prices: a task that was due then, or a command."""
+    lock = RedisLock(store, "BYBIT", "prices")
+    assert lock.take(due_ms) == "taken"
+    with lock:
+        lock.ended()
+
+
+def test_a_task_that_was_served_since_it_was_due_is_not_served_again(store: RedisConnection) -> None:
+    now = now_ms()
+    serve(store, now - 10_000)
+    assert RedisLock(store, "BYBIT", "prices").take(now - 10_000) == "served"
+    assert RedisLock(store, "BYBIT", "prices").take(now - 20_000) == "served"
+    assert RedisLock(store, "BYBIT", "prices").take(now - 9_999) == "taken"
+
+
+def test_a_task_is_served_by_a_command_that_began_after_it_was_due(store: RedisConnection) -> None:
+    serve(store)
+    assert RedisLock(store, "BYBIT", "prices").take(now_ms() - 500) == "served"
+    assert RedisLock(store, "BYBIT", "prices").take(now_ms() + 500) == "taken"
+
+
+def test_a_command_is_served_by_what_began_since_it_was_due(store: RedisConnection) -> None:
+    """How long ago is all it says: whether its own clock is right does not matter."""
+    serve(store)
+    assert RedisLock(store, "BYBIT", "prices").take(None, 500) == "served"
+    time.sleep(0.02)
+    assert RedisLock(store, "BYBIT", "prices").take(None, 0) == "taken"
 
 
 def test_a_turn_whose_job_did_not_end_is_still_to_be_served(store: RedisConnection) -> None:
-    one = Turn(store, "BYBIT", "prices")
-    assert one.take(due_ms=10_000) == "taken"
+    due = now_ms() - 1000
+    one = RedisLock(store, "BYBIT", "prices")
+    assert one.take(due) == "taken"
     with pytest.raises(KeyboardInterrupt), one:
         raise KeyboardInterrupt
-    assert Turn(store, "BYBIT", "prices").take(due_ms=10_000) == "taken"
+    assert RedisLock(store, "BYBIT", "prices").take(due) == "taken"
 
 
-def test_a_command_runs_now_whatever_was_served(store: RedisConnection) -> None:
-    one = Turn(store, "BYBIT", "prices")
-    assert one.take() == "taken"
-    with one:
-        one.ended(10**15)
-    assert Turn(store, "BYBIT", "prices").take() == "taken"
+def test_a_clock_that_was_a_day_ahead_once_stops_nobody(store: RedisConnection) -> None:
+    """The server's own time tells that such a turn is none."""
+    serve(store, now_ms() + 86_400_000)
+    assert RedisLock(store, "BYBIT", "prices").take(now_ms()) == "taken"
+    store.call("DEL", "p:{BYBIT}:lock:prices")
+    serve(store, now_ms())  # and it does not outlive the next one that ends
+    assert abs(int(store.call("GET", "p:{BYBIT}:turn:prices")) - now_ms()) < 5000
+
+
+def test_a_server_without_memory_forgets_the_turn_and_not_the_lock(store: RedisConnection) -> None:
+    lock = RedisLock(store, "BYBIT", "prices")
+    assert lock.take(now_ms()) == "taken"
+    try:
+        with lock:
+            lock.ended()
+            store.call("CONFIG", "SET", "maxmemory", "1")
+    finally:
+        store.call("CONFIG", "SET", "maxmemory", "0")
+    assert store.call("EXISTS", "p:{BYBIT}:lock:prices") == 0
 
 
 # The shared budget ------------------------------------------------------------------------

@@ -254,7 +254,7 @@ def test_no_secret_in_the_traceback_of_a_bug_in_an_adapter(guarded, known, monke
 def test_no_secret_in_the_traceback_of_a_bug_outside_of_any_job(guarded, known):
     code = (
         "import sys, marketctl.jobs.runner, marketctl.cli\n"
-        "def broken(run, *_, **__): raise RuntimeError(f'keys were {run.keys.all_values()}')\n"
+        "def broken(run, *_, **__): raise RuntimeError(f'keys were {run.desk.keys.all_values()}')\n"
         "marketctl.jobs.runner.run_jobs = broken\n"
         "marketctl.cli.main(sys.argv[1:])"
     )

@@ -13,7 +13,7 @@ from marketctl.config.registry import HistorySettings
 from marketctl.errors import Suspect
 from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
-from marketctl.redis.lock import Turn
+from marketctl.redis.lock import RedisLock
 from marketctl.redis.publish import Published, mark_failed, publish_l1, publish_stats, publish_wallet
 from marketctl.redis.quotes import read_history, read_l1, read_meta
 from marketctl.sandbox.setup import write_setup
@@ -99,10 +99,10 @@ def test_wallets_statistics_failures_and_locks(store: RedisConnection) -> None:
         publish_wallet(store, name, {"BTC": {"ticker": "BTC"}}, {"run_id": "r"})
         publish_stats(store, name, {"pairs": 1})
         mark_failed(store, name, "timeout: no answer", T0)
-        turn = Turn(store, name, "prices")
+        turn = RedisLock(store, name, "prices")
         assert turn.take() == "taken"
         with turn:
-            assert Turn(store, name, "prices").take() == "busy"
+            assert RedisLock(store, name, "prices").take() == "busy"
         assert store.call("HGETALL", store.key(name, "wallet")) == [b"BTC", b'{"ticker":"BTC"}']
         assert store.call("GET", store.key(name, "stats")) == b'{"pairs":1}'
         assert read_meta(store, name)["status"] == "failing"

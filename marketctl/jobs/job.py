@@ -1,0 +1,102 @@
+"""One job of one provider: the adapter asks and reads, what it read is stored, and how it ended is noted.
+
+The last good data stay as they are whenever a job fails.
+"""
+
+import traceback
+from collections.abc import Callable, Mapping
+
+from marketctl.config.registry import ProviderEntry
+from marketctl.errors import MarketctlError, NoCredentials, NotSupported, StorageFailed
+from marketctl.files.state import record_state
+from marketctl.jobs.adapter import no_credentials, open_adapter
+from marketctl.jobs.prices import collect_prices
+from marketctl.jobs.result import Result
+from marketctl.jobs.run import Run
+from marketctl.jobs.stats import collect_stats
+from marketctl.jobs.wallet import collect_wallet
+from marketctl.log import log
+from marketctl.providers.base import Provider
+from marketctl.redact import redact
+from marketctl.times import now_ms
+
+
+def run_job(run: Run, entry: ProviderEntry, job: str) -> Result:
+    """Do one job of one provider and note how it ended."""
+    result = Result(entry.name, job)
+    started = now_ms()
+    adapter: Provider | None = None
+    try:
+        adapter = open_adapter(run, entry, recording=run.options.dump_raw)
+        with adapter.client:
+            if job in adapter.key_jobs and not adapter.has_key():
+                raise no_credentials(entry, adapter)
+            WORK[job](run, entry, adapter, result)
+    except MarketctlError as error:
+        settle(run, entry, result, error)
+    except Exception as error:  # noqa: BLE001  (told with its traceback, see below)
+        # A bug of ours or of a third party's adapter: loud, but the other providers still get their turn.
+        result.status, result.reason = "failed", "internal"
+        result.message = redact(f"{type(error).__name__}: {error}")
+        result.hint = "please report this with the traceback above"
+        log.error(redact(traceback.format_exc().rstrip()), extra={"provider": entry.name, "job": job})
+    if adapter is not None:
+        client = adapter.client
+        result.requests, result.retries, result.bytes = client.requests, client.retries, client.bytes
+        if client.recorded:
+            _keep_dump(run, entry, job, adapter, result)
+    result.duration_ms = now_ms() - started
+    _note_end(run, entry, job, result, started)
+    return result
+
+
+def settle(run: Run, entry: ProviderEntry, result: Result, error: MarketctlError) -> None:
+    """Note how a job ended: skipped where the provider cannot do it or has no key and was not asked for by name."""
+    result.fail(error)
+    pardoned = not (run.options.strict or entry.name in run.options.named)
+    if isinstance(error, NotSupported) or (isinstance(error, NoCredentials) and pardoned):
+        result.status = "skipped"
+
+
+def _note_end(run: Run, entry: ProviderEntry, job: str, result: Result, started: int) -> None:
+    if run.options.dry_run or result.reason == "busy":
+        return
+    ok = {"ok": True, "failed": False, "skipped": None}[result.status]
+    try:
+        record_state(run.desk.state_dir, entry.name, job, at_ms=started, ok=ok, reason=result.reason)
+    except StorageFailed as error:
+        if result.status == "ok":
+            result.fail(error)
+    if job == "prices" and ok is False and result.reason not in ("redis", "internal"):
+        from marketctl.redis.publish import mark_failed
+
+        try:
+            redis = run.redis()
+            if redis is not None:
+                mark_failed(redis, entry.name, f"{result.reason}: {result.message}", started)
+        except MarketctlError as error:
+            log.warning(error.message, extra={"provider": entry.name, "job": job})
+
+
+def _keep_dump(run: Run, entry: ProviderEntry, job: str, adapter: Provider, result: Result) -> None:
+    """Write the dump of a job that ran with `--dump-raw`, unless it failed before there was anything to read."""
+    from marketctl.jobs.dump_file import document, dump_path, write_dump
+
+    if result.batch is None and result.reason != "bad-answer":
+        return
+    error = None if result.status == "ok" else (result.reason or "", result.message or "")
+    path = dump_path(run, entry.name, job)
+    try:
+        written = write_dump(path, document(run, entry, job, adapter, result.batch, error))
+    except StorageFailed as failure:
+        if result.status == "ok":
+            result.fail(failure)
+        return
+    log.info("%s %s", "wrote" if written else "kept the older", path, extra={"provider": entry.name, "job": job})
+
+
+WORK: Mapping[str, Callable[[Run, ProviderEntry, Provider, Result], None]] = {
+    "wallet": collect_wallet,
+    "prices": collect_prices,
+    "stats": collect_stats,
+}
