@@ -163,6 +163,10 @@ class Suspect(MarketctlError):
     reason = "suspect"
 
 
+class HalfAnswer(Suspect):
+    """Less than half of what was there before: nothing else may be made of it either."""
+
+
 class RedisFailed(MarketctlError):
     """Redis could not be reached or refused a command."""
 

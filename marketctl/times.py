@@ -4,6 +4,8 @@ import os
 import time
 from datetime import UTC, datetime
 
+FUTURE_MS = 5_000  # clocks that disagree by no more than this agree
+
 END_MS = 253_402_300_800_000  # the end of the year 9999: what lies beyond is no time
 
 

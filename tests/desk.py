@@ -12,7 +12,7 @@ from marketctl.providers.loader import load_registry
 from marketctl.redis.connection import connect
 from marketctl.redis.publish import publish_l1
 from marketctl.redis.quotes import write_mirror
-from marketctl.times import to_iso
+from marketctl.times import now_ms, to_iso
 
 EVIL = "<script>"
 REGISTRY = """
@@ -211,4 +211,4 @@ def publish(registry: Registry, now: int, rounds: int, last: dict[str, dict[str,
                     for pair, one in found.items()
                 }
                 publish_l1(store, provider, moved, run_id=f"r{turn}", collected_ms=now - 5_000 - turn * 60_000,
-                           interval_s=10, skipped=0, history=settings.history)  # fmt: skip
+                           interval_s=10, skipped=0, history=settings.history, until_ms=now_ms() + 60_000)  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 from marketctl.board.compact import DAY_MS, Texts, collected_ms, decimal, ms_of, safe
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
-from marketctl.views.changes import changes
+from marketctl.views.changes import changes, whole_record
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
 from marketctl.views.routes import find_routes
 from marketctl.views.twins import NATIVE, same_contract
@@ -157,8 +157,18 @@ def gather_changes(
             [
                 ms_of(e["at"]),
                 place[e["provider"]],
-                *(e[name] for name in ("asset", "network", "field", "before", "after")),
+                *_row(e),
             ]
             for e in known[:CHANGES_MAX]
         ],
     }
+
+
+def _row(line: Mapping[str, Any]) -> list[Any]:
+    """Return asset, network, field, before and after of a change; of a whole record only that there was one."""
+    field, before, after = line["field"], line["before"], line["after"]
+    if whole_record(field, before, after, line["network"]):
+        before, after = (None if one is None else line["network"] or line["asset"] for one in (before, after))
+    elif field == "network":
+        field = "common name"
+    return [line["asset"], line["network"], field, before, after]

@@ -31,8 +31,8 @@ from marketctl.models import Quota, Quote
 from marketctl.providers.base import Provider
 from marketctl.providers.batch import QuoteBatch
 from marketctl.redact import redact
-from marketctl.times import from_iso, now_ms, to_iso
-from marketctl.views.freshness import FUTURE_MS, age_ms, is_stale, limit_ms, standstill_ms
+from marketctl.times import FUTURE_MS, from_iso, now_ms, to_iso
+from marketctl.views.freshness import age_ms, is_stale, limit_ms, standstill_ms
 from marketctl.views.held import in_words
 from marketctl.views.quotes import Live, Reader
 

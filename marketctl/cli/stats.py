@@ -48,11 +48,14 @@ def command() -> None:
 @command.command(cls=Command, context_settings=HELP)
 @provider_option
 @dump_raw_option
+@click.option("--force", is_flag=True, help="Store them even when half of what was counted is gone.")
 @lock_wait_option
 @strict_option
 @json_option
 @global_options
-def collect(providers: tuple[str, ...], dump_raw: bool, lock_wait: float, strict: bool, as_json: bool) -> int:
+def collect(
+    providers: tuple[str, ...], dump_raw: bool, force: bool, lock_wait: float, strict: bool, as_json: bool
+) -> int:
     """Count pairs, coins and networks, add up the turnover, measure the clock.
 
     \b
@@ -62,7 +65,9 @@ def collect(providers: tuple[str, ...], dump_raw: bool, lock_wait: float, strict
     from marketctl.jobs.run import Options, choose
 
     given = globals_of()
-    options = Options(frozenset(name.upper() for name in providers), strict, dump_raw=dump_raw, lock_wait_s=lock_wait)
+    options = Options(
+        frozenset(name.upper() for name in providers), strict, dump_raw=dump_raw, force=force, lock_wait_s=lock_wait
+    )
     with open_run(given, options) as run:
         work = [(entry, "stats") for entry in choose(run.registry, providers)]
         return work_and_report(given, run, work, "stats collect", as_json)

@@ -85,11 +85,20 @@ def command() -> None:
 @provider_option
 @dump_raw_option
 @click.option("--stats", is_flag=True, help="Collect statistics too.")
+@click.option("--force", is_flag=True, help="Store it even when half of the coins are gone.")
 @lock_wait_option
 @strict_option
 @json_option
 @global_options
-def sync(providers: tuple[str, ...], dump_raw: bool, stats: bool, lock_wait: float, strict: bool, as_json: bool) -> int:
+def sync(
+    providers: tuple[str, ...],
+    dump_raw: bool,
+    stats: bool,
+    force: bool,
+    lock_wait: float,
+    strict: bool,
+    as_json: bool,
+) -> int:
     """Fetch coins and networks, note what changed.
 
     \b
@@ -99,7 +108,9 @@ def sync(providers: tuple[str, ...], dump_raw: bool, stats: bool, lock_wait: flo
     from marketctl.jobs.run import Options, choose
 
     given = globals_of()
-    options = Options(frozenset(name.upper() for name in providers), strict, dump_raw=dump_raw, lock_wait_s=lock_wait)
+    options = Options(
+        frozenset(name.upper() for name in providers), strict, dump_raw=dump_raw, force=force, lock_wait_s=lock_wait
+    )
     jobs = ("wallet", "stats") if stats else ("wallet",)
     with open_run(given, options) as run:
         work = [(entry, job) for entry in choose(run.registry, providers) for job in jobs]
@@ -172,6 +183,7 @@ def changes(assets: tuple[str, ...], providers: tuple[str, ...], since_ms: int, 
     from marketctl.log import log
     from marketctl.redact import redact
     from marketctl.times import to_iso
+    from marketctl.views.changes import brief
     from marketctl.views.changes import changes as read_changes
 
     given = globals_of()
@@ -185,7 +197,7 @@ def changes(assets: tuple[str, ...], providers: tuple[str, ...], since_ms: int, 
     if not events:
         log.warning("nothing changed since %s", to_iso(since_ms))
         return 0
-    print_rows(given, CHANGED, [[event.get(column.key) for column in CHANGED] for event in events])
+    print_rows(given, CHANGED, [[brief(event.get(column.key)) for column in CHANGED] for event in events])
     return 0
 
 

@@ -6,7 +6,8 @@ import os
 import re
 import stat
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from marketctl.errors import StorageFailed
@@ -87,25 +88,55 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = Tru
 
     `sync=False` is for what may be lost when the machine (not just the process) dies. Raises StorageFailed.
     """
+    with staged(path, data, mode, sync=sync):
+        pass
+
+
+@contextmanager
+def staged(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True) -> Iterator[None]:
+    """Write the data beside the file, and put them in its place when the block ends well. Raises StorageFailed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         remove_leftovers(path)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "")
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
             with os.fdopen(fd, "wb", buffering=0) as file:
                 write_all(file.fileno(), data)
                 if sync:
                     os.fsync(file.fileno())
-            temporary.replace(path)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink()
             raise
+    except OSError as error:
+        raise storage_failed("write", path, error) from error
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    try:
+        temporary.replace(path)
         if sync:
             _sync_folder(path.parent)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
         raise storage_failed("write", path, error) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it: nobody else may write into what we make, whatever the umask allows."""
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for folder in made:
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        if mode & 0o022:
+            folder.chmod(mode & ~0o022)
 
 
 def write_all(fd: int, data: bytes) -> None:

@@ -1,44 +1,88 @@
 """Journals of JSON lines: appended in one write, read line by line."""
 
-import fcntl
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from marketctl.files.atomic import storage_failed, write_all
+from marketctl.files.locks import flocked
 from marketctl.files.snapshots import encode_json, to_bytes
 from marketctl.times import from_iso
 
 
-def append_journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> None:
-    """Append whole lines of JSON, in one write, on the disk when it returns. Raises StorageFailed.
+def append_journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> Callable[[], None]:
+    """Append whole lines of JSON, in one write, on the disk when it returns; return what takes them back again.
 
     What a crash left of a line goes: the run that wrote it had not yet stored what it tells of, so it is told again.
+    The lock is a file of its own: who may read the journal could hold it up. Raises StorageFailed.
     """
     if not lines:
-        return
+        return lambda: None
     data = to_bytes("".join([encode_json(line) + "\n" for line in lines]))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    lock = path.with_name(f".{path.name}.lock")
+    with flocked(lock):
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            size = _end_of_lines(fd)
-            os.ftruncate(fd, size)
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             try:
-                write_all(fd, data)
-                os.fsync(fd)
-            except BaseException:
-                with suppress(OSError):
-                    os.ftruncate(fd, size)
-                raise
-        finally:
-            os.close(fd)
+                size = _end_of_lines(fd)
+                os.ftruncate(fd, size)
+                try:
+                    write_all(fd, data)
+                    os.fsync(fd)
+                except BaseException:
+                    with suppress(OSError):
+                        os.ftruncate(fd, size)
+                    raise
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise storage_failed("append to", path, error) from error
+
+    def take_back() -> None:
+        with flocked(lock), suppress(OSError):
+            if path.stat().st_size == size + len(data):
+                os.truncate(path, size)
+
+    return take_back
+
+
+def lines_after(path: Path, at: str) -> list[dict[str, Any]]:
+    """Return the last entries that are later than this time, oldest first; one that cannot be read ends them.
+
+    Raises StorageFailed.
+    """
+    try:
+        since = from_iso(at)
+        size = path.stat().st_size
+        room = 65536
+        while True:
+            with path.open("rb") as file:
+                file.seek(max(0, size - room))
+                lines = file.read().splitlines()
+            found = _later(lines if room >= size else lines[1:], since)
+            if room >= size or len(found) < len(lines) - 1:
+                return found
+            room *= 8
+    except (FileNotFoundError, IsADirectoryError, ValueError):
+        return []
     except OSError as error:
-        raise storage_failed("append to", path, error) from error
+        raise storage_failed("read", path, error) from error
+
+
+def _later(lines: Sequence[bytes], since: int) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for line in reversed(lines):
+        try:
+            entry = json.loads(line)
+            if from_iso(entry["at"]) <= since:
+                break
+        except (ValueError, TypeError, KeyError, RecursionError):
+            break
+        found.append(entry)
+    return found[::-1]
 
 
 def _end_of_lines(fd: int) -> int:

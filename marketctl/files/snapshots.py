@@ -2,14 +2,15 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
 from marketctl.errors import StorageFailed
-from marketctl.files.atomic import storage_failed, write_atomic
+from marketctl.files.atomic import staged, storage_failed, write_atomic
 
 SCHEMA = 1
 
@@ -42,6 +43,19 @@ def write_snapshot(
 
     Raises StorageFailed.
     """
+    write_atomic(path, _snapshot_bytes(head, records_key, records))
+
+
+@contextmanager
+def staged_snapshot(
+    path: Path, head: Mapping[str, Any], records_key: str, records: Mapping[str, str | Mapping[str, Any]]
+) -> Iterator[None]:
+    """Write a snapshot beside its place; it takes its place when the block ends well. Raises StorageFailed."""
+    with staged(path, _snapshot_bytes(head, records_key, records)):
+        yield
+
+
+def _snapshot_bytes(head: Mapping[str, Any], records_key: str, records: Mapping[str, str | Mapping[str, Any]]) -> bytes:
     items = sorted(records.items())
     chunks = []
     for start in range(0, len(items), LINES):
@@ -54,7 +68,7 @@ def write_snapshot(
     parts[records_key] = b"{\n%b\n  }" % b",\n".join(chunks) if chunks else b"{}"
     del chunks
     body = b",\n".join([b"  %b: %b" % (to_bytes(_encode(key)), parts.pop(key)) for key in sorted(parts)])
-    write_atomic(path, b"{\n%b\n}\n" % body)
+    return b"{\n%b\n}\n" % body
 
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:
@@ -99,3 +113,24 @@ def read_records(path: Path, records_key: str) -> dict[str, str] | None:
     if not whole or f'\n  "schema": {SCHEMA},\n' not in tail or any("\\" in key for key in records):
         raise ValueError(f"{path} is not one record a line")
     return records
+
+
+_head_lines = re.compile(rb'^  "(\w+)": ([^\n]+?),?$', re.MULTILINE).findall
+
+
+def read_head(path: Path) -> dict[str, Any]:
+    """Return the head of a snapshot in our layout, its records unread; empty when there is no snapshot.
+
+    Raises StorageFailed when the file cannot be read.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise storage_failed("read", path, error) from error
+    head = {}
+    for name, text in _head_lines(data):
+        with suppress(ValueError):  # the records begin here
+            head[name.decode()] = json.loads(text)
+    return head

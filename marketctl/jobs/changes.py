@@ -1,22 +1,16 @@
-"""What changed between two wallet snapshots, for the counts of a run and the journal."""
+"""What changed between two wallet snapshots, for the counts of a run and the journal.
+
+A line of the journal tells one field of an asset or a network; field `asset` or `network` with a whole record in
+`before` or `after` tells one that is gone or new. (A network's own field `network`, our name for it, is a text.)
+So the journal leads from one snapshot to the next, forth and back.
+"""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# A change of these is worth a line of the journal; any other makes the asset "updated" and no more.
-ASSET_FIELDS = ("deposit", "withdraw", "fiat")
-NETWORK_FIELDS = (
-    "deposit",
-    "withdraw",
-    "memo_required",
-    "withdraw_fee",
-    "withdraw_fee_percent",
-    "deposit_min",
-    "withdraw_min",
-    "contract",
-)
+from marketctl.files.snapshots import encode_json
 
 
 @dataclass
@@ -62,10 +56,10 @@ def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Chang
             changes.unchanged += 1
         elif old is None:
             changes.created += 1
-            changes.line(code, None, "asset", None, code)
+            changes.line(code, None, "asset", None, new)
         elif new is None:
             changes.removed += 1
-            changes.line(code, None, "asset", code, None)
+            changes.line(code, None, "asset", old, None)
         else:
             changes.updated += 1
             _compare_asset(changes, code, old, new)
@@ -73,16 +67,47 @@ def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Chang
 
 
 def _compare_asset(changes: Changes, code: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    for name in ASSET_FIELDS:
-        if old.get(name) != new.get(name):
-            changes.line(code, None, name, old.get(name), new.get(name))
+    _compare_fields(changes, code, None, old, new)
     was, now = old.get("networks") or {}, new.get("networks") or {}
     for network in sorted(was.keys() | now.keys()):
         if network not in now or network not in was:
-            changes.line(
-                code, network, "network", network if network in was else None, network if network in now else None
-            )
+            changes.line(code, network, "network", was.get(network), now.get(network))
+        else:
+            _compare_fields(changes, code, network, was[network], now[network])
+
+
+def _compare_fields(
+    changes: Changes, code: str, network: str | None, old: Mapping[str, Any], new: Mapping[str, Any]
+) -> None:
+    for name in sorted((old.keys() | new.keys()) - {"networks"}):
+        if old.get(name) != new.get(name):
+            changes.line(code, network, name, old.get(name), new.get(name))
+
+
+def told_ahead(before: Mapping[str, str], lines: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return a snapshot's lines as a journal that is ahead of it has left them: of a run that died in between."""
+    after = dict(before)
+    for line in lines:
+        code, network, name, value = (line.get(key) for key in ("asset", "network", "field", "after"))
+        if not isinstance(code, str) or not isinstance(name, str):
             continue
-        for name in NETWORK_FIELDS:
-            if was[network].get(name) != now[network].get(name):
-                changes.line(code, network, name, was[network].get(name), now[network].get(name))
+        if name == "asset":
+            if isinstance(value, dict):
+                after[code] = encode_json(value)
+            elif value is None:
+                after.pop(code, None)
+            continue
+        asset = json.loads(after.get(code, "null"))
+        if not isinstance(asset, dict):
+            continue
+        networks = asset.setdefault("networks", {})
+        if network is None:
+            asset[name] = value
+        elif name == "network" and (isinstance(value, dict) or isinstance(line.get("before"), dict)):
+            networks.pop(network, None)
+            if isinstance(value, dict):
+                networks[network] = value
+        elif network in networks:
+            networks[network][name] = value
+        after[code] = encode_json(asset)
+    return after

@@ -67,13 +67,13 @@ def _note_end(run: Run, entry: ProviderEntry, job: str, result: Result, started:
     except StorageFailed as error:
         if result.status == "ok":
             result.fail(error)
-    if job == "prices" and ok is False and result.reason not in ("redis", "internal"):
+    if job == "prices" and ok is False and result.reason != "redis":
         from marketctl.redis.publish import mark_failed
 
         try:
             redis = run.redis()
             if redis is not None:
-                mark_failed(redis, entry.name, f"{result.reason}: {result.message}", started)
+                mark_failed(redis, entry.name, f"{result.reason}: {result.message}", started, began_ms=started)
         except MarketctlError as error:
             log.warning(error.message, extra={"provider": entry.name, "job": job})
 

@@ -1,19 +1,19 @@
 """The prices job: publish to Redis, then mirror to a file."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry
-from marketctl.errors import StorageFailed, Suspect
-from marketctl.files.snapshots import read_snapshot
+from marketctl.errors import HalfAnswer, StorageFailed, Suspect
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run
+from marketctl.jobs.whole import last_good, refuse_half
 from marketctl.log import log
 from marketctl.providers.base import Provider
 from marketctl.providers.batch import QuoteBatch
 from marketctl.sentinel.guard import Examined, Guard
 from marketctl.times import now_ms, to_iso
+from marketctl.views.freshness import limit_ms
 from marketctl.views.held import in_words, mirror_record
 
 KEPT = ("held", "marked")
@@ -26,8 +26,6 @@ def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     started = now_ms()
     batch = adapter.prices()
     batch.refuse_if_empty()
-    if not entry.pairs:
-        run.keep(entry.name, "prices", batch)
     collected = batch.collected_ms or started
     result.collected_at = to_iso(collected)
     result.cached = batch.cached
@@ -52,7 +50,13 @@ def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     if run.options.dry_run:
         result.message = "dry run: nothing was published or written"
         return
-    publish_batch(run, entry, batch, result, collected, adapter.kind)
+    try:
+        publish_batch(run, entry, batch, result, collected, adapter.kind)
+    except HalfAnswer:
+        run.keep(entry.name, "prices", None)
+        raise
+    if not entry.pairs:
+        run.keep(entry.name, "prices", batch)
 
 
 def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Result, collected: int, kind: str) -> None:
@@ -76,7 +80,11 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
         if not mirror:
             result.message = 'redis_url is "none" and the mirror is off: nothing was stored'
             return
-        write_mirror(path, head | {"earlier_at": before_of(path, collected)}, found.quotes)
+        before = last_good(path, "quotes", entry.pairs)
+        force = None if run.options.force or not batch.complete else f"marketctl prices collect -p {entry.name} --force"
+        asked = digest(entry.pairs)
+        head |= refuse_half(before, len(batch.quotes), collected, what="quotes", force=force, asked=asked)
+        write_mirror(path, head | {"earlier_at": _earlier(before.head, collected)}, found.quotes, batch.own_ms)
         guard.published(found, seq=None, earlier_ms=None, whole=False, **about)
         result.stored.append("file")
         result.message = 'redis_url is "none": written to the mirror only'
@@ -95,6 +103,10 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
         force=run.options.force,
         history=run.settings.history,
         aside=Aside(found.held, found.marked, found.reference, found.again),
+        asked=entry.pairs,
+        known=lambda: last_good(path, "quotes", entry.pairs).count if mirror else 0,
+        until_ms=batch.until_ms and batch.until_ms + limit_ms(entry.prices_interval_s),
+        own_ms=batch.own_ms,
     )
     guard.published(found, seq=published.seq, earlier_ms=published.earlier_ms, whole=batch.complete, **about)
     result.stored.append("redis")
@@ -104,13 +116,17 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
         "removed": published.removed,
         "changed": published.changed,
     }
+    if published.ahead_ms:
+        seconds = f"{published.ahead_ms / 1000:.0f} s"
+        result.message = f"published, but {seconds} ahead of Redis' clock: no reader takes these quotes for fresh"
+        result.hint = "sync the clocks (NTP) of this machine and of Redis"
     if published.history_error:
         result.message = f"published, but without history: {published.history_error}"
     if mirror:
         head["earlier_at"] = to_iso(published.earlier_ms)
         try:
             if batch.complete:
-                write_mirror(path, head, found.quotes)
+                write_mirror(path, head, found.quotes, batch.own_ms)
             else:
                 write_merged_mirror(path, head, store, entry.name)
         except StorageFailed as error:
@@ -142,14 +158,17 @@ def first_of(held: Mapping[str, Mapping[str, Any]]) -> tuple[str, dict[str, Any]
     return pair, mirror_record(held[pair])
 
 
-def before_of(path: Path, collected: int) -> str | None:
+def _earlier(head: Mapping[str, Any], collected: int) -> str | None:
     """Return when the set in the mirror was collected, or the one before it where it is the same one."""
-    try:
-        found = read_snapshot(path) or {}
-    except StorageFailed:  # the new one takes its place
-        return None
-    known = found.get("earlier_at" if found.get("collected_at") == to_iso(collected) else "collected_at")
+    known = head.get("earlier_at" if head.get("collected_at") == to_iso(collected) else "collected_at")
     return known if isinstance(known, str) else None
+
+
+def digest(pairs: Collection[str]) -> str:
+    """Return a short mark of a choice of pairs; empty for all."""
+    from hashlib import sha1
+
+    return sha1("\n".join(sorted(pairs)).encode(), usedforsecurity=False).hexdigest()[:12] if pairs else ""
 
 
 def prices_batch(batch: QuoteBatch) -> dict[str, Any]:

@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from marketctl.config.registry import ProviderEntry
-from marketctl.errors import (
-    StorageFailed,
-)
+from marketctl.errors import HalfAnswer, StorageFailed
 from marketctl.files.journal import append_journal
 from marketctl.files.snapshots import read_snapshot, write_document
 from marketctl.jobs.result import Result
@@ -24,8 +22,14 @@ def collect_stats(run: Run, entry: ProviderEntry, adapter: Provider, result: Res
     """Fetch statistics; write the snapshot and the copy in Redis."""
     if not run.options.dump_raw:  # a dump is to hold the job's own answers
         adapter.known = {job: run.read.pop((entry.name, job)) for job in JOBS if (entry.name, job) in run.read}
+    for job, batch in adapter.known.items():
+        if batch is None:
+            raise HalfAnswer(f"the {job} of this run were not accepted: half of them are gone", hint="see above")
+    accepted = frozenset(adapter.known)
     stats = adapter.stats()
     collected = now_ms()
+    if not run.options.force:
+        _refuse_half(run, entry, stats, accepted)
     result.collected_at = to_iso(collected)
     result.batch = {"stats": stats_to_dict(stats)}
     document = run.head(entry, "stats", collected) | result.batch
@@ -45,6 +49,27 @@ def collect_stats(run: Run, entry: ProviderEntry, adapter: Provider, result: Res
         publish_stats(store, entry.name, document)
 
     copy_to_redis(run, result, copy)
+
+
+def _refuse_half(run: Run, entry: ProviderEntry, stats: Stats, accepted: frozenset[str]) -> None:
+    """Refuse statistics of half of what there was, unless they are of a set that was accepted. Raises HalfAnswer."""
+    try:
+        before = (read_snapshot(run.path("stats", entry.name)) or {}).get("stats")
+    except StorageFailed:  # the new snapshot takes its place
+        return
+    known, now = _totals(before if isinstance(before, dict) else {}), _totals(stats_to_dict(stats))
+    for what, job in (("pairs", "prices"), ("currencies", "prices"), ("assets", "wallet"), ("networks", "wallet")):
+        if job not in accepted and now[what] is not None and now[what] * 2 < (known[what] or 0):
+            raise HalfAnswer(
+                f"{now[what]} {what} where there were {known[what]}: more than half are gone",
+                hint=f"If that is right, run `marketctl stats collect -p {entry.name} --force` once.",
+            )
+
+
+def _totals(stats: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what can be counted; None is unknown. A currency counts when it has a turnover."""
+    told = {name: (stats.get(name) or {}).get("total") for name in ("pairs", "assets", "networks")}
+    return told | {"currencies": len(stats.get("turnover_24h") or ()) or None}
 
 
 def _forecast_quota(run: Run, entry: ProviderEntry, document: dict[str, Any], collected: int) -> dict[str, Any]:

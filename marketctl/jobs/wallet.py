@@ -1,17 +1,22 @@
 """The wallet job: snapshot, journal of what changed, copy in Redis."""
 
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marketctl.config.registry import ProviderEntry
-from marketctl.files.journal import append_journal
-from marketctl.files.snapshots import encode_json, read_records, read_snapshot, write_snapshot
+from marketctl.errors import HalfAnswer, StorageFailed
+from marketctl.files.journal import append_journal, lines_after
+from marketctl.files.snapshots import encode_json, read_head, read_records, read_snapshot, staged_snapshot
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run, copy_to_redis
+from marketctl.jobs.whole import last_good, refuse_half
 from marketctl.providers.base import Provider
 from marketctl.providers.batch import AssetBatch
 from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
+    from marketctl.jobs.changes import Changes
     from marketctl.redis.connection import RedisConnection
 
 
@@ -19,46 +24,69 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     """Fetch coins and networks; write the snapshot, the journal of what changed and the copy in Redis."""
     batch = adapter.assets()
     batch.refuse_if_empty()
-    run.keep(entry.name, "wallet", batch)
     collected = now_ms()
     path = run.path("wallet", entry.name)
     assets = {code: asset.to_dict() for code, asset in batch.assets.items()}
     if run.options.dump_raw:
         result.batch = wallet_batch(batch)
-    from marketctl.jobs.changes import compare, compare_lines
-
-    lines = {code: encode_json(asset) for code, asset in assets.items()}
-    try:
-        changes = compare_lines(read_records(path, "assets"), lines, assets)
-    except ValueError:  # not as we write it: somebody edited it, or it is broken
-        changes = compare((read_snapshot(path) or {}).get("assets"), assets)
-    result.collected_at = to_iso(collected)
     result.counts = {
         "assets": len(assets),
         "networks": sum(len(asset["networks"]) for asset in assets.values()),
+        **dict.fromkeys(("created", "updated", "unchanged", "removed")),
+        "skipped": batch.skipped.total(),
+        "skipped_by": dict(sorted(batch.skipped.items())),
+    }
+    force = None if run.options.force else f"marketctl wallet sync -p {entry.name} --force"
+    try:
+        largest = refuse_half(last_good(path, "assets"), len(assets), collected, what="assets", force=force)
+    except HalfAnswer:
+        run.keep(entry.name, "wallet", None)
+        raise
+    lines = {code: encode_json(asset) for code, asset in assets.items()}
+    changes = _changes(run, entry, path, lines, assets)
+    run.keep(entry.name, "wallet", batch)
+    result.collected_at = at = to_iso(collected)
+    result.counts |= {
         "created": changes.created,
         "updated": changes.updated,
         "unchanged": changes.unchanged,
         "removed": changes.removed,
-        "skipped": batch.skipped.total(),
-        "skipped_by": dict(sorted(batch.skipped.items())),
     }
-    head = run.head(entry, "wallet", collected)
-    # The journal first: a crash in between tells a change twice, the other way round never.
-    at = to_iso(collected)
-    append_journal(
-        run.path("wallet", entry.name, ".changes.jsonl"),
-        [{"at": at, "run_id": run.run_id, "provider": entry.name, **line} for line in changes.lines],
-    )
-    write_snapshot(path, head, "assets", lines)
+    head = run.head(entry, "wallet", collected) | largest
+    told = [{"at": at, "run_id": run.run_id, "provider": entry.name, **line} for line in changes.lines]
+    # The journal's last word is true: it is told when the snapshot can no longer fail, and taken back if it does.
+    take_back: Callable[[], None] = lambda: None  # noqa: E731
+    try:
+        with staged_snapshot(path, head, "assets", lines):
+            take_back = append_journal(run.path("wallet", entry.name, ".changes.jsonl"), told)
+    except StorageFailed:
+        take_back()
+        raise
     result.stored.append("file")
 
     def copy(store: "RedisConnection") -> None:
         from marketctl.redis.publish import publish_wallet
 
-        publish_wallet(store, entry.name, lines, head)
+        publish_wallet(store, entry.name, lines, run.head(entry, "wallet", collected))
 
     copy_to_redis(run, result, copy)
+
+
+def _changes(
+    run: Run, entry: ProviderEntry, path: Path, lines: Mapping[str, str], assets: Mapping[str, Any]
+) -> "Changes":
+    """Compare with the last snapshot, and with what the journal of a run that died has told beyond it."""
+    from marketctl.jobs.changes import compare, compare_lines, told_ahead
+
+    try:
+        before = read_records(path, "assets")
+        if before is not None:
+            at = str(read_head(path).get("collected_at"))
+            ahead = lines_after(run.path("wallet", entry.name, ".changes.jsonl"), at)
+            before = told_ahead(before, ahead) if ahead else before
+        return compare_lines(before, lines, assets)
+    except ValueError:  # not as we write it: somebody edited it, or it is broken
+        return compare((read_snapshot(path) or {}).get("assets"), assets)
 
 
 def wallet_batch(batch: AssetBatch) -> dict[str, Any]:

@@ -85,6 +85,9 @@ class QuoteBatch:
         self.complete = True
         self.cached = False
         self.collected_ms: int | None = None
+        # Quotes that were collected earlier than the rest, and when the source can next be asked for all of them.
+        self.own_ms: dict[str, int] = {}
+        self.until_ms = 0
 
     @property
     def skipped(self) -> Counter[str]:

@@ -2,18 +2,18 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from marketctl.errors import RedisFailed, Suspect
+from marketctl.errors import HalfAnswer, RedisFailed, Suspect
 from marketctl.models import Quote
 from marketctl.redis.connection import NoReply, RedisConnection
 from marketctl.redis.quotes import l1_values
 from marketctl.text import printable
-from marketctl.times import now_ms, to_iso
+from marketctl.times import FUTURE_MS, now_ms, to_iso
 
 if TYPE_CHECKING:
     from marketctl.config.registry import HistorySettings
@@ -51,6 +51,7 @@ class Published:
     seq: int
     history_error: str | None = None
     earlier_ms: int | None = field(default=None, compare=False)  # when the set before was collected
+    ahead_ms: int | None = field(default=None, compare=False)  # how far its time lies ahead of Redis' clock
     moved: tuple[str, ...] = field(default=(), compare=False)
     gone: tuple[str, ...] = field(default=(), compare=False)
 
@@ -67,65 +68,105 @@ def publish_l1(
     complete: bool = True,
     force: bool = False,
     history: "HistorySettings | None" = None,
+    asked: Collection[str] = (),
+    known: Callable[[], int] = int,
+    until_ms: int = 0,
+    own_ms: Mapping[str, int] | None = None,
     aside: Aside | None = None,
 ) -> Published:
     """Replace the live quotes of a provider (pair → Quote), all at once; merge when not `complete`.
 
-    Raises Suspect for a set older than the live one or less than half of it (unless `force`), RedisFailed otherwise;
-    the live quotes are as before then.
+    `asked` are the pairs the registry names (none: all of them), `known` tells how many of those a copy of the last
+    good set has, `until_ms` when the source can next be asked for all of them: the set lives at least as long. `own_ms`
+    holds the collection times of quotes that are older than the rest.
+
+    Raises Suspect for a set older than the live one, less than half of what was there (unless `force`), or gone the
+    moment it is published; RedisFailed otherwise. The live quotes are as before then.
     """
     aside = aside or Aside()
     if not quotes and not aside.held:
         raise Suspect(f"{provider}: no quotes to publish")
     live = store.key(provider, "l1")
     fresh = f"{live}:fill:{run_id}:{os.urandom(4).hex()}"
-    _fill(store, fresh, quotes)
+    _fill(store, fresh, l1_values(quotes, own_ms))
     life_ms = int(max(10 * interval_s, 3600) * 1000)
     keep = history if history is not None and history.enabled else None
     wanted = "*"
     if keep is not None and "*" not in keep.pairs:
         wanted = "\n".join([pair for pair in quotes if keep.wants(pair)])
     age_ms = int(keep.max_age_s * 1000) if keep is not None else 0
-    try:
-        verdict, *told = store.run_script(
+    keys = [live, *(store.key(provider, name) for name in ("l1:meta", "events")), fresh]
+    keys += [store.key(provider, name) for name in ("held", "marked", "reference")]
+
+    def ask(known: int | str) -> list[Any]:
+        return store.run_script(
             _script(),
+            keys,
             [
-                *(live, store.key(provider, "l1:meta"), store.key(provider, "events"), fresh),
-                *(store.key(provider, name) for name in ("held", "marked", "reference")),
-            ],
-            [
-                *(run_id, collected_ms, now_ms(), len(quotes), skipped, int(complete), f"{interval_s:g}"),
-                *(collected_ms + life_ms, life_ms, int(force), f"{store.prefix}:changed:{provider}"),
-                *(store.key(provider, "h:"), "" if keep is None else keep.max_len),
-                *(max(collected_ms - age_ms, 0), collected_ms + age_ms, wanted),
+                *(run_id, collected_ms, now_ms(), len(quotes), skipped, int(complete), f"{interval_s:g}", life_ms),
+                *(
+                    until_ms,
+                    int(force),
+                    f"{store.prefix}:changed:{provider}",
+                    "\n".join(sorted(asked)),
+                    known,
+                    FUTURE_MS,
+                ),
+                *(store.key(provider, "h:"), "" if keep is None else keep.max_len, age_ms, wanted),
                 *(_flat(aside.held), _flat(aside.marked), aside.reference or b"", int(aside.again)),
             ],
         )
+
+    try:
+        verdict, *told = ask("")
+        if verdict == b"known?":
+            verdict, *told = ask(known())
     except NoReply as error:
         raise NoReply(f"{error.message}; whether the quotes went out is not known", hint=error.hint) from error
     if verdict in (b"ok", b"same"):
-        seq, count, added, removed, changed, trouble, earlier, *pairs = told
+        seq, count, added, removed, changed, trouble, earlier, ahead, *pairs = told
         words = printable(trouble.decode()) if trouble else None
         moved, gone = (tuple(text.decode().split("\n")) if text else () for text in pairs or (b"", b""))
-        earlier_ms = int(float(earlier)) if earlier else None
-        return Published(count, added, removed, changed, seq, words, earlier_ms, moved, gone)
-    raise _refused(store, provider, verdict, [x.decode() if isinstance(x, bytes) else x for x in told], len(quotes))
+        return Published(count, added, removed, changed, seq, words, _ms(earlier), _ms(ahead), moved, gone)
+    told = [x.decode() if isinstance(x, bytes) else x for x in told]
+    raise _suspect(provider, verdict, told, collected_ms) or _refused(store, verdict, told, len(quotes))
 
 
-def _refused(
-    store: RedisConnection, provider: str, verdict: bytes, told: list[Any], sent: int
-) -> Suspect | RedisFailed:
-    """Say why the script refused; `told` is what it returned beside the verdict."""
+def _flat(records: Mapping[str, Mapping[str, Any]]) -> str:
+    """Write pair, JSON, pair, JSON, ... as the script takes them."""
+    return _compact([text for pair, one in records.items() for text in (pair, _compact(one))])
+
+
+def _ms(told: bytes | None) -> int | None:
+    return int(float(told)) if told else None
+
+
+def _suspect(provider: str, verdict: bytes, told: list[Any], collected_ms: int) -> Suspect | None:
+    """Say why the script did not believe the set; `told` is what it returned beside the verdict."""
+    force = f"`marketctl prices collect -p {provider} --force`"
     if verdict == b"older":
         return Suspect(
-            f"{provider}: the live quotes are newer, of {to_iso(int(float(told[0])))}",
-            hint="Another run was faster, or a clock is wrong. `prices collect --force` replaces them.",
+            f"{provider}: the live quotes are newer, of {to_iso(int(told[0]))}",
+            hint=f"Another run was faster, or a clock is wrong. {force} replaces them.",
         )
     if verdict == b"shrunk":
-        return Suspect(
-            f"{provider}: {sent} quotes where {told[0]} are live: more than half are gone",
-            hint="If that is right, run `prices collect --force` once.",
+        sent, before, is_live = told
+        known = f"{before} are live" if is_live else f"there were {before}"
+        return HalfAnswer(
+            f"{provider}: {sent} quotes where {known}: more than half are gone",
+            hint=f"If that is right, run {force} once.",
         )
+    if verdict == b"expired":
+        age = (int(told[0]) - collected_ms) / 1000
+        return Suspect(
+            f"{provider}: these quotes are {age:.0f} s old by Redis' clock and would be gone at once",
+            hint="Sync the clocks (NTP) of this machine and of Redis.",
+        )
+    return None
+
+
+def _refused(store: RedisConnection, verdict: bytes, told: list[Any], sent: int) -> RedisFailed:
+    """Say why the script could not do it; `told` is what it returned beside the verdict."""
     if verdict == b"wrong-type":
         return RedisFailed(
             f"{store.where}: key {printable(told[0])} is a {told[1]}, not a {told[2]}: something else wrote it",
@@ -139,10 +180,27 @@ def _refused(
     )
 
 
-def mark_failed(store: RedisConnection, provider: str, reason_text: str, at_ms: int) -> None:
-    """Note in meta that the last run failed, when and why; live quotes and all else stay as they are."""
+# meta; how long ago the run began (ms), its error. A set that another run published since then is not failing.
+MARK = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local good = tonumber(redis.call('HGET', KEYS[1], 'last_ok_ms') or '') or 0
+if good > now - ARGV[1] and good <= now + ARGV[3] then return {0} end
+redis.call('HSET', KEYS[1], 'status', 'failing', 'last_error', ARGV[2])
+return {1}
+"""
+
+
+def mark_failed(
+    store: RedisConnection, provider: str, reason_text: str, at_ms: int, began_ms: int | None = None
+) -> None:
+    """Note in meta that the last run failed, when and why; live quotes and all else stay as they are.
+
+    With `began_ms`, when the run began, one that another run has overtaken in the meantime changes nothing.
+    """
     last_error = f"{to_iso(at_ms)} {printable(reason_text)}"
-    store.call("HSET", store.key(provider, "l1:meta"), "status", "failing", "last_error", last_error)
+    took = -FUTURE_MS * 2 if began_ms is None else max(0, now_ms() - began_ms)
+    store.run_script(MARK, [store.key(provider, "l1:meta")], [took, last_error, FUTURE_MS])
 
 
 def publish_wallet(
@@ -175,20 +233,15 @@ def _expect_type(store: RedisConnection, key: str, expected: bytes) -> None:
     """Refuse to replace what is not ours: DEL and SET would not ask."""
     found = store.call("TYPE", key)
     if found not in (expected, b"none"):
-        raise _refused(store, "", b"wrong-type", [key, found.decode(), expected.decode()], 0)
+        raise _refused(store, b"wrong-type", [key, found.decode(), expected.decode()], 0)
 
 
-def _flat(records: Mapping[str, Mapping[str, Any]]) -> str:
-    """Write pair, JSON, pair, JSON, ... as the script takes them."""
-    return _compact([text for pair, one in records.items() for text in (pair, _compact(one))])
-
-
-def _fill(store: RedisConnection, fresh: str, quotes: Mapping[str, Quote]) -> None:
+def _fill(store: RedisConnection, fresh: str, values: Mapping[str, str]) -> None:
     """Fill a temporary key and give it an expiry in the same transaction; note the provider."""
     provider = fresh[len(store.prefix) + 2 : fresh.index("}")]
-    if not quotes:  # all of them are held
+    if not values:  # all of them are held
         return
-    sent = list(_pack_hset(fresh, l1_values(quotes)))
+    sent = list(_pack_hset(fresh, values))
     note = ("SADD", f"{store.prefix}:providers", provider)
     first = [note, ("MULTI",)]
     if store.sharded:  # another node has it

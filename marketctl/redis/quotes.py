@@ -29,16 +29,19 @@ META_NUMBERS = frozenset(
         "complete",
         "last_ok_ms",
         "earlier_ms",
+        "peak",
+        "peak_ms",
     )
 )
 
 
-def l1_values(quotes: Mapping[str, Quote]) -> dict[str, str]:
+def l1_values(quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = None) -> dict[str, str]:
     """Return pair → compact JSON as Redis holds it, unknown fields left out.
 
+    `own_ms` holds the collection times of quotes that are older than the rest.
     publish.lua relies on bid, ask, last and mid coming first, then symbol. Decimals are texts that need no escaping.
     """
-    return {
+    values = {
         pair: "".join(
             (
                 "{" if bid is None else f'{{"bid":"{bid}",',
@@ -59,11 +62,16 @@ def l1_values(quotes: Mapping[str, Quote]) -> dict[str, str]:
             symbol, bid, ask, bid_size, ask_size, last, mid, volume, quote_volume, status, at_ms, derived
         ) in quotes.items()
     }  # fmt: skip
+    for pair, ms in (own_ms or {}).items():
+        if pair in values:
+            values[pair] = f'{values[pair][:-1]},"collected_ms":{ms}}}'
+    return values
 
 
-def mirror_lines(quotes: Mapping[str, Quote]) -> dict[str, str]:
+def mirror_lines(quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = None) -> dict[str, str]:
     """Return pair → one line of JSON as the mirror holds it: every key present and sorted, null for unknown."""
     seconds: dict[int, str] = {}
+    own_ms = own_ms or {}
     lines = {}
     for pair, (
         symbol, bid, ask, bid_size, ask_size, last, mid, volume, quote_volume, status, at_ms, derived
@@ -83,6 +91,7 @@ def mirror_lines(quotes: Mapping[str, Quote]) -> dict[str, str]:
                 at,
                 ', "bid": null' if bid is None else f', "bid": "{bid}"',
                 ', "bid_size": null' if bid_size is None else f', "bid_size": "{bid_size}"',
+                f', "collected_at": "{to_iso(own_ms[pair])}"' if pair in own_ms else "",
                 ', "derived": true' if derived else ', "derived": false',
                 ', "last": null' if last is None else f', "last": "{last}"',
                 ', "mid": null' if mid is None else f', "mid": "{mid}"',
@@ -95,9 +104,11 @@ def mirror_lines(quotes: Mapping[str, Quote]) -> dict[str, str]:
     return lines
 
 
-def write_mirror(path: Path, head: Mapping[str, Any], quotes: Mapping[str, Quote]) -> None:
+def write_mirror(
+    path: Path, head: Mapping[str, Any], quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = None
+) -> None:
     """Write the JSON copy of what was just published whole; what is held stands in the head. Raises StorageFailed."""
-    write_snapshot(path, head, "quotes", mirror_lines(quotes))
+    write_snapshot(path, head, "quotes", mirror_lines(quotes, own_ms))
 
 
 def write_merged_mirror(path: Path, head: Mapping[str, Any], store: RedisConnection, provider: str) -> None:
@@ -105,7 +116,8 @@ def write_merged_mirror(path: Path, head: Mapping[str, Any], store: RedisConnect
 
     Raises RedisFailed or StorageFailed.
     """
-    live, _ = read_l1(store, provider)
+    live, meta = read_l1(store, provider)
+    head = {**head, "run_id": meta["run_id"], "collected_at": to_iso(meta["collected_ms"])}  # another may be faster
     write_snapshot(path, head, "quotes", {pair: encode_json(mirror_quote(value)) for pair, value in live.items()})
 
 

@@ -1,16 +1,23 @@
 """Changes of wallets in words, from the journals."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from marketctl.config.registry import Registry
 from marketctl.errors import MarketctlError, StorageFailed
 from marketctl.files.journal import read_journal
-from marketctl.views.snapshots import no_such, snapshot
+from marketctl.files.snapshots import encode_json
+from marketctl.views.snapshots import no_such, number, snapshot
 
 FLAGS = {True: "open", False: "closed", None: "unknown"}
 
-AMOUNTS = {
+MOVES = ("withdraw_fee", "withdraw_fee_percent", "deposit_min", "withdraw_min", "withdraw_max")
+
+NAMES = {
+    "network": "common name",
+    "withdraw_max": "withdraw maximum",
+    "memo_required": "memo required",
     "withdraw_fee": "fee",
     "withdraw_fee_percent": "fee %",
     "deposit_min": "deposit minimum",
@@ -18,16 +25,65 @@ AMOUNTS = {
 }
 
 
-def in_words(name: str, before: Any, after: Any) -> str:
+def in_words(name: str, before: Any, after: Any, network: str | None = None) -> str:
     """Say what a line of the journal means: "deposit opened", "fee 1 → 1.2", "network new"."""
-    if name in ("asset", "network"):
+    if whole_record(name, before, after, network):
         return f"{name} {'new' if before is None else 'gone'}"
     if name in ("deposit", "withdraw"):
         if isinstance(before, bool) and isinstance(after, bool):
             return f"{name} {'opened' if after else 'closed'}"
         return f"{name} {_flag(before)} → {_flag(after)}"
     told = ["unknown" if value is None else {True: "yes", False: "no"}.get(value, value) for value in (before, after)]
-    return f"{AMOUNTS.get(name, name.replace('_', ' '))} {told[0]} → {told[1]}"
+    return f"{NAMES.get(name, name.replace('_', ' '))} {told[0]} → {told[1]}"
+
+
+def whole_record(name: str, before: Any, after: Any, network: str | None = None) -> bool:
+    """Tell whether a line is of a whole asset or network that is gone or new: its record stands on the other side.
+
+    Older journals have its code there. A network's own field `network` is our common name for it.
+    """
+    if name == "asset":
+        return True
+    return name == "network" and (dict in (type(before), type(after)) or network in (before, after))
+
+
+KINDS = ("opened", "closed", "flags", "new", "gone", "fees", "other")
+
+
+def kinds_of(line: Mapping[str, Any]) -> frozenset[str]:
+    """Return the kinds of a line: `opened` and `closed` are `flags` too, as is a flag that became known or unknown."""
+    name, before, after = line["field"], line["before"], line["after"]
+    if whole_record(name, before, after, line["network"]):
+        return frozenset(("new" if before is None else "gone",))
+    if name in ("deposit", "withdraw"):
+        return frozenset(("flags", *({True: ("opened",), False: ("closed",)}.get(after, ()))))
+    return frozenset(("fees" if name in ("withdraw_fee", "withdraw_fee_percent") else "other",))
+
+
+def narrow(
+    events: Iterable[dict[str, Any]], only: Collection[str] = (), min_change: Decimal | None = None
+) -> list[dict[str, Any]]:
+    """Keep the lines of these kinds (all without any), and no amount that moved by less than `min_change` percent."""
+    return [
+        line
+        for line in events
+        if (not only or kinds_of(line) & set(only)) and not (min_change is not None and _moved_less(line, min_change))
+    ]
+
+
+def _moved_less(line: Mapping[str, Any], percent: Decimal) -> bool:
+    """Tell whether an amount moved by less than so many percent; one that became known or unknown did not."""
+    if line["field"] not in MOVES:
+        return False
+    before, after = number(line["before"]), number(line["after"])
+    if not before or after is None:
+        return False
+    return abs(after - before) * 100 < percent * abs(before)
+
+
+def brief(value: Any) -> Any:
+    """Return one side of a line for a table: a whole record as one text."""
+    return encode_json(value) if isinstance(value, dict) else value
 
 
 def _flag(value: Any) -> str:
@@ -81,7 +137,7 @@ def changes(
             raise no_such("no provider lists", name, known)
     keys = {key for name in wanted for key in known[name]}
     return [
-        line | {"what": in_words(line["field"], line["before"], line["after"])}
+        line | {"what": in_words(line["field"], line["before"], line["after"], line["network"])}
         for line in sorted(events, key=lambda line: str(line["at"]))
         if not wanted or f"{line['provider']} {line['asset']}" in keys
     ], problems
@@ -91,5 +147,5 @@ def _is_change(line: dict[str, Any]) -> bool:
     return (
         all(isinstance(line.get(name), str) for name in ("provider", "asset", "field"))
         and isinstance(line.get("network"), str | None)
-        and all(name in line and isinstance(line[name], str | int | None) for name in ("before", "after"))
+        and all(name in line and isinstance(line[name], str | int | dict | None) for name in ("before", "after"))
     )

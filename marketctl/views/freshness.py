@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-FUTURE_MS = 5_000  # clocks that disagree by no more than this agree
+from marketctl.times import FUTURE_MS
 
-AHEAD_MS = 60_000  # a provider's clock that is a little wrong; beyond lies the future: a bank's rate for tomorrow
+DATED_MS = 60_000  # a rate from before its date by more than that is not yet one
 
 LATE = 3  # intervals without new data
 
@@ -17,16 +17,17 @@ PACE_MAX_MS = 3_600_000  # after an outage the last distance is long, and no pac
 STANDSTILL_MS = 4 * 86_400_000  # a market of currencies is closed from Friday to Monday, or Tuesday
 
 
-def age_ms(now_ms: int, collected_ms: int | None, at_ms: int | None = None) -> int | None:
+def age_ms(now_ms: int, collected_ms: int | None, at_ms: int | None = None, *, dated: bool = False) -> int | None:
     """Return the age by the older of the provider's own time and ours.
 
-    None is unknown, and that is too old: nothing is known, it was collected in the future, or its own time has yet to
-    come. An own time that is a little ahead makes nothing newer than its arrival.
+    None is unknown, and that is too old: nothing is known, or it was collected in the future. An own time in the future
+    is a provider's clock that runs ahead and makes nothing newer than its arrival; that of a `dated` rate has yet to
+    come, such as a bank's for tomorrow, and is unknown too.
     """
     known = [ms for ms in (collected_ms, at_ms) if ms is not None]
     if not known or min(known) > now_ms + FUTURE_MS or (collected_ms is not None and collected_ms > now_ms + FUTURE_MS):
         return None
-    if at_ms is not None and at_ms > now_ms + AHEAD_MS:
+    if dated and at_ms is not None and at_ms > now_ms + DATED_MS:
         return None
     return max(0, now_ms - min(known))
 

@@ -83,7 +83,7 @@ class Live:
 
     def age_ms(self, quote: Mapping[str, Any], now_ms: int) -> int | None:
         """Return a quote's age (freshness.py); None is unknown and counts as too old."""
-        return age_ms(now_ms, self.collected_of(quote), _ms(quote.get("at")))
+        return age_ms(now_ms, self.collected_of(quote), _ms(quote.get("at")), dated=quote.get("mid") is not None)
 
     def set_age_ms(self, now_ms: int) -> int | None:
         """Return the age of the whole set."""

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from marketctl.jobs.changes import Changes, compare
+from marketctl.files.snapshots import encode_json
+from marketctl.jobs.changes import Changes, compare, compare_lines, told_ahead
 from marketctl.models import Asset, Network
 
 
@@ -38,16 +39,6 @@ def test_the_same_again_changes_nothing():
         ("deposit_min", "0", "1"),
         ("withdraw_min", None, "5"),
         ("contract", "TR7", "TR8"),
-    ],
-)
-def test_each_field_that_matters_is_one_line(field, before, after):
-    old, new = wallet(TRX=Network(**TRX | {field: before})), wallet(TRX=Network(**TRX | {field: after}))
-    assert compare(old, new) == Changes(updated=1, lines=[line("TRX", field, before, after)])
-
-
-@pytest.mark.parametrize(
-    ("field", "before", "after"),
-    [
         ("name", "a", "b"),
         ("network", None, "tron"),
         ("precision", 6, 8),
@@ -56,9 +47,9 @@ def test_each_field_that_matters_is_one_line(field, before, after):
         ("note", None, "suspended"),
     ],
 )
-def test_a_field_that_does_not_matter_updates_without_a_line(field, before, after):
+def test_each_field_is_one_line(field, before, after):
     old, new = wallet(TRX=Network(**TRX | {field: before})), wallet(TRX=Network(**TRX | {field: after}))
-    assert compare(old, new) == Changes(updated=1)
+    assert compare(old, new) == Changes(updated=1, lines=[line("TRX", field, before, after)])
 
 
 def test_a_network_that_closes_is_told_with_the_asset_flag_that_follows():
@@ -74,9 +65,10 @@ def test_unknown_is_a_state_of_its_own():
 
 
 def test_new_and_gone_networks_are_one_line_each():
+    record = Network(**TRX).to_dict()
     old, new = wallet(TRX=Network(**TRX), OMNI=Network(**TRX)), wallet(TRX=Network(**TRX), ETH=Network(**TRX))
     assert compare(old, new) == Changes(
-        updated=1, lines=[line("ETH", "network", None, "ETH"), line("OMNI", "network", "OMNI", None)]
+        updated=1, lines=[line("ETH", "network", None, record), line("OMNI", "network", record, None)]
     )
 
 
@@ -87,18 +79,30 @@ def test_new_and_gone_assets_are_one_line_each_whatever_networks_they_have():
         created=1,
         unchanged=1,
         removed=1,
-        lines=[line(None, "asset", None, "NEW", "NEW"), line(None, "asset", "OLD", None, "OLD")],
+        lines=[line(None, "asset", None, new["NEW"], "NEW"), line(None, "asset", old["OLD"], None, "OLD")],
     )
 
 
-def test_a_renamed_coin_is_updated_without_a_line():
+def test_a_renamed_coin_is_told():
     old, new = {"GALAX": Asset("GALAX", "GALAX").to_dict()}, {"GALAX": Asset("GALAX", "GALA").to_dict()}
-    assert compare(old, new) == Changes(updated=1)
+    assert compare(old, new).lines == [line(None, "ticker", "GALAX", "GALA", "GALAX")]
 
 
 def test_everything_gone_is_told():
-    assert compare(wallet(), {}) == Changes(removed=1, lines=[line(None, "asset", "USDT", None)])
+    assert compare(wallet(), {}) == Changes(removed=1, lines=[line(None, "asset", wallet()["USDT"], None)])
 
 
 def test_an_empty_wallet_before_is_not_a_first_sync():
-    assert compare({}, wallet()) == Changes(created=1, lines=[line(None, "asset", None, "USDT")])
+    assert compare({}, wallet()) == Changes(created=1, lines=[line(None, "asset", None, wallet()["USDT"])])
+
+
+def test_journal_of_a_run_that_died_leads_to_where_it_was():
+    """What it told is not told again, and what was taken back since is told."""
+    old = wallet(TRX=Network(**TRX), OMNI=Network()) | {"OLD": Asset("OLD", "OLD").to_dict()}
+    died = wallet(TRX=Network(**TRX | {"withdraw": False, "network": "tron"}), ETH=Network(**TRX))
+    died["NEW"] = Asset("NEW", "NEW").to_dict()
+    lines = {code: encode_json(asset) for code, asset in old.items()}
+    reached = told_ahead(lines, compare(old, died).lines)
+    assert reached == {code: encode_json(asset) for code, asset in died.items()}
+    back = compare_lines(reached, lines, old).lines
+    assert line("TRX", "withdraw", False, True) in back

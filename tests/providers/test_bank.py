@@ -166,9 +166,9 @@ def test_a_rate_for_tomorrow_is_not_fresh_before_its_day(clock):
     )
     quote = CbrBankAdapter(None, None).publish(fixing, ()).quotes["USD/RUB"]
     assert to_iso(quote.at_ms) == "2026-11-27T21:00:00.000Z"
-    assert is_stale(age_ms(clock.ms, clock.ms, quote.at_ms), 10**12)
+    assert is_stale(age_ms(clock.ms, clock.ms, quote.at_ms, dated=True), 10**12)
     clock.forward(7 * 3600)
-    assert age_ms(clock.ms, clock.ms, quote.at_ms) == 3_600_000
+    assert age_ms(clock.ms, clock.ms, quote.at_ms, dated=True) == 3_600_000
 
 
 def test_a_cross_of_two_days_is_as_old_as_the_older():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -101,7 +102,8 @@ def test_publish_writes_every_key_of_the_contract(store: RedisConnection) -> Non
     assert before <= last_ok_ms <= now_ms()
     assert meta == {
         "schema": 1, "run_id": "r1", "seq": 1, "collected_ms": T0, "count": 2, "added": 2, "removed": 0, "changed": 0,
-        "skipped": 3, "complete": 1, "interval_s": 10.0, "status": "ok", "held": 0,
+        "skipped": 3, "complete": 1, "interval_s": 10.0, "status": "ok", "peak": 2, "peak_ms": last_ok_ms,
+        "held": 0, "asked": "da39a3ee5e6b4b0d3255bfef95601890afd80709",
     }  # fmt: skip
     assert store.call("PTTL", store.key("BYBIT", "l1:meta")) == -1
     ((_, event),) = store.call("XRANGE", store.key("BYBIT", "events"), "-", "+")
@@ -125,10 +127,39 @@ def test_expiry_is_anchored_on_the_collection(store: RedisConnection, interval_s
 
 
 def test_expired_quotes_are_gone_and_meta_tells_when_they_were(store: RedisConnection) -> None:
-    put(store, {"BTC/USDT": quote()}, -4000)
+    put(store, {"BTC/USDT": quote()}, -3000)
+    store.call("PEXPIRE", store.key("BYBIT", "l1"), 0)
     quotes, meta = read_l1(store, "BYBIT")
     assert quotes == {}
-    assert meta["collected_ms"] == T0 - 4_000_000
+    assert meta["collected_ms"] == T0 - 3_000_000
+
+
+def test_set_that_would_expire_at_once_is_refused(store: RedisConnection) -> None:
+    """This machine's clock is behind Redis': published would mean gone."""
+    put(store, {"BTC/USDT": quote()}, -4200, until_ms=now_ms() + 120_000)
+    before = live(store), read_meta(store, "BYBIT"), keys(store)
+    with pytest.raises(Suspect) as caught:
+        put(store, {"BTC/USDT": quote("9")}, -4000)
+    assert re.fullmatch(r"BYBIT: these quotes are 4[01]\d\d s old by Redis' clock and would be gone at once",
+                        caught.value.message)  # fmt: skip
+    assert (live(store), read_meta(store, "BYBIT"), keys(store)) == before
+
+
+def test_set_lives_until_its_source_can_next_be_asked(store: RedisConnection) -> None:
+    put(store, {"BTC/USDT": quote()}, until_ms=now_ms() + 9_000_000)
+    assert 8_990_000 < store.call("PTTL", store.key("BYBIT", "l1")) < 9_000_000
+
+
+def test_time_ahead_of_redis_holds_nobody_up(store: RedisConnection) -> None:
+    """A machine whose clock is a day ahead publishes once: the next one with a right clock goes on, history too."""
+    put(store, {"A/B": quote("1")}, 0)
+    ahead = put(store, {"A/B": quote("666")}, 86_400)
+    assert ahead.ahead_ms is not None
+    assert 86_000_000 < ahead.ahead_ms < 86_400_000
+    put(store, {"A/B": quote("3")}, 10)
+    assert json.loads(live(store)["A/B"])["bid"] == "3"
+    assert bids(store, "A/B") == ["1", "3"]
+    assert put(store, {"A/B": quote("4")}, 20).seq == 4
 
 
 def test_never_published_is_empty(store: RedisConnection) -> None:
@@ -195,8 +226,55 @@ def test_same_collection_again_is_there_already(store: RedisConnection) -> None:
     first = put(store, {"A/B": quote("1"), "C/D": quote()}, run_id="r1")
     before = live(store), read_meta(store, "BYBIT"), keys(store)
     assert put(store, {"A/B": quote("2")}, run_id="r1") == first  # a reply lost on the way, asked again
-    assert put(store, {"A/B": quote("2")}, run_id="r2") == Published(count=2, added=0, removed=0, changed=0, seq=1)
     assert (live(store), read_meta(store, "BYBIT"), keys(store)) == before
+    mark_failed(store, "BYBIT", "storage: no room", T0)
+    again = put(store, {"A/B": quote("1"), "C/D": quote()}, run_id="r2")  # rates that were used again
+    assert again == Published(count=2, added=0, removed=0, changed=0, seq=1)
+    now = live(store), read_meta(store, "BYBIT") | {"last_ok_ms": before[1]["last_ok_ms"]}, keys(store)
+    assert now == (before[0], before[1] | {"run_id": "r2"}, before[2])
+
+
+def test_other_quotes_under_the_same_time_replace_the_live_ones(store: RedisConnection) -> None:
+    """`pairs` was edited while the answer is used again: Redis has to agree with the mirror."""
+    put(store, {"EUR/USD": quote("1"), "USD/RUB": quote("90")}, asked=("EUR/USD", "USD/RUB"))
+    edited = {"EUR/USD": quote("1"), "USD/JPY": quote("150"), "USD/TRY": quote("40")}
+    assert put(store, edited, run_id="r2", asked=tuple(edited)) == Published(3, 2, 1, 0, 2)
+    assert set(live(store)) == set(edited)
+    assert "earlier_ms" not in read_meta(store, "BYBIT")
+
+
+def test_garbage_in_meta_is_no_time_and_no_count(store: RedisConnection) -> None:
+    put(store, {"A/B": quote()})
+    store.call("HSET", store.key("BYBIT", "l1:meta"), "seq", "1e20", "collected_ms", "inf")
+    assert put(store, {"A/B": quote("2")}, 10).seq == 1
+    assert put(store, {"A/B": quote("3")}, 20).seq == 2
+    assert read_meta(store, "BYBIT")["seq"] == 2
+
+
+def test_publish_without_a_right_changes_nothing(server: Path, store: RedisConnection) -> None:
+    """Each right the script needs after the rename is proven before it."""
+    put(store, {"A/B": quote("1"), "C/D": quote()})
+    before = live(store), read_meta(store, "BYBIT")
+    needed = ("pexpireat", "hdel", "rename", "hset", "hlen", "hgetall", "hmget", "type")
+    for right in needed:
+        user = f"no{right}"
+        store.call("ACL", "SETUSER", user, "on", ">pw", "~*", "&*", "+@all", f"-{right}")
+        url = f"unix://{user}:pw@{server}/redis/redis.sock"
+        with connect(url, server, store.prefix) as limited, pytest.raises(RedisFailed):
+            put(limited, {"A/B": quote("9")}, 10, complete=False)
+        assert (live(store), read_meta(store, "BYBIT")) == before, right
+
+
+def test_quotes_older_than_the_rest_keep_their_own_time(store: RedisConnection, tmp_path: Path) -> None:
+    quotes = {"A/B": quote(), "C/D": quote()}
+    put(store, quotes, own_ms={"C/D": T0 - 5000})
+    found, meta = read_l1(store, "BYBIT")
+    assert (found["C/D"]["collected_ms"], found["A/B"].get("collected_ms"), meta["collected_ms"]) == (
+        T0 - 5000, None, T0)  # fmt: skip
+    write_mirror(tmp_path / "BYBIT.json", {"schema": 1}, quotes, {"C/D": T0 - 5000})
+    mirror = json.loads((tmp_path / "BYBIT.json").read_bytes())["quotes"]
+    assert mirror["C/D"]["collected_at"] == to_iso(T0 - 5000)
+    assert "collected_at" not in mirror["A/B"]
 
 
 def test_set_that_shrank_by_more_than_half_is_refused(store: RedisConnection) -> None:
@@ -206,8 +284,42 @@ def test_set_that_shrank_by_more_than_half_is_refused(store: RedisConnection) ->
         put(store, {f"{i}/B": quote() for i in range(4)}, 10)
     assert caught.value.message == "BYBIT: 4 quotes where 10 are live: more than half are gone"
     assert (live(store), read_meta(store, "BYBIT"), keys(store)) == before
+    assert caught.value.hint == "If that is right, run `marketctl prices collect -p BYBIT --force` once."
     assert put(store, {f"{i}/B": quote() for i in range(5)}, 20).removed == 5
+    with pytest.raises(Suspect, match="3 quotes where there were 10"):  # step by step is no way around
+        put(store, {f"{i}/B": quote() for i in range(3)}, 25)
     assert put(store, {"0/B": quote()}, 30, force=True).removed == 4
+    assert put(store, {"0/B": quote("2")}, 40).seq == 4
+
+
+def test_half_a_set_is_refused_when_the_live_one_has_expired_or_redis_is_new(store: RedisConnection) -> None:
+    put(store, {f"{i}/B": quote() for i in range(10)})
+    store.call("DEL", store.key("BYBIT", "l1"))
+    with pytest.raises(Suspect, match="4 quotes where there were 10"):
+        put(store, {f"{i}/B": quote() for i in range(4)}, 10)
+    store.call("DEL", store.key("BYBIT", "l1:meta"))
+    with pytest.raises(Suspect, match="4 quotes where there were 9"):
+        put(store, {f"{i}/B": quote() for i in range(4)}, 10, known=lambda: 9)
+    assert put(store, {f"{i}/B": quote() for i in range(5)}, 10, known=lambda: 9).count == 5
+
+
+def test_narrowing_ones_own_pairs_is_not_suspect(store: RedisConnection) -> None:
+    put(store, {f"{i}/B": quote() for i in range(10)})
+    assert put(store, {"1/B": quote()}, 10, asked=("1/B",)).removed == 9
+    wider = tuple(f"{i}/B" for i in range(8))
+    put(store, {name: quote() for name in wider}, 20, asked=wider)
+    with pytest.raises(Suspect, match="3 quotes where 8 are live"):
+        put(store, {name: quote() for name in wider[:3]}, 30, asked=wider)
+
+
+def test_run_that_was_overtaken_marks_no_good_set_as_failing(store: RedisConnection) -> None:
+    began = now_ms() - 20_000
+    put(store, {"A/B": quote()})
+    mark_failed(store, "BYBIT", "suspect: the live quotes are newer", began, began_ms=began)
+    assert read_meta(store, "BYBIT")["status"] == "ok"
+    store.call("HSET", store.key("BYBIT", "l1:meta"), "last_ok_ms", str(began - 1))
+    mark_failed(store, "BYBIT", "timeout: no answer", began, began_ms=began)
+    assert read_meta(store, "BYBIT")["status"] == "failing"
 
 
 def test_empty_set_is_refused(store: RedisConnection) -> None:
@@ -389,10 +501,10 @@ def test_history_of_a_delisted_pair_expires_and_lives_on_when_relisted(store: Re
 
 
 def test_history_of_a_clock_set_back_is_left_out_and_prices_go_on(store: RedisConnection) -> None:
-    put(store, {"BTC/USDT": quote("1")}, 100)
-    assert put(store, {"BTC/USDT": quote("2")}, 50, force=True) == Published(1, 0, 0, 1, 2)
+    put(store, {"BTC/USDT": quote("1")}, 40)
+    assert put(store, {"BTC/USDT": quote("2")}, 20, force=True) == Published(1, 0, 0, 1, 2)
     assert bids(store) == ["1"]
-    put(store, {"BTC/USDT": quote("3")}, 110)
+    put(store, {"BTC/USDT": quote("3")}, 50)
     assert bids(store) == ["1", "3"]
 
 

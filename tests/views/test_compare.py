@@ -26,7 +26,7 @@ def live(provider, collected="2026-01-02T11:59:50Z", **quotes):
     [
         (None, None, 10_000),
         ("2026-01-02T11:59:40.500Z", None, 19_500),
-        ("2026-01-02T13:00:00Z", None, None),  # a time to come is never fresh
+        ("2026-01-02T13:00:00Z", None, 10_000),  # a clock that runs ahead
         (None, "2026-01-02T11:00:00Z", 3_600_000),  # carried over by a merge
         ("not a time", None, 10_000),
         (None, "2026-01-02T13:00:00Z", None),  # collected in the future: unknown

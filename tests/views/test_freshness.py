@@ -14,8 +14,7 @@ DAY = 86_400_000
         (NOW - 10_000, None, 10_000),
         (NOW - 10_000, NOW - 46 * DAY, 46 * DAY),  # the source's own time stands still
         (NOW - 3 * DAY, NOW - 1000, 3 * DAY),
-        (NOW - 10_000, NOW + 59_000, 10_000),  # a provider's clock ahead makes nothing newer than its arrival
-        (NOW - 10_000, NOW + DAY, None),  # a rate for tomorrow
+        (NOW - 10_000, NOW + DAY, 10_000),  # a provider's clock ahead makes nothing newer than its arrival
         (NOW + 4_999, None, 0),  # clocks that disagree by that agree
         (NOW + 5_001, None, None),  # collected in the future: unknown
         (NOW + DAY, NOW - 1000, None),
@@ -26,6 +25,11 @@ DAY = 86_400_000
 )
 def test_age(collected, at, age):
     assert age_ms(NOW, collected, at) == age
+
+
+def test_rate_before_its_date_is_of_unknown_age():
+    assert age_ms(NOW, NOW - 10_000, NOW + DAY, dated=True) is None  # a bank's, for tomorrow
+    assert age_ms(NOW, NOW - 10_000, NOW + 59_000, dated=True) == 10_000
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """What changed, in words; what can't be matched."""
 
+from decimal import Decimal
+
 import pytest
 
-from marketctl.views.changes import in_words
+from marketctl.views.changes import in_words, narrow
 from marketctl.views.snapshots import number, unmapped
 
 
@@ -25,6 +27,9 @@ from marketctl.views.snapshots import number, unmapped
         ("network", "TRX", None, "network gone"),
         ("asset", None, "BTC", "asset new"),
         ("asset", "BTC", None, "asset gone"),
+        ("asset", {"ticker": "BTC"}, None, "asset gone"),
+        ("network", None, {"withdraw": True}, "network new"),
+        ("withdraw_max", "1", None, "withdraw maximum 1 → unknown"),
         ("field of a later version", "a", "b", "field of a later version a → b"),
     ],
 )
@@ -58,3 +63,29 @@ def test_unmapped_most_coins_first():
 @pytest.mark.parametrize("text", [None, "", "NaN", "Infinity", "1,5", 7, True])
 def test_number_of_what_is_none_is_unknown(text):
     assert number(text) is None
+
+
+def test_own_field_network_is_told_from_a_network_that_came():
+    assert in_words("network", None, "tron", "TRX") == "common name unknown → tron"
+    assert in_words("network", None, "TRX", "TRX") == "network new"  # of an older journal
+
+
+def test_changes_are_narrowed_by_kind_and_by_how_much_moved():
+    def line(field, before, after, network="TRX"):
+        return {"field": field, "before": before, "after": after, "network": network}
+
+    lines = [
+        line("withdraw", False, True),
+        line("deposit", True, None),
+        line("withdraw_fee", "1", "1.04"),
+        line("withdraw_fee", "1", "1.05"),
+        line("withdraw_fee", None, "1"),
+        line("withdraw_fee", "0", "1"),
+        line("network", {"name": "x"}, None),
+        line("note", None, "hm"),
+    ]
+    assert narrow(lines, ["flags"]) == lines[:2]
+    assert narrow(lines, ["opened", "gone"]) == [lines[0], lines[6]]
+    assert narrow(lines, ["closed"]) == []
+    assert narrow(lines, ["fees"], Decimal(5)) == lines[3:6]
+    assert narrow(lines, min_change=Decimal(5)) == [one for one in lines if one != lines[2]]

@@ -65,6 +65,7 @@ class OpenExchangeRatesCashAdapter(CashProvider):
             latest, fetched_ms = self.fetch_latest()
         batch = quote(latest, self.wanted)
         batch.cached, batch.collected_ms = cached, fetched_ms
+        batch.until_ms = next_fetch_ms(fetched_ms, latest["timestamp"], latest["refresh_s"])
         return batch
 
     def fetch_latest(self) -> tuple[dict[str, Any], int]:

@@ -104,7 +104,9 @@ class TwelveDataCashAdapter(CashProvider):
         if trouble and not batch.quotes:
             raise trouble
         batch.complete, batch.cached = not late, len(late) == len(due)
-        batch.collected_ms = max(known[pair][0] for pair in pairs if pair not in late)
+        batch.collected_ms = newest = max(known[pair][0] for pair in pairs if pair not in late)
+        batch.own_ms = {pair: known[pair][0] for pair in batch.quotes if known[pair][0] < newest}
+        batch.until_ms = newest + age
         return batch
 
     def ask_rates(

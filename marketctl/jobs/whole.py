@@ -1,0 +1,74 @@
+"""Half an answer never replaces a whole one: the guard of what is written to files, against the last good snapshot."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from marketctl.errors import HalfAnswer, StorageFailed
+from marketctl.files.snapshots import read_head, read_records, read_snapshot
+from marketctl.times import FUTURE_MS, from_iso, to_iso
+
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class LastGood:
+    """What the last good snapshot had: its head, and how many records of those that are asked for now."""
+
+    count: int = 0
+    head: Mapping[str, Any] = field(default_factory=dict)
+
+
+def last_good(path: Path, records_key: str, asked: Collection[str] = ()) -> LastGood:
+    """Look at the last good snapshot; `asked` are the records wanted now, none is all of them.
+
+    One that cannot be read counts as none: the new one takes its place.
+    """
+    try:
+        try:
+            records: Collection[str] = read_records(path, records_key) or ()
+            head = read_head(path)
+        except ValueError:  # not as we write it
+            head = read_snapshot(path) or {}
+            found = head.get(records_key)
+            records = found if isinstance(found, dict) else ()
+    except StorageFailed:
+        return LastGood()
+    return LastGood(sum(name in records for name in asked) if asked else len(records), head)
+
+
+def refuse_half(
+    before: LastGood, count: int, collected_ms: int, *, what: str, force: str | None, asked: str = ""
+) -> dict[str, Any]:
+    """Refuse less than half of the last good snapshot, or of the largest of a day: step by step is no way around.
+
+    `force` is the command that takes it for whole, None where that was given. Returns what the head of the new snapshot
+    has to tell the next guard: `largest`, where this one is smaller. Raises HalfAnswer.
+    """
+    largest, at_ms = _largest(before, collected_ms, asked)
+    known = max(before.count, largest)
+    if force is not None and count * 2 < known:
+        raise HalfAnswer(
+            f"{count} {what} where there were {known}: more than half are gone",
+            hint=f"If that is right, run `{force}` once.",
+        )
+    if force is None or count >= largest:
+        return {}
+    told = {"at": to_iso(at_ms), "count": largest}
+    return {"largest": told | {"asked": asked} if asked else told}
+
+
+def _largest(before: LastGood, now: int, asked: str) -> tuple[int, int]:
+    """Return the count of the largest snapshot of the last day, and its time."""
+    told = before.head.get("largest")
+    if not isinstance(told, dict):
+        told = {"at": before.head.get("collected_at"), "count": before.count, "asked": asked}
+    count = told.get("count")
+    try:
+        at_ms = from_iso(str(told.get("at")))
+    except ValueError:
+        return 0, now
+    if type(count) is not int or told.get("asked", "") != asked or not now - DAY_MS <= at_ms <= now + FUTURE_MS:
+        return 0, now
+    return count, at_ms
