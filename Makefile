@@ -8,16 +8,19 @@ RUN := $(VENV)/bin/
 PIP := $(RUN)python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long torture test-browser lint format docs bench clean
+.PHONY: help demo test test-servers test-long torture test-browser lint format docs dist bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo ## Do the main job on local copies of all eight APIs: no keys, no network
+demo: $(VENV)/.demo ## Do the main job on local copies of all eight APIs: no keys, and no network once packages are installed
 	@$(RUN)python tools/demo.py
 
 test: $(VENV)/.dev ## Run the tests, offline
 	@$(RUN)python -m pytest $(PARALLEL) --ignore=tests/browser --ignore=tests/workers/test_workers.py
+
+test-servers: $(VENV)/.dev ## Test against every Redis and Valkey that wheels and Debian's apt give; prints a table
+	@$(RUN)python tools/test_servers.py
 
 test-long: $(VENV)/.dev ## Run real Celery workers and kill them; wants a machine that is not busy
 	@$(RUN)python -m pytest -s tests/workers/test_workers.py
@@ -40,23 +43,35 @@ format: $(VENV)/.dev ## Put the code into its usual form
 docs: $(VENV)/.dev ## Generate docs/cli.md and docs/providers.md
 	@$(RUN)python docs/generate.py
 
+dist: $(VENV)/.pack ## Build wheel and sdist into dist/ and check them
+	@rm -rf dist
+	@$(RUN)python -m build --outdir dist . >/dev/null
+	@$(RUN)twine check --strict dist/*
+	@$(RUN)check-wheel-contents dist/*.whl
+
 bench: $(VENV)/.dev ## Measure marketctl beside its peers, in one run
 	@$(RUN)python benchmarks/run.py
 
 clean: ## Remove what the targets made, the demo's data included; your own data stay
-	rm -rf $(VENV) benchmarks/.venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache data/demo
+	rm -rf $(VENV) benchmarks/.venv build dist *.egg-info .servers .mypy_cache .pytest_cache .ruff_cache data/demo
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "marketctl needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3"; exit 4; }
 	@$(PYTHON) tools/make_venv.py $(VENV)
 
 $(VENV)/.demo: pyproject.toml | $(VENV)/bin/python
+	@echo "installing into $(VENV) (some 15 s the first time) ..."
 	@$(PIP) install --editable '.[embedded,rapira,report]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
+	@echo "installing into $(VENV) (half a minute the first time) ..."
 	@$(PIP) install --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.pack: | $(VENV)/bin/python
+	@$(PIP) install build twine check-wheel-contents
+	@touch $@
 
 # Debian's and Ubuntu's Chromium where there is none and we may install it; without one the tests are skipped and say so.
 $(VENV)/.browser: pyproject.toml | $(VENV)/bin/python

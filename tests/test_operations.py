@@ -246,6 +246,9 @@ def test_redis_rights_of_the_guide_suffice_and_are_no_more_than_needed(server, s
     assert ctl("prices", "compare", "BTC/USDT") == 0
     assert ctl("prices", "history", "KUCOIN", "BTC/USDT") == 0
     assert ctl("check", "KUCOIN", "-q") == 0
+    assert ctl("report", "-q") == 0
+    page = (tmp_path / "desk" / "data" / "report.html").read_text()
+    assert "no permission" not in page.lower()
     # CLIENT is redis-py introducing itself: it does without.
     assert [entry for entry in admin.acl_log() if entry["object"] != "client"] == []
     assert "pass-word" not in "".join(capsys.readouterr())
@@ -253,6 +256,11 @@ def test_redis_rights_of_the_guide_suffice_and_are_no_more_than_needed(server, s
     for words in (("KEYS", "*"), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("SET", "another", "1"), ("PUBLISH", "x", "1")):
         with pytest.raises(redis.exceptions.NoPermissionError):
             ours.execute_command(*words)
+    path.write_text(path.read_text().replace("marketctl:pass-word@", "reader:pass-word@"))
+    capsys.readouterr()
+    assert ctl("prices", "show", "KUCOIN", "BTC/USDT") == 0
+    assert ctl("prices", "history", "KUCOIN", "BTC/USDT") == 0
+    assert capsys.readouterr().err == ""
     reader = redis.Redis(unix_socket_path=socket, username="reader", password="pass-word")
     assert json.loads(reader.hget("marketctl:{KUCOIN}:l1", "BTC/USDT"))["bid"]
     assert b"KUCOIN" in reader.smembers("marketctl:providers")

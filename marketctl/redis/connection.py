@@ -205,6 +205,8 @@ class RedisConnection:
             options.pop("socket_connect_timeout")
             kind: Any = UnixDomainSocketConnection
             return kind(path=self._embedded.start(), **options)
+        if self._url.startswith("rediss:") and "ssl_cert_reqs=none" not in self._url.lower():
+            options["ssl_check_hostname"] = True  # redis-py 5 takes a certificate of any host
         try:
             pool = ConnectionPool.from_url(self._url, **options)
             if address is not None:
@@ -245,6 +247,16 @@ KNOWN_FAILURES = (
         "CERTIFICATE_VERIFY_FAILED",
         "{where} has a certificate that cannot be trusted",
         "Name the authority that signed it: rediss://...?ssl_ca_certs=FILE, or correct the host.",
+    ),
+    (
+        "certificate required",
+        "{where} wants a certificate of ours",
+        "Name it and its key: rediss://...?ssl_certfile=FILE&ssl_keyfile=FILE.",
+    ),
+    (
+        "Permission denied",
+        "cannot open the socket of {where}: permission denied",
+        "Let its group in (unixsocketperm 770) and put this user into it: usermod -aG redis USER.",
     ),
     ("InvalidResponse", "{where} does not answer as a Redis does", "See whether host and port of redis_url are right."),
     ("TimeoutError", "{where} did not answer in time", "See whether it is overloaded, or the network slow."),

@@ -290,7 +290,8 @@ def test_the_broker_is_the_registrys_redis(redis_url: str, broker: str, tls: dic
 
     from marketctl.workers.broker import broker_url
 
-    assert broker_url(redis_url) == (broker, None if tls is None else {"ssl_cert_reqs": ssl.CERT_REQUIRED, **tls})
+    strict = {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
+    assert broker_url(redis_url) == (broker, None if tls is None else strict | tls)
 
 
 def test_celery_without_a_redis_server_says_so_in_one_line(tmp_path: Path) -> None:

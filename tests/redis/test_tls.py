@@ -1,0 +1,117 @@
+"""Redis over TLS: an authority of one's own, the host's name, certificates on both sides."""
+
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from marketctl.errors import RedisFailed
+from marketctl.redis.connection import RedisConnection
+from marketctl.redis.program import find_server
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def sign(folder: Path, name: str, host: str) -> None:
+    """Write `name`.crt and `name`.key, signed by the authority in this folder."""
+    ask = ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}"]
+    subprocess.run([*ask, "-keyout", f"{name}.key", "-out", f"{name}.csr"], cwd=folder, check=True, capture_output=True)
+    (folder / f"{name}.ext").write_text(f"subjectAltName={host}\n")
+    subprocess.run(
+        ["openssl", "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
+         "-days", "2", "-extfile", f"{name}.ext", "-out", f"{name}.crt"],
+        cwd=folder, check=True, capture_output=True,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an authority, a server's certificate for 127.0.0.1, one for another host, and a client's."""
+    folder = tmp_path_factory.mktemp("authority")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=own",
+         "-keyout", "ca.key", "-out", "ca.crt"],
+        cwd=folder, check=True, capture_output=True,
+    )  # fmt: skip
+    sign(folder, "server", "IP:127.0.0.1,DNS:localhost")
+    sign(folder, "elsewhere", "DNS:redis.example")
+    sign(folder, "client", "DNS:client")
+    return folder
+
+
+def serve(authority: Path, folder: Path, name: str, clients: str) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a server with this certificate; `clients` says whether they need one. Skips where it knows no TLS."""
+    port = free_port()
+    command = [
+        *(find_server(), "--port", "0", "--tls-port", str(port), "--dir", str(folder), "--save", ""),
+        *("--tls-cert-file", f"{authority}/{name}.crt", "--tls-key-file", f"{authority}/{name}.key"),
+        *("--tls-ca-cert-file", f"{authority}/ca.crt", "--tls-auth-clients", clients),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.stdout is not None
+    said = b""
+    for line in process.stdout:
+        said += line
+        if b"Ready to accept connections" in line:
+            return process, port
+    process.wait(10)
+    if b"tls" in said.lower():
+        pytest.skip("this server was built without TLS")
+    raise AssertionError(said.decode())
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.communicate(timeout=10)
+
+
+@pytest.fixture(scope="module")
+def plain(authority: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    process, port = serve(authority, tmp_path_factory.mktemp("plain"), "server", "no")
+    yield port
+    end(process)
+
+
+def ask(url: str, folder: Path) -> bytes:
+    with RedisConnection(url, folder, "p") as store:
+        return store.call("PING")
+
+
+def test_authority_of_ones_own_is_named_in_the_url(plain: int, authority: Path, tmp_path: Path) -> None:
+    for host in ("127.0.0.1", "localhost"):
+        assert ask(f"rediss://{host}:{plain}?ssl_ca_certs={authority}/ca.crt", tmp_path) == b"PONG"
+
+
+def test_unknown_authority_is_refused(plain: int, tmp_path: Path) -> None:
+    with pytest.raises(RedisFailed, match="has a certificate that cannot be trusted") as caught:
+        ask(f"rediss://:hunter2@127.0.0.1:{plain}", tmp_path)
+    assert caught.value.hint is not None
+    assert "ssl_ca_certs=FILE" in caught.value.hint
+    assert "hunter2" not in caught.value.message
+
+
+def test_certificate_of_another_host_is_refused(authority: Path, tmp_path: Path) -> None:
+    """redis-py 5 would take it, and send the password to whoever holds any certificate of a trusted authority."""
+    process, port = serve(authority, tmp_path, "elsewhere", "no")
+    try:
+        with pytest.raises(RedisFailed, match="has a certificate that cannot be trusted"):
+            ask(f"rediss://127.0.0.1:{port}?ssl_ca_certs={authority}/ca.crt", tmp_path)
+    finally:
+        end(process)
+
+
+def test_certificates_on_both_sides(authority: Path, tmp_path: Path) -> None:
+    process, port = serve(authority, tmp_path, "server", "yes")
+    url = f"rediss://127.0.0.1:{port}?ssl_ca_certs={authority}/ca.crt"
+    try:
+        ours = f"&ssl_certfile={authority}/client.crt&ssl_keyfile={authority}/client.key"
+        assert ask(url + ours, tmp_path) == b"PONG"
+        with pytest.raises(RedisFailed):
+            ask(url, tmp_path)
+    finally:
+        end(process)

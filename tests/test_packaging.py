@@ -1,0 +1,55 @@
+"""What is installed and what is shipped: whole, the registry a file of its own, nothing of an older version."""
+
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from hatchling.builders.sdist import SdistBuilder
+from hatchling.builders.wheel import WheelBuilder
+
+ROOT = Path(__file__).parent.parent
+PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    (made,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path_factory.mktemp("wheel")), versions=["standard"])
+    return zipfile.ZipFile(made)
+
+
+def test_wheel_holds_the_package_and_no_more(wheel: zipfile.ZipFile) -> None:
+    packed = {name for name in wheel.namelist() if not name.startswith("marketctl-")}
+    there = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "marketctl").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert packed == there
+
+
+def test_registry_is_packed_as_a_file(wheel: zipfile.ZipFile) -> None:
+    """In the repository it is a link to the one at the root."""
+    assert wheel.read("marketctl/config/starter/providers.toml") == (ROOT / "providers.toml").read_bytes()
+
+
+def test_sdist_is_whole(tmp_path: Path) -> None:
+    (made,) = SdistBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    with tarfile.open(made) as tar:
+        packed = {name.partition("/")[2] for name in tar.getnames()}
+    wanted = ["Makefile", "constraints.txt", "LICENSE", "CHANGELOG.md", "providers.toml", "tools/demo.py", ".ci/run"]
+    for folder in ("tests", "docs", "tools", "marketctl"):
+        wanted += [str(path.relative_to(ROOT)) for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".md")]
+    assert [name for name in wanted if name not in packed] == []
+
+
+def test_classifiers_makefile_and_the_matrix_name_every_python() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = [one.rpartition(" ")[2] for one in project["classifiers"] if one.startswith("Programming Language ::")]
+    assert tuple(one for one in named if "." in one) == PYTHONS
+    makefile = (ROOT / "Makefile").read_text()
+    matrix = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    for version in PYTHONS:
+        assert f"python{version}" in makefile
+        assert f'"{version}"' in matrix
