@@ -17,6 +17,8 @@ from marketctl.errors import EXIT_BUSY, EXIT_CONFIG, EXIT_FAILED, EXIT_SIGINT, E
 
 # command -> its one line of help; the module is marketctl.cli.<command>
 COMMANDS = {
+    "status": "Tell what is fresh, failing, held and closed; asks nobody.",
+    "asset": "Show one asset everywhere: networks over all venues, fees, prices.",
     "init": "Write a starter providers.toml and credentials.toml.",
     "run": "Do all jobs (or the chosen ones) for all providers, once or forever.",
     "wallet": "Collect and show coins and networks: what is open, at what fee.",
@@ -79,8 +81,26 @@ def root(ctx: click.Context) -> None:
       marketctl init
       marketctl run --once
     """
-    if ctx.invoked_subcommand is None:
+    if ctx.invoked_subcommand is None and not _show_status(ctx):
         click.echo(ctx.get_help())
+
+
+def _show_status(ctx: click.Context) -> bool:
+    """Show how the desk stands, where there is one with data; what keeps us from it is no matter here: help helps."""
+    from marketctl.cli.options import Globals, globals_of
+
+    given = ctx.find_object(Globals) or Globals()
+    try:
+        registry = given.registry()
+    except MarketctlError:
+        return False
+    if not any((registry.settings.data_dir / "state").glob("*.json")):
+        return False
+    from marketctl.cli.status import show
+
+    show(globals_of())
+    click.echo("marketctl -h shows the commands.", err=True)
+    return True
 
 
 def main(args: Sequence[str] | None = None) -> None:

@@ -151,7 +151,7 @@ def _show(given: Globals, results: list["Health"]) -> None:
             for check in health.checks:
                 if check.status not in ("pass", "skipped"):
                     words = sentence(check.message or "", check.hint)
-                    write(paragraph(f"{health.provider} {check.check}: {check.status}: {words}"))
+                    write(paragraph(given, f"{health.provider} {check.check}: {check.status}: {words}"))
     if for_people(given):
         write(f"{summary(results)}\n")
 

@@ -31,9 +31,9 @@ def write(text: str) -> None:
     click.echo(text.encode(encoding, "backslashreplace"), nl=False)
 
 
-def paragraph(text: str) -> str:
-    """Return a line of prose, on a terminal broken at blanks where it ends."""
-    if sys.stdout is None or not sys.stdout.isatty():
+def paragraph(given: Globals, text: str) -> str:
+    """Return a line of prose, for people broken at blanks where the terminal ends."""
+    if not for_people(given):
         return f"{text}\n"
     import textwrap
 

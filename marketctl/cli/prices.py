@@ -1,11 +1,13 @@
 """marketctl prices: the best bid and ask of every pair."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from marketctl.cli.complete import complete_pair, complete_provider_or_pair
+from marketctl.cli.gaps import gaps
+from marketctl.cli.held import held, release
 from marketctl.cli.options import (
     HELP,
     Command,
@@ -26,6 +28,7 @@ from marketctl.cli.options import (
     strict_option,
 )
 from marketctl.cli.output import Column, for_people, print_csv, print_document, print_rows, seconds
+from marketctl.cli.watching import watch, watch_option
 from marketctl.cli.working import open_run, work_and_report
 
 if TYPE_CHECKING:
@@ -48,15 +51,6 @@ COMPARED = (
     Column("age", "age"),
     Column("status", "word", rank=1),
     Column("mark", "word"),
-)
-HELD = (
-    Column("provider", "name"),
-    Column("pair", "name"),
-    Column("bid/ask", "name"),
-    Column("verdict", "word"),
-    Column("held", "flag"),
-    Column("since", "time"),
-    Column("why"),
 )
 KEPT = (Column("at", "time"), *(Column(name, "number") for name in ("bid", "ask", "last", "mid")))
 
@@ -115,9 +109,18 @@ def collect(
 @only_provider_option()
 @click.argument("words", nargs=-1, metavar="[PROVIDER] [PAIR]...", shell_complete=complete_provider_or_pair)
 @max_age_option
+@click.option("--base", metavar="TICKER", help="Only pairs of this base.")
+@click.option("--quote", metavar="TICKER", help="Only pairs against this quote.")
 @json_option
 @global_options
-def show(providers: tuple[str, ...], words: tuple[str, ...], max_age_s: float | None, as_json: bool) -> int:
+def show(
+    providers: tuple[str, ...],
+    words: tuple[str, ...],
+    base: str | None,
+    quote: str | None,
+    max_age_s: float | None,
+    as_json: bool,
+) -> int:
     """Show live quotes and their age, of one provider or all, of some pairs or all.
 
     They come from Redis; when it is away from the mirror, and that is said. With --max-age nothing older is shown:
@@ -136,10 +139,16 @@ def show(providers: tuple[str, ...], words: tuple[str, ...], max_age_s: float | 
     names = [*providers, *(word for word in words if "/" not in word)]
     if len({name.upper() for name in names}) > 1:
         raise click.UsageError(f"One provider at a time; a pair is written BASE/QUOTE: {' '.join(names)}.")
-    lives = read_quotes(given, names[:1])
-    pairs = choose_pairs([word for word in words if "/" in word], lives)
+    asked = [word for word in words if "/" in word]
+    lives = read_quotes(given, names[:1], asked)
+    pairs = choose_pairs(asked, lives)
     now = now_ms()
-    rows = [live.row(pair, now) for live in lives for pair in pairs or live.quotes if pair in live.quotes]
+    rows = [
+        live.row(pair, now)
+        for live in lives
+        for pair in pairs or live.quotes
+        if pair in live.quotes and is_of(pair, base, quote)
+    ]
     fresh, stale = split_by_age(rows, max_age_s)
     if stale:
         oldest = max(stale, key=lambda row: float("inf") if row["age_ms"] is None else row["age_ms"])
@@ -164,9 +173,10 @@ def show(providers: tuple[str, ...], words: tuple[str, ...], max_age_s: float | 
 @command.command(cls=Command, context_settings=HELP)
 @click.argument("pair", shell_complete=complete_pair)
 @max_age_option
+@watch_option
 @json_option
 @global_options
-def compare(pair: str, max_age_s: float | None, as_json: bool) -> int:
+def compare(pair: str, max_age_s: float | None, watch_s: float | None, as_json: bool) -> int:
     """Compare a pair over all enabled providers: best bid, best ask, spread, age.
 
     Left out of "best" and marked: quotes older than --max-age (default: three price intervals of the provider, at
@@ -177,7 +187,13 @@ def compare(pair: str, max_age_s: float | None, as_json: bool) -> int:
     \b
     Example:
       marketctl prices compare BTC/USDT
+      marketctl prices compare BTC/USDT --watch
     """
+    given = globals_of()
+    return watch(given, watch_s, lambda: _compare(given, pair, max_age_s, as_json))
+
+
+def _compare(given: Globals, pair: str, max_age_s: float | None, as_json: bool) -> int:
     from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
     from marketctl.times import now_ms
@@ -187,8 +203,7 @@ def compare(pair: str, max_age_s: float | None, as_json: bool) -> int:
     from marketctl.views.held import in_words
     from marketctl.views.twins import known_coins
 
-    given = globals_of()
-    lives = read_quotes(given, [])
+    lives = read_quotes(given, [], [pair])
     (key,) = choose_pairs([pair], lives)
     entries = given.registry().providers
     bounds = {
@@ -261,92 +276,11 @@ def history(providers: tuple[str, ...], words: tuple[str, ...], since_ms: int, a
     return 0
 
 
-@command.command(cls=Command, context_settings=HELP)
-@provider_option
-@json_option
-@global_options
-def held(providers: tuple[str, ...], as_json: bool) -> int:
-    """List quotes that are held back, and those published with a mark, of some providers or all; exit 0 either way.
+def read_quotes(given: Globals, names: list[str], pairs: Sequence[str] = ()) -> "list[Live]":
+    """Read the quotes of the named provider or of all enabled ones, and tell what is wrong with them.
 
-    A quote is held when it stands apart from the other venues, or from what it was itself. It goes out again by itself
-    when they agree; `prices release` lets it pass. `docs/sentinel.md` has the rules.
-
-    
-    Example:
-      marketctl prices held
+    With `pairs` these alone are read, unless nobody has one of them: then all, so that the closest can be named.
     """
-    from marketctl.errors import EXIT_OK, EXIT_PARTIAL
-    from marketctl.log import log
-    from marketctl.views.held import price_of
-    from marketctl.views.quotes import open_reader
-
-    given = globals_of()
-    registry = given.registry()
-    entries = [registry.provider(name) for name in dict.fromkeys(providers)] or registry.enabled()
-    with open_reader(registry) as reader:
-        lives = [reader.read(entry) for entry in entries]
-    rows = [
-        {"provider": live.provider, "pair": pair, "held": kept is live.held} | one
-        for live in lives
-        for kept in (live.held, live.marked)
-        for pair, one in kept.items()
-    ]
-    broken = [live for live in lives if live.state == "failed"]
-    for live in broken:
-        log.error("%s", live.words(), extra={"provider": live.provider})
-    if as_json:
-        print_document(given, {"schema": 1, "command": "prices held", "results": rows})
-    else:
-        print_rows(
-            given,
-            HELD,
-            [
-                (row["provider"], row["pair"], price_of(row), row["verdict"], row["held"], row["since"], row["why"])
-                for row in rows
-            ],
-        )
-        if first := next((row for row in rows if row["held"]), None):
-            words = f"to let one pass: marketctl prices release {first['provider']} {first['pair']}"
-            log.warning("%s", words)
-        elif not rows:
-            log.warning("nothing is held")
-    return EXIT_PARTIAL if broken else EXIT_OK
-
-
-@command.command(cls=Command, context_settings=HELP)
-@only_provider_option()
-@click.argument("words", nargs=-1, metavar="PROVIDER PAIR", shell_complete=complete_provider_or_pair)
-@json_option
-@global_options
-def release(providers: tuple[str, ...], words: tuple[str, ...], as_json: bool) -> int:
-    """Let a held quote pass from the next collection on: you looked, and the price is right.
-
-    It passes until the other venues agree with it again, or until it jumps once more.
-
-    
-    Example:
-      marketctl prices release KUCOIN BTC/USDT
-    """
-    from marketctl.log import log
-    from marketctl.sentinel.release import release as let_pass
-    from marketctl.views.held import price_of
-
-    provider, pairs = provider_and_words(providers, words)
-    if len(pairs) != 1:
-        raise click.UsageError(f"One pair at a time: {' '.join(pairs)}." if pairs else "Missing argument 'PAIR'.")
-    given = globals_of()
-    entry, pair, record = let_pass(given.registry(), provider, pairs[0])
-    if as_json:
-        row = {"provider": entry.name, "pair": pair, "held": True} | record
-        print_document(given, {"schema": 1, "command": "prices release", "results": [row]})
-    else:
-        told = f"{entry.name} {pair} {price_of(record)} passes from the next collection on"
-        log.warning("%s", f"{told}: marketctl prices collect -p {entry.name}")
-    return 0
-
-
-def read_quotes(given: Globals, names: list[str]) -> "list[Live]":
-    """Read the quotes of the named provider or of all enabled ones, and tell what is wrong with them."""
     import logging
 
     from marketctl.log import log
@@ -355,7 +289,10 @@ def read_quotes(given: Globals, names: list[str]) -> "list[Live]":
     registry = given.registry()
     entries = [registry.provider(name) for name in names] or registry.enabled()
     with open_reader(registry) as reader:
-        lives = [reader.read(entry) for entry in entries]
+        wanted = [pair.upper() for pair in pairs]
+        lives = [reader.read(entry, wanted or None) for entry in entries]
+        if set(wanted) - {pair for live in lives for pair in (*live.quotes, *live.held)}:
+            lives = [reader.read(entry) for entry in entries]
         if reader.away is not None and any(live.quotes for live in lives):
             log.warning("quotes are from the mirror: %s", reader.away.message)
     if any(live.quotes for live in lives):  # otherwise the error says all this
@@ -370,6 +307,12 @@ def read_quotes(given: Globals, names: list[str]) -> "list[Live]":
         if never := [live.provider for live in lives if live.state == "never"]:
             log.warning("never published a quote: %s", ", ".join(never))
     return lives
+
+
+def is_of(pair: str, base: str | None, quote: str | None) -> bool:
+    """Tell whether a pair has this base and this quote, where they are asked for."""
+    left, _, right = pair.partition("/")
+    return (base is None or left == base.upper()) and (quote is None or right == quote.upper())
 
 
 def split_by_age(rows: "list[dict[str, Any]]", max_age_s: float | None) -> "tuple[list[Any], list[Any]]":
@@ -403,3 +346,7 @@ def best_words(pair: str, best: Mapping[str, Any]) -> str:
         percent = f" ({best['spread_percent']} %)" if best["spread_percent"] else ""
         sides.append(f"spread {best['spread']}{percent}{', crossed' if best['spread'][0] == '-' else ''}")
     return f"{pair}: {', '.join(sides)}"
+
+
+for one in (gaps, held, release):
+    command.add_command(one)

@@ -85,9 +85,9 @@ def show(provider: str, as_json: bool) -> int:
         return 0
     if given.form in (None, "text"):
         text = card(entry)
-        write(paragraph(f"{entry.name}: {text.title}"))
+        write(paragraph(given, f"{entry.name}: {text.title}"))
         for name, words in text.parts.items():
-            write(paragraph(f"  {name}: {words}"))
+            write(paragraph(given, f"  {name}: {words}"))
         click.echo()
     rows = [(name, value if not isinstance(value, list) else " ".join(value)) for name, value in settings.items()]
     rows += [("credentials", found["credentials"]), ("jobs", " ".join(found["jobs"]))]

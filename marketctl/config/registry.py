@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from marketctl.config.paths import DATA_DIR_VARIABLE, REDIS_URL_VARIABLE, absolute, read_text
 from marketctl.config.sentinel import SentinelSettings, read_sentinel
@@ -17,6 +18,9 @@ from marketctl.config.table import Table, found_text
 from marketctl.errors import ConfigError
 from marketctl.redact import mask_path, mask_url, path_secrets, url_secrets
 from marketctl.text import closest, printable
+
+if TYPE_CHECKING:
+    from marketctl.config.watch import WatchSettings
 
 
 def _fits(pattern: str, flags: int = 0) -> Callable[[str], re.Match[str] | None]:
@@ -152,6 +156,14 @@ class Registry:
     settings: Settings
     providers: Mapping[str, ProviderEntry]
     sentinel: SentinelSettings = field(default_factory=SentinelSettings)
+    _watch: "WatchSettings | None" = None
+
+    @property
+    def watch(self) -> "WatchSettings":
+        """Return `[watch]`, or what is usual where there is none."""
+        from marketctl.config.watch import WatchSettings
+
+        return self._watch or WatchSettings()
 
     def enabled(self) -> list[ProviderEntry]:
         """Return the providers that run."""
@@ -186,11 +198,17 @@ def read_registry(
     """
     path = Path(path)
     top = Table(str(path), "", parse_toml(read_registry_text(path), path))
-    settings_table, entries, sentinel = top.table("settings"), top.table("providers"), top.table("sentinel")
+    settings_table, entries = top.table("settings"), top.table("providers")
+    sentinel, watch = top.table("sentinel"), top.table("watch")
     top.refuse_unknown()
     settings = _read_settings(settings_table, path, data_dir, redis_url, environ)
+    watched: WatchSettings | None = None
+    if watch.values:
+        from marketctl.config.watch import read_watch
+
+        watched = read_watch(watch)
     providers = {name: _read_entry(entries, name, settings) for name in entries.values}
-    return Registry(path, settings, providers, read_sentinel(sentinel))
+    return Registry(path, settings, providers, read_sentinel(sentinel), watched)
 
 
 def read_registry_text(path: Path) -> str:

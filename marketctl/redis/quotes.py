@@ -1,7 +1,7 @@
 """A quote in its two forms, as Redis and as the mirror hold it, and the readers of both."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring, encode_basestring_ascii
 from pathlib import Path
 from typing import Any
@@ -164,6 +164,35 @@ def _read_values(
         except (ValueError, RecursionError):
             raise _garbage(store, key, f"{printable(pair.decode(errors='replace'))} holds", value) from None
     return values
+
+
+def read_some(
+    store: RedisConnection, provider: str, pairs: Sequence[str]
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any], dict[str, dict[str, Any]], dict[str, dict[str, Any]], int]:
+    """Return what `read_set` does of these pairs alone, and how many live quotes there are; all of one moment."""
+    live, meta, *kept = (store.key(provider, name) for name in ("l1", "l1:meta", "held", "marked"))
+    asked = [("HMGET", key, *pairs) for key in (live, *kept)]
+    *_, (values, held, marked, raw_meta, count) = store.send(
+        lambda connection: connection.pack_commands([("MULTI",), *asked, ("HGETALL", meta), ("HLEN", live), ("EXEC",)]),
+        [live, live, *kept, meta, live, live],
+    )
+
+    def some(key: str, found: Sequence[bytes | None], read: Callable[[bytes], dict[str, Any]]) -> dict[str, Any]:
+        told = [
+            part
+            for pair, value in zip(pairs, found, strict=True)
+            if value is not None
+            for part in (pair.encode(), value)
+        ]
+        return _read_values(store, key, told, read)
+
+    records = (some(key, found, _read_record) for key, found in zip(kept, (held, marked), strict=True))
+    return some(live, values, _read_value), _read_meta(store, meta, raw_meta), *records, count
+
+
+def live_pairs(store: RedisConnection, provider: str) -> list[str]:
+    """Return the keys of the live quotes."""
+    return [pair.decode(errors="replace") for pair in store.call("HKEYS", store.key(provider, "l1"))]
 
 
 def read_meta(store: RedisConnection, provider: str) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """Changes of wallets in words, from the journals."""
 
 from collections.abc import Collection, Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 from marketctl.config.registry import Registry
 from marketctl.errors import MarketctlError, StorageFailed
 from marketctl.files.journal import read_journal
 from marketctl.files.snapshots import encode_json
+from marketctl.providers.networks import common_network
+from marketctl.times import from_iso
 from marketctl.views.snapshots import no_such, number, snapshot
 
 FLAGS = {True: "open", False: "closed", None: "unknown"}
@@ -141,6 +143,84 @@ def changes(
         for line in sorted(events, key=lambda line: str(line["at"]))
         if not wanted or f"{line['provider']} {line['asset']}" in keys
     ], problems
+
+
+# What a line is, and which belong together ------------------------------------------------
+
+KIND_OF = {
+    **dict.fromkeys(("withdraw_fee", "withdraw_fee_percent"), "fee"),
+    **dict.fromkeys(("deposit_min", "withdraw_min", "withdraw_max"), "limits"),
+    **dict.fromkeys(("asset", "network"), "listed"),
+}
+TOGETHER_MS = 3_600_000  # venues that close one network do so within an hour, seen at their own turns
+
+
+def kind_of(event: Mapping[str, Any]) -> str:
+    """Return what kind an event is: opened, closed, fee, limits, listed or other."""
+    if event["field"] in ("deposit", "withdraw"):
+        return "opened" if event["after"] is True else "closed" if event["after"] is False else "other"
+    return KIND_OF.get(event["field"], "other")
+
+
+def chosen(event: Mapping[str, Any], kinds: frozenset[str]) -> bool:
+    """Tell whether an event is of these kinds; none is all."""
+    return not kinds or kind_of(event) in kinds
+
+
+def small(event: Mapping[str, Any], percent: Decimal) -> bool:
+    """Tell whether a figure moved by less than so many percent; from or to nothing is no small move."""
+    if kind_of(event) not in ("fee", "limits"):
+        return False
+    before, after = number(event["before"]), number(event["after"])
+    if before is None or after is None or not before:
+        return False
+    with localcontext() as context:
+        context.prec = 28
+        return abs(after - before) * 100 / abs(before) < percent
+
+
+def together(registry: Registry, events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Give networks their common names and put the same event of several venues into one line, oldest first."""
+    names = _Names(registry)
+    found: list[dict[str, Any]] = []
+    last: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for event in events:
+        ticker, network = names.of(event)
+        key = (ticker, network, event["field"], event["what"])
+        line = last.get(key)
+        at_ms = from_iso(event["at"])
+        if line is not None and at_ms - line["at_ms"] <= TOGETHER_MS:
+            if event["provider"] not in line["providers"]:
+                line["providers"].append(event["provider"])
+            continue
+        line = last[key] = {**event, "asset": ticker, "network": network, "at_ms": at_ms}
+        line["providers"] = [event["provider"]]
+        found.append(line)
+    for line in found:
+        line["provider"] = ", ".join(line["providers"])
+    return found
+
+
+class _Names:
+    """Tickers and common names of networks, by the wallets as they are now, else by the codes alone."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._assets: dict[str, Mapping[str, Any]] = {}
+
+    def of(self, event: Mapping[str, Any]) -> tuple[str, str | None]:
+        provider, code, key = event["provider"], event["asset"], event["network"]
+        if provider not in self._assets:
+            try:
+                self._assets[provider] = snapshot(self._registry, "wallet", provider)["assets"]
+            except MarketctlError:
+                self._assets[provider] = {}
+        asset = self._assets[provider].get(code) or {}
+        ticker = str(asset.get("ticker") or code)
+        if key is None:
+            return ticker, None
+        network = (asset.get("networks") or {}).get(key) or {}
+        return ticker, network.get("network") or common_network(provider, key) or key
 
 
 def _is_change(line: dict[str, Any]) -> bool:

@@ -20,9 +20,15 @@ def choose_pair(word: str, known: Iterable[str], who: str) -> str:
     pairs = list(known)
     if pair in pairs:
         return pair
+    base, slash, quote = pair.partition("/")
+    meant = [f"{quote}/{base}"] if slash else [f"{pair}/USDT", *(one for one in pairs if _named(pair, one))]
+    raise no_such(who, pair, pairs, next((one for one in meant if one in pairs), None))
+
+
+def _named(word: str, pair: str) -> bool:
+    """Tell whether a word without a slash is a pair's base, or the pair itself."""
     base, _, quote = pair.partition("/")
-    swapped = f"{quote}/{base}"
-    raise no_such(who, pair, pairs, swapped if swapped in pairs else None)
+    return word in (base, base + quote)
 
 
 def choose_pairs(words: Iterable[str], lives: Sequence[Live]) -> list[str]:

@@ -3,7 +3,7 @@
 A quote's age counts from the older of the provider's own time of it and ours (freshness.py).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import ConfigError, MarketctlError, RedisFailed
 from marketctl.files.state import read_state
 from marketctl.redis.connection import NoReply, RedisConnection, connect_running, connect_woken
-from marketctl.redis.quotes import mirror_quote, read_set
+from marketctl.redis.quotes import live_pairs, mirror_quote, read_set, read_some
 from marketctl.text import printable
 from marketctl.times import from_iso, to_iso
 from marketctl.views.freshness import age_ms, set_age_ms
@@ -45,6 +45,7 @@ class Live:
     # pair -> record (views/held.py): what the sentinel keeps out of the quotes, and what it says to some of them.
     held: dict[str, dict[str, Any]] = field(default_factory=dict)
     marked: dict[str, dict[str, Any]] = field(default_factory=dict)
+    count: int | None = None  # of all its quotes, where only some were read
 
     def to_dict(self) -> dict[str, Any]:
         """Return all but the quotes, as `--json` shows it."""
@@ -56,7 +57,7 @@ class Live:
             "collected_at": to_iso(self.collected_ms),
             "last_ok_at": self.last_ok_at,
             "last_error": self.last_error,
-            "quotes": len(self.quotes),
+            "quotes": len(self.quotes) if self.count is None else self.count,
             "held": len(self.held),
             "marked": len(self.marked),
         }
@@ -141,30 +142,41 @@ class Reader:
         # What files do not have; an embedded server may have been woken for it alone: its quotes can be old.
         self.history = store
 
-    def read(self, entry: ProviderEntry) -> Live:
-        """Return a provider's quotes; what goes wrong is told in their state."""
+    def read(self, entry: ProviderEntry, pairs: Sequence[str] | None = None) -> Live:
+        """Return a provider's quotes, or those of these pairs alone; what goes wrong is told in their state."""
         try:
-            return self.look(entry)
+            return self.look(entry, pairs)
         except MarketctlError as error:
             if isinstance(error, NoReply) and self.registry.settings.redis_url == "embedded":
                 self.store, self.away = None, error  # it was stopped under us: what it said last is in the mirror
-                return self.read(entry)
+                return self.read(entry, pairs)
             source = "mirror" if self.store is None else "redis"
             return Live(entry.name, source, "failed", last_error=sentence(error))
 
-    def look(self, entry: ProviderEntry) -> Live:
+    def look(self, entry: ProviderEntry, pairs: Sequence[str] | None = None) -> Live:
         """Read a provider's quotes. Raises RedisFailed or StorageFailed."""
-        return self._mirror(entry) if self.store is None else self._redis(self.store, entry)
+        return self._mirror(entry) if self.store is None else self._redis(self.store, entry, pairs)
 
-    def _redis(self, store: RedisConnection, entry: ProviderEntry) -> Live:
-        quotes, meta, held, marked = read_set(store, entry.name)
+    def pairs(self, entry: ProviderEntry) -> list[str]:
+        """Return the pairs a provider quotes now; none where they cannot be read."""
+        try:
+            return list(self._mirror(entry).quotes) if self.store is None else live_pairs(self.store, entry.name)
+        except MarketctlError:
+            return []
+
+    def _redis(self, store: RedisConnection, entry: ProviderEntry, pairs: Sequence[str] | None = None) -> Live:
+        if pairs is None:
+            quotes, meta, held, marked = read_set(store, entry.name)
+            count = len(quotes)
+        else:
+            quotes, meta, held, marked, count = read_some(store, entry.name, pairs)
         published = meta.get("collected_ms")
         # A set of which every quote is held is empty, and has not expired.
         none = "never" if published is None else "held" if held and not meta.get("count") else "expired"
         return Live(
             entry.name,
             "redis",
-            "ok" if quotes else none,
+            "ok" if count else none,
             meta.get("status") == "failing",
             published,
             to_iso(meta.get("last_ok_ms")),
@@ -173,6 +185,7 @@ class Reader:
             meta.get("earlier_ms"),
             {pair: mirror_record(one) for pair, one in sorted(held.items())},
             {pair: mirror_record(one) for pair, one in sorted(marked.items())},
+            count,
         )
 
     def _mirror(self, entry: ProviderEntry) -> Live:

@@ -6,7 +6,7 @@ network and the addresses differ, the way is refused; where it cannot be known, 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from itertools import product
 from typing import Any
 
@@ -155,7 +155,46 @@ def _ages(ends: Mapping[str, Mapping[str, Any]], at_ms: int, max_age_ms: Mapping
 def _order(route: Mapping[str, Any]) -> tuple[Any, ...]:
     fee, percent = number(route["fee"]), number(route["fee_percent"])
     known = (fee is None, fee or Decimal(0), percent or Decimal(0))
-    return (route["verdict"] == "twin", *known, route["from"], route["to"], route["network"])
+    return (
+        route["verdict"] == "twin",
+        route["identity"] != "proven",
+        *known,
+        route["from"],
+        route["to"],
+        route["network"],
+    )
+
+
+def arriving(route: Mapping[str, Any], amount: Decimal) -> Decimal | None:
+    """Return what of an amount arrives at the other end; None where the fee is unknown or the amount is not allowed."""
+    fee, share = number(route["fee"]), number(route["fee_percent"])
+    least, most = number(route["minimum"]), number(route["withdraw_max"])
+    if fee is None or route["verdict"] == "twin":
+        return None
+    if (least is not None and amount < least) or (most is not None and amount > most):
+        return None
+    with localcontext() as context:
+        context.prec = 60
+        left = amount - fee - amount * (share or 0) / 100
+    return left if left > 0 else None
+
+
+def with_amount(found: Routes, amount: Decimal) -> None:
+    """Add `arrives` and `cost_percent` to every route; those by which most arrives come first, proven ones before."""
+    for route in found.routes:
+        left = arriving(route, amount)
+        route["arrives"] = None if left is None else format(left.normalize() + 0, "f")
+        route["cost_percent"] = None
+        if left is not None:
+            with localcontext() as context:
+                context.prec = 28
+                route["cost_percent"] = format(((amount - left) * 100 / amount).quantize(Decimal("0.0001")), "f")
+    found.routes.sort(
+        key=lambda route: (
+            *(route["verdict"] == "twin", route["arrives"] is None, route["identity"] != "proven"),
+            -(number(route["arrives"]) or 0),
+        )
+    )
 
 
 def larger(withdraw_min: str | None, deposit_min: str | None) -> tuple[str | None, str | None]:

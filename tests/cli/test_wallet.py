@@ -281,3 +281,48 @@ def test_unmapped(synced):
         {"provider": "KUCOIN", "code": "zpt", "name": "ZPT", "assets": ["GALAOLD"]},
     ]
     assert synced("wallet", "unmapped", "-p", "BYBIT") == (0, "", "every network has a common name\n")
+
+
+def test_changes_of_one_kind_and_no_small_moves(synced, folder):
+    from marketctl.files.journal import append_journal
+
+    line = {"run_id": "r", "provider": "MEXC", "asset": "USDT", "network": "TRX", "at": "2998-01-01T00:00:00.000Z"}
+    other = line | {"provider": "KUCOIN", "network": "trx"}
+    events = [
+        line | {"field": "withdraw_fee", "before": "100", "after": "100.9"},
+        line | {"field": "withdraw_fee", "before": "100", "after": "105"},
+        line | {"field": "deposit", "before": True, "after": False},
+        other | {"field": "deposit", "before": True, "after": False},
+        line | {"field": "withdraw_fee", "before": None, "after": "1"},
+    ]
+    append_journal(folder / "data/wallet/MEXC.changes.jsonl", [one for one in events if one["provider"] == "MEXC"])
+    append_journal(folder / "data/wallet/KUCOIN.changes.jsonl", [one for one in events if one["provider"] == "KUCOIN"])
+    base = ("wallet", "changes", "USDT", "--since", "2997-01-01")
+
+    def whats(*words):
+        return [row[1:] for row in rows(synced(*base, *words)[1])]
+
+    assert len(whats()) == 5  # a pipe has all of them, as ever
+    closed = [["KUCOIN", "USDT", "trx", "deposit closed"], ["MEXC", "USDT", "TRX", "deposit closed"]]
+    assert sorted(whats("--only", "closed")) == sorted(whats("--only", "flags")) == closed
+    fees = ["fee 100 → 105", "fee unknown → 1"]
+    assert [row[-1] for row in whats("--only", "fee", "--min-change", "5%")] == fees
+    _, out, err = synced(*base, "--format", "table")
+    header, *lines = [" ".join(line.split()[2:]) for line in out.splitlines()]
+    assert header == "NETWORK WHAT PROVIDER"
+    assert sorted(lines) == ["tron deposit closed KUCOIN, MEXC", "tron fee 100 → 105 MEXC", "tron fee unknown → 1 MEXC"]
+    assert err == "1 moves under 1 % are not shown: --min-change 0% shows them\n"
+    assert synced(*base, "--only", "fees")[0] == 2
+
+
+def test_routes_of_an_amount_proven_first(synced):
+    code, out, err = synced("wallet", "routes", "USDT", "--to", "KUCOIN", "--amount", "100", "--json", "-q")
+    found = json.loads(out)["results"]
+    assert (code, err) == (0, "")
+    places = [(one["identity"] != "proven", -float(one["arrives"])) for one in found if one["arrives"]]
+    assert places == sorted(places)
+    one = next(one for one in found if one["fee"] == "0.350")
+    assert (one["arrives"], one["cost_percent"]) == ("99.65", "0.3500")
+    _, out, _ = synced("wallet", "routes", "USDT", "--to", "KUCOIN", "--amount", "0.1", "--json", "-q")
+    assert {one["arrives"] for one in json.loads(out)["results"]} == {None}
+    assert synced("wallet", "routes", "USDT", "--amount", "-1")[0] == 2

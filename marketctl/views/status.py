@@ -1,0 +1,130 @@
+"""How the desk stands, told from files and Redis alone: what is fresh, failing, held and closed."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from marketctl.config.registry import ProviderEntry, Registry
+from marketctl.errors import MarketctlError
+from marketctl.files.snapshots import read_snapshot
+from marketctl.files.state import read_state
+from marketctl.models import JOBS
+from marketctl.redis.quotes import read_meta
+from marketctl.times import from_iso, to_iso
+from marketctl.views.doors import Door, doors, ways_out
+from marketctl.views.freshness import age_ms, is_stale, limit_ms
+from marketctl.views.quotes import Reader
+
+# Why a job was skipped, in words; a skipped one is no trouble.
+SKIPPED = {"no-credentials": "no key", "not-supported": "not there"}
+
+# States from good to bad.
+STATES = ("no key", "not there", "fresh", "never", "stale", "failing", "expired")
+WELL = frozenset(("no key", "not there", "fresh"))
+
+
+def job_status(registry: Registry, reader: Reader, entry: ProviderEntry, job: str, now_ms: int) -> dict[str, Any]:
+    """Tell how one job of a provider stands: state, age of its data, failures in a row and the last reason.
+
+    What cannot be read is told as the state `failing` with its words; nothing is raised.
+    """
+    told: dict[str, Any] = {"provider": entry.name, "job": job, "state": "never", "age_ms": None, "failures": 0}
+    told |= {"reason": None, "message": None, "last_success": None, "count": None, "held": None}
+    try:
+        state = read_state(registry.settings.data_dir / "state", entry.name).get(job, {})
+        found = _prices(registry, reader, entry) if job == "prices" else _snapshot(registry, entry, job)
+    except MarketctlError as error:
+        return told | {"state": "failing", "reason": error.reason, "message": error.message}
+    collected, kept_ms, told["count"], told["held"], live = found
+    told["age_ms"] = age = age_ms(now_ms, collected)
+    told |= {"failures": state.get("failures", 0), "reason": state.get("last_reason")}
+    told["last_success"] = state.get("last_success")
+    if told["reason"] in SKIPPED:
+        told["state"] = SKIPPED[told["reason"]]
+    elif told["failures"]:
+        told["state"] = "failing"
+    elif collected is None:
+        told["state"] = "never"
+    elif not live:
+        told["state"] = "expired"
+    else:
+        told["state"] = "stale" if is_stale(age, limit_ms(entry.interval_s(job), kept_ms)) else "fresh"
+    return told
+
+
+_Found = tuple[int | None, int | None, int | None, int | None, bool]
+
+
+def _prices(registry: Registry, reader: Reader, entry: ProviderEntry) -> _Found:
+    """Return when they were collected, the pace kept, how many there are and are held, and whether they are live."""
+    if reader.store is None:
+        return _snapshot(registry, entry, "prices")
+    meta = read_meta(reader.store, entry.name)
+    collected, earlier = meta.get("collected_ms"), meta.get("earlier_ms")
+    kept = collected - earlier if isinstance(collected, int) and isinstance(earlier, int) else None
+    count = reader.store.call("HLEN", reader.store.key(entry.name, "l1"))
+    held = reader.store.call("HLEN", reader.store.key(entry.name, "held"))
+    return collected, kept, count, held, bool(count)
+
+
+def _snapshot(registry: Registry, entry: ProviderEntry, job: str) -> _Found:
+    found = read_snapshot(registry.settings.data_dir / job / f"{entry.name}.json")
+    if found is None:
+        return None, None, None, None, False
+    try:
+        collected = from_iso(str(found.get("collected_at")))
+    except ValueError:
+        collected = None
+    records = found.get({"wallet": "assets", "prices": "quotes"}.get(job, ""))
+    held = found.get("held")
+    return (
+        collected,
+        None,
+        len(records) if isinstance(records, dict) else None,
+        len(held) if isinstance(held, dict) else None,
+        True,
+    )
+
+
+def status(
+    registry: Registry, reader: Reader, now_ms: int, assets: Sequence[str], networks: Sequence[str]
+) -> dict[str, Any]:
+    """Return `jobs` (one record each), `closed` doors of these assets, and `totals` by state."""
+    jobs = [job_status(registry, reader, entry, job, now_ms) for entry in registry.enabled() for job in JOBS]
+    wallets = read_wallets(registry)
+    found = doors(wallets, now_ms, assets, networks or None)
+    everything = doors(wallets, now_ms, assets) if networks else found
+    closed = [
+        door_record(door, everything)
+        for door in sorted(found.values(), key=lambda door: (-len(door.closed), door.asset, door.network, door.door))
+        if door.closed
+    ]
+    totals = {name: count for name in STATES if (count := sum(job["state"] == name for job in jobs))}
+    return {"at": to_iso(now_ms), "jobs": jobs, "closed": closed, "totals": totals}
+
+
+def read_wallets(registry: Registry) -> list[tuple[ProviderEntry, Mapping[str, Any]]]:
+    """Return the wallets of the enabled providers that can be read."""
+    from marketctl.views.snapshots import snapshot
+
+    found: list[tuple[ProviderEntry, Mapping[str, Any]]] = []
+    for entry in registry.enabled():
+        try:
+            found.append((entry, snapshot(registry, "wallet", entry.name)))
+        except MarketctlError:  # told by the job's own line
+            continue
+    return found
+
+
+def door_record(door: Door, everything: Mapping[tuple[str, str, str], Door]) -> dict[str, Any]:
+    """Return a closed door as `--json` shows it, with the networks that are open instead."""
+    return {
+        "asset": door.asset,
+        "network": door.network,
+        "door": door.door,
+        "closed": door.closed,
+        "open": list(door.open),
+        "unknown": door.unknown,
+        "of": door.known,
+        "instead": [{"network": slug, "fee": fee} for slug, fee in ways_out(everything, door.asset, door.door)],
+        "words": door.words(),
+    }

@@ -1,0 +1,158 @@
+"""marketctl status and asset: how the desk stands, asking nobody, on a desk collected from the sandbox."""
+
+import json
+import time
+
+import pytest
+
+from marketctl.cli import invoke
+from marketctl.files.snapshots import read_snapshot
+from marketctl.redis.connection import RedisConnection
+from marketctl.sandbox.setup import write_setup
+
+
+@pytest.fixture(scope="module")
+def collected(sandbox_server, tmp_path_factory):
+    """A folder with the wallets and prices of two exchanges; OPENEXCHANGERATES fails, the rest never ran."""
+    sandbox_server.fault()
+    folder = write_setup(sandbox_server, tmp_path_factory.mktemp("status") / "desk").parent
+    start = ["--config", str(folder / "providers.toml"), "run", "--once", "-q"]
+    assert invoke([*start, "-p", "KUCOIN", "-p", "MEXC", "--task", "prices", "--task", "wallet"]) == 0
+    sandbox_server.fault("OPENEXCHANGERATES=html")
+    assert invoke([*start, "-p", "OPENEXCHANGERATES", "--task", "prices"]) == 1
+    sandbox_server.fault()
+    return folder
+
+
+@pytest.fixture
+def ctl(collected, sandbox, capsys):
+    """Run a command line, which asks no provider; return exit code, stdout, stderr."""
+
+    def call(*words: str):
+        capsys.readouterr()
+        code = invoke(["--config", str(collected / "providers.toml"), *words])
+        told = capsys.readouterr()
+        assert all(not api.calls for api in sandbox.apis.values())
+        return code, told.out, told.err
+
+    return call
+
+
+def test_status_tells_each_job_and_asks_nobody(ctl):
+    code, out, err = ctl("status", "--json")
+    document = json.loads(out)
+    assert (code, err, document["command"], document["healthy"]) == (0, "", "status", False)
+    jobs = {(one["provider"], one["job"]): one for one in document["results"]}
+    assert len(jobs) == 24
+    assert [jobs["KUCOIN", job]["state"] for job in ("prices", "wallet", "stats")] == ["fresh", "fresh", "never"]
+    assert jobs["KUCOIN", "prices"]["count"] == 68
+    assert 0 <= jobs["KUCOIN", "prices"]["age_ms"] < 60_000
+    failing = jobs["OPENEXCHANGERATES", "prices"]
+    assert (failing["state"], failing["reason"], failing["failures"]) == ("failing", "blocked", 1)
+    assert document["totals"] == {"fresh": 4, "never": 19, "failing": 1}
+
+
+def test_status_counts_closed_doors_once_over_all_venues(ctl, collected):
+    closed = json.loads(ctl("status", "--json")[1])["closed"]
+    wallets = [read_snapshot(collected / "data/wallet" / f"{name}.json") for name in ("KUCOIN", "MEXC")]
+    shut = [
+        one["provider"]
+        for one in wallets
+        for network in one["assets"]["USDT"]["networks"].values()
+        if network["network"] == "tron" and network["withdraw"] is False
+    ]
+    doors = {(one["asset"], one["network"], one["door"]): one for one in closed}
+    assert len(doors) == len(closed)
+    told = doors.get(("USDT", "tron", "withdraw"))
+    assert shut == (sorted(told["closed"]) if told else [])
+
+
+def test_status_on_a_terminal_and_of_the_bare_command(ctl, monkeypatch):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "100")
+    code, out, _ = ctl("status", "--no-color")
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0].split() == ["PROVIDER", "PRICES", "WALLET", "STATS", "QUOTES", "WHY"]
+    assert "prices: blocked" in next(line for line in lines if line.startswith("OPENEXCHANGERATES"))
+    assert lines[-1] == "4 fresh, 19 never, 1 failing"
+    code, out, err = ctl("--no-color")
+    assert (code, out.splitlines()[0]) == (0, lines[0])
+    assert err.endswith("marketctl -h shows the commands.\n")
+
+
+def test_status_of_held_expired_and_old(ctl, collected, monkeypatch):
+    with RedisConnection("embedded", collected / "data", "marketctl") as store:
+        store.call("HSET", "marketctl:{KUCOIN}:held", "BTC/USDT", "{}")
+        store.call("RENAME", "marketctl:{MEXC}:l1", "marketctl:{MEXC}:away")
+        try:
+            jobs = {(one["provider"], one["job"]): one for one in json.loads(ctl("status", "--json")[1])["results"]}
+            assert jobs["KUCOIN", "prices"]["held"] == 1
+            assert jobs["MEXC", "prices"]["state"] == "expired"
+        finally:
+            store.call("DEL", "marketctl:{KUCOIN}:held")
+            store.call("RENAME", "marketctl:{MEXC}:away", "marketctl:{MEXC}:l1")
+    later = int(time.time() * 1000) + 4 * 3_600_000
+    monkeypatch.setattr("marketctl.times.now_ms", lambda: later)
+    jobs = {(one["provider"], one["job"]): one["state"] for one in json.loads(ctl("status", "--json")[1])["results"]}
+    assert (jobs["KUCOIN", "prices"], jobs["KUCOIN", "wallet"]) == ("stale", "stale")
+    assert json.loads(ctl("status", "--json")[1])["closed"] == []  # an old wallet says nothing of now
+
+
+# asset ------------------------------------------------------------------------------------
+
+
+def test_asset_is_one_asset_over_all_venues(ctl):
+    code, out, err = ctl("asset", "usdt", "--json")
+    (found,) = json.loads(out)["results"]
+    assert (code, err, found["asset"], found["name"]) == (0, "", "USDT", "Tether")
+    ton = [row for row in found["networks"] if row["network"] == "ton"]
+    assert [(row["provider"], row["withdraw_fee"]) for row in ton] == [("KUCOIN", "0.249"), ("MEXC", "0.350")]
+    assert all(price["pair"].startswith("USDT/") for price in found["prices"])
+
+
+def test_asset_prices_name_the_best_venue(ctl):
+    code, out, _ = ctl("asset", "BTC", "--only", "prices", "--format", "ndjson")
+    rows = {row["pair"]: row for row in map(json.loads, out.splitlines())}
+    assert code == 0
+    assert rows["BTC/USDT"]["venues"] == 2
+    assert rows["BTC/USDT"]["bid_at"] in ("KUCOIN", "MEXC")
+    assert rows["BTC/USDT"]["age_s"] < 60
+
+
+def test_asset_closed_alone_and_unknown(ctl):
+    _, out, _ = ctl("asset", "KAGI", "--closed", "--format", "tsv", "--columns", "provider,network,deposit,withdraw")
+    assert out.splitlines()[0] == "provider\tnetwork\tdeposit\twithdraw"
+    assert all("no" in line.split("\t") for line in out.splitlines()[1:])
+    assert ctl("asset", "USDTX") == (1, "", "marketctl: no provider lists USDTX. Did you mean USDT?\n")
+
+
+# prices gaps --------------------------------------------------------------------------------
+
+
+def test_gaps_are_net_of_the_cheapest_open_way(ctl):
+    code, out, err = ctl("prices", "gaps", "--quote", "USDT", "--json", "--all", "-q")
+    found = json.loads(out)["results"]
+    assert (code, err) == (0, "")
+    assert found
+    nets = [float(one["net_percent"]) for one in found if one["net_percent"] is not None]
+    assert nets == sorted(nets, reverse=True)
+    for one in found:
+        assert one["pair"].endswith("/USDT")
+        assert {one["buy_at"], one["sell_at"]} == {"KUCOIN", "MEXC"}
+        assert float(one["bid"]) > float(one["ask"])
+        if one["net_percent"] is not None:
+            assert float(one["net_percent"]) <= float(one["gross_percent"])
+            assert one["identity"] in ("proven", "unproven")
+    _, out, err = ctl("prices", "gaps", "--min", "0.1%", "--format", "ndjson")
+    assert all(float(json.loads(line)["net_percent"]) >= 0.1 for line in out.splitlines())
+    assert "gaps of 0.1 % and more in " in err
+
+
+@pytest.mark.parametrize(
+    ("least", "words"), [("x", "'x' is no percent, expected one such as 0.3%"), ("-1%", "no percent")]
+)
+def test_gaps_bad_input(ctl, least, words):
+    code, out, err = ctl("prices", "gaps", f"--min={least}")
+    assert (code, out) == (2, "")
+    assert words in err
