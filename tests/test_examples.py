@@ -17,7 +17,7 @@ from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.sandbox.setup import write_setup
 
 ROOT = Path(__file__).parent.parent
-# They ask, edit this checkout or go on until stopped: tests of their own run them.
+# They ask, edit this checkout or go on until stopped (as all with --watch do): tests of their own run them.
 ELSEWHERE = (
     "sandbox",
     "providers new",
@@ -48,7 +48,9 @@ def examples() -> list[str]:
                 walk(below)
 
     walk(root)
-    return list(dict.fromkeys(line for line in found if not line.removeprefix("marketctl ").startswith(ELSEWHERE)))
+    own = [line.removeprefix("marketctl ") for line in found]
+    chosen = [line for line in own if not line.startswith(ELSEWHERE) and "--watch" not in line]
+    return [f"marketctl {line}" for line in dict.fromkeys(chosen)]
 
 
 @pytest.fixture(scope="module")
