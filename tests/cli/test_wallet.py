@@ -287,7 +287,7 @@ def test_changes_of_one_kind_and_no_small_moves(synced, folder):
     from marketctl.files.journal import append_journal
 
     line = {"run_id": "r", "provider": "MEXC", "asset": "USDT", "network": "TRX", "at": "2998-01-01T00:00:00.000Z"}
-    other = line | {"provider": "KUCOIN", "network": "trx"}
+    other = line | {"provider": "KUCOIN", "network": "trx", "at": "2997-12-31T23:59:59.000Z"}
     events = [
         line | {"field": "withdraw_fee", "before": "100", "after": "100.9"},
         line | {"field": "withdraw_fee", "before": "100", "after": "105"},
