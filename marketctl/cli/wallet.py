@@ -28,7 +28,7 @@ from marketctl.cli.output import Aged, Column, for_people, print_document, print
 from marketctl.cli.watching import watch, watch_option
 from marketctl.cli.working import open_run, work_and_report
 
-KINDS = ("flags", "opened", "closed", "fee", "limits", "listed", "other")
+KINDS = ("flags", "opened", "closed", "fees", "new", "gone", "other")
 SHOWN = (
     Column("asset", "name"),
     Column("code", "name"),
@@ -218,7 +218,7 @@ def changes(
     from marketctl.log import log
     from marketctl.redact import redact
     from marketctl.times import to_iso
-    from marketctl.views.changes import brief, chosen, small, together
+    from marketctl.views.changes import brief, narrow, together
     from marketctl.views.changes import changes as read_changes
 
     given = globals_of()
@@ -226,17 +226,17 @@ def changes(
     events, problems = read_changes(given.registry(), since_ms, providers, assets)
     for problem in problems:
         log.error("%s", problem.message)
-    events = [event for event in events if chosen(event, kinds)]
+    events = narrow(events, kinds)
     people = for_people(given) and not as_json
     least = Decimal(1) if least is None and people else least
-    hidden = [event for event in events if least and small(event, least)]
-    events = [event for event in events if not (least and small(event, least))]
+    shown = narrow(events, (), least)
+    hidden, events = len(events) - len(shown), shown
     if as_json:
         for event in events:
             click.echo(to_bytes(redact(json.dumps(event, ensure_ascii=False, sort_keys=True))))
         return 0
     if hidden:
-        log.warning("%d moves under %s %% are not shown: --min-change 0%% shows them", len(hidden), f"{least:f}")
+        log.warning("%d moves under %s %% are not shown: --min-change 0%% shows them", hidden, f"{least:f}")
     if not events:
         log.warning("nothing%s changed since %s", " else" if hidden else "", to_iso(since_ms))
         return 0
@@ -259,12 +259,14 @@ def closed_alone(assets: Mapping[str, Any]) -> dict[str, Any]:
 
 def chosen_kinds(only: str | None) -> frozenset[str]:
     """Read `--only`; none is all. Raises UsageError for a kind there is not."""
-    names = [name.strip().lower() for name in (only or "").split(",") if name.strip()]
+    names = [
+        {"fee": "fees"}.get(name.strip().lower(), name.strip().lower())
+        for name in (only or "").split(",")
+        if name.strip()
+    ]
     for name in names:
         if name not in KINDS:
             raise click.UsageError(f"--only {name}: there are {', '.join(KINDS)}.")
-    if "flags" in names:
-        names += ["opened", "closed"]
     return frozenset(names)
 
 

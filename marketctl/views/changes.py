@@ -1,7 +1,7 @@
 """Changes of wallets in words, from the journals."""
 
 from collections.abc import Collection, Iterable, Mapping
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from typing import Any
 
 from marketctl.config.registry import Registry
@@ -145,38 +145,9 @@ def changes(
     ], problems
 
 
-# What a line is, and which belong together ------------------------------------------------
+# Which belong together ------------------------------------------------
 
-KIND_OF = {
-    **dict.fromkeys(("withdraw_fee", "withdraw_fee_percent"), "fee"),
-    **dict.fromkeys(("deposit_min", "withdraw_min", "withdraw_max"), "limits"),
-    **dict.fromkeys(("asset", "network"), "listed"),
-}
 TOGETHER_MS = 3_600_000  # venues that close one network do so within an hour, seen at their own turns
-
-
-def kind_of(event: Mapping[str, Any]) -> str:
-    """Return what kind an event is: opened, closed, fee, limits, listed or other."""
-    if event["field"] in ("deposit", "withdraw"):
-        return "opened" if event["after"] is True else "closed" if event["after"] is False else "other"
-    return KIND_OF.get(event["field"], "other")
-
-
-def chosen(event: Mapping[str, Any], kinds: frozenset[str]) -> bool:
-    """Tell whether an event is of these kinds; none is all."""
-    return not kinds or kind_of(event) in kinds
-
-
-def small(event: Mapping[str, Any], percent: Decimal) -> bool:
-    """Tell whether a figure moved by less than so many percent; from or to nothing is no small move."""
-    if kind_of(event) not in ("fee", "limits"):
-        return False
-    before, after = number(event["before"]), number(event["after"])
-    if before is None or after is None or not before:
-        return False
-    with localcontext() as context:
-        context.prec = 28
-        return abs(after - before) * 100 / abs(before) < percent
 
 
 def together(registry: Registry, events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

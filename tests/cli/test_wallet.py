@@ -312,7 +312,7 @@ def test_changes_of_one_kind_and_no_small_moves(synced, folder):
     assert header == "NETWORK WHAT PROVIDER"
     assert sorted(lines) == ["tron deposit closed KUCOIN, MEXC", "tron fee 100 → 105 MEXC", "tron fee unknown → 1 MEXC"]
     assert err == "1 moves under 1 % are not shown: --min-change 0% shows them\n"
-    assert synced(*base, "--only", "fees")[0] == 2
+    assert synced(*base, "--only", "prices")[0] == 2
 
 
 def test_routes_of_an_amount_proven_first(synced):
