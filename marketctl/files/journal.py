@@ -22,7 +22,7 @@ def append_journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> Callable[[
     if not lines:
         return lambda: None
     data = to_bytes("".join([encode_json(line) + "\n" for line in lines]))
-    lock = path.with_name(f".{path.name}.lock")
+    lock = path.with_name(f".{path.name}.append.lock")
     with flocked(lock):
         try:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
