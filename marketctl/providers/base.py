@@ -82,6 +82,8 @@ class Provider:
     resync_clock: ClassVar[bool] = False
     # The pair whose price is checked for sanity.
     canary: ClassVar[str] = "BTC/USDT"
+    # Its card, where that is not the module's docstring.
+    card_text: ClassVar[str | None] = None
     # Options of its table in providers.toml beside the common ones, with their types.
     options: ClassVar[Mapping[str, type]] = {}
 

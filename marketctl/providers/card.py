@@ -41,7 +41,8 @@ def read_card(docstring: str | None) -> Card:
 
 def card(entry: ProviderEntry) -> Card:
     """Return the card of a provider. Raises ConfigError when its adapter cannot be imported."""
-    return read_card(sys.modules[load_adapter(entry).__module__].__doc__)
+    cls = load_adapter(entry)
+    return read_card(cls.card_text or sys.modules[cls.__module__].__doc__)
 
 
 def jobs_of(cls: type[Provider]) -> list[str]:

@@ -60,6 +60,7 @@ class SandboxApi(Api):
         return {
             "GET /market/tickers": self.tickers,
             "GET /v1/account/accounts": self.accounts,
+            "GET /v1/common/symbols": self.old_symbols,
             "GET /v1/common/timestamp": lambda _call: {"status": "ok", "data": self.now_ms()},
             "GET /v2/market-status": lambda _call: {"code": 200, "message": "success", "data": {"marketStatus": 1}},
             "GET /v2/reference/currencies": self.coins,
@@ -167,6 +168,30 @@ class SandboxApi(Api):
             symbol_row("PAUSED", "USDT", te=False),
         ]
         return self.settings(call, rows)
+
+    def old_symbols(self, _call: Call) -> Any:
+        """GET /v1/common/symbols, the elder list that others still read: no delisted pairs, sizes of orders."""
+        limits = dict.fromkeys(("min-order-amt", "limit-order-min-order-amt", "sell-market-min-order-amt"), 0.1)
+        limits |= dict.fromkeys(("max-order-amt", "limit-order-max-order-amt", "sell-market-max-order-amt"), 5000)
+        pairs = [*self.world.pairs, *UNSPLITTABLE, ("NEWGALA", "USDT")]
+        rows = [
+            {
+                "base-currency": base.lower(),
+                "quote-currency": quote.lower(),
+                "price-precision": 6,
+                "amount-precision": 4,
+                "symbol-partition": "main",
+                "symbol": f"{base}{quote}".lower(),
+                "state": "online",
+                "value-precision": 8,
+                "min-order-value": 5,
+                "buy-market-max-order-value": 100000,
+                "api-trading": "enabled",
+                **limits,
+            }
+            for base, quote in pairs
+        ]
+        return {"status": "ok", "data": rows}
 
     def tickers(self, call: Call) -> Reply:
         """GET /market/tickers: JSON numbers as Java writes them."""

@@ -1,0 +1,128 @@
+"""An exchange object of ccxt whose requests are carried by our client: signed per attempt, recorded, paced, refused."""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from marketctl.errors import (
+    AuthFailed,
+    BadAnswer,
+    ClockSkew,
+    Maintenance,
+    MarketctlError,
+    NotSupported,
+    PermissionDenied,
+    RateLimited,
+    Unavailable,
+)
+from marketctl.text import printable
+from marketctl.times import now_ms
+
+if TYPE_CHECKING:
+    from marketctl.http.messages import Answer, Request
+
+T = TypeVar("T")
+
+# ccxt's classes of errors by name, the nearest of their ancestors counts.
+ERRORS: dict[str, type[MarketctlError]] = {
+    "AuthenticationError": AuthFailed,
+    "PermissionDenied": PermissionDenied,
+    "AccountNotEnabled": PermissionDenied,
+    "InvalidNonce": ClockSkew,
+    "RateLimitExceeded": RateLimited,
+    "DDoSProtection": RateLimited,
+    "OnMaintenance": Maintenance,
+    "ExchangeNotAvailable": Unavailable,
+    "NotSupported": NotSupported,
+    "BaseError": BadAnswer,
+}
+# What a reader of answers raises that meets one of another shape.
+STUMBLES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
+
+class Call:
+    """One request as ccxt wants it; `sign` makes it anew for each attempt, at the provider's time."""
+
+    def __init__(self, exchange: Any, path: Any, api: Any, method: str, params: Any) -> None:
+        self.exchange = exchange
+        self.asked = (path, api, method, params)
+        self.made: dict[str, Any] = {}
+        self.make(now_ms())
+        parts = urlsplit(self.made["url"])
+        self.method = method
+        self.base = f"{parts.scheme}://{parts.netloc}"
+        self.path = parts.path
+        # As it was before signing.
+        self.query = dict(parse_qsl(parts.query, keep_blank_values=True))
+        self.headers = {name: str(value) for name, value in (self.made.get("headers") or {}).items()}
+        if exchange.keyed:
+            self.query = {str(name): str(value) for name, value in (params or {}).items()}
+
+    def make(self, time_ms: int) -> None:
+        """Let ccxt write the request for a time."""
+        self.exchange.present_ms = time_ms
+        try:
+            self.made = self.exchange.sign(*self.asked)
+        finally:
+            self.exchange.present_ms = None
+
+    def sign(self, request: "Request") -> None:
+        """Make the request what ccxt signs now."""
+        self.make(request.timestamp_ms)
+        request.query = urlsplit(self.made["url"]).query
+        request.headers.update({name: str(value) for name, value in (self.made.get("headers") or {}).items()})
+
+    def refuse(self, answer: "Answer") -> None:
+        """Raise the error that ccxt finds in an answer, as ours."""
+        text = answer.content.decode("utf-8", "replace")
+        given = (answer.status, "", self.made["url"], self.method, dict(answer.headers), text)
+        read(self.exchange.handle_errors, *given, read_numbers(answer), self.headers, None)
+
+
+def read_numbers(answer: "Answer") -> Any:
+    """Return the body, what has a point or an exponent as the text it was sent in: ccxt cannot lose a digit of it."""
+    return json.loads(answer.content, parse_float=str) if answer.is_json else None
+
+
+def bridged(source: type[Any], carry: Callable[[Call, float], Any], settings: dict[str, Any], *, keyed: bool) -> Any:
+    """Make an exchange object of ccxt's class that asks through `carry`, and knows no other time than ours."""
+
+    class Bridged(source):  # type: ignore[misc]
+        present_ms: int | None = None
+
+        def fetch2(self, path: Any, api: Any = "public", method: str = "GET", *given: Any) -> Any:
+            params, config = (*given, {}, {})[:2]
+            if method != "GET":
+                raise NotSupported(f"{self.id}: ccxt asks by {method} for this, and the bridge only reads by GET")
+            weight = float(self.calculate_rate_limiter_cost(api, method, path, params, config) or 1)
+            return carry(Call(self, path, api, method, params), weight)
+
+        def milliseconds(self) -> int:
+            return self.present_ms if self.present_ms is not None else now_ms()
+
+        def seconds(self) -> int:
+            return self.milliseconds() // 1000
+
+        def microseconds(self) -> int:
+            return self.milliseconds() * 1000
+
+    Bridged.keyed = keyed
+    Bridged.session = object()  # it has no use for one of its own
+    return Bridged({"number": str, "enableRateLimit": False, **settings})
+
+
+def read(reader: Callable[..., T], *given: Any) -> T:
+    """Let ccxt read an answer. Raises our errors in place of its own, and BadAnswer where it stumbles."""
+    try:
+        return reader(*given)
+    except MarketctlError:
+        raise
+    except Exception as error:
+        names = [one.__name__ for one in type(error).__mro__]
+        cls = next((ERRORS[name] for name in names if name in ERRORS), None)
+        if cls is not None:
+            raise cls(f"{printable(str(error), 200)} (ccxt: {names[0]})") from error
+        if isinstance(error, STUMBLES):
+            raise BadAnswer(f"ccxt cannot read the answer: {names[0]}: {printable(str(error), 120)}") from error
+        raise
