@@ -1,5 +1,6 @@
 """Generate docs/cli.md and docs/providers.md from the code: `make docs`, or with the pages to write as arguments."""
 
+import importlib.util
 import inspect
 import sys
 import textwrap
@@ -159,12 +160,45 @@ def table(head: tuple[str, ...], rows: Any) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
-PAGES: dict[str, Callable[[], str]] = {"providers.md": providers_page, "cli.md": cli_page}
+def bridge_page() -> str:
+    """Return docs/bridge.md: what is written there, and a table of the cards. Raises ConfigError without ccxt."""
+    from marketctl.providers.bridge.adapter import venue_class
+    from marketctl.providers.bridge.venue import cards
+
+    rows = []
+    for name, card in sorted(cards().items()):
+        cls = venue_class(name)
+        coins = "-" if cls.seen.no_wallet else "key" if cls.credentials else "yes"
+        flags = [way for way in ("deposit", "withdraw") if getattr(card, way)]
+        told = [key for key in ("contract", "confirmations") if getattr(card, key)]
+        told += ["memo"] if card.memo or card.memo_if else []
+        asked = ", ".join(base.partition("//")[2] for base in cls.seen.bases)
+        prices = card.prices or " and ".join(["yes", *card.tells])
+        status = "yes" if card.status else "-"
+        rows.append(
+            (
+                name,
+                prices.replace("yes and", "yes, with"),
+                status,
+                coins,
+                ", ".join(flags) or "-",
+                ", ".join(told) or "-",
+                asked,
+            )
+        )
+    head = ("exchange", "bid and ask of all pairs", "halts", "coins", "flags", "also told", "hosts")
+    written = (ROOT / "docs" / "bridge.md").read_text(encoding="utf-8").partition(GENERATED)[0]
+    return f"{written}{GENERATED}\n{table(head, rows)}\n"
+
+
+PAGES: dict[str, Callable[[], str]] = {"providers.md": providers_page, "cli.md": cli_page, "bridge.md": bridge_page}
 
 
 def main(names: list[str]) -> None:
-    """Write the named pages, or all."""
+    """Write the named pages, or all; without ccxt the bridge's page stays as it is."""
     for name in names or PAGES:
+        if name == "bridge.md" and importlib.util.find_spec("ccxt") is None:
+            continue
         (ROOT / "docs" / name).write_text(PAGES[name](), encoding="utf-8")
 
 

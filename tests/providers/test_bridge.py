@@ -225,6 +225,21 @@ def test_twenty_venues_and_what_each_tells():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("venue", VENUES)
+def test_the_card_says_what_the_answers_tell(venue):
+    found = {place for place, value in outcome(venue, bodies_of(venue)).items() if value is not None}
+    card = cards()[venue]
+    if ("quote", "bid") in found:
+        said = {"sizes": ("quote", "bid_size"), "time": ("quote", "at_ms")}
+        assert card.tells == [word for word, place in said.items() if place in found]
+        assert bool(card.status) == (("quote", "status") in found)
+    place = "network" if any(place == "network" for place, _field in found) else "coin"
+    for field in ("deposit", "withdraw"):
+        assert bool(getattr(card, field)) == ((place, field) in found), field
+    for field in ("contract", "confirmations") if place == "network" else ():
+        assert bool(getattr(card, field)) == ((place, field) in found), field
+
+
 # Beside our own adapters --------------------------------------------------------------------
 
 # Where the bridge differs from our own adapter on the same market, and why.
@@ -349,16 +364,14 @@ def test_failures_have_our_reasons(sandbox, adapt, no_sleep, fault, reason):
             "cryptocom: its list of coins is asked for by POST, which the bridge does not send: "
             "the bridge cannot do its wallet",
         ),
-        ("whitebit", "prices", "whitebit: no bid and ask in its answer for all pairs: the bridge cannot do its prices"),
+        ("whitebit", "prices", "whitebit: no bid and ask in its list of tickers: the bridge cannot do its prices"),
+        ("bitstamp", "prices", "bitstamp: no bid and ask in its answer for all pairs: the bridge cannot do its prices"),
     ],
 )
 def test_what_the_bridge_cannot_do_is_one_line(venue, job, told):
-    bodies = {
-        "GET /api/v4/public/markets": [
-            {"name": "QRS_USDT", "stock": "QRS", "money": "USDT", "type": "spot", "tradesEnabled": True}
-        ],
-        "GET /api/v4/public/ticker": {"QRS_USDT": {"last_price": "1.5", "quote_volume": "1", "base_volume": "2"}},
-    }
+    # An answer without what the card says it has.
+    bodies = changed(bodies_of("bitstamp"), ("GET /api/v2/ticker/", 0, "bid"), ...)
+    bodies = changed(bodies, ("GET /api/v2/ticker/", 0, "ask"), ...)
     cls = venue_class(venue)
     with pytest.raises(NotSupported) as error:
         getattr(cls(FakeClient(cls.base_url, bodies), NO_MEMORY), job)()

@@ -174,7 +174,8 @@ def venue_class(name: str, any_version: bool = False) -> type[CcxtAdapter]:
 
 def card_text(name: str, proved: Card, seen: Survey) -> str:
     """Write the card of a venue, in the form of an adapter's docstring."""
-    prices = f"no prices: {proved.prices}" if proved.prices else "bid and ask of all pairs at once"
+    more = f", with {' and '.join(proved.tells)}" if proved.tells else ""
+    prices = f"no prices: {proved.prices}" if proved.prices else f"bid and ask of all pairs at once{more}"
     wallet = seen.no_wallet or ("needs a key" if seen.credentials else "needs no key")
     told = [word for word in ("deposit", "withdraw", "contract", "memo", "confirmations") if getattr(proved, word)]
     untold = [word for word in ("deposit", "withdraw", "contract", "memo", "confirmations") if word not in told]

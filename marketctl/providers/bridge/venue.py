@@ -43,6 +43,7 @@ class Card:
     prices: str | None = None
     wallet: str | None = None
     bids_asks: bool = False
+    tells: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
 
 
