@@ -27,6 +27,14 @@ EXIT_CODES = {
     EXIT_SIGTERM: "interrupted (SIGTERM)",
 }
 
+# What a run that failed for this reason ends with, where nothing else was done; every other reason is EXIT_FAILED.
+EXIT_OF_REASON = {"config": EXIT_CONFIG, "no-credentials": EXIT_CONFIG, "busy": EXIT_BUSY}
+
+
+def exit_of(reason: str | None) -> int:
+    """Return the exit code of a failure."""
+    return EXIT_OF_REASON.get(reason or "", EXIT_FAILED)
+
 
 class MarketctlError(Exception):
     """Root of all errors marketctl foresees: one line for the operator, no traceback.

@@ -7,9 +7,12 @@ import sys
 from marketctl.redact import redact
 from marketctl.times import now_ms, to_iso
 
+NOTICE = 25  # what a command did that has no other output: told unless quiet
+
 log = logging.getLogger("marketctl")
 log.propagate = False
 log.addHandler(logging.NullHandler())
+logging.addLevelName(NOTICE, "notice")
 
 
 class _Formatter(logging.Formatter):
@@ -35,7 +38,7 @@ class _Formatter(logging.Formatter):
             }
             # In ASCII: what stderr's encoding cannot write would be escaped in ways JSON does not know.
             return json.dumps({key: value for key, value in line.items() if value is not None})
-        where = " ".join(word for word in (provider, job) if word)
+        where = getattr(record, "where", None) or " ".join(word for word in (provider, job) if word)
         return f"{where}: {message}" if where else message
 
 
@@ -53,9 +56,14 @@ class _Stderr(logging.Handler):
 
 
 def set_up(verbose: int, quiet: bool, log_format: str) -> None:
-    """Choose how much is said: failures always, warnings unless quiet, `-v` info, `-vv` one line a request."""
-    levels = {0: logging.WARNING, 1: logging.INFO}
+    """Choose how much is said: failures always, the rest unless quiet, `-v` info, `-vv` one line a request."""
+    levels = {0: NOTICE, 1: logging.INFO}
     log.setLevel(logging.ERROR if quiet else levels.get(verbose, logging.DEBUG))
     handler = _Stderr()
     handler.setFormatter(_Formatter(log_format == "json"))
     log.handlers[:] = [handler]
+
+
+def notice(message: str) -> None:
+    """Say what a command did."""
+    log.log(NOTICE, "%s", message)

@@ -28,6 +28,12 @@ def printable(value: object, limit: int = 200) -> str:
     return found if len(found) <= limit else found[: limit - 1] + "…"
 
 
+def sentence(message: str, hint: str | None = None) -> str:
+    """Join what was wrong and what to do next into one line, fit for a terminal."""
+    words = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(message.split()))
+    return f"{words.rstrip('.')}. Next: {hint.rstrip('.')}." if hint else words
+
+
 def closest(word: str, known: Iterable[str]) -> str | None:
     """Return the most similar of the known words, None when none is close."""
     import difflib

@@ -5,7 +5,7 @@ from typing import Any
 
 from marketctl.redact import redact
 from marketctl.text import printable
-from marketctl.times import from_iso
+from marketctl.times import ms_or_none
 from marketctl.views.snapshots import number
 
 DAY_MS = 86_400_000
@@ -16,13 +16,6 @@ TRADING, HALTED, DERIVED, IS_MID, STALE, RATE = 1, 2, 4, 8, 16, 32
 
 def safe(text: object, limit: int = 400) -> str:
     return printable(redact(str(text)), limit)
-
-
-def ms_of(iso: object) -> int | None:
-    try:
-        return from_iso(iso) if isinstance(iso, str) else None
-    except ValueError:
-        return None
 
 
 def decimal(value: object) -> str:
@@ -48,7 +41,7 @@ class Texts:
 
 
 def collected_ms(found: Mapping[str, Any] | None) -> int | None:
-    return ms_of(found["collected_at"]) if found else None
+    return ms_or_none(found["collected_at"]) if found else None
 
 
 def size(amount: str) -> float:

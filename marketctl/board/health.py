@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from marketctl.board.compact import SKIPPED, collected_ms, ms_of, safe
+from marketctl.board.compact import SKIPPED, collected_ms, safe
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.files.state import read_state
 from marketctl.models import JOBS
+from marketctl.times import ms_or_none
 from marketctl.views.freshness import age_ms, is_stale, limit_ms, standstill_ms
 from marketctl.views.quotes import Live
 from marketctl.views.snapshots import HOW
@@ -42,8 +43,8 @@ def gather_health(
         jobs[job] = {
             "state": _job_state(state, collected[job], _old(entry, job, live, collected[job], made_ms)),
             "at": collected[job],
-            "attempt": ms_of(state.get("last_attempt")),
-            "success": ms_of(state.get("last_success")),
+            "attempt": ms_or_none(state.get("last_attempt")),
+            "success": ms_or_none(state.get("last_success")),
             "failures": state.get("failures", 0),
             "reason": safe(state["last_reason"], 40) if state.get("last_reason") else None,
             "message": None,

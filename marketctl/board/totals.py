@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marketctl.board.compact import collected_ms, decimal, ms_of, size
+from marketctl.board.compact import collected_ms, decimal, size
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.files.journal import read_journal
+from marketctl.times import ms_or_none
 
 GROWTH_POINTS = 200  # a line of pairs or coins over time
 
@@ -52,7 +53,7 @@ def _growth(
         noted.append({"at": now["collected_at"], **{name: now["stats"].get(name) for name in lines}})
     for name, line in lines.items():
         for one in noted:
-            counts, at = one.get(name), ms_of(one.get("at"))
+            counts, at = one.get(name), ms_or_none(one.get("at"))
             total = counts.get("total") if isinstance(counts, dict) else None
             if at is not None and type(total) is int:
                 line.append([at, total])

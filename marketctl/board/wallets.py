@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marketctl.board.compact import DAY_MS, Texts, collected_ms, decimal, ms_of, safe
+from marketctl.board.compact import DAY_MS, Texts, collected_ms, decimal, safe
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
+from marketctl.times import ms_or_none
 from marketctl.views.changes import changes, whole_record
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
 from marketctl.views.routes import find_routes
@@ -155,7 +156,7 @@ def gather_changes(
         "total": len(known),
         "rows": [
             [
-                ms_of(e["at"]),
+                ms_or_none(e["at"]),
                 place[e["provider"]],
                 *_row(e),
             ]

@@ -31,7 +31,7 @@ from marketctl.models import Quota, Quote
 from marketctl.providers.base import Provider
 from marketctl.providers.batch import QuoteBatch
 from marketctl.redact import redact
-from marketctl.times import FUTURE_MS, from_iso, now_ms, to_iso
+from marketctl.times import FUTURE_MS, ms_or_none, now_ms, to_iso
 from marketctl.views.freshness import age_ms, is_stale, limit_ms, standstill_ms
 from marketctl.views.held import in_words
 from marketctl.views.quotes import Live, Reader
@@ -358,7 +358,9 @@ class Checkup:
         """Look at what readers get: in Redis; in the files where Redis is not to be asked."""
         if self.redis.error is not None:
             raise self.redis.error
-        last_good = iso_ms(read_state(self.run.desk.state_dir, self.entry.name).get("prices", {}).get("last_success"))
+        last_good = ms_or_none(
+            read_state(self.run.desk.state_dir, self.entry.name).get("prices", {}).get("last_success")
+        )
         live = Reader(self.run.registry, self.redis.store, None).look(self.entry)
         if self.redis.store is None:
             off = self.run.settings.redis_url == "none"
@@ -486,11 +488,3 @@ def judge_quote(pair: str, quote: Quote) -> Finding:
     if quote.mid is not None:
         return Finding("pass", f"{pair} {quote.mid}")
     return Finding("fail", f"{pair} has one side only", "suspect")
-
-
-def iso_ms(text: str | None) -> int | None:
-    """Read a time of the state file; what is none was never."""
-    try:
-        return None if text is None else from_iso(text)
-    except ValueError:
-        return None

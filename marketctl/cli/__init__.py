@@ -3,9 +3,12 @@
 Command modules are imported when their command is used: `--help` must stay quick.
 """
 
+import errno
+import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from types import TracebackType
 
@@ -13,7 +16,11 @@ import click
 
 from marketctl import __version__
 from marketctl.cli.options import HELP, global_options
-from marketctl.errors import EXIT_BUSY, EXIT_CONFIG, EXIT_FAILED, EXIT_SIGINT, EXIT_USAGE, MarketctlError, Stopped
+from marketctl.errors import EXIT_FAILED, EXIT_SIGINT, EXIT_USAGE, MarketctlError, Stopped, exit_of
+from marketctl.text import closest
+
+NAGIOS_UNKNOWN = 3
+STDOUT_FAILED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 # command -> its one line of help; the module is marketctl.cli.<command>
 COMMANDS = {
@@ -61,12 +68,10 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
-def did_you_mean(word: str, known: Sequence[str] | dict[str, str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return " Did you mean X?" for a close match, else nothing."""
-    import difflib
-
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f" Did you mean {close[0]}?" if close else ""
+    found = closest(word, known)
+    return f" Did you mean {found}?" if found else ""
 
 
 @click.group(cls=LazyGroup, context_settings=HELP, no_args_is_help=False, invoke_without_command=True)
@@ -108,9 +113,10 @@ def main(args: Sequence[str] | None = None) -> None:
     sys.excepthook = show_bug
     try:
         code = invoke(args)
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+    except OSError:
         quiet_pipe()
     except Stopped as stopped:  # a signal in the last moment
         code = stopped.exit_code
@@ -121,6 +127,11 @@ def show_bug(kind: type[BaseException], error: BaseException, trace: TracebackTy
     """Print the traceback of what we did not foresee, without secrets."""
     import traceback
 
+    from marketctl.log import log
+
+    if not isinstance(log.handlers[0], logging.NullHandler):
+        log.critical("%s", "".join(traceback.format_exception(kind, error, trace)).rstrip())
+        return
     from marketctl.redact import redact
 
     sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
@@ -128,22 +139,23 @@ def show_bug(kind: type[BaseException], error: BaseException, trace: TracebackTy
 
 def invoke(args: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code. One line for every foreseen error, a traceback for a bug."""
+    words = list(sys.argv[1:] if args is None else args)
     try:
-        result = root.main(args, prog_name="marketctl", standalone_mode=False)
+        result = root.main(words, prog_name="marketctl", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return int(stop.exit_code)
     except click.Abort:
         return EXIT_SIGINT
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "marketctl"
-        say_error(f"{error.format_message()} Try '{where} -h'.")
-        return usage_exit(args)
+        say_error(words, f"{error.format_message()} Try '{where} -h'.", reason="usage")
+        return usage_exit(words)
     except click.ClickException as error:
-        say_error(error.format_message())
+        say_error(words, error.format_message())
         return EXIT_FAILED
     except MarketctlError as error:
-        say_error(error.message, error.hint)
-        return {"config": EXIT_CONFIG, "no-credentials": EXIT_CONFIG, "busy": EXIT_BUSY}.get(error.reason, EXIT_FAILED)
+        say_error(words, error.message, error.hint, error.reason)
+        return exit_of(error.reason)
     except Stopped as stopped:
         return stopped.exit_code
     except KeyboardInterrupt:
@@ -151,25 +163,46 @@ def invoke(args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         quiet_pipe()
         return EXIT_FAILED
+    except OSError as error:
+        # What is done with files and sockets has errors of its own: this one is of stdout, full or closed.
+        if error.filename is not None or error.errno not in STDOUT_FAILED:
+            raise
+        quiet_pipe()
+        say_error(words, f"stdout cannot be written: {error.strerror}", reason="storage")
+        return EXIT_FAILED
     return result if isinstance(result, int) else 0
 
 
-def usage_exit(args: Sequence[str] | None) -> int:
+def usage_exit(words: Sequence[str]) -> int:
     """Return the exit code of bad usage: 2, or 3 for `check --format nagios`, as monitoring plugins do."""
-    words = list(sys.argv[1:] if args is None else args)
-    nagios = "check" in words and any("nagios" in word for word in words)
-    return 3 if nagios else EXIT_USAGE
+    nagios = "check" in words and option_of(words, "--format") == "nagios"
+    return NAGIOS_UNKNOWN if nagios else EXIT_USAGE
 
 
-def say_error(message: str, hint: str | None = None) -> None:
-    """Print one line on stderr, without secrets."""
-    from marketctl.cli.output import sentence
-    from marketctl.redact import redact
+def option_of(words: Sequence[str], option: str) -> str | None:
+    """Return the value of an option on a command line that may be wrong elsewhere."""
+    found = None
+    for index, word in enumerate(words):
+        if word == "--":
+            break
+        if word == option and index + 1 < len(words):
+            found = words[index + 1]
+        elif word.startswith(f"{option}="):
+            found = word.partition("=")[2]
+    return found
 
-    click.echo(f"marketctl: {redact(sentence(message, hint))}", err=True)
+
+def say_error(words: Sequence[str], message: str, hint: str | None = None, reason: str | None = None) -> None:
+    """Say on stderr in one line, in the form asked for, why the command ends."""
+    from marketctl.log import log, set_up
+    from marketctl.text import sentence
+
+    set_up(0, False, "json" if option_of(words, "--log-format") == "json" else "text")
+    log.error("%s", sentence(message, hint), extra={"where": "marketctl", "reason": reason})
 
 
 def quiet_pipe() -> None:
-    """Let the interpreter end without complaint after the reader of our output went away."""
+    """Let the interpreter end without complaint after stdout could not take what was written."""
     devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())
+    with suppress(AttributeError, OSError, ValueError):  # None, or without a descriptor
+        os.dup2(devnull, sys.stdout.fileno())

@@ -6,6 +6,7 @@ import click
 
 from marketctl.cli.options import HELP, Command, Group, global_options, globals_of, json_option, provider_argument
 from marketctl.cli.output import Column, print_document, print_rows
+from marketctl.log import notice
 
 
 @click.group(cls=Group, context_settings=HELP)
@@ -52,9 +53,9 @@ def set_(provider: str) -> int:
     path = find_credentials(given.credentials, registry.path, must_exist=False)
     store_credentials(path, entry.name, values)
     if not given.quiet:
-        click.echo(f"stored {', '.join(names)} of {entry.name} in {path}", err=True)
+        notice(f"stored {', '.join(names)} of {entry.name} in {path}")
         if not entry.needs_api:
-            click.echo(f"needs_api is false for {entry.name}: its keys are not used until it is true", err=True)
+            notice(f"needs_api is false for {entry.name}: its keys are not used until it is true")
     return 0
 
 

@@ -7,6 +7,7 @@ import click
 from marketctl.cli.options import HELP, Command, Group, global_options, globals_of, json_option, provider_option
 from marketctl.cli.output import Column, print_document, print_rows
 from marketctl.cli.working import Progress, open_run
+from marketctl.log import log
 
 DUMPED = (Column("provider", "name"), Column("job", "name"), Column("status", "word"), Column("file", "path"))
 REPLAYED = (Column("provider", "name"), Column("job", "name"), Column("records", "number"), Column("compared"))
@@ -94,7 +95,7 @@ def list_(as_json: bool) -> int:
         try:
             found = read_dump(path)
         except StorageFailed as error:
-            click.echo(f"marketctl: left out: {error.message}", err=True)
+            log.warning("left out: %s", error.message, extra={"where": "marketctl"})
             continue
         told = "not read" if found.get("batch") is None else "read"
         rows.append((found["provider"], found["job"], found["collected_at"], len(found["requests"]), told, str(path)))

@@ -9,15 +9,10 @@ from typing import Any
 import click
 
 from marketctl.cli.options import Globals
-from marketctl.cli.table import Aged, Column, arrange, arrange_records, as_columns, printable_cell, seconds, spoken
+from marketctl.cli.table import Aged, Column, arrange, arrange_records, as_columns, seconds, spoken
+from marketctl.text import sentence
 
 __all__ = ["Aged", "Column", "print_document", "print_json", "print_rows", "seconds", "sentence"]
-
-
-def sentence(message: str, hint: str | None = None) -> str:
-    """Join what was wrong and what to do next into one line."""
-    message = printable_cell(" ".join(message.split()))
-    return f"{message.rstrip('.')}. Next: {hint.rstrip('.')}." if hint else message
 
 
 def for_people(given: Globals) -> bool:

@@ -13,6 +13,7 @@ from marketctl.cli.options import (
     provider_argument,
 )
 from marketctl.cli.output import Column, paragraph, print_document, print_rows, write
+from marketctl.log import notice
 
 
 @click.group(cls=Group, context_settings=HELP)
@@ -131,9 +132,9 @@ def add_(provider: str, path: str, needs_api: bool, kind: str | None, stablecoin
         stablecoin=stablecoin.upper() if stablecoin else None,
     )
     if not given.quiet:
-        click.echo(f"added {name} to {registry}{', disabled' if disabled else ''}", err=True)
+        notice(f"added {name} to {registry}{', disabled' if disabled else ''}")
         if needs_api and adapter.credentials:
-            click.echo(f"its keys ({', '.join(adapter.credentials)}): marketctl credentials set {name}", err=True)
+            notice(f"its keys ({', '.join(adapter.credentials)}): marketctl credentials set {name}")
     return 0
 
 
@@ -172,7 +173,7 @@ def switch(providers: tuple[str, ...], enabled: bool) -> int:
     changed = set_enabled(given.registry_path(), names, enabled)
     word = "enabled" if enabled else "disabled"
     for name in names if not given.quiet else ():
-        click.echo(f"{word} {name}" if name in changed else f"{name} was {word} already", err=True)
+        notice(f"{word} {name}" if name in changed else f"{name} was {word} already")
     return 0
 
 
@@ -192,7 +193,7 @@ def remove_(provider: str) -> int:
     name, registry = provider.upper(), given.registry_path()
     remove(registry, name)
     if not given.quiet:
-        click.echo(f"removed {name} from {registry}; its data and keys stay", err=True)
+        notice(f"removed {name} from {registry}; its data and keys stay")
     return 0
 
 
@@ -227,9 +228,7 @@ def new(provider: str, kind: str) -> int:
     if update_docs(Path()):
         if not given.quiet:
             click.echo("wrote docs/providers.md")
-            click.echo(
-                f"Next: make test, then docs/adding-a-provider.md, then marketctl providers enable {name}", err=True
-            )
+            notice(f"Next: make test, then docs/adding-a-provider.md, then marketctl providers enable {name}")
     else:
-        click.echo("docs/providers.md could not be generated. Next: make docs", err=True)
+        notice("docs/providers.md could not be generated. Next: make docs")
     return 0

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from marketctl.cli.options import HELP, Command, global_options
+from marketctl.log import notice
 
 
 @click.command(cls=Command, context_settings=HELP)
@@ -56,6 +57,6 @@ def command(port: int, scale: float, seed: int, faults: tuple[str, ...], folder:
         registry = write_setup(sandbox, Path(folder) if folder else None)
         click.echo(f"export MARKETCTL_CONFIG={registry}")
         for name in sandbox.apis:
-            click.echo(f"{name} {sandbox.url(name)}", err=True)
+            notice(f"{name} {sandbox.url(name)}")
         stop.wait()
     return 0

@@ -8,7 +8,7 @@ plan tells no count, or there is too little to go by, nothing is forecast: unkno
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from marketctl.times import from_iso, to_iso
+from marketctl.times import from_iso, ms_or_none, to_iso
 
 DAY_MS = 86_400_000
 MARK_EVERY_MS = 12 * 3_600_000
@@ -31,7 +31,7 @@ def forecast(quota: Mapping[str, Any] | None, marks: Sequence[Any], at_ms: int) 
     """Tell how a plan that stood like this at that time goes on."""
     quota = quota or {}
     used, left = _used(quota), _left(quota)
-    resets_ms = _time(quota.get("resets_at"))
+    resets_ms = ms_or_none(quota.get("resets_at"))
     known = fitting(marks, quota, at_ms)
     per_day = dry_ms = None
     if known and used is not None:
@@ -49,7 +49,7 @@ def forecast(quota: Mapping[str, Any] | None, marks: Sequence[Any], at_ms: int) 
 
 def pace(snapshot: Mapping[str, Any]) -> Forecast:
     """Tell how the plan in a stats snapshot goes on, as of the time it was collected."""
-    at_ms, marks = _time(snapshot.get("collected_at")), snapshot.get("quota_marks")
+    at_ms, marks = ms_or_none(snapshot.get("collected_at")), snapshot.get("quota_marks")
     stats = snapshot.get("stats")
     if at_ms is None or not isinstance(stats, dict):
         return Forecast()
@@ -71,7 +71,7 @@ def fitting(marks: Sequence[Any], quota: Mapping[str, Any], at_ms: int) -> list[
     """Return the marks of the same window, the oldest first: none when any shows that another one began since."""
     used = _used(quota)
     known = [mark for mark in marks if isinstance(mark, dict) and type(mark.get("used")) is int]
-    known = [mark for mark in known if 0 <= at_ms - (_time(mark.get("at")) or 0) <= LONGEST_MS]
+    known = [mark for mark in known if 0 <= at_ms - (ms_or_none(mark.get("at")) or 0) <= LONGEST_MS]
     same = [mark for mark in known if used is not None and mark["used"] <= used]
     same = [mark for mark in same if mark.get("resets_at") == quota.get("resets_at")]
     return sorted(same, key=lambda mark: str(mark["at"])) if len(same) == len(known) else []
@@ -89,10 +89,3 @@ def _left(quota: Mapping[str, Any]) -> int | None:
     if isinstance(left, int):
         return left
     return limit - used if isinstance(limit, int) and isinstance(used, int) else None
-
-
-def _time(value: object) -> int | None:
-    try:
-        return from_iso(value) if isinstance(value, str) else None
-    except ValueError:
-        return None

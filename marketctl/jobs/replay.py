@@ -55,16 +55,11 @@ class ReplayClient:
     def __init__(self, dump: Mapping[str, Any], formats: Mapping[str, str] | None = None) -> None:
         self.formats = formats or {}
         self.base_url = dump["base_url"]
-        self.host = "replay"
         self.provider = str(dump["provider"])
         self.clock_offset_ms = 0
         self.requests = self.retries = self.bytes = 0
         self.recorded: list[Any] | None = None
         self._exchanges = [one for one in dump["requests"] if isinstance(one, dict)]
-
-    def left_s(self) -> float:
-        """Return 0: nothing is ever waited for."""
-        return 0.0
 
     def ask(
         self,

@@ -8,16 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from marketctl.config.registry import ProviderEntry
-from marketctl.errors import (
-    EXIT_BUSY,
-    EXIT_CONFIG,
-    EXIT_FAILED,
-    EXIT_OK,
-    EXIT_PARTIAL,
-    Busy,
-    RedisFailed,
-    StorageFailed,
-)
+from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL, Busy, RedisFailed, StorageFailed, exit_of
 from marketctl.files.locks import JobLocks
 from marketctl.files.state import read_state
 from marketctl.jobs.desk import Desk
@@ -213,7 +204,5 @@ def exit_code(results: list[Result]) -> int:
         return EXIT_OK
     if any(result.status == "ok" for result in results):
         return EXIT_PARTIAL
-    reasons = {result.reason for result in failed}
-    if reasons == {"busy"}:
-        return EXIT_BUSY
-    return EXIT_CONFIG if reasons <= {"config", "no-credentials"} else EXIT_FAILED
+    codes = {exit_of(result.reason) for result in failed}
+    return codes.pop() if len(codes) == 1 else EXIT_FAILED

@@ -4,8 +4,6 @@
 and write under one lock, so every line is whole and in one file.
 """
 
-import fcntl
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from marketctl.errors import StorageFailed
 from marketctl.files.atomic import storage_failed
 from marketctl.files.journal import append_journal
-from marketctl.files.locks import open_lock
+from marketctl.files.locks import flocked
 from marketctl.files.snapshots import encode_json, to_bytes
 from marketctl.log import log
 from marketctl.redact import redact
@@ -53,18 +51,14 @@ def append(path: Path, lines: Sequence[Mapping[str, Any]], max_bytes: int, keep:
     if not lines:
         return
     more = sum(len(to_bytes(encode_json(line))) + 1 for line in lines)
-    lock_path = path.with_name(f".{path.name}.lock")
-    lock = open_lock(lock_path)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        size = path.stat().st_size if path.exists() else 0
-        if size and size + more > max_bytes:
-            turn_over(path, keep)
+    with flocked(path.with_name(f".{path.name}.over.lock")):  # the journal's own is held for each append
+        try:
+            size = path.stat().st_size if path.exists() else 0
+            if size and size + more > max_bytes:
+                turn_over(path, keep)
+        except OSError as error:
+            raise storage_failed("append to", path, error) from error
         append_journal(path, lines)
-    except OSError as error:
-        raise storage_failed("append to", path, error) from error
-    finally:
-        os.close(lock)
 
 
 def turn_over(path: Path, keep: int) -> None:

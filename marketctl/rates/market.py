@@ -16,7 +16,7 @@ from marketctl.rates.coins import twin_of
 from marketctl.rates.formula import Leg
 from marketctl.rates.plan import Need
 from marketctl.text import closest, printable
-from marketctl.times import from_iso, now_ms
+from marketctl.times import ms_or_none, now_ms
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.quotes import Live, Reader
 from marketctl.views.snapshots import number, snapshot
@@ -180,7 +180,7 @@ class Market:
             return found.out("no-wallet", why or "there is no wallet snapshot")
         found.collected_at = wallet["collected_at"]
         found.limit_ms = limit_ms(entry.wallet_interval_s)
-        found.age_ms = age_ms(self.now_ms, _ms(wallet["collected_at"]))
+        found.age_ms = age_ms(self.now_ms, ms_or_none(wallet["collected_at"]))
         if found.age_ms is None or found.age_ms > found.limit_ms:
             old = "of unknown age" if found.age_ms is None else f"{found.age_ms // 1000} s old"
             return found.out("wallet-stale", f"the wallet is {old}, allowed are {found.limit_ms // 1000} s")
@@ -253,10 +253,3 @@ def _held_words(held: Any) -> str:
     told = held if isinstance(held, dict) else {}
     words = [f"{name} {printable(told[name], 40)}" for name in ("verdict", "since") if told.get(name)]
     return ", ".join(words) or "by the sentinel"
-
-
-def _ms(iso: object) -> int | None:
-    try:
-        return from_iso(iso) if isinstance(iso, str) else None
-    except ValueError:
-        return None

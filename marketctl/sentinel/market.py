@@ -17,7 +17,7 @@ from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.quotes import read_l1
 from marketctl.sentinel.judge import Span
-from marketctl.times import from_iso
+from marketctl.times import ms_or_none
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.snapshots import snapshot
 
@@ -182,15 +182,18 @@ class Market:
                 found = snapshot(registry, "prices", entry.name)
             except MarketctlError:  # it tells nothing; the commands that show prices say so
                 continue
-            venue.collected_ms, venue.earlier_ms = _iso(found["collected_at"]), _iso(found.get("earlier_at"))
+            venue.collected_ms, venue.earlier_ms = (
+                ms_or_none(found["collected_at"]),
+                ms_or_none(found.get("earlier_at")),
+            )
             for pair, one in found["quotes"].items():
                 venue._goods[pair] = Good(
                     one.get("bid"),
                     one.get("ask"),
                     one.get("mid"),
                     one.get("status") == "halted",
-                    _iso(one.get("at")),
-                    _iso(one.get("collected_at")) or venue.collected_ms,
+                    ms_or_none(one.get("at")),
+                    ms_or_none(one.get("collected_at")) or venue.collected_ms,
                 )
             self._fill(entry.name, _middles(venue._goods))
 
@@ -242,13 +245,6 @@ def _number(text: str | None) -> int | None:
     try:
         return None if text is None else int(float(text))
     except (ValueError, OverflowError):
-        return None
-
-
-def _iso(text: object) -> int | None:
-    try:
-        return from_iso(text) if isinstance(text, str) else None
-    except ValueError:
         return None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from marketctl.redis.quotes import DECIMALS
-from marketctl.times import from_iso, to_iso
+from marketctl.times import ms_or_none, to_iso
 
 Records = dict[str, dict[str, Any]]
 
@@ -28,26 +28,19 @@ def redis_record(shown: Mapping[str, Any]) -> dict[str, Any]:
     """Turn a record of the mirror back into that of Redis: unknown left out, times in ms."""
     told: dict[str, Any] = {name: shown.get(name) for name in (*WORDS, *DECIMALS)}
     told |= {
-        "since": _ms(shown.get("since")),
-        "at": _ms(shown.get("at")),
-        "collected_ms": _ms(shown.get("collected_at")),
+        "since": ms_or_none(shown.get("since")),
+        "at": ms_or_none(shown.get("at")),
+        "collected_ms": ms_or_none(shown.get("collected_at")),
     }
     kept = shown.get("last_good")
     if isinstance(kept, dict):
-        times = {"at": _ms(kept.get("at")), "collected_ms": _ms(kept.get("collected_at"))}
+        times = {"at": ms_or_none(kept.get("at")), "collected_ms": ms_or_none(kept.get("collected_at"))}
         told["last_good"] = _known({name: kept.get(name) for name in ("bid", "ask", "mid")} | times)
     return _known(told)
 
 
 def _known(told: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
-
-
-def _ms(iso: object) -> int | None:
-    try:
-        return from_iso(iso) if isinstance(iso, str) else None
-    except ValueError:
-        return None
 
 
 def price_of(record: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from marketctl.files.state import read_state
 from marketctl.redis.connection import NoReply, RedisConnection, connect_running, connect_woken
 from marketctl.redis.quotes import live_pairs, mirror_quote, read_set, read_some
 from marketctl.text import printable
-from marketctl.times import from_iso, to_iso
+from marketctl.times import ms_or_none, to_iso
 from marketctl.views.freshness import age_ms, set_age_ms
 from marketctl.views.held import mirror_record
 from marketctl.views.snapshots import snapshot
@@ -80,11 +80,11 @@ class Live:
 
     def collected_of(self, quote: Mapping[str, Any]) -> int | None:
         """Return when a quote was collected: after a merge older than the rest."""
-        return _ms(quote.get("collected_at")) or self.collected_ms
+        return ms_or_none(quote.get("collected_at")) or self.collected_ms
 
     def age_ms(self, quote: Mapping[str, Any], now_ms: int) -> int | None:
         """Return a quote's age (freshness.py); None is unknown and counts as too old."""
-        return age_ms(now_ms, self.collected_of(quote), _ms(quote.get("at")), dated=quote.get("mid") is not None)
+        return age_ms(now_ms, self.collected_of(quote), ms_or_none(quote.get("at")), dated=quote.get("mid") is not None)
 
     def set_age_ms(self, now_ms: int) -> int | None:
         """Return the age of the whole set."""
@@ -113,13 +113,6 @@ class Live:
             "age_ms": self.age_ms(quote, now_ms),
             "source": self.source,
         }
-
-
-def _ms(iso: object) -> int | None:
-    try:
-        return from_iso(iso) if isinstance(iso, str) else None
-    except ValueError:
-        return None
 
 
 def _records(shown: object) -> dict[str, dict[str, Any]]:
@@ -196,8 +189,8 @@ class Reader:
             live.last_ok_at, live.last_error = state.get("last_success"), printable(state.get("last_reason"), 40)
         if (data_dir / "prices" / f"{entry.name}.json").exists():
             found = snapshot(self.registry, "prices", entry.name)
-            live.state, live.quotes, live.collected_ms = "ok", found["quotes"], _ms(found["collected_at"])
-            live.earlier_ms = _ms(found.get("earlier_at"))
+            live.state, live.quotes, live.collected_ms = "ok", found["quotes"], ms_or_none(found["collected_at"])
+            live.earlier_ms = ms_or_none(found.get("earlier_at"))
             live.held, live.marked = (_records(found.get(name)) for name in ("held", "marked"))
             if not live.quotes and live.held:
                 live.state = "held"

@@ -29,6 +29,7 @@ from marketctl.monitoring.runlog import log_run
 from marketctl.providers.loader import load_registry
 from marketctl.redact import protect, redact
 from marketctl.redis.lock import LEASE_S
+from marketctl.text import sentence
 from marketctl.workers.broker import broker_url
 
 MARGIN_S = 60.0  # beyond deadline_s a job stores what it read; past that it hangs
@@ -154,5 +155,5 @@ if Path(sys.argv[0]).name == "celery":  # it would show a traceback for a line i
     try:
         app.conf.broker_url  # noqa: B018
     except MarketctlError as error:
-        sys.stderr.write(redact(f"{error.message}{f'. Next: {error.hint}.' if error.hint else ''}\n"))
+        sys.stderr.write(redact(f"{sentence(error.message, error.hint)}\n"))
         raise SystemExit(EXIT_CONFIG) from None

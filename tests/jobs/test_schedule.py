@@ -126,7 +126,7 @@ def make(tmp_path: Path, sandbox: Any, trouble: str) -> Path:
     text = registry.read_text().replace('redis_url = "embedded"', 'redis_url = "none"\nrun_log = "runs.jsonl"')
     text = text.replace("prices_interval_s = 10", f"prices_interval_s = {INTERVAL_MS / 1000}\ndeadline_s = 2.5")
     if trouble == "refused":
-        text = text.replace(sandbox.apis["BYBIT"].url, "http://127.0.0.1:9")
+        text = text.replace(sandbox.url("BYBIT"), "http://127.0.0.1:9")
     else:
         sandbox.fault(f"BYBIT=slow:{trouble}")
     assert text.count("deadline_s = 2.5") == text.count("run_log") == 1
