@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from marketctl.cli.output import printable_cell
+from marketctl.cli.table import printable_cell
 from marketctl.errors import BadAnswer, ConfigError, MarketctlError, StorageFailed
 from marketctl.files.atomic import safe_name
 from marketctl.files.memory import Memory
