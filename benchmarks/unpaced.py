@@ -3,10 +3,10 @@
 import tomllib
 from importlib import import_module
 
-from marketctl.config.starter import read_template
+from marketctl.config.starter import read_starter
 from marketctl.sandbox import API_MODULES
 
-for _name, _entry in tomllib.loads(read_template("providers.toml"))["providers"].items():
+for _name, _entry in tomllib.loads(read_starter("providers.toml"))["providers"].items():
     _module, _, _class = _entry["path"].partition(":")
     globals()[_name] = type(_name, (getattr(import_module(_module), _class),), {"rate": (1e6, 1e6)})
 

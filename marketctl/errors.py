@@ -39,17 +39,29 @@ def exit_of(reason: str | None) -> int:
 class MarketctlError(Exception):
     """Root of all errors marketctl foresees: one line for the operator, no traceback.
 
-    `message` says what was wrong and where; `hint` says what to do next.
+    `message` says what was wrong and where; `hint` says what to do next. `retry_after` is a wait in seconds, named or
+    guessed; `until_ms` is the moment the provider named, None for a guess. `of_key` says that the limit belongs to the
+    key (a plan's budget), not to our address: others may go on asking.
     """
 
     reason: ClassVar[str] = "internal"
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, hint: str | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        retry_after: float | None = None,
+        until_ms: int | None = None,
+        of_key: bool = False,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.retry_after = retry_after
+        self.until_ms = until_ms
+        self.of_key = of_key
 
 
 # Change something -------------------------------------------------------------------------

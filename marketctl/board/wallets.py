@@ -6,11 +6,12 @@ from typing import Any
 from marketctl.board.compact import DAY_MS, Texts, collected_ms, decimal, safe
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
+from marketctl.providers.networks import native_coins
 from marketctl.times import ms_or_none
 from marketctl.views.changes import changes, whole_record
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
 from marketctl.views.routes import find_routes
-from marketctl.views.twins import NATIVE, same_contract
+from marketctl.views.twins import same_contract
 
 CHANGES_MAX = 1000
 
@@ -73,7 +74,7 @@ def gather_wallets(
         "old": [found is not None and old for found, old in zip(wallets, ages, strict=True)],
         "twins": _twins(contracts),
         "routes": _routes(texts, by_ticker, places, entries, made_ms),
-        "native": NATIVE,
+        "native": native_coins(),
     }
 
 

@@ -13,7 +13,6 @@ from marketctl.config.registry import ProviderEntry
 from marketctl.errors import (
     AuthFailed,
     Blocked,
-    ClockSkew,
     DeadlineExceeded,
     MarketctlError,
     NoCredentials,
@@ -211,11 +210,7 @@ class Checkup:
         elif isinstance(error, Blocked):
             status, message = "unknown", f"blocked from this location, which is not the same as down: {message}"
         elif isinstance(error, AuthFailed) and self.adapter is not None:
-            message = name_culprit(self.adapter.credentials, message)
             hint = hint or f"marketctl credentials set {self.entry.name}"
-        elif isinstance(error, ClockSkew) and not message.startswith("the "):
-            message = f"timestamp refused: {message}"
-            hint = hint or "sync this machine's clock (NTP)"
         elif isinstance(error, DeadlineExceeded):
             hint = hint or f"a check gives a provider at most {BUDGET_S:g} s in all"
         return Finding(status, message, error.reason, hint)
@@ -450,20 +445,6 @@ class Checkup:
                 "warn", f"{told}; its own time stands still", "suspect", "see whether the source still works"
             )
         return Finding("pass", told)
-
-
-def name_culprit(credentials: Sequence[str], words: str) -> str:
-    """Say before a provider's words which credential they mean, where they let one know."""
-    said = words.lower()
-    if words.startswith("the "):  # the adapter has said it
-        return words
-    if len(credentials) == 1:
-        return f"{credentials[0]} refused: {words}"
-    if "access key" not in said and ("sign" in said or "verification" in said) and "api_secret" in credentials:
-        return f"api_secret wrong: {words}"
-    if "key" in said and "secret" not in said and "api_key" in credentials:
-        return f"api_key refused: {words}"
-    return words
 
 
 def canary_pair(entry: ProviderEntry, adapter: Provider, batch: QuoteBatch) -> str:

@@ -26,11 +26,14 @@ def command() -> None:
 def set_(provider: str) -> int:
     """Store a provider's keys, asked for one by one, or read from stdin one a line in that order.
 
+    A PEM counts as one line, from BEGIN to END, and so does folded base64. With a line too many nothing is stored.
+
     \b
     Example:
       marketctl credentials set BYBIT
     """
     from marketctl.config.credentials import store_credentials
+    from marketctl.config.key_lines import read_values
     from marketctl.config.paths import find_credentials
     from marketctl.errors import ConfigError
     from marketctl.providers.loader import load_adapter
@@ -42,9 +45,11 @@ def set_(provider: str) -> int:
     if not names:
         raise ConfigError(f"{entry.name} knows no credentials: it answers everything without a key")
     if sys.stdin.isatty():
-        values = {name: click.prompt(f"{entry.name} {name}", hide_input=True, err=True) for name in names}
+        values: dict[str, str] = {}
+        for name in names:
+            values |= read_values(ask_secret(f"{entry.name} {name}"), (name,))
     else:
-        values = from_lines(sys.stdin.read(), names)
+        values = read_values(sys.stdin.read(), names)
     missing = [name for name in names if not values.get(name)]
     if missing:
         raise ConfigError(
@@ -59,18 +64,35 @@ def set_(provider: str) -> int:
     return 0
 
 
-def from_lines(text: str, names: tuple[str, ...]) -> dict[str, str]:
-    """Read values from lines: `name=value` for any of the names, else in the order of the names."""
-    values: dict[str, str] = {}
-    for line in text.splitlines():
-        name, equals, value = line.partition("=")
-        if equals and name.strip() in names:
-            values[name.strip()] = value.strip()
-        elif line.strip():
-            left = [name for name in names if name not in values]
-            if left:
-                values[left[0]] = line.strip()
-    return values
+def ask_secret(label: str) -> str:
+    """Ask on the terminal without an echo. A PEM is read to its end, folded base64 as far as it was pasted."""
+    import os
+    import select
+    import termios
+
+    from marketctl.config.key_lines import begins_pem, ends_pem, may_fold
+
+    click.echo(f"{label}: ", err=True, nl=False)
+    place = sys.stdin.fileno()
+    echoing = termios.tcgetattr(place)
+    silent = termios.tcgetattr(place)
+    silent[3] &= ~termios.ECHO
+    # Not getpass: it throws away what of a paste was not read yet, all lines but the first.
+    termios.tcsetattr(place, termios.TCSADRAIN, silent)
+    try:
+        lines = [os.read(place, 65536).decode(errors="replace")]  # a terminal hands over one line at a time
+        while lines[-1]:
+            pending = bool(select.select([place], [], [], 0.2)[0])
+            inside = begins_pem(lines[0]) and not ends_pem(lines[-1])
+            if not (inside or (pending and may_fold(lines[0]))):
+                break
+            lines.append(os.read(place, 65536).decode(errors="replace"))
+    finally:
+        termios.tcsetattr(place, termios.TCSADRAIN, echoing)
+        click.echo(err=True)
+    if not lines[0]:
+        raise click.Abort
+    return "".join(lines)
 
 
 @command.command("list", cls=Command, context_settings=HELP)

@@ -67,9 +67,9 @@ def variable(provider: str, key: str) -> str:
 def load_credentials(path: Path, environ: Mapping[str, str] = os.environ) -> Credentials:
     """Read the keys; a missing file holds none. Raises ConfigError, also when others can read the file."""
     ours = {
-        key: value
+        key: value.strip()  # a file with a line break at its end, Windows' too, is how most of them come
         for key, value in environ.items()
-        if value and key.startswith("MARKETCTL_") and key.count("_") > 1 and key not in VARIABLES
+        if value.strip() and key.startswith("MARKETCTL_") and key.count("_") > 1 and key not in VARIABLES
     }
     return Credentials(path, _read(path), ours)
 

@@ -10,24 +10,22 @@ web page is `blocked` all the same, an empty body and every status but 2xx a fai
 the bytes first. A POST is declared like a GET; its body is recorded as it was before signing.
 """
 
-import random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from marketctl.errors import (
     BadAnswer,
+    Blocked,
     DeadlineExceeded,
     MarketctlError,
-    NetworkFailed,
     RateLimited,
     TimedOut,
     Unavailable,
 )
-from marketctl.http.failures import OutOfBudget, cause_of, refuse_failure, refuse_redirect, unsendable
+from marketctl.http.failures import network_failure, no_bundle, refuse_failure, refuse_redirect, unsendable
 from marketctl.http.messages import (
     FORMATS,
     SAFE_HEADERS,
@@ -38,7 +36,8 @@ from marketctl.http.messages import (
     encode_query,
     read_json,
 )
-from marketctl.http.ratelimit import Pace
+from marketctl.http.ratelimit import SHORT_WAIT_S, Hold, Pace, Waiting
+from marketctl.http.retries import again, too_long, wait_s
 from marketctl.http.transport import Transport, no_auth
 from marketctl.lean_imports import import_requests
 from marketctl.log import log
@@ -56,12 +55,6 @@ if TYPE_CHECKING:
 BODY_LIMIT = 16 * 1024 * 1024  # unpacked; an adapter that needs more says so (`body_limit`)
 
 CHUNK = 256 * 1024
-
-PING_TIMEOUT_S = 4.0
-
-PING_DEADLINE_S = 5.0  # one attempt of two
-
-T = TypeVar("T")
 
 sleep = time.sleep
 
@@ -151,7 +144,7 @@ class Client:
         if base is not None and base not in self.other_bases:
             raise ValueError(f"{base} is not among the hosts its adapter declares")
         host = urlsplit(base).hostname or "" if base else self.host
-        self._watch()
+        self.watch()
         accept = FORMATS.get(self.formats.get(f"{method} {path}", ""), "application/json")
 
         def attempt() -> Answer:
@@ -175,14 +168,18 @@ class Client:
             return self._send(request, query or {}, body, check)
 
         try:
-            return _again(attempt, wait=_wait_s, stop=self._give_up, before_sleep=self._count_retry)
-        except (RateLimited, Unavailable) as error:
-            if error.retry_after is not None:
-                until = to_iso(now_ms() + round(error.retry_after * 1000))
-                error.hint = f"not before {until}" if error.hint is None else error.hint
+            return again(attempt, sleep=sleep, wait=wait_s, stop=self._give_up, before_sleep=self._count_retry)
+        except (RateLimited, Unavailable, Blocked) as error:
+            until = error.until_ms
+            if until is None and error.retry_after is not None:
+                until = now_ms() + round(error.retry_after * 1000)
+            if until is not None and not (error.hint or "").startswith("not before"):
+                more = f"; {error.hint}" if error.until_ms is not None and error.hint else ""
+                error.hint = f"not before {to_iso(until)}{more}"
             raise
 
-    def _watch(self) -> None:
+    def watch(self) -> None:
+        """Cut all connections when the deadline comes."""
         if self._watchdog is None:
             self._watchdog = threading.Timer(max(0.0, self.left_s()), self._transport.cut)
             self._watchdog.daemon = True
@@ -196,14 +193,14 @@ class Client:
         left = self.left_s()
         wait = self.pace.reserve(weight, left) if self.pace and left > 0 else 0.0
         if wait > max(0.0, left):
-            raise OutOfBudget(
+            raise Waiting(
                 f"{self.host}: this machine's share of the rate limit is used up for {wait:.0f} s", retry_after=wait
             )
         if wait > 0:
             sleep(wait)
 
     def _give_up(self, state: "tenacity.RetryCallState") -> bool:
-        return state.attempt_number >= self.attempts or state.upcoming_sleep >= self.left_s()
+        return state.attempt_number >= self.attempts or too_long(state, self.left_s())
 
     def _count_retry(self, _state: "tenacity.RetryCallState") -> None:
         self.retries += 1
@@ -215,14 +212,13 @@ class Client:
         self.requests += 1
         exchange = Exchange(request.method, request.path, dict(query), None, {}, b"", started, 0, request_body=body)
         try:
-            answer = self._transfer(request, exchange)
+            answer = self.transfer(request, exchange)
             refuse_redirect(request, answer)
             check(answer)
-            refuse_failure(request, answer)
+            refuse_failure(request, answer, self.provider)
         except MarketctlError as error:
             exchange.error = error.reason
-            if isinstance(error, RateLimited) and error.retry_after and self.pace:
-                self.pace.hold(error.retry_after)  # whoever comes next need not hear it again
+            self._heed(error)
             raise
         finally:
             if exchange.status is None:
@@ -241,7 +237,22 @@ class Client:
                 self.recorded.append(exchange)
         return answer
 
-    def _transfer(self, request: Request, exchange: Exchange) -> Answer:
+    def _heed(self, error: MarketctlError) -> None:
+        """Let whoever comes next keep to the wait we were told: no need to hear it again."""
+        if self.pace is None or error.of_key or not isinstance(error, RateLimited | Blocked):
+            return
+        left_s = error.retry_after or 0.0
+        if error.until_ms is not None:
+            now = now_ms()
+            left_s = (error.until_ms - now) / 1000
+            if left_s > SHORT_WAIT_S or (isinstance(error, Blocked) and left_s > 0):
+                self.pace.remember(Hold(error.until_ms, now, error.reason, error.message))
+                return
+        if isinstance(error, RateLimited) and left_s > 0:
+            self.pace.delay(left_s)
+
+    def transfer(self, request: Request, exchange: Exchange) -> Answer:
+        """Send it once and read the answer, whatever it says. Raises NetworkFailed, TimedOut, DeadlineExceeded ..."""
         base = request.base or self.base_url
         where = f"{request.method} {request.host}{request.path}"
         left = self.left_s()
@@ -259,18 +270,24 @@ class Client:
             response = self._session.get_adapter(url).send(prepared, timeout=timeout, **settings)
             with response:
                 content = self._read(response.raw, where)
-        except (requests.exceptions.InvalidHeader, UnicodeError):
+        except (requests.exceptions.InvalidHeader, UnicodeError) as error:
+            if error.args and isinstance(error.args[0], urllib3.exceptions.InvalidHeader):  # one of the answer's
+                raise network_failure(where, error) from error
             raise unsendable(where) from None  # its words hold the value
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             timed_out = isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError)
             if self.left_s() <= 0 or (timed_out and timeout < self.timeout_s):
                 raise self._too_late(where) from error
             if timed_out:
-                raise TimedOut(f"{where}: no answer within {timeout:g} s") from error
+                raise TimedOut(
+                    f"{where}: no answer within {timeout:g} s", hint="try again later, or raise timeout_s"
+                ) from error
             if isinstance(error, urllib3.exceptions.DecodeError):
                 told = printable(response.headers.get("Content-Encoding"), 40)
                 raise BadAnswer(f"{where}: the body is not the {told} it says") from error
-            raise NetworkFailed(f"{where}: {cause_of(error)}") from error
+            raise network_failure(where, error) from error
+        except OSError as error:
+            raise no_bundle(where, error) from error
         received = now_ms()
         headers = {name.lower(): value for name, value in response.headers.items()}
         exchange.status = response.status_code
@@ -296,67 +313,4 @@ class Client:
         return b"".join(parts)
 
     def _too_late(self, where: str) -> DeadlineExceeded:
-        return DeadlineExceeded(f"{where}: {self.deadline_s:g} s are over (deadline_s)")
-
-
-def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, MarketctlError) and error.retryable
-
-
-def _again(attempt: Callable[[], T], **when: Any) -> T:
-    """Attempt it, again where its failure may pass: tenacity says when. It is imported for a failure, not before."""
-    try:
-        return attempt()
-    except MarketctlError as error:
-        if not error.retryable:
-            raise
-        failed = [error]
-    import tenacity
-
-    def next_attempt() -> T:
-        if failed:
-            raise failed.pop()  # the first one is made already
-        return attempt()
-
-    retry = tenacity.retry_if_exception(_may_pass)
-    return tenacity.Retrying(retry=retry, sleep=sleep, reraise=True, **when)(next_attempt)
-
-
-def _wait_s(state: "tenacity.RetryCallState") -> float:
-    """Wait as long as the provider asked for; else 0.2 s, 0.4 s, 0.8 s ... with jitter."""
-    error = state.outcome.exception() if state.outcome else None
-    backoff = min(8.0, 0.2 * 2 ** (state.attempt_number - 1)) * random.uniform(0.5, 1.5)
-    asked = getattr(error, "retry_after", None)
-    return float(asked) + random.uniform(0.0, 0.1) if asked is not None else backoff
-
-
-def ping(url: str, query: str, body: bytes = b"") -> None:
-    """Tell a dead-man service something: a POST, once more where that may help; redirects are not followed.
-
-    The URL is a secret: messages name the host alone. Raises MarketctlError.
-    """
-    _again(
-        lambda: _ping_once(url, query, body),
-        wait=lambda _state: 0.5,
-        stop=lambda state: state.attempt_number >= 2,
-    )
-
-
-def _ping_once(url: str, query: str, body: bytes) -> None:
-    headers = {"Content-Type": "text/plain; charset=utf-8", "User-Agent": USER_AGENT}
-    # The whole URL is the base, so that no message has its path.
-    client = Client(url, timeout_s=PING_TIMEOUT_S, deadline_s=PING_DEADLINE_S, attempts=1, endpoints=frozenset())
-    with client:
-        client._watch()
-        answer = client._transfer(
-            Request("POST", client.host, "", query, now_ms(), headers, body),
-            Exchange("POST", "", {}, None, {}, b"", now_ms(), 0),
-        )
-    log.debug("POST %s: %d", client.host, answer.status)
-    told = f"POST {client.host}: HTTP {answer.status}"
-    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise RateLimited(told)
-    if answer.status >= 500:
-        raise Unavailable(told)
-    if not 200 <= answer.status < 300:
-        raise BadAnswer(told, hint="check ping_url; redirects are not followed")
+        return DeadlineExceeded(f"{where}: {self.deadline_s:g} s are over (deadline_s)", hint="try again, or raise it")

@@ -1,20 +1,13 @@
 """Failures told in our words, from method, host, path and status: a requests exception holds the whole URL."""
 
-import time
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterator
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from marketctl.errors import (
-    AuthFailed,
-    BadAnswer,
-    Blocked,
-    ConfigError,
-    PermissionDenied,
-    RateLimited,
-    Unavailable,
-)
+from marketctl.errors import BadAnswer, Blocked, ConfigError, MarketctlError, NetworkFailed, RateLimited, Unavailable
 from marketctl.http.messages import Answer, Request, looks_html
+from marketctl.http.verdicts import class_of_status, named_wait, next_step
 from marketctl.lean_imports import import_requests
 from marketctl.text import printable
 
@@ -24,12 +17,6 @@ import requests  # noqa: E402
 import urllib3.exceptions  # noqa: E402
 
 
-class OutOfBudget(RateLimited):
-    """Our own pacing would hold the job past its deadline: waiting in a retry loop cannot help."""
-
-    retryable = False
-
-
 def unsendable(where: str) -> ConfigError:
     return ConfigError(
         f"{where}: a credential has characters that cannot be sent, such as a line break",
@@ -37,33 +24,86 @@ def unsendable(where: str) -> ConfigError:
     )
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Read the Retry-After header: seconds or an HTTP date. None when absent or unreadable."""
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    from email.utils import parsedate_to_datetime
-
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):
-        return None
-
-
-def cause_of(error: BaseException) -> str:
-    """Say what went wrong in the words of the system, without the URL a requests error carries."""
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Walk from an error to what lies under it, the outermost first."""
     seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, OSError) and seen.strerror and not isinstance(seen, requests.RequestException):
-            return printable(seen.strerror)
-        if isinstance(seen, urllib3.exceptions.SSLError):
-            return "TLS failed: " + printable(seen.args[0] if seen.args else "")
-        if isinstance(seen, urllib3.exceptions.IncompleteRead | urllib3.exceptions.ProtocolError):
-            return "the connection broke in the middle of the answer"
+    for _ in range(20):
+        if seen is None:
+            return
+        yield seen
         reason = getattr(seen, "reason", None)
-        nested = seen.args[0] if seen.args and isinstance(seen.args[0], BaseException) else None
+        nested = next((one for one in seen.args if isinstance(one, BaseException)), None)
         seen = reason if isinstance(reason, BaseException) else nested or seen.__cause__ or seen.__context__
+
+
+def network_failure(where: str, error: BaseException) -> MarketctlError:
+    """Tell what broke on the way, in the words of the system, without the URL a requests error carries."""
+    causes = list(_causes(error))
+    handshake = any(getattr(one, "in_handshake", False) for one in causes)
+    for one in causes:
+        if isinstance(one, urllib3.exceptions.InvalidHeader):
+            return NetworkFailed(f"{where}: the answer tells its length twice, and differently", hint=_ON_THE_WAY)
+        if isinstance(one, requests.exceptions.InvalidSchema) and "SOCKS" in str(one):
+            return ConfigError(
+                f"{where}: its proxy is a SOCKS one, which needs a package more",
+                hint="pip install 'marketctl[socks]'",
+            )
+        if isinstance(one, ssl.SSLCertVerificationError):
+            return NetworkFailed(f"{where}: TLS failed: {_certificate(one)}", hint=_certificate_hint(one))
+        if handshake and isinstance(one, ConnectionResetError | BrokenPipeError | ssl.SSLEOFError):
+            return NetworkFailed(
+                f"{where}: the connection was cut in the TLS handshake, before anything was asked",
+                hint="a firewall or a region's block may do that: set `base_url` of your region, or `proxy`",
+            )
+        if isinstance(one, urllib3.exceptions.SSLError):
+            return NetworkFailed(f"{where}: TLS failed: {printable(one.args[0] if one.args else '')}", hint=_ON_THE_WAY)
+    return NetworkFailed(f"{where}: {_broke(causes, error)}", hint=next_step(NetworkFailed, ""))
+
+
+_ON_THE_WAY = "check `base_url` and `proxy`: something on the way does not speak as it should"
+
+
+def _broke(causes: list[BaseException], error: BaseException) -> str:
+    for one in causes:
+        if type(one).__name__ == "RemoteDisconnected":
+            return "the connection was closed without an answer"
+        if isinstance(one, OSError) and one.strerror and not isinstance(one, requests.RequestException):
+            return printable(one.strerror)
+        if isinstance(one, urllib3.exceptions.IncompleteRead):
+            return "the connection broke in the middle of the answer"
+    if any(isinstance(one, urllib3.exceptions.ProtocolError) for one in causes):
+        return "the connection broke in the middle of the answer"
     return printable(type(error).__name__)
+
+
+def _certificate(error: ssl.SSLCertVerificationError) -> str:
+    words = printable(error.verify_message or error.reason or "the certificate is not valid", 120)
+    if error.verify_code == 10:  # X509_V_ERR_CERT_HAS_EXPIRED
+        return f"the certificate has expired ({words})"
+    if error.verify_code == 9:
+        return f"the certificate is not valid yet ({words})"
+    if error.verify_code in (62, 64):  # host name, IP address
+        return f"the certificate is of another host ({words})"
+    if error.verify_code in (2, 18, 19, 20, 21):
+        return f"the certificate is signed by nobody this machine trusts ({words})"
+    return f"the certificate is refused ({words})"
+
+
+def _certificate_hint(error: ssl.SSLCertVerificationError) -> str:
+    if error.verify_code in (9, 10):
+        return "check this machine's clock; where that is right, the provider has to renew it"
+    if error.verify_code in (62, 64):
+        return "check `base_url` and `proxy`: another server answers"
+    return "where a proxy opens TLS, name its certificate in REQUESTS_CA_BUNDLE; never switch verification off"
+
+
+def no_bundle(where: str, error: OSError) -> MarketctlError:
+    """Tell an error of the system on the way out: mostly a bundle of certificates that is not there."""
+    if "TLS CA certificate bundle" in str(error):
+        return ConfigError(
+            f"{where}: {printable(error)}", hint="set REQUESTS_CA_BUNDLE to a file that is there, or unset it"
+        )
+    return NetworkFailed(f"{where}: {printable(error.strerror or type(error).__name__)}")
 
 
 def refuse_redirect(request: Request, answer: Answer) -> None:
@@ -79,30 +119,25 @@ def refuse_redirect(request: Request, answer: Answer) -> None:
         )
 
 
-def refuse_failure(request: Request, answer: Answer) -> None:
+def refuse_failure(request: Request, answer: Answer, provider: str = "") -> None:
     """Raise for what the HTTP status alone tells, and for a body that is not what its endpoint speaks."""
-    where = f"{request.method} {request.host}{request.path}: HTTP {answer.status}"
+    good = 200 <= answer.status < 300
     page = not answer.is_json and looks_html(answer.content, answer.headers.get("content-type", ""))
-    if 200 <= answer.status < 300 and (answer.is_json or (answer.raw and answer.content.strip() and not page)):
+    if good and (answer.is_json or (answer.raw and answer.content.strip() and not page)):
         return
+    told = f"{request.method} {request.host}{request.path}: HTTP {answer.status}"
     if page:
-        kind = f" with a web page in place of {'data' if answer.raw else 'JSON'}"
+        told += f" with a web page in place of {'data' if answer.raw else 'JSON'}"
     elif answer.raw:
-        kind = "" if answer.content.strip() else " without a body"
-    else:
-        kind = "" if answer.is_json else " without readable JSON"
-    if 200 <= answer.status < 300 and page:
-        raise Blocked(f"{where}{kind}", hint="a CDN, a geo-block or a captive portal may stand in between")
-    if 200 <= answer.status < 300:
-        raise BadAnswer(f"{where}{kind} ({len(answer.content)} bytes)")
-    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise RateLimited(f"{where}, too many requests", retry_after=retry_after_s(answer.headers))
-    if answer.status >= 500:
-        raise Unavailable(f"{where}{kind}", retry_after=retry_after_s(answer.headers))
-    if answer.status in (451, 418) or (answer.status == HTTPStatus.FORBIDDEN and not answer.is_json):
-        raise Blocked(f"{where}{kind}", hint="this address or country is refused; it says nothing of the key")
-    if answer.status == HTTPStatus.UNAUTHORIZED:
-        raise AuthFailed(f"{where}{kind}")
-    if answer.status == HTTPStatus.FORBIDDEN:
-        raise PermissionDenied(f"{where}{kind}")
-    raise BadAnswer(f"{where}{kind}")
+        told += "" if answer.content.strip() else " without a body"
+    elif not answer.is_json and answer.status != HTTPStatus.TOO_MANY_REQUESTS:
+        told += " without readable JSON"
+    if good and page:
+        raise Blocked(told, hint="a CDN, a geo-block or a captive portal may stand in between: look at it in a browser")
+    if good:
+        raise BadAnswer(f"{told} ({len(answer.content)} bytes)", hint=next_step(BadAnswer, provider))
+    kind = class_of_status(answer)
+    wait, until_ms = named_wait(answer) if issubclass(kind, RateLimited | Blocked | Unavailable) else (None, None)
+    told += ", too many requests" if kind is RateLimited else ""
+    hint = None if until_ms is not None else next_step(kind, provider)
+    raise kind(told, retry_after=wait, until_ms=until_ms, hint=hint)

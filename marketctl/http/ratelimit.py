@@ -1,24 +1,86 @@
-"""Keep under a provider's rate limit, over all marketctl processes on this machine or all that share a Redis server.
+"""Keep to what a provider allows one address: its rate, and the waits it named, over all processes and machines.
 
-One small file per provider and host holds the time at which its budget is whole again (GCRA: a
-leaky bucket kept as one number). Limits are per address, so the file belongs to the machine and
-not to a data folder. The clock is monotonic: it is the same for all processes since boot.
+Limits are per address: two entries of one exchange share its budget and its bans. One small file per address holds the
+time at which the budget is whole again (GCRA: a leaky bucket kept as one number), a second one the wait the provider
+named, with its own moment. They belong to the machine and not to a data folder; where machines share a Redis server,
+that holds both as well (`redis/shared.py`). The budget's clock is monotonic: the same for all processes since boot.
 """
 
 import fcntl
+import json
 import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
-from marketctl.errors import StorageFailed
+from marketctl.errors import Blocked, MarketctlError, RateLimited, StorageFailed
+from marketctl.times import now_ms, to_iso
 
-HOLD_MAX_S = 60.0  # one endpoint's limit must not silence a provider for longer
+SHORT_WAIT_S = 5.0  # a named wait up to this long is waited for; for a longer one nobody sleeps
+
+DELAY_MAX_S = 60.0  # what a provider did not name, we only guess
+
+PORTS = {"http": 80, "https": 443}
+
+AHEAD_MS = 5000  # a hold that was told later than now is of a clock that was wrong
+
+
+class Waiting(RateLimited):
+    """The provider named a time, or our own share is used up: waiting in a retry loop cannot help."""
+
+    retryable = False
+
+
+class Hold(NamedTuple):
+    """A wait that a provider named: until when nobody asks its address (ms), when that was told, why and in what words.
+
+    `reason` is `blocked` for a ban, else `rate-limited`.
+    """
+
+    until_ms: int
+    told_ms: int
+    reason: str
+    words: str
+
+    def error(self) -> MarketctlError:
+        """Return what a job is told that comes before its time."""
+        cls = Blocked if self.reason == Blocked.reason else Waiting
+        told = f"{self.words} (told at {to_iso(self.told_ms)}; not asked again)"
+        return cls(told, hint=f"not before {to_iso(self.until_ms)}", until_ms=self.until_ms)
+
+    def to_json(self) -> str:
+        """Return it as it is kept."""
+        return json.dumps(self._asdict())
+
+
+def read_hold(text: str | bytes, now: int) -> Hold | None:
+    """Read what is kept; None for what is over, was told by a clock that ran ahead, or is none of ours."""
+    try:
+        hold = Hold(**json.loads(text))
+        until, told = hold.until_ms, hold.told_ms
+        good = type(until) is int and type(told) is int and told <= now + AHEAD_MS and now < until
+    except (ValueError, TypeError):
+        return None
+    return hold if good and isinstance(hold.words, str) else None
+
+
+def address_of(base_url: str, proxy: str | None = None) -> str:
+    """Return what a provider's limits belong to: host and port as asked, by way of this proxy."""
+    parts = urlsplit(base_url)
+    port = parts.port or PORTS.get(parts.scheme, 0)
+    address = (parts.hostname or "") + ("" if port == PORTS["https"] else f":{port}")
+    if not proxy:
+        return address
+    from hashlib import sha256
+
+    return f"{address}~{sha256(proxy.encode()).hexdigest()[:8]}"  # a proxy's URL may hold a password
 
 
 class Pace:
-    """A budget of `rate` units a second with at most `burst` units at once."""
+    """A budget of `rate` units a second with at most `burst` units at once, and the wait its provider named."""
 
     def __init__(self, path: Path, rate: float, burst: float) -> None:
         self.path = path
@@ -28,8 +90,11 @@ class Pace:
     def reserve(self, weight: float = 1.0, longest_s: float = float("inf")) -> float:
         """Take `weight` units from the budget; return the seconds to wait before using them.
 
-        Nothing is taken where the wait would be longer than `longest_s`.
+        Nothing is taken where the wait would be longer than `longest_s`. Raises RateLimited or Blocked while a wait
+        lasts that the provider named.
         """
+        if hold := self.held():
+            raise hold.error()
         with self._budget() as (handle, whole_at, now):
             whole_at = max(whole_at, now) + weight / self.rate
             wait = max(0.0, round(whole_at - self.burst / self.rate - now, 6))  # as exact as the file is
@@ -37,10 +102,40 @@ class Pace:
                 _write(handle, whole_at)
             return wait
 
-    def hold(self, seconds: float) -> None:
-        """Let nobody ask for so long, as the provider said."""
+    def delay(self, seconds: float) -> None:
+        """Let nobody ask for so short a while, as the provider said: those who come wait for it."""
         with self._budget() as (handle, whole_at, now):
-            _write(handle, max(whole_at, now + min(seconds, HOLD_MAX_S) + (self.burst - 1) / self.rate))
+            _write(handle, max(whole_at, now + min(seconds, DELAY_MAX_S) + (self.burst - 1) / self.rate))
+
+    def remember(self, hold: Hold) -> None:
+        """Keep a wait that the provider named; an earlier one that lasts longer stays."""
+        known = self.held()
+        if known is not None and known.until_ms >= hold.until_ms:
+            return
+        place = self._hold_path
+        beside = place.with_name(f"{place.name}.{os.getpid()}-{os.urandom(3).hex()}")
+        try:
+            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(hold.to_json())
+            beside.replace(place)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise StorageFailed(f"{place}: {error.strerror}", hint="set TMPDIR to another folder") from error
+
+    def held(self) -> Hold | None:
+        """Return the wait the provider named, while it lasts."""
+        try:
+            return read_hold(self._hold_path.read_bytes(), now_ms())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            place = self._hold_path
+            raise StorageFailed(f"{place}: {error.strerror}", hint=f"remove it: rm {place}") from error
+
+    @property
+    def _hold_path(self) -> Path:
+        return self.path.with_suffix(".hold")
 
     @contextmanager
     def _budget(self) -> Iterator[tuple[int, float, float]]:
@@ -57,7 +152,7 @@ class Pace:
             except ValueError:
                 whole_at = 0.0
             # A value from before the last boot can lie far ahead: it is no debt of ours.
-            if not 0 <= whole_at < now + 10 * self.burst / self.rate + HOLD_MAX_S:
+            if not 0 <= whole_at < now + 10 * self.burst / self.rate + DELAY_MAX_S:
                 whole_at = 0.0
             yield handle, whole_at, now
         except OSError as error:

@@ -47,7 +47,11 @@ class Transport(HTTPAdapter):
 
             class Connection(base):  # type: ignore[misc, valid-type]
                 def connect(self) -> None:
-                    super().connect()
+                    try:
+                        super().connect()
+                    except Exception as error:
+                        error.in_handshake = self.sock is not None  # type: ignore[attr-defined]
+                        raise
                     transport.sockets.add(self.sock)
                     if transport.over:
                         transport.cut()

@@ -22,16 +22,17 @@ def open_adapter(
     """Make an adapter with a client of its own. Raises ConfigError for a path that cannot be imported."""
     from marketctl.files.machine import machine_dir
     from marketctl.http.client import Client
-    from marketctl.http.ratelimit import Pace
+    from marketctl.http.ratelimit import Pace, address_of
     from marketctl.redis.shared import SharedPace
 
     cls = load_adapter(entry)
     base_url = entry.base_url or cls.base_url
-    pace = Pace(machine_dir() / f"{entry.name}-{_file_word(base_url)}.pace", *cls.rate)
+    address = address_of(base_url, entry.proxy)
+    pace = Pace(machine_dir() / f"{_file_word(address)}.pace", *cls.rate)
     read_only = read_only or run.options.dry_run
     store = None if run.options.dry_run else run.desk.shared_redis()
     if store is not None and not read_only:
-        pace = SharedPace(store, entry.name, pace)
+        pace = SharedPace(store, address, pace)
     cache = (run.settings.data_dir / "cache", entry.name, base_url, read_only)
     if memory is None:
         memory = SharedMemory(store, *cache) if store is not None and cls.shared_memory else Memory(*cache)

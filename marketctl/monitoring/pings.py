@@ -146,7 +146,7 @@ class Line(threading.Thread):
         self._waiting.put(None)
 
     def run(self) -> None:
-        from marketctl.http.client import ping
+        from marketctl.http.ping import ping
 
         while (item := self._waiting.get()) is not None:
             action, rid, text = item

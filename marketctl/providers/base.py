@@ -1,50 +1,54 @@
-"""What every provider shares. An adapter is class attributes, small fetch methods and pure parse functions.
+"""What every provider shares, whole in one file for who writes an adapter: class attributes, small fetch methods.
 
 It never sleeps, retries, logs a secret or touches Redis and files: the client does the first, the
 jobs in `collect.py` the last. Importing an adapter must stay cheap: no requests here.
 """
 
 import json
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from marketctl.errors import (
     AuthFailed,
     BadAnswer,
     ClockSkew,
+    ConfigError,
+    IpNotAllowed,
     MarketctlError,
     NoCredentials,
     NotSupported,
     PermissionDenied,
-    RateLimited,
     StatsNotSupported,
-    Unavailable,
 )
 from marketctl.log import log
 from marketctl.models import Asset, Clock, KeyInfo, Pair, Platform, Quota, Stats
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
-from marketctl.text import printable
-from marketctl.times import END_MS
+from marketctl.providers.counts import count_open, count_pairs, turnover
+from marketctl.providers.fields import integer, mapping, text
+from marketctl.providers.pairs import remembered_pairs
+from marketctl.providers.refusals import NO_ENVELOPE, Failure, Refusals
+from marketctl.times import END_MS, now_ms
 
 if TYPE_CHECKING:
     from marketctl.files.memory import Memory
     from marketctl.http.client import Client
     from marketctl.http.messages import Answer, Request
 
+__all__ = ["NO_ENVELOPE", "Exchange", "Failure", "Provider", "measure"]
+
 T = TypeVar("T")
 
-Failure = tuple[str, str]
-"""A provider's own error: its code and its words."""
+MOST_PAGES = 50
 
-CENTURY_S = 100 * 365 * 86400.0
+MOST_UNLISTED = 10_000
 
-NO_ENVELOPE: Failure = ("none", "the answer has not the shape of this API")
+# A key that is refused must not take away what is public.
+KEY_TROUBLE = (AuthFailed, ClockSkew, ConfigError, IpNotAllowed, NoCredentials)
 
 
-class Provider:
+class Provider(Refusals):
     """One remote source. Subclasses say what they are; nothing here needs an own constructor.
 
     The docstring of an adapter's module is its card: a first line that says what it is, then
@@ -70,16 +74,10 @@ class Provider:
     rate: ClassVar[tuple[float, float]] = (5.0, 10.0)
     # What is remembered is a budget, to be spent once over all machines.
     shared_memory: ClassVar[bool] = False
-    # The provider's codes that change what we do. An unknown one is an error with the code in it.
-    error_codes: ClassVar[Mapping[str, type[MarketctlError]]] = {}
     # Other hosts of its API beside `base_url`, as scheme and host: `ask(base=...)`. Nobody else gets a request.
     other_bases: ClassVar[tuple[str, ...]] = ()
-    # What it tells by HTTP status alone, where that differs from the common meaning.
-    error_statuses: ClassVar[Mapping[int, type[MarketctlError]]] = {}
-    # Wait after a rate limit that names no time.
-    rate_limit_wait_s: ClassVar[float] = 1.0
-    # A refused timestamp is tried once more with the provider's clock.
-    resync_clock: ClassVar[bool] = False
+    # The endpoint that tells the time, and the path to the milliseconds in its answer.
+    clock_field: ClassVar[tuple[str, ...]] = ()
     # The pair whose price is checked for sanity.
     canary: ClassVar[str] = "BTC/USDT"
     # Its card, where that is not the module's docstring.
@@ -143,7 +141,14 @@ class Provider:
 
     def clock(self) -> Clock:
         """Measure the provider's time against ours."""
-        raise NotSupported("this provider tells no time")
+        if not self.clock_field:
+            raise NotSupported("this provider tells no time")
+        path, *fields = self.clock_field
+        answer = self.ask("GET", path)
+        found: Any = answer.body
+        for name in fields:
+            found = mapping(found).get(name)
+        return measure(answer, integer(found))
 
     def platform(self) -> Platform:
         """Ask whether the provider works; `unknown` where it has no such answer."""
@@ -162,20 +167,6 @@ class Provider:
     def sign(self, request: "Request") -> None:
         """Add what proves who we are. Called anew on every attempt."""
         raise NotImplementedError(f"{type(self).__name__} has private calls but no sign()")
-
-    def failure(self, answer: "Answer") -> Failure | None:
-        """Return the provider's own error (code, words) told by an answer, or None for a good one."""
-        return None
-
-    def error_class(self, code: str, words: str, answer: "Answer") -> type[MarketctlError] | None:
-        """Choose the error for a code; override where one code has several meanings."""
-        return self.error_codes.get(code)
-
-    def retry_after(self, answer: "Answer") -> float | None:
-        """Return the seconds to wait after a rate limit, where the answer tells them."""
-        from marketctl.http.failures import retry_after_s
-
-        return retry_after_s(answer.headers)
 
     # The shared part ----------------------------------------------------------------------
 
@@ -228,79 +219,92 @@ class Provider:
         try:
             return once()
         except ClockSkew:
-            if not (signed and self.resync_clock) or self._resynced:
+            if not signed or self._resynced:
                 raise
             self._resynced = True
-            self.client.clock_offset_ms = self.clock().skew_ms or 0
+            with suppress(NotSupported):
+                self.client.clock_offset_ms = self.clock().skew_ms or 0
             return once()
 
     def has_key(self) -> bool:
         """Tell whether all credentials are at hand."""
         return bool(self.credentials) and all(self.keys.get(name) for name in self.credentials)
 
-    def check_answer(self, answer: "Answer") -> None:
-        """Raise the error an answer tells, by the provider's own code first and by HTTP status second."""
-        found = self.failure(answer) if answer.is_json or answer.raw else None
-        code, words = found or ("", "")
-        cls = self.error_class(code, words, answer) if found else None
-        if cls is None and (found or not 200 <= answer.status < 300):
-            cls = self.error_statuses.get(answer.status)
-        if cls is None and found:
-            cls = {401: AuthFailed, 403: PermissionDenied, 429: RateLimited}.get(answer.status, BadAnswer)
-            if answer.status >= 500:
-                cls = Unavailable
-        if cls is None:
-            return
-        told = (
-            f"{printable(words) or f'HTTP {answer.status} without words'} (code {printable(code, 40)})" if found else ""
-        )
-        wait = None
-        if issubclass(cls, RateLimited):
-            wait = self.retry_after(answer)
-            wait = self.rate_limit_wait_s if wait is None else min(max(0.0, wait), CENTURY_S)
-        elif issubclass(cls, Unavailable):
-            wait = Provider.retry_after(self, answer)
-        raise cls(told or f"HTTP {answer.status}", retry_after=wait)
-
     def pair_list(self) -> PairList:
-        """Return the pairs, from the disk while they are young enough; unknown symbols refresh them once."""
-        known = self.memory.get("pairs", self.pairs_max_age_s)
-        try:
-            pairs = list(map(Pair._make, known[0])) if known else []
-        except TypeError:  # of another version
-            pairs = []
-        if not pairs:
-            return PairList(self.fetch_pairs())
+        """Return the pairs, from the disk while they are young enough.
 
-        def refresh() -> list[Pair]:
+        Unknown symbols refresh them once; those that a fresh list does not know are remembered with it.
+        """
+        known = self.memory.get("pairs", self.pairs_max_age_s)
+        pairs = remembered_pairs(known[0]) if known else []
+        if known is None or not pairs:
+            return self.fresh_pairs()
+
+        def refresh() -> PairList | None:
             try:
-                return self.fetch_pairs()
+                return self.fresh_pairs()
             except MarketctlError as error:
                 # One new listing must not cost the rest: the list at hand is young enough for it.
                 log.warning(
                     "the list of pairs stays as it was: %s", error.message, extra={"provider": self.client.provider}
                 )
-                return pairs
+                return None
 
-        return PairList(pairs, refresh)
+        unlisted = self.memory.get("unlisted", self.pairs_max_age_s)
+        same = unlisted is not None and unlisted[1] == known[1] and isinstance(unlisted[0], list)
+        return PairList(pairs, refresh, frozenset(map(str, unlisted[0])) if unlisted and same else frozenset())
 
-    def fetch_pairs(self) -> list[Pair]:
+    def fresh_pairs(self) -> PairList:
         """Ask for the pairs and remember them, with their keys."""
-        pairs = list(PairList(self.pairs()).by_symbol.values())
-        if not pairs:
+        found = PairList(self.pairs())
+        if not found.by_symbol:
             raise BadAnswer("the list of pairs is empty")
-        self.memory.put("pairs", [list(pair) for pair in pairs])
-        return pairs
+        at_ms = now_ms()
+        self.memory.put("pairs", [list(pair) for pair in found.by_symbol.values()], at_ms)
+        found.on_unlisted = lambda symbols: self.memory.put("unlisted", sorted(symbols)[:MOST_UNLISTED], at_ms)
+        return found
 
     def pairs(self) -> list[Pair]:
         """Fetch the provider's list of pairs: the only authority for base and quote."""
         raise NotSupported("this provider lists no pairs")
+
+    def aside(self, what: str, ask: Callable[[], T]) -> T | None:
+        """Return what the rest is good without, or None however it fails; that is told."""
+        try:
+            return ask()
+        except MarketctlError as error:
+            log.info("%s stays unknown: %s", what, error.message, extra={"provider": self.client.provider})
+            return None
+
+    def pages(self, path: str, query: Mapping[str, str], param: str, *cursor: str) -> Iterator[Any]:
+        """Yield the pages of a list: the next one is asked for while the answer holds another cursor at this path."""
+        seen: set[str | None] = {None}
+        more: dict[str, str] = {}
+        for _ in range(MOST_PAGES):
+            body = self.get(path, {**query, **more})
+            yield body
+            for name in cursor:
+                body = mapping(body).get(name)
+            token = text(body)
+            if token in seen:
+                return
+            seen.add(token)
+            more = {param: token or ""}
+        raise BadAnswer(f"GET {path} has more than {MOST_PAGES} pages")
 
     def told(self, ask: Callable[[], T], unknown: T) -> T:
         """Return a side answer of the statistics, or the unknown where the provider does not give it."""
         try:
             return ask()
         except (BadAnswer, NotSupported, PermissionDenied):
+            return unknown
+
+    def with_key(self, ask: Callable[[], T], unknown: T) -> T:
+        """Return a figure that the key pays for, or the unknown where the key is refused: what is public is good."""
+        try:
+            return self.told(ask, unknown)
+        except KEY_TROUBLE as error:
+            log.warning("left unknown: %s", error.message, extra={"provider": self.client.provider, "job": "stats"})
             return unknown
 
     def quote_batch(self) -> QuoteBatch:
@@ -324,7 +328,7 @@ class Exchange(Provider):
         if "wallet" in self.known:
             assets = self.known["wallet"].assets
         elif "wallet" not in self.key_jobs or self.has_key():
-            assets = self.told(self._assets_read, None)
+            assets = self.with_key(self._assets_read, None)
         return Stats(
             pairs=count_pairs(batch.pairs.spot()),
             assets=count_open(list(assets.values()) if assets is not None else None),
@@ -336,7 +340,7 @@ class Exchange(Provider):
             turnover_24h=turnover(batch),
             clock=clock,
             platform=self.told(self.platform, Platform()),
-            quota=self.quota(),
+            quota=self.with_key(self.quota, None),
             skipped=batch.skipped,
         )
 
@@ -347,41 +351,12 @@ class Exchange(Provider):
         return batch.assets
 
 
-def count_pairs(pairs: list[Pair]) -> dict[str, int | None]:
-    """Count pairs by status; without any known status the open and halted ones are unknown."""
-    statuses = Counter(pair.status for pair in pairs)
-    known = statuses["trading"] + statuses["halted"] > 0
-    return {
-        "halted": statuses["halted"] if known else None,
-        "total": len(pairs),
-        "trading": statuses["trading"] if known else None,
-    }
-
-
-def count_open(items: list[Any] | None) -> dict[str, int | None]:
-    """Count assets or networks and how many are open; unknown (None) where no flag is known."""
-    if items is None:
-        return {"deposit_open": None, "total": None, "withdraw_open": None}
-    counts: dict[str, int | None] = {"total": len(items)}
-    for name, way in (("deposit_open", "deposit"), ("withdraw_open", "withdraw")):
-        flags = [getattr(item, way) for item in items]
-        counts[name] = flags.count(True) if any(flag is not None for flag in flags) else None
-    return counts
-
-
-def turnover(batch: QuoteBatch) -> dict[str, str]:
-    """Add up the 24 h turnover by quote currency, over all known pairs, also those without a price."""
-    sums: dict[str, Decimal] = {}
-    with localcontext() as context:
-        context.prec = 60
-        for pair, quote in batch.quotes.items():
-            if quote.quote_volume is not None:
-                currency = pair.rpartition("/")[2]
-                sums[currency] = sums.get(currency, Decimal(0)) + Decimal(quote.quote_volume)
-        for skip in batch.skips:
-            if skip.quote and skip.quote_volume and skip.quote_volume[0] != "-":
-                sums[skip.quote] = sums.get(skip.quote, Decimal(0)) + Decimal(skip.quote_volume)
-    return {currency: format(amount, "f") for currency, amount in sorted(sums.items())}
+def ending(days: int | None) -> tuple[str, ...]:
+    """Warn of a key that ends within a week; negative days are no end."""
+    if days is None or not 0 <= days <= 7:
+        return ()
+    when = f"in {days} days" if days > 1 else "within a day"
+    return (f"the key ends {when}: renew it, or bind it to an address",)
 
 
 def measure(answer: "Answer", server_ms: int | None) -> Clock:

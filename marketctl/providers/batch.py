@@ -4,7 +4,7 @@ Speed lives here: an adapter hands over raw values, one call a row.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -12,65 +12,14 @@ from typing import Any
 from marketctl.errors import BadAnswer
 from marketctl.models import Asset, Pair, Quote, Skip
 from marketctl.providers.fields import NotANumber, code, decimal_text, flag, is_zero, seven_plain
+from marketctl.providers.pairs import PairList
 from marketctl.text import printable
 from marketctl.times import END_MS
 
+__all__ = ["AssetBatch", "PairList", "QuoteBatch"]
+
 # Without the keywords and defaults of Quote(...), which take longer than all else.
 _quote = partial(tuple.__new__, Quote)
-
-
-class PairList:
-    """A provider's pairs by symbol, each with the key it is published under.
-
-    A symbol that is not found makes the list fetch itself anew, once: it may be a new listing.
-    """
-
-    def __init__(self, pairs: Iterable[Pair], refresh: Callable[[], Iterable[Pair]] | None = None) -> None:
-        self._refresh = refresh
-        self._index(pairs)
-
-    def _index(self, pairs: Iterable[Pair]) -> None:
-        self.by_symbol = {pair.symbol: pair for pair in pairs}
-        # Those that were remembered have their keys.
-        if any(pair.key is None for pair in self.by_symbol.values()):
-            self.by_symbol = {pair.symbol: pair for pair in _with_keys(self.by_symbol.values())}
-
-    def find(self, symbol: object) -> Pair | None:
-        """Return the pair of a symbol, or None when the provider does not list it."""
-        if not isinstance(symbol, str):
-            return None
-        pair = self.by_symbol.get(symbol)
-        if pair is None and self._refresh is not None:
-            refresh, self._refresh = self._refresh, None
-            self._index(refresh())
-            pair = self.by_symbol.get(symbol)
-        return pair
-
-    def spot(self) -> list[Pair]:
-        """Return what can be published: everything but perpetuals and the like."""
-        return [pair for pair in self.by_symbol.values() if pair.spot]
-
-
-def _with_keys(pairs: Iterable[Pair]) -> list[Pair]:
-    """Give each pair the key it is published under: its tickers, or its codes where another has that key."""
-    pairs = list(pairs)
-    taken: dict[str, str] = {}
-    renamed = []
-    for pair in pairs:
-        if not pair.spot or not pair.base:
-            continue
-        # The pair whose codes are its tickers keeps the key, wherever it stands.
-        if (pair.base_code, pair.quote_code) == (pair.base, pair.quote):
-            taken.setdefault(f"{pair.base}/{pair.quote}", pair.symbol)
-        else:
-            renamed.append(pair)
-    # Those that have lost theirs come first: nobody else may take the key of their codes.
-    renamed.sort(key=lambda pair: f"{pair.base}/{pair.quote}" not in taken)
-    for pair in renamed:
-        key = f"{pair.base}/{pair.quote}"
-        taken.setdefault(f"{pair.base_code}/{pair.quote_code}" if key in taken else key, pair.symbol)
-    keys = {symbol: key for key, symbol in taken.items()}
-    return [pair._replace(key=keys.get(pair.symbol, "")) for pair in pairs]
 
 
 class QuoteBatch:
@@ -117,7 +66,8 @@ class QuoteBatch:
     ) -> None:
         """Take one row of a ticker list: raw values as they came, `at_ms` in milliseconds.
 
-        Left out with a reason: `unknown-symbol`, `not-spot`, `not-a-number`, `negative`, `no-price`, `crossed`.
+        Left out with a reason: `unknown-symbol`, `not-spot`, `not-a-number`, `negative`, `no-price`, `crossed`, and
+        `duplicate` for a second row of a pair: which of the two is right, nobody can say.
         """
         self.rows += 1
         try:
@@ -132,6 +82,9 @@ class QuoteBatch:
             self.skip(symbol, "unknown-symbol")
             return
         if self.wanted and key not in self.wanted:
+            return
+        if key in self.quotes:
+            self.skip(symbol, "duplicate")
             return
         if seven_plain((bid, ask, bid_size, ask_size, last, volume, quote_volume)):
             # Nearly every row: what came is what is kept, but for "" and prices of zero.
@@ -195,7 +148,11 @@ class QuoteBatch:
             self.quotes[pair] = Quote(pair, bid, ask, None, None, None, middle, None, None, None, _time(at_ms), derived)
 
     def refuse_if_empty(self) -> None:
-        """Raise BadAnswer when not one row could be read: an outage must not look like "no prices"."""
+        """Raise BadAnswer when not one row could be read: an outage must not look like "no prices".
+
+        The batch is whole then: what its list of pairs has learned is remembered.
+        """
+        self.pairs.remember_unlisted()
         if self.quotes:
             return
         if not self.rows:
@@ -218,9 +175,10 @@ def _time(at_ms: int | None) -> int | None:
 
 
 class AssetBatch:
-    """The assets of one answer under construction."""
+    """The assets of one answer under construction; `words` are the provider's own for open (true) and closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: Mapping[str, bool] | None = None) -> None:
+        self.words = words or {}
         self.assets: dict[str, Asset] = {}
         self.skipped: Counter[str] = Counter()
 
@@ -270,6 +228,8 @@ class AssetBatch:
 
     def switch(self, value: object) -> bool | None:
         """Return a three-valued flag; a value that is no switch is unknown and counted."""
+        if type(value) is str and value in self.words:
+            return self.words[value]
         found = flag(value)
         if found is None and value not in (None, ""):
             self.skip("not-a-flag")

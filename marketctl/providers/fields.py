@@ -4,7 +4,7 @@ Bodies come from `http.py` with every JSON number as int or Decimal, never as fl
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -179,6 +179,14 @@ def rows(body: object, *path: str) -> list[dict[str, Any]]:
     if not found:
         raise BadAnswer(f"{where} is an empty list")
     return objects(found)
+
+
+def named(found: list[dict[str, Any]], *names: str) -> Iterator[tuple[Any, ...]]:
+    """Yield each row that has a usable code in all of these fields, with the codes: `row, symbol, base, quote`."""
+    for row in found:
+        codes = [code(row.get(name)) for name in names]
+        if all(codes):
+            yield row, *codes
 
 
 def table(body: object, *path: str) -> dict[str, Any]:

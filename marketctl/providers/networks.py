@@ -27,6 +27,12 @@ def network_names() -> dict[str, str]:
 
 
 @cache
+def native_coins() -> dict[str, str]:
+    """Return slug → ticker of the coin a network itself pays its fees in: it has no contract anywhere."""
+    return {slug: network["native"] for slug, network in _table().items() if "native" in network}
+
+
+@cache
 def _table() -> dict[str, Any]:
     import tomllib  # only a wallet needs it: every other command starts without
 

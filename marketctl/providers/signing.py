@@ -2,6 +2,8 @@
 
 import base64
 
+from marketctl.errors import ConfigError
+
 
 def hmac_hex(secret: str, message: str, digest: str = "sha256") -> str:
     """Return the lower-case hex HMAC of a text."""
@@ -15,3 +17,40 @@ def hmac_base64(secret: str, message: str, digest: str = "sha256") -> str:
     import hmac
 
     return base64.b64encode(hmac.new(secret.encode(), message.encode(), digest).digest()).decode()
+
+
+def is_pem(secret: str) -> bool:
+    """Tell whether a secret is a private key in PEM, and not a word for HMAC."""
+    return secret.lstrip().startswith("-----BEGIN")
+
+
+def rsa_signature(private_key: str, message: bytes, name: str = "private_key") -> bytes:
+    """Sign by RSASSA-PKCS1-v1_5 with SHA-256; the key is PEM, base64 of PEM, or PEM without its first and last line.
+
+    Raises ConfigError, which calls the key by this name, for what is no such key, and without the package.
+    """
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+    except ImportError as error:
+        raise ConfigError(
+            "to sign with an RSA key needs a package more", hint="pip install 'marketctl[rapira]'"
+        ) from error
+    try:
+        found = private_key.replace("\\n", "\n").strip().encode()
+        if not found.startswith(b"-----BEGIN"):
+            found = base64.b64decode(b"".join(found.split()), validate=True)
+        load = load_pem_private_key if found.startswith(b"-----BEGIN") else load_der_private_key
+        key = load(found, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, RSAPrivateKey):
+        # Without the cause: its words may hold parts of the key.
+        raise ConfigError(
+            f"{name} is no readable RSA key",
+            hint="expected the PEM, or its base64 as an exchange hands it out, without a passphrase",
+        )
+    return key.sign(message, PKCS1v15(), SHA256())

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from marketctl.providers.networks import native_coins
 from marketctl.text import printable
-from marketctl.views.twins import NATIVE, same_contract
+from marketctl.views.twins import same_contract
 
 # slug -> the contracts a provider tells for a ticker there; "" stands for the network's own coin
 Coin = dict[str, list[str]]
@@ -20,7 +21,7 @@ def coin_of(wallet: Mapping[str, Any], ticker: str) -> Coin:
             slug = network.get("network")
             if slug is not None and network.get("contract"):
                 coin.setdefault(slug, []).append(network["contract"])
-            elif slug is not None and NATIVE.get(slug) == ticker:
+            elif slug is not None and native_coins().get(slug) == ticker:
                 coin.setdefault(slug, []).append("")
     return coin
 

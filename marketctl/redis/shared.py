@@ -1,15 +1,13 @@
-"""What machines share through a Redis server: one rate budget and one memory a provider."""
+"""What machines share through a Redis server: one rate budget an address, and one memory a provider."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from marketctl.errors import RedisFailed
+from marketctl.errors import RateLimited, RedisFailed
 from marketctl.files.memory import Memory
-from marketctl.http.ratelimit import HOLD_MAX_S, Pace
-
-if TYPE_CHECKING:
-    from marketctl.redis.connection import RedisConnection
-from typing import TYPE_CHECKING
+from marketctl.http.ratelimit import DELAY_MAX_S, Hold, Pace, read_hold
+from marketctl.times import now_ms
 
 if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection
@@ -51,51 +49,81 @@ class SharedMemory(Memory):
             return None
 
 
-# Key; rate, burst, weight, longest wait (s), hold (s): the same reckoning with the server's clock. Returns the wait.
+# Budget, named wait; rate, burst, weight, longest wait (s), delay (s): the same reckoning with the server's clock.
+# Returns the wait, or the named wait that lasts and how long it still does (ms).
 RESERVE = """
+local held = redis.call('GET', KEYS[2])
+if held and tonumber(ARGV[5]) == 0 then
+  return {'', held, redis.call('PTTL', KEYS[2])}
+end
 local t = redis.call('TIME')
 local now = t[1] + t[2] / 1e6
-local rate, burst, weight, longest, hold = unpack(ARGV)
+local rate, burst, weight, longest, delay = unpack(ARGV)
 local full = burst / rate
 local whole = math.max(tonumber(redis.call('GET', KEYS[1]) or '') or 0, now)
-if tonumber(hold) > 0 then
-  whole = math.max(whole, now + full + hold - 1 / rate)
+if tonumber(delay) > 0 then
+  whole = math.max(whole, now + full + delay - 1 / rate)
 else
   whole = whole + weight / rate
 end
 local wait = math.max(0, whole - full - now)
-if tonumber(hold) > 0 or wait <= tonumber(longest) then
+if tonumber(delay) > 0 or wait <= tonumber(longest) then
   redis.call('SET', KEYS[1], string.format('%.6f', whole), 'PX', math.ceil((whole - now) * 1000) + 1)
 end
 return {string.format('%.6f', wait)}
 """
 
+# Named wait; its text, how long it lasts (ms). One that lasts longer stays.
+REMEMBER = """
+if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[2]) then
+  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+end
+return {1}
+"""
+
 
 class SharedPace(Pace):
-    """One budget a provider for all who share a Redis server, at `P:{BYBIT}:pace`; the machine's own while it is down.
+    """One budget an address for all who share a Redis server, at `P:{api.bybit.com}:pace`; the named wait beside it.
 
-    Limits belong to a key or to an address. Machines share keys, and often addresses: one budget is right for both.
+    The machine's own count while Redis is down. Limits belong to a key or to an address. Machines share keys, and
+    often addresses: one budget is right for both. How long a named wait lasts is told by the server's clock.
     """
 
-    def __init__(self, store: "RedisConnection", provider: str, own: Pace) -> None:
+    def __init__(self, store: "RedisConnection", address: str, own: Pace) -> None:
         super().__init__(own.path, own.rate, own.burst)
         self._store = store
-        self._key = store.key(provider, "pace")
+        self._key, self._hold_key = store.key(address, "pace"), store.key(address, "hold")
 
     def reserve(self, weight: float = 1.0, longest_s: float = float("inf")) -> float:
-        """Take `weight` units from the budget; return the seconds to wait before using them."""
+        """Take `weight` units from the budget; return the seconds to wait before using them. Raises as its base."""
+        if hold := self.held():
+            raise hold.error()
         try:
             return self._ask(weight, min(longest_s, 1e9), 0.0)
         except RedisFailed:
             return super().reserve(weight, longest_s)
 
-    def hold(self, seconds: float) -> None:
-        """Let nobody ask for so long, as the provider said."""
+    def delay(self, seconds: float) -> None:
+        """Let nobody ask for so short a while, as the provider said."""
         try:
-            self._ask(0.0, 0.0, min(seconds, HOLD_MAX_S))
+            self._ask(0.0, 0.0, min(seconds, DELAY_MAX_S))
         except RedisFailed:
-            super().hold(seconds)
+            super().delay(seconds)
+
+    def remember(self, hold: Hold) -> None:
+        """Keep a wait that the provider named, here and there."""
+        super().remember(hold)
+        lasts_ms = hold.until_ms - now_ms()
+        if lasts_ms > 0:
+            with suppress(RedisFailed):  # what needs Redis tells it
+                self._store.run_script(REMEMBER, [self._hold_key], [hold.to_json(), lasts_ms])
 
     def _ask(self, *words: float) -> float:
         args = [f"{word:.9f}" for word in (self.rate, self.burst, *words)]
-        return float(self._store.run_script(RESERVE, [self._key], args)[0])
+        wait, *held = self._store.run_script(RESERVE, [self._key, self._hold_key], args)
+        if held:
+            now = now_ms()
+            # As told there; whether it lasts, the server's clock has said.
+            hold = read_hold(held[0], now) or Hold(now + int(held[1]), now, RateLimited.reason, "told another machine")
+            raise hold.error()
+        return float(wait)

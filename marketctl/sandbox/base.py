@@ -4,6 +4,7 @@ A sandbox of one provider is a subclass of `Api` in a module of its own: routes,
 bodies. Signatures, timestamps and nonces are verified for real.
 """
 
+import base64
 import gzip
 import hmac
 import json
@@ -116,6 +117,21 @@ class Api:
             made = refused.reply
         reply = made if isinstance(made, Reply) else Reply(made)
         return fault.late(reply, f"{call.method} {call.path}") if fault is not None else reply
+
+
+def signature(secret: str, message: str, digest: str = "sha256") -> bytes:
+    """Return the HMAC of a text. Its own: a copy must not check signatures with the code under test."""
+    return hmac.new(secret.encode(), message.encode(), digest).digest()
+
+
+def hex_signature(secret: str, message: str, digest: str = "sha256") -> str:
+    """Return the HMAC as lower-case hex."""
+    return signature(secret, message, digest).hex()
+
+
+def base64_signature(secret: str, message: str) -> str:
+    """Return the HMAC-SHA256 in base64."""
+    return base64.b64encode(signature(secret, message)).decode()
 
 
 def same(one: str, other: str) -> bool:

@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from marketctl.providers.signing import hmac_hex
-from marketctl.sandbox.base import Api, Call, Reply, Route, same
+from marketctl.sandbox.base import Api, Call, Reply, Route, hex_signature, same
 
 CHAINS = {
     "tron": ("TRX", "TRC20"),
@@ -78,7 +77,7 @@ class SandboxApi(Api):
         now = self.now_ms()
         if not now - int(window) <= int(stamp) < now + 1000:
             raise self.refuse("clock")
-        if not same(sign, hmac_hex(self.keys["api_secret"], f"{stamp}{key}{window}{call.raw_query}")):
+        if not same(sign, hex_signature(self.keys["api_secret"], f"{stamp}{key}{window}{call.raw_query}")):
             raise self.refuse("bad-signature")
 
     def need_spot(self, call: Call) -> None:

@@ -5,11 +5,9 @@ import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib import parse
 
-from marketctl.http.messages import encode_query
-from marketctl.providers.signing import hmac_base64
-from marketctl.sandbox.base import Api, Call, Refused, Reply, Route, same
+from marketctl.sandbox.base import Api, Call, Refused, Reply, Route, base64_signature, same
 from marketctl.sandbox.world import Coin
 
 # common name -> chain id of a token, base chain, its protocol, shown name
@@ -98,9 +96,9 @@ class SandboxApi(Api):
             raise self.refuse("clock")
         # Encoded anew and sorted as it must be: lower-case escapes, "+" and another order do not survive this.
         host = call.headers.get("host", "").partition(":")[0].lower()
-        message = f"{call.method}\n{host}\n{call.path}\n{encode_query(sorted(given.items()))}"
-        names = [name for name, _ in parse_qsl(call.raw_query, keep_blank_values=True)]
-        right = hmac_base64(self.keys["api_secret"], message)
+        message = f"{call.method}\n{host}\n{call.path}\n{parse.urlencode(sorted(given.items()), quote_via=parse.quote)}"
+        names = [name for name, _ in parse.parse_qsl(call.raw_query, keep_blank_values=True)]
+        right = base64_signature(self.keys["api_secret"], message)
         if call.body or names[-1] != "Signature" or len(names) != len(given) + 1 or not same(signature, right):
             raise self.refuse("bad-signature")
         return given

@@ -3,8 +3,7 @@
 import time
 from typing import Any
 
-from marketctl.providers.signing import hmac_base64
-from marketctl.sandbox.base import Api, Call, Reply, Route, same
+from marketctl.sandbox.base import Api, Call, Reply, Route, base64_signature, same
 from marketctl.sandbox.world import Coin, World
 
 CHAINS = {
@@ -129,9 +128,9 @@ class SandboxApi(Api):
             raise self.refuse("bad-version")
         secret = self.keys["api_secret"]
         target = call.path + (f"?{call.raw_query}" if call.raw_query else "") + call.body.decode()
-        if not same(sign, hmac_base64(secret, stamp + call.method + target)):
+        if not same(sign, base64_signature(secret, stamp + call.method + target)):
             raise self.refuse("bad-signature")
-        if not same(passphrase, hmac_base64(secret, self.keys["passphrase"])):
+        if not same(passphrase, base64_signature(secret, self.keys["passphrase"])):
             raise self.refuse("bad-passphrase")
 
     def coins(self, call: Call) -> Any:

@@ -3,8 +3,7 @@
 from hashlib import sha256
 from typing import Any
 
-from marketctl.providers.signing import hmac_hex
-from marketctl.sandbox.base import Api, Call, Refused, Reply, Route, same
+from marketctl.sandbox.base import Api, Call, Refused, Reply, Route, hex_signature, same
 from marketctl.sandbox.world import Coin
 
 NETWORKS = {
@@ -93,7 +92,7 @@ class SandboxApi(Api):
         now = self.now_ms()
         if not (int(stamp) < now + 1000 and now - int(stamp) <= int(window)):
             raise self.refuse("clock")
-        if call.body or not same(signature, hmac_hex(self.keys["api_secret"], signed)):
+        if call.body or not same(signature, hex_signature(self.keys["api_secret"], signed)):
             raise self.refuse("bad-signature")
 
     def coins(self, call: Call) -> Any:

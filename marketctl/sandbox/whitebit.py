@@ -5,8 +5,7 @@ import binascii
 import json
 from typing import Any
 
-from marketctl.providers.signing import hmac_hex
-from marketctl.sandbox.base import Api, Call, Refused, Reply, Route, same
+from marketctl.sandbox.base import Api, Call, Refused, Reply, Route, hex_signature, same
 from marketctl.sandbox.world import Coin, World
 
 CHAINS = {
@@ -91,7 +90,7 @@ class SandboxApi(Api):
         if key != self.keys["api_key"]:
             raise self.refuse("bad-key")
         sign = call.headers.get("x-txc-signature", "")
-        if not same(sign, hmac_hex(self.keys["api_secret"], payload, "sha512")):
+        if not same(sign, hex_signature(self.keys["api_secret"], payload, "sha512")):
             raise self.refuse("bad-signature")
         if given.get("request") != call.path:
             raise Refused(failed(0, "Request not provided.", 400))

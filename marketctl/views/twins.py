@@ -19,41 +19,11 @@ from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.files.atomic import write_atomic
 from marketctl.files.snapshots import encode_json, to_bytes
+from marketctl.providers.networks import native_coins
 from marketctl.times import from_iso
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
 from marketctl.views.snapshots import snapshot
 
-# The coin a network itself pays its fees in: it has no contract anywhere.
-NATIVE = {
-    **dict.fromkeys(("ethereum", "arbitrum-one", "optimism", "base", "linea", "scroll", "zksync-era"), "ETH"),
-    "bitcoin": "BTC",
-    "bitcoin-cash": "BCH",
-    "litecoin": "LTC",
-    "dogecoin": "DOGE",
-    "dash": "DASH",
-    "zcash": "ZEC",
-    "bsc": "BNB",
-    "tron": "TRX",
-    "solana": "SOL",
-    "ton": "TON",
-    "xrp": "XRP",
-    "stellar": "XLM",
-    "cardano": "ADA",
-    "polkadot": "DOT",
-    "cosmos": "ATOM",
-    "avalanche-c": "AVAX",
-    "near": "NEAR",
-    "sui": "SUI",
-    "aptos": "APT",
-    "ethereum-classic": "ETC",
-    "algorand": "ALGO",
-    "hedera": "HBAR",
-    "filecoin": "FIL",
-    "tezos": "XTZ",
-    "monero": "XMR",
-    "kaspa": "KAS",
-    "vechain": "VET",
-}
 _hex = re.compile(r"(?:0[xX])?([0-9a-fA-F]{40}|[0-9a-fA-F]{64})").fullmatch
 _long_hex = re.compile(r"0[xX]([0-9a-fA-F]+)(::.+)?").fullmatch
 _ton = re.compile(r"[EU]Q[A-Za-z0-9_+/-]{46}|0:[0-9a-fA-F]{64}").fullmatch
@@ -66,7 +36,7 @@ def identify(ticker: str, slug: str, one: str | None, other: str | None) -> tupl
             return "proven", "same contract"
         return "twin", f"another coin of this name: contract {one} is not {other}"
     if not one and not other:
-        if NATIVE.get(slug) == ticker:
+        if native_coins().get(slug) == ticker:
             return "proven", "the network's own coin"
         return "unproven", "neither tells a contract"
     return "unproven", f"only the {'sender' if one else 'receiver'} tells a contract"

@@ -35,8 +35,8 @@ from marketctl.errors import (
     Unavailable,
 )
 from marketctl.http.client import Client
-from marketctl.http.failures import retry_after_s
 from marketctl.http.ratelimit import Pace
+from marketctl.http.verdicts import retry_after_s
 from marketctl.providers.base import Provider
 from marketctl.providers.cex.bybit import BybitAdapter
 from marketctl.providers.cex.mexc import MexcAdapter
@@ -172,7 +172,7 @@ def test_headers_say_who_asks_and_what_is_understood(serve, connect):
 @pytest.mark.parametrize(
     ("answer", "kind", "message", "requests"),
     [
-        (close, NetworkFailed, "the connection broke in the middle of the answer", 3),
+        (close, NetworkFailed, "the connection was closed without an answer", 3),
         (reply(500, b""), Unavailable, "HTTP 500 without readable JSON", 3),
         (reply(502, PAGE), Unavailable, "HTTP 502 with a web page in place of JSON", 3),
         (reply(503, b'{"a": 1}'), Unavailable, "HTTP 503", 3),
@@ -239,7 +239,7 @@ def test_a_body_that_breaks_off_is_a_network_failure(serve, connect, no_sleep, c
 
 
 def test_the_waits_grow_with_jitter(serve, connect, no_sleep, monkeypatch):
-    monkeypatch.setattr("marketctl.http.client.random.uniform", lambda low, high: (low + high) / 2)
+    monkeypatch.setattr("random.uniform", lambda low, high: (low + high) / 2)
     failure(connect(serve(reply(500)).url, attempts=8, deadline_s=600), Unavailable)
     assert no_sleep == [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 8.0]
 
@@ -270,9 +270,6 @@ def test_a_bug_in_an_adapter_is_not_tried_again(serve, connect):
         (429, "2", 2, 2.1),
         (429, "0", 0, 0.1),
         (503, "3", 3, 3.1),
-        pytest.param(
-            429, formatdate(time.time() + 12 * 3600, usegmt=True), 12 * 3600 - 300, 12 * 3600 + 1, id="date to come"
-        ),
         pytest.param(429, formatdate(time.time() - 3600, usegmt=True), 0, 0.1, id="date gone by"),
         (429, "soon", 0.1, 0.3),
         (429, "-5", 0.1, 0.3),
@@ -389,7 +386,7 @@ def test_all_requests_share_one_deadline(serve, connect):
 
 
 def test_a_retry_that_would_come_too_late_is_not_waited_for(serve, connect, no_sleep, monkeypatch):
-    monkeypatch.setattr("marketctl.http.client.random.uniform", lambda low, high: high)
+    monkeypatch.setattr("random.uniform", lambda low, high: high)
     wire = serve(reply(500))
     failure(connect(wire.url, deadline_s=0.25), Unavailable)
     assert (len(wire.asked), no_sleep) == (1, [])
@@ -903,7 +900,7 @@ def test_a_host_that_is_not_declared_is_never_asked(serve, connect):
 
 def test_the_client_waits_for_its_turn_and_each_attempt_takes_one(serve, connect, no_sleep, tmp_path, monkeypatch):
     monkeypatch.setattr("marketctl.http.ratelimit.time.monotonic", lambda: 1000.0)
-    monkeypatch.setattr("marketctl.http.client.random.uniform", lambda low, high: (low + high) / 2)
+    monkeypatch.setattr("random.uniform", lambda low, high: (low + high) / 2)
     client = connect(serve(reply(500)).url, pace=Pace(tmp_path / "p", 10, 1))
     monkeypatch.setattr(client, "left_s", lambda: 30.0)
     failure(client, Unavailable)

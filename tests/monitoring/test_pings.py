@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from marketctl.errors import BadAnswer, NetworkFailed, RateLimited, Unavailable
-from marketctl.http.client import ping
+from marketctl.http.ping import ping
 from marketctl.jobs.result import Result
 from marketctl.monitoring.pings import BACKLOG, BODY_MAX, Line, Pings, body
 from marketctl.redact import protect
@@ -172,7 +172,7 @@ def test_close_does_not_wait_for_ever(service, caplog, monkeypatch):
 
 def test_bug_in_a_ping_is_told_with_its_traceback_and_no_more(caplog, monkeypatch):
     monkeypatch.setattr("marketctl.log.log.propagate", True)
-    monkeypatch.setattr("marketctl.http.client.ping", lambda *_: 1 / 0)
+    monkeypatch.setattr("marketctl.http.ping.ping", lambda *_: 1 / 0)
     line = Line("http://127.0.0.1:1/x")
     line.start()
     line.tell("", "1")

@@ -5,7 +5,7 @@ import pytest
 MODULES = (
     "marketctl.http.client",
     "marketctl.providers.bank.base",
-    "marketctl.providers.cash.base",
+    "marketctl.providers.cash.credits",
     "marketctl.providers.cash.openexchangerates",
     "marketctl.providers.cash.twelvedata",
     "marketctl.sandbox.base",

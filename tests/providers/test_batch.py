@@ -203,18 +203,38 @@ def test_perpetuals_take_no_key():
 
 
 def test_an_unknown_symbol_refreshes_the_list_once():
-    asked = []
+    asked, remembered = [], []
 
     def refresh():
         asked.append(1)
-        return [BTC, pair("NEWUSDT", "NEW", "USDT")]
+        fresh = PairList([BTC, pair("NEWUSDT", "NEW", "USDT")])
+        fresh.on_unlisted = remembered.append
+        return fresh
 
     batch = QuoteBatch(PairList([BTC], refresh))
     for symbol in ("BTCUSDT", "NEWUSDT", "GHOST", "GHOST2"):
         batch.add(symbol, "1", "2")
     assert list(batch.quotes) == ["BTC/USDT", "NEW/USDT"]
+    batch.refuse_if_empty()
+    batch.refuse_if_empty()
     assert batch.skipped == Counter({"unknown-symbol": 2})
-    assert asked == [1]
+    assert (asked, remembered) == ([1], [{"GHOST", "GHOST2"}])
+
+
+def test_symbols_known_to_be_unlisted_refresh_nothing():
+    batch = QuoteBatch(PairList([BTC], lambda: pytest.fail("asked"), frozenset({"GHOST"})))
+    for symbol in ("GHOST", "BTCUSDT"):
+        batch.add(symbol, "1", "2")
+    batch.refuse_if_empty()
+    assert batch.skipped == Counter({"unknown-symbol": 1})
+
+
+def test_a_second_row_of_a_pair_is_counted_and_wins_nothing():
+    batch = QuoteBatch(PairList([BTC]))
+    batch.add("BTCUSDT", "90000", "90001")
+    batch.add("BTCUSDT", "1.00", "1.01")
+    assert batch.quotes["BTC/USDT"].bid == "90000"
+    assert batch.skipped == Counter({"duplicate": 1})
 
 
 def test_known_symbols_never_refresh_the_list():

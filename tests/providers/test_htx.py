@@ -11,6 +11,7 @@ from marketctl.errors import (
     ClockSkew,
     IpNotAllowed,
     Maintenance,
+    MarketctlError,
     NoCredentials,
     PermissionDenied,
     RateLimited,
@@ -25,11 +26,12 @@ from marketctl.providers.cex.htx import HtxAdapter
 KEY = {"api_key": "mk-htx-0000-access-key", "api_secret": "mk-htx-0000-secret-key"}
 COMMON = "AccessKeyId=mk-htx-0000-access-key&SignatureMethod=HmacSHA256&SignatureVersion=2"
 STAMP = "Timestamp=2026-01-02T03%3A04%3A05"
+GALA = {"NEWGALA": ["GALA", "Gala Games", 1]}
 NOT_VALID = "api-signature-not-valid"
 
 
 def test_assets_fees_of_all_kinds_and_delisted_coins(sample):
-    batch = htx.parse_assets(sample("htx/currencies"), htx.parse_names(sample("htx/names")), {"NEWGALA": "GALA"})
+    batch = htx.parse_assets(sample("htx/currencies"), htx.parse_names(sample("htx/names")) | GALA)
     assert batch.assets == {
         "USDT": Asset(
             "USDT",
@@ -290,7 +292,8 @@ def test_errors_are_told_apart_by_their_words_in_every_envelope(adapt, code, wor
         with pytest.raises(expected) as caught:
             adapter.check_answer(answer(body))
         assert type(caught.value) is expected
-        assert caught.value.message == f"{words} (code {code})"
+        assert caught.value.message.startswith("HTTP 200: ")
+        assert caught.value.message.endswith(f"{words} (code {code})")
 
 
 def test_errors_by_status_and_answers_of_another_shape(adapt):
@@ -394,15 +397,20 @@ def test_stats_count_delisted_pairs_too(sandbox, adapt):
     assert abs(stats.clock.skew_ms) < 5000
 
 
-def test_wallet_needs_no_key_and_shows_codes_where_the_names_are_not_told(sandbox, adapt):
-    sandbox.fault("HTX/v2/settings=empty-object")
-    assets = adapt(HtxAdapter, sandbox.url("HTX")).assets().assets
-    assert (assets["NEWGALA"].ticker, assets["NEWGALA"].name) == ("NEWGALA", None)
-    assert assets["USDT"].networks["prc20usdt"].note is not None
-    assert sandbox.requests("HTX") == {
-        "GET /v2/reference/currencies": 1,
-        "GET /v2/settings/common/currencies": 1,
-        "GET /v2/settings/common/symbols": 1,
+@pytest.mark.parametrize("path", ["/v2/settings/common/currencies", "/v2/settings/common/symbols"])
+@pytest.mark.parametrize("fault", ["empty-object", "truncated", "permission", "451"])
+def test_wallet_without_the_lists_of_names_keeps_the_last_known_ones_or_fails(sandbox, adapt, path, fault):
+    # Another coin may wear a code as its ticker: names nobody knows are no names.
+    sandbox.fault(f"HTX{path}={fault}")
+    with pytest.raises(MarketctlError):
+        adapt(HtxAdapter, sandbox.url("HTX"), pairs_max_age_s=0).assets()
+    sandbox.fault()
+    known = adapt(HtxAdapter, sandbox.url("HTX"), pairs_max_age_s=0).assets().assets
+    assert known["NEWGALA"].ticker == "GALA"
+    sandbox.fault(f"HTX{path}={fault}")
+    again = adapt(HtxAdapter, sandbox.url("HTX"), pairs_max_age_s=0).assets().assets
+    assert {key: (one.ticker, one.name) for key, one in again.items()} == {
+        key: (one.ticker, one.name) for key, one in known.items()
     }
 
 
@@ -414,17 +422,23 @@ def test_wallet_that_cannot_be_read_asks_for_no_names(sandbox, adapt):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "words"),
+    ("wrong", "meaning", "words"),
     [
-        ({"api_key": "another"}, "Signature not valid: Incorrect Access key [Access key错误]"),
-        ({"api_secret": "another"}, "Signature not valid: Verification failure [校验失败]"),
+        (
+            {"api_key": "another"},
+            "api_key is unknown, or deleted",
+            "Signature not valid: Incorrect Access key [Access key错误]",
+        ),
+        ({"api_secret": "another"}, "api_secret is wrong", "Signature not valid: Verification failure [校验失败]"),
     ],
 )
-def test_wrong_key_and_wrong_secret_are_named(sandbox, adapt, wrong, words):
+def test_wrong_key_and_wrong_secret_are_named(sandbox, adapt, wrong, meaning, words):
     adapter = adapt(HtxAdapter, sandbox.url("HTX"), credentials=sandbox.apis["HTX"].keys | wrong)
     with pytest.raises(AuthFailed) as caught:
         adapter.check_key()
-    assert caught.value.message == f"{words} (code api-signature-not-valid)"
+    assert caught.value.message == (
+        f"GET 127.0.0.1/v2/user/uid: HTTP 200: {meaning}: {words} (code api-signature-not-valid)"
+    )
     assert sandbox.requests("HTX") == {"GET /v2/user/uid": 1}
 
 

@@ -223,7 +223,8 @@ def test_signature_matches_the_vector_for_both_key_versions(adapt, path, query, 
         ("400009", 400, AuthFailed),
         ("400010", 403, PermissionDenied),
         ("400100", 400, BadAnswer),
-        ("400301", 403, PermissionDenied),
+        ("400301", 403, Blocked),
+        ("400302", 200, Blocked),
         ("400303", 400, PermissionDenied),
         ("404000", 404, BadAnswer),
         ("411100", 400, AuthFailed),
@@ -267,7 +268,7 @@ def test_rate_limits_wait_as_told_and_never_shorter_than_their_block(adapt, numb
 )
 def test_limit_of_the_cdn_waits_for_its_block(adapt, content, status):
     adapter = adapt(KucoinAdapter, "http://127.0.0.1:1")
-    with pytest.raises(RateLimited, match=r"^the CDN limits this address") as caught:
+    with pytest.raises(RateLimited, match=r"HTTP \d+: the CDN limits this address") as caught:
         adapter.check_answer(answer(None, status, is_json=False, content=content))
     assert caught.value.retry_after == 30.0
 
@@ -328,9 +329,9 @@ def test_check_of_a_good_key_needs_one_request(sandbox, adapt):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"api_key": "6500000000000000000000bb"}, "the key is unknown, or of another KUCOIN site: .*400003"),
-        ({"api_secret": "5a4d0000-0000-0000-0000-000000000000"}, "the signature is wrong: check the secret: .*400005"),
-        ({"passphrase": "not-this-one"}, "the passphrase is wrong, or the secret it is hashed with: .*400004"),
+        ({"api_key": "6500000000000000000000bb"}, "api_key is unknown, or of another KUCOIN site: .*400003"),
+        ({"api_secret": "5a4d0000-0000-0000-0000-000000000000"}, "the signature is wrong: check api_secret: .*400005"),
+        ({"passphrase": "not-this-one"}, "the passphrase is wrong, or the api_secret it is hashed with: .*400004"),
     ],
 )
 def test_wrong_key_secret_and_passphrase_are_told_apart(sandbox, adapt, changed, words):

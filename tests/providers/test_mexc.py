@@ -211,16 +211,20 @@ def test_prices_empty_sides_are_none_and_each_row_has_its_own_time(sample):
                 ),
             ),
         ),
-        ({"remainingValidity": 0, "createTime": 1767225600000}, KeyInfo(None, ("the key is over",))),
     ],
 )
 def test_key_that_may_write_or_ends_soon_is_warned_of(info, expected):
     assert mexc.parse_key(info) == expected
 
 
+def test_key_that_has_ended_is_refused():
+    with pytest.raises(AuthFailed, match=r"^the key has expired$"):
+        mexc.parse_key({"remainingValidity": 0, "createTime": 1767225600000})
+
+
 @pytest.mark.parametrize("status", ["FROZEN", "DELETE"])
 def test_key_that_is_not_valid_is_refused(status):
-    with pytest.raises(AuthFailed, match=f"^the key is {status}, not VALID$"):
+    with pytest.raises(AuthFailed, match=f"^api_key is {status}, not VALID$"):
         mexc.parse_key({"status": status, "permissions": "SPOT_WITHDRAW_READ"})
 
 
@@ -305,14 +309,14 @@ def test_every_form_of_a_good_answer_is_good(adapt, body):
 )
 def test_error_codes_choose_the_class_and_stay_in_the_message(adapt, number, status, expected):
     adapter = adapt(MexcAdapter, "http://127.0.0.1:1")
-    with pytest.raises(expected, match=rf"^its words \(code {number}\)$") as caught:
+    with pytest.raises(expected, match=rf"^HTTP {status}: .*its words \(code {number}\)$") as caught:
         adapter.check_answer(answer({"code": number, "msg": "its words", "_extend": None}, status))
     assert type(caught.value) is expected
 
 
 def test_words_of_an_error_may_stand_under_message(adapt):
     body = {"code": 500, "message": "Under maintenance, please try again later", "announcement": "https://example.com"}
-    with pytest.raises(Unavailable, match=r"^Under maintenance, please try again later \(code 500\)$"):
+    with pytest.raises(Unavailable, match=r"^HTTP 503: Under maintenance, please try again later \(code 500\)$"):
         adapt(MexcAdapter, "http://127.0.0.1:1").check_answer(answer(body, 503))
 
 
@@ -331,14 +335,20 @@ def test_rate_limit_waits_as_told_else_ten_seconds(adapt, body, status, headers,
     assert caught.value.retry_after == wait
 
 
-def test_ban_is_never_asked_again_and_says_until_when(adapt, monkeypatch):
-    monkeypatch.setattr(mexc, "now_ms", lambda: 1767225600000)
+def test_ban_is_never_asked_again_and_says_until_when(adapt):
     adapter = adapt(MexcAdapter, "http://127.0.0.1:1")
-    with pytest.raises(Blocked, match=r"^this address is banned until 2026-01-01T00:02:00\.000Z \(HTTP 418\)$"):
-        adapter.check_answer(answer({"code": 429, "msg": "banned"}, 418, {"retry-after": "120"}))
-    with pytest.raises(Blocked, match=r"^this address is banned \(HTTP 418\)$") as caught:
-        adapter.check_answer(answer(None, 418, is_json=False))
-    assert caught.value.retryable is False
+    banned = answer({"code": 418, "msg": "ip banned"}, 418, {"retry-after": "3600"})
+    banned.received_ms = 1767225600000
+    words = r"^HTTP 418: this address is banned for a while: ip banned \(code 418\)$"
+    with pytest.raises(Blocked, match=words) as told:
+        adapter.check_answer(banned)
+    assert (told.value.retryable, told.value.retry_after, told.value.until_ms) == (False, 3600.0, 1767229200000)
+    # Without a header it lasts the documented least, two minutes.
+    silent = answer(None, 418, is_json=False)
+    silent.received_ms = 1767225600000
+    with pytest.raises(Blocked, match=r"^HTTP 418: this address is banned for a while$") as caught:
+        adapter.check_answer(silent)
+    assert (caught.value.retryable, caught.value.until_ms) == (False, 1767225720000)
 
 
 def test_jobs_against_the_sandbox_make_these_requests(sandbox, adapt):
@@ -364,18 +374,18 @@ def test_jobs_against_the_sandbox_make_these_requests(sandbox, adapt):
     }
 
 
-@pytest.mark.parametrize(("fault", "requests"), [("empty-object", 1), ("error", 4), ("permission", 1)])
-def test_prices_work_without_a_key_and_without_the_offline_list(sandbox, adapt, no_sleep, fault, requests):
+OFFLINE_FAULTS = [("empty-object", 1), ("error", 4), ("permission", 1), ("403", 1), ("429:3600", 1)]
+
+
+@pytest.mark.parametrize(("fault", "requests"), OFFLINE_FAULTS)
+def test_what_trades_is_unknown_without_the_offline_list(sandbox, adapt, no_sleep, fault, requests):
     sandbox.fault(f"MEXC/api/v3/symbol/offline={fault}")
     batch = adapt(MexcAdapter, sandbox.url("MEXC")).prices()
-    assert batch.pairs.by_symbol["STOPUSDT"].status == "trading"
+    assert batch.pairs.by_symbol["BTCUSDT"].status is None
+    assert batch.quotes["BTC/USDT"].status is None
+    # What exchangeInfo itself calls paused is halted all the same.
+    assert batch.quotes["ABC3L/USDT"].status == "halted"
     assert sandbox.requests("MEXC")["GET /api/v3/symbol/offline"] == requests
-
-
-def test_block_on_the_way_to_the_offline_list_is_a_block(sandbox, adapt):
-    sandbox.fault("MEXC/api/v3/symbol/offline=403")
-    with pytest.raises(Blocked):
-        adapt(MexcAdapter, sandbox.url("MEXC"), pairs_max_age_s=0).prices()
 
 
 def test_stats_count_what_only_the_offline_list_names(sandbox, adapt):
@@ -393,10 +403,10 @@ def test_stats_count_what_only_the_offline_list_names(sandbox, adapt):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"api_key": "mx0ANOTHERKEY000001"}, r"^Api key info invalid \(code 10072\)$"),
+        ({"api_key": "mx0ANOTHERKEY000001"}, r"HTTP 400: api_key is unknown: Api key info invalid \(code 10072\)$"),
         (
             {"api_secret": "00000000000000000000000000000000"},
-            r"^Signature for this request is not valid. \(code 700002\)",
+            r"HTTP 400: api_secret is wrong: Signature for this request is not valid. \(code 700002\)$",
         ),
     ],
 )

@@ -291,10 +291,35 @@ def test_prices_survive_a_usage_answer_nobody_can_read(sandbox, make, hand_clock
 
 
 def test_a_wrong_key_is_told_by_the_first_request(sandbox, make):
-    for ask in ("prices", "check_key", "stats"):
-        with pytest.raises(AuthFailed, match=r"^Invalid App ID .* \(code invalid_app_id\)$"):
+    words = r"HTTP 401: app_id is refused: Invalid App ID .* \(code invalid_app_id\)$"
+    for ask in ("prices", "check_key"):
+        with pytest.raises(AuthFailed, match=words):
             getattr(make(credentials=KEY), ask)()
-    assert sandbox.requests(NAME) == {USAGE: 3, CURRENCIES: 1}
+    assert sandbox.requests(NAME) == {USAGE: 2}
+
+
+def test_a_wrong_key_takes_no_public_statistics_away(sandbox, make):
+    stats = make(credentials=KEY).stats()
+    assert (stats.assets["total"], stats.quota) == (66, None)
+
+
+def test_a_restriction_is_remembered_until_its_day(sandbox, make, hand_clock, no_sleep):
+    sandbox.fault(f"{NAME}/api/latest.json=rate-limit")
+    with pytest.raises(RateLimited, match="access_restricted"):
+        make().prices()
+    hand_clock.forward(86400)
+    with pytest.raises(RateLimited, match="used up") as caught:
+        make().prices()
+    assert caught.value.hint == "not before 2075-12-25T00:00:00.000Z"
+    assert sandbox.requests(NAME) == {USAGE: 1, LATEST: 1}
+
+
+@pytest.mark.parametrize("shape", [[], {}, "x", {"base": "USD", "timestamp": 1, "rates": [1], "refresh_s": 3600}])
+def test_what_another_version_remembered_is_asked_anew(sandbox, make, shape):
+    one = make()
+    one.memory.put("latest-USD", shape)
+    one.memory.put("credits", shape)
+    assert len(one.prices().quotes) == 64
 
 
 def test_wallet_and_stats_need_no_key(sandbox, make):
@@ -352,7 +377,7 @@ def test_remembered_rates_do_not_hold_the_key(sandbox, make, tmp_path):
 )
 def test_errors_are_told_by_their_message_not_by_the_status(adapt, status, message, expected):
     adapter = adapt(OpenExchangeRatesCashAdapter, "http://127.0.0.1:1", credentials=KEY)
-    with pytest.raises(expected, match=rf"^HTTP \d+ without words \(code {message}\)$") as caught:
+    with pytest.raises(expected, match=rf"^HTTP {status}( without words|: .*) \(code {message}\)$") as caught:
         adapter.check_answer(answered(status, message))
     assert type(caught.value) is expected
 

@@ -7,9 +7,8 @@ import pytest
 from marketctl.errors import AuthFailed, BadAnswer, NoCredentials, PermissionDenied, RateLimited, Unavailable
 from marketctl.http.messages import Answer, Request, encode_query
 from marketctl.models import Asset, KeyInfo, Platform, Quota, Quote, Stats
-from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.providers.cash import twelvedata
-from marketctl.providers.cash.base import Plan
+from marketctl.providers.cash.credits import Plan, RateBook
 from marketctl.providers.cash.twelvedata import ListTooLong, TwelveDataCashAdapter, UnknownSymbol
 from marketctl.sandbox.base import Call
 from tests.providers.clock import HandClock
@@ -70,16 +69,16 @@ def test_assets_are_the_codes_of_all_symbols_and_bad_rows_are_counted(sample):
     assert (batch.skipped, pairs) == (Counter({"no-code": 3}), 4)
 
 
-def test_rates_of_a_batch_are_told_by_their_keys_each_with_its_own_fate(sample):
+def test_rates_of_a_batch_are_told_by_their_keys_each_with_its_own_fate(sample, make):
     asked = [
         *("EUR/USD", "USD/JPY", "VND/XAU", "USD/TRY", "USD/KZT", "USD/CNY", "XXX/YYY", "OLD/WAY", "XAU/USD"),
         *("EUR/ZAR", "EUR/PLN", "EUR/CZK", "NOT/TLD"),
     ]
     found = twelvedata.parse_rates(sample("twelvedata/exchange_rate-batch"), asked)
     assert set(asked) - found.keys() == {"EUR/PLN"}
-    batch = QuoteBatch(PairList([]))
-    for pair, row in found.items():
-        twelvedata.add_row(batch, pair, [1767226805000, *row])
+    book = RateBook(make().memory, found)
+    book.take(found, 1767226805000)
+    batch = book.batch([])
     assert batch.quotes == {
         "EUR/USD": rate("EUR/USD", "1.15230", 1767225540000),
         "USD/JPY": rate("USD/JPY", "156.38500214", 1767052740000),
@@ -277,11 +276,29 @@ def test_a_refused_minute_longer_than_the_deadline_fails_at_once(sandbox, make, 
     assert (no_sleep, sandbox.requests(NAME)) == ([], {USAGE: 1, RATES: 1})
 
 
-def test_a_refused_minute_within_the_deadline_is_waited_for(sandbox, make, no_sleep):
+def test_a_refused_minute_is_waited_for_only_where_it_is_nearly_over(sandbox, make, hand_clock, no_sleep):
+    hand_clock.forward(52)
     sandbox.fault(f"{NAME}/exchange_rate=rate-limit*1")
     assert make(deadline_s=120).prices().complete
-    assert [round(wait, 0) for wait in no_sleep] in ([56.0], [57.0])
+    assert [round(wait, 1) for wait in no_sleep] in ([4.5], [4.6])
     assert sandbox.requests(NAME) == {USAGE: 1, RATES: 2}
+
+
+def test_older_rates_keep_their_own_time_beside_newer_ones(sandbox, make, hand_clock):
+    make(pairs=NINE).prices()
+    hand_clock.forward(60)
+    batch = make(pairs=NINE).prices()
+    assert (batch.complete, batch.collected_ms) == (True, 1767226865000)
+    assert batch.own_ms == dict.fromkeys(NINE[:7], 1767226805000)
+    assert set(batch.quotes) == set(NINE)
+
+
+@pytest.mark.parametrize("shape", [[], {}, "x", {"EUR/USD": [1]}, {"EUR/USD": ["x", 1, 2, 3]}, {"limit": "8"}])
+def test_what_another_version_remembered_is_asked_anew(sandbox, make, shape):
+    one = make(pairs=("EUR/USD",))
+    for key in ("rates", "usage", "credits"):
+        one.memory.put(key, shape)
+    assert len(one.prices().quotes) == 1
 
 
 def test_a_refusal_leaves_what_is_still_young(sandbox, make, hand_clock, no_sleep):
@@ -335,10 +352,16 @@ def test_rates_of_other_types_are_a_failure(sandbox, make):
 
 
 def test_a_wrong_key_is_told_though_http_says_200(sandbox, make):
-    for ask in ("prices", "check_key", "stats"):
-        with pytest.raises(AuthFailed, match=r"^\*\*apikey\*\* parameter is incorrect .* \(code 401\)$"):
+    words = r"HTTP 200: api_key is refused: \*\*apikey\*\* parameter is incorrect .* \(code 401\)$"
+    for ask in ("prices", "check_key"):
+        with pytest.raises(AuthFailed, match=words):
             getattr(make(credentials=KEY), ask)()
-    assert sandbox.requests(NAME) == {USAGE: 3, PAIRS: 1}
+    assert sandbox.requests(NAME) == {USAGE: 2}
+
+
+def test_a_wrong_key_takes_no_public_statistics_away(sandbox, make):
+    stats = make(credentials=KEY).stats()
+    assert (stats.assets["total"], stats.quota) == (59, None)
 
 
 def test_wallet_costs_no_credit_and_is_asked_with_the_key_only_where_it_must(sandbox, make, monkeypatch):
@@ -410,7 +433,8 @@ def test_errors_are_told_by_the_body_not_by_the_status(alone, status, code, word
     with pytest.raises(expected) as caught:
         alone.check_answer(answered(status, body))
     assert type(caught.value) is expected
-    assert caught.value.message == f"{words} (code {code or status})"
+    assert caught.value.message.startswith(f"HTTP {status}: ")
+    assert caught.value.message.endswith(f"{words} (code {code or status})")
 
 
 def test_a_code_alone_is_an_error_too_and_a_keyed_answer_is_none(alone, sample):

@@ -330,65 +330,66 @@ def test_signature_matches_the_vector(adapt, path, params, nonce, body, payload,
             401,
             {"code": 10, "message": "Unauthorized request.", "errors": {}},
             AuthFailed,
-            "Unauthorized request. - the key is unknown, or the secret is wrong (code 10)",
+            "HTTP 401: api_key is unknown, or api_secret is wrong: Unauthorized request. (code 10)",
         ),
         (
             403,
             {"code": 2, "message": "This action is unauthorized. Enable your key in API settings"},
             AuthFailed,
-            "This action is unauthorized. Enable your key in API settings - the key is off, unused for 14 days, "
-            "or bound to other addresses (code 2)",
+            "HTTP 403: the key is off, unused for 14 days, or bound to other addresses: "
+            "This action is unauthorized. Enable your key in API settings (code 2)",
         ),
         (
             403,
             {"code": 4, "message": "This API Key is not authorized to perform this action.", "errors": {}},
             PermissionDenied,
-            "This API Key is not authorized to perform this action. (code 4)",
+            "HTTP 403: the key lacks a permission: This API Key is not authorized to perform this action. (code 4)",
         ),
         (
             403,
             {"code": 4, "message": "You don't have permission to use this endpoint.", "errors": []},
             PermissionDenied,
-            "You don't have permission to use this endpoint. (code 4)",
+            "HTTP 403: the key lacks a permission: You don't have permission to use this endpoint. (code 4)",
         ),
         (
             429,
             {"code": 0, "errors": {}, "message": "Too many requests."},
             ClockSkew,
-            "Too many requests. - the nonce did not rise: does another program use this key? (code 0)",
+            "HTTP 429: the nonce did not rise: the clock, or another user of this key: Too many requests. (code 0)",
         ),
-        (429, {"message": "Too many requests."}, RateLimited, "Too many requests. (code none)"),
+        (429, {"message": "Too many requests."}, RateLimited, "HTTP 429: Too many requests."),
         (
             422,
             {"code": 5, "message": "Your nonce is more than 5 seconds lesser than the current nonce"},
             ClockSkew,
+            "HTTP 422: this machine's clock is off: "
             "Your nonce is more than 5 seconds lesser than the current nonce (code 5)",
         ),
-        (400, {"code": 9, "message": "Invalid payload."}, BadAnswer, "Invalid payload. (code 9)"),
+        (400, {"code": 9, "message": "Invalid payload."}, BadAnswer, "HTTP 400: Invalid payload. (code 9)"),
         (
             422,
             {"code": 30, "message": "Validation failed", "errors": {"ticker": ["Currency was not found."]}},
             BadAnswer,
-            "Validation failed ticker: Currency was not found. (code 30)",
+            "HTTP 422: Validation failed ticker: Currency was not found. (code 30)",
         ),
         # The same number with another meaning.
-        (422, {"code": 10, "message": "Market not found"}, BadAnswer, "Market not found (code 10)"),
-        (422, {"market": ["Market is not available."]}, BadAnswer, "market: Market is not available. (code none)"),
+        (422, {"code": 10, "message": "Market not found"}, BadAnswer, "HTTP 422: Market not found (code 10)"),
+        (422, {"market": ["Market is not available."]}, BadAnswer, "HTTP 422: market: Market is not available."),
         (
             200,
             {"success": False, "message": {"market": ["Market is not available."]}, "result": None},
             BadAnswer,
-            "market: Market is not available. (code none)",
+            "HTTP 200: market: Market is not available.",
         ),
-        (200, {"success": False, "message": "closed", "result": []}, BadAnswer, "closed (code none)"),
-        (200, {"code": 77, "message": "odd"}, BadAnswer, "odd (code 77)"),
+        (200, {"success": False, "message": "closed", "result": []}, BadAnswer, "HTTP 200: closed"),
+        (200, {"code": 77, "message": "odd"}, BadAnswer, "HTTP 200: odd (code 77)"),
         (
             451,
             {"success": False, "message": "api.futures.unavailable", "errors": []},
             Blocked,
-            "api.futures.unavailable (code none)",
+            "HTTP 451: api.futures.unavailable",
         ),
-        (500, {"error": ["Internal server error."]}, Unavailable, "error: Internal server error. (code none)"),
+        (500, {"error": ["Internal server error."]}, Unavailable, "HTTP 500: error: Internal server error."),
         (429, None, RateLimited, "HTTP 429"),
     ],
 )
@@ -477,7 +478,7 @@ def test_check_of_a_good_key_needs_one_request(sandbox, adapt):
 @pytest.mark.parametrize("changed", [{"api_key": "wb_key_other"}, {"api_secret": "wb_secret_other"}])
 def test_wrong_key_and_wrong_secret_cannot_be_told_apart(sandbox, adapt, changed):
     keys = sandbox.apis["WHITEBIT"].keys | changed
-    with pytest.raises(AuthFailed, match="the key is unknown, or the secret is wrong"):
+    with pytest.raises(AuthFailed, match="api_key is unknown, or api_secret is wrong"):
         adapt(WhitebitAdapter, sandbox.url("WHITEBIT"), credentials=keys).check_key()
     assert sandbox.requests("WHITEBIT") == {BALANCE: 1}
 

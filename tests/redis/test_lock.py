@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 
 from marketctl.cli import invoke as marketctl
-from marketctl.http.ratelimit import Pace
+from marketctl.errors import Blocked, MarketctlError, RateLimited
+from marketctl.http.ratelimit import Hold, Pace
 from marketctl.redis import lock as turn
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.lock import RedisLock
 from marketctl.redis.shared import SharedMemory, SharedPace
 from marketctl.sandbox.base import Sandbox
 from marketctl.sandbox.setup import write_setup
-from marketctl.times import now_ms
+from marketctl.times import now_ms, to_iso
 from tools.torture_world import RedisServer
 
 
@@ -166,18 +167,56 @@ def test_what_the_provider_told_one_holds_for_all(store: RedisConnection, tmp_pa
     one, other = (
         budgets(store, tmp_path) if shared else (Pace(tmp_path / "x", 2.0, 3.0), Pace(tmp_path / "x", 2.0, 3.0))
     )
-    one.hold(7)
+    one.delay(7)
     assert [round(other.reserve(), 1), round(one.reserve(), 1)] == [7.0, 7.5]
-    one.hold(86400)
+    one.delay(86400)
     assert 59 < other.reserve() <= 61
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize(("reason", "kind"), [("rate-limited", RateLimited), ("blocked", Blocked)])
+def test_a_named_wait_holds_for_all_until_its_own_moment(
+    store: RedisConnection, tmp_path: Path, shared: bool, reason: str, kind: type[MarketctlError]
+) -> None:
+    one, other = (
+        budgets(store, tmp_path) if shared else (Pace(tmp_path / "x", 2.0, 3.0), Pace(tmp_path / "x", 2.0, 3.0))
+    )
+    now = now_ms()
+    until = now + 3 * 86_400_000
+    one.remember(Hold(until, now, reason, "GET x/y: HTTP 418: ip banned"))
+    one.remember(Hold(now + 60_000, now, "rate-limited", "a shorter one"))
+    for pace in (one, other):
+        with pytest.raises(kind) as error:
+            pace.reserve()
+        assert (error.value.until_ms, error.value.retryable) == (until, False)
+        assert error.value.hint == f"not before {to_iso(until)}"
+        assert error.value.message == f"GET x/y: HTTP 418: ip banned (told at {to_iso(now)}; not asked again)"
+
+
+def test_another_machines_wait_lasts_by_the_servers_clock(
+    store: RedisConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    north, south = budgets(store, tmp_path)
+    now = now_ms()
+    north.remember(Hold(now + 600_000, now, "rate-limited", "GET x/y: HTTP 429"))
+    # A machine that lives a day behind believes the server, not the moment it cannot place.
+    monkeypatch.setattr("marketctl.redis.shared.now_ms", lambda: now - 86_400_000)
+    with pytest.raises(RateLimited) as error:
+        south.reserve()
+    assert 590_000 < error.value.until_ms - (now - 86_400_000) <= 600_000
+    store.call("DEL", "p:{BYBIT}:hold")
+    assert south.reserve() == 0
 
 
 def test_without_redis_the_machines_own_budget_counts(server: RedisServer, tmp_path: Path) -> None:
     with RedisConnection("redis://127.0.0.1:9", tmp_path, "p") as dead:
         north, _ = budgets(dead, tmp_path)
         assert [round(north.reserve(), 1) for _ in range(5)] == [0, 0, 0, 0.5, 1.0]
-        north.hold(5)
+        north.delay(5)
         assert round(north.reserve(), 1) == 5.0
+        north.remember(Hold(now_ms() + 60_000, now_ms(), "rate-limited", "GET x/y: HTTP 429"))
+        with pytest.raises(RateLimited):
+            north.reserve()
 
 
 # What is remembered of a budget ------------------------------------------------------------

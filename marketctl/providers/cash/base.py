@@ -1,20 +1,19 @@
-"""What rate sources share: a list of currencies as wallet, inverse and crossed pairs, budgets of credits."""
+"""What rate sources share: a list of currencies as wallet, inverse and crossed pairs."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from marketctl.errors import BadAnswer, RateLimited
+from marketctl.errors import BadAnswer
 from marketctl.models import Asset, Clock, Platform, Stats
-from marketctl.providers.base import Provider, count_open, measure
+from marketctl.providers.base import Provider, measure
 from marketctl.providers.batch import AssetBatch, QuoteBatch
+from marketctl.providers.counts import count_open
 from marketctl.providers.fiat import is_fiat
 from marketctl.providers.fields import NotANumber, code, decimal_text, integer, is_zero
-from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
-    from marketctl.files.memory import Memory
     from marketctl.http.messages import Answer
 
 Rate = Sequence[str | None]
@@ -22,9 +21,6 @@ Rate = Sequence[str | None]
 
 ONE: Rate = ("1", "1", "1")
 
-MINUTE_MS = 60_000
-DAY_MS = 86_400_000
-DAY_S = 86_400
 LAST_SECOND = 253_402_300_800  # the end of the year 9999
 
 # A quotient seldom ends: 28 significant digits are kept, whatever the global context says.
@@ -39,6 +35,7 @@ class CashProvider(Provider):
     rate = (2.0, 4.0)
     canary = "USD/JPY"
     shared_memory = True
+    limits_of_key = True
 
     def listed(self) -> tuple[AssetBatch, int]:
         """Fetch the currencies, and how many pairs are offered."""
@@ -48,6 +45,8 @@ class CashProvider(Provider):
         return self.listed()[0]
 
     def clock(self) -> Clock:
+        if self.clock_field:
+            return super().clock()
         if self.last_answer is None:
             self.listed()
         return date_clock(self.last_answer)
@@ -62,7 +61,7 @@ class CashProvider(Provider):
         except BadAnswer as error:
             trouble = error
         clock = date_clock(self.last_answer)
-        quota = self.told(self.quota, None) if self.has_key() else None
+        quota = self.with_key(self.quota, None) if self.has_key() else None
         if trouble and quota is None:
             raise trouble  # nothing is known at all
         batch, pairs = listed or (None, None)
@@ -144,52 +143,3 @@ def _ratio(over: str | None, under: str | None) -> Decimal | None:
     ratio = quotient(Decimal(top), Decimal(bottom)).copy_abs()
     # Two negatives make no price.
     return ratio.copy_negate() if "-" in (top[0], bottom[0]) else ratio
-
-
-# Credits ----------------------------------------------------------------------------------
-
-
-class Plan(NamedTuple):
-    """What a plan allows: credits a minute, and a day where it has such a cap."""
-
-    minute: int
-    day: int | None
-
-    def min_age_ms(self, pairs: int) -> int:
-        """Return how old a rate must be before it is asked for anew, so that so many pairs keep within the plan."""
-        by_minute = -(-60 * pairs // self.minute)
-        by_day = -(-DAY_S * pairs // self.day) if self.day else 0
-        return 1000 * max(60, by_minute, by_day)
-
-
-class Credits:
-    """The credits left, remembered between runs: of this minute, or none until the provider gives new ones."""
-
-    def __init__(self, memory: "Memory") -> None:
-        self.memory = memory
-        known = memory.get("credits", DAY_S)
-        self._left: int = known[0][0] if known else 0
-        self.until_ms: int = known[0][1] if known else 0
-
-    def left(self, limit: int) -> int:
-        """Return what is left of this minute's limit as far as known."""
-        return min(limit, self._left) if now_ms() < self.until_ms else limit
-
-    def note(self, left: int, wait_s: float | None = None) -> None:
-        """Remember what is left, until the minute ends or for as long as told."""
-        now = now_ms()
-        self._left = max(0, left)
-        self.until_ms = next_turn(now, MINUTE_MS) if wait_s is None else now + round(wait_s * 1000)
-        self.memory.put("credits", [self._left, self.until_ms])
-
-    def used_up(self) -> RateLimited:
-        """Return the error of a job that has no credits left to begin with."""
-        wait_s = max(0.0, (self.until_ms - now_ms()) / 1000)
-        return RateLimited(
-            "the credits of the plan are used up", retry_after=wait_s, hint=f"not before {to_iso(self.until_ms)}"
-        )
-
-
-def next_turn(now: int, length_ms: int) -> int:
-    """Return when the present minute or UTC day ends."""
-    return now - now % length_ms + length_ms

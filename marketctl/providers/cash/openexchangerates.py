@@ -10,18 +10,18 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from marketctl.errors import AuthFailed, BadAnswer, ConfigError, PermissionDenied, RateLimited
+from marketctl import errors
 from marketctl.models import KeyInfo, Quota
 from marketctl.providers.base import NO_ENVELOPE, Failure
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.providers.cash.base import CashProvider, add_currency, add_pair, seconds
+from marketctl.providers.cash.credits import DAY_S, Credits
 from marketctl.providers.fields import code, integer, mapping, member, table, text
 from marketctl.times import from_iso, now_ms
 
 if TYPE_CHECKING:
     from marketctl.http.messages import Answer, Request
 
-DAY_S = 86400
 # Rates show up one to two minutes after the time they bear.
 LATE_S = 90
 
@@ -39,13 +39,18 @@ class OpenExchangeRatesCashAdapter(CashProvider):
     endpoints = ("GET /api/currencies.json", "GET /api/latest.json", "GET /api/usage.json")
     # A restriction without a date: not again in this job.
     rate_limit_wait_s = 3600.0
-    error_statuses = {401: AuthFailed}
+    error_statuses = {401: errors.AuthFailed}
     error_codes = {
-        **dict.fromkeys(("missing_app_id", "invalid_app_id", "app_id_inactive"), AuthFailed),
-        **dict.fromkeys(("access_restricted", "too_many_requests"), RateLimited),
-        "not_allowed": PermissionDenied,
-        "invalid_base": ConfigError,
-        "not_found": BadAnswer,
+        errors.AuthFailed: {"missing_app_id", "invalid_app_id", "app_id_inactive"},
+        errors.RateLimited: {"access_restricted", "too_many_requests"},
+        errors.PermissionDenied: {"not_allowed"},
+        errors.ConfigError: {"invalid_base"},
+        errors.BadAnswer: {"not_found"},
+    }
+    meanings = {
+        "app_id_inactive": "app_id was switched off",
+        "not_allowed": "the plan does not have it",
+        "invalid_base": "the option base is no currency they offer",
     }
 
     @property
@@ -59,9 +64,9 @@ class OpenExchangeRatesCashAdapter(CashProvider):
 
     def prices(self) -> QuoteBatch:
         known = self.memory.get(f"latest-{self.base}", DAY_S)
-        latest, fetched_ms = known or ({}, 0)
-        cached = known is not None and now_ms() < next_fetch_ms(fetched_ms, latest["timestamp"], latest["refresh_s"])
-        if not cached:
+        latest, fetched_ms = known if known and is_latest(known[0]) else (None, 0)
+        cached = latest is not None and now_ms() < next_fetch_ms(fetched_ms, latest["timestamp"], latest["refresh_s"])
+        if latest is None or not cached:
             latest, fetched_ms = self.fetch_latest()
         batch = quote(latest, self.wanted)
         batch.cached, batch.collected_ms = cached, fetched_ms
@@ -69,22 +74,36 @@ class OpenExchangeRatesCashAdapter(CashProvider):
         return batch
 
     def fetch_latest(self) -> tuple[dict[str, Any], int]:
-        """Spend one request of the plan, after a look at the plan (which is free), and remember the rates."""
+        """Spend one request of the plan, after a look at the plan (which is free), and remember the rates.
+
+        A restriction is remembered until its day.
+        """
+        credits = Credits(self.memory)
+        if not credits.left(1):
+            raise credits.used_up()
         usage = self.told(self.usage, Usage())
         if usage.status == "access_restricted" or usage.quota.remaining == 0:
-            raise RateLimited(
+            raise errors.RateLimited(
                 f"the plan {usage.quota.plan or 'of this key'} has no requests left or is restricted",
                 hint=f"its month ends in {usage.days_left} days" if usage.days_left is not None else None,
             )
         query = {"prettyprint": "false"}
         if self.base != "USD":
             if usage.features.get("base") is False:
-                raise PermissionDenied("this plan has only the base USD", hint="take `base` out of providers.toml")
+                raise errors.PermissionDenied(
+                    "this plan has only the base USD", hint="take `base` out of providers.toml"
+                )
             query["base"] = self.base
         if usage.features.get("bid-ask"):
             query["show_bid_ask"] = "1"
         fetched_ms = now_ms()
-        latest = parse_latest(self.get("/api/latest.json", query, signed=True)) | {"refresh_s": usage.refresh_s}
+        try:
+            body = self.get("/api/latest.json", query, signed=True)
+        except errors.RateLimited as error:
+            if error.of_key:
+                credits.note(0, error.retry_after)
+            raise
+        latest = parse_latest(body) | {"refresh_s": usage.refresh_s}
         self.memory.put(f"latest-{self.base}", latest, fetched_ms)
         return latest, fetched_ms
 
@@ -175,12 +194,25 @@ def parse_latest(body: Any) -> dict[str, Any]:
     """Read latest.json into what is remembered: base, timestamp, and mid, bid, ask by code as texts."""
     base = code(member(body, "base"))
     if base is None:
-        raise BadAnswer("base is no currency code")
+        raise errors.BadAnswer("base is no currency code")
     rates = {}
     for key, value in table(body, "rates").items():
         sides = value if isinstance(value, dict) else {"mid": value}
         rates[key.upper()] = [text(sides.get(side)) for side in ("mid", "bid", "ask")]
     return {"base": base.upper(), "timestamp": seconds(body.get("timestamp")), "rates": rates}
+
+
+def is_latest(found: Any) -> bool:
+    """Tell whether what was remembered is what `parse_latest` makes today."""
+    return (
+        isinstance(found, dict)
+        and found.keys() >= {"base", "timestamp", "rates", "refresh_s"}
+        and isinstance(found["rates"], dict)
+        and all(isinstance(row, list) and len(row) == 3 for row in found["rates"].values())
+        and type(found["refresh_s"]) is int
+        and isinstance(found["timestamp"], int | None)
+        and isinstance(found["base"], str)
+    )
 
 
 def quote(latest: Mapping[str, Any], wanted: tuple[str, ...]) -> QuoteBatch:

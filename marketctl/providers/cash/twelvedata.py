@@ -11,21 +11,12 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from marketctl.errors import AuthFailed, BadAnswer, MarketctlError, PermissionDenied, RateLimited, Unavailable
+from marketctl import errors
 from marketctl.models import KeyInfo, Quota
 from marketctl.providers.base import NO_ENVELOPE, Failure
-from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
-from marketctl.providers.cash.base import (
-    DAY_MS,
-    DAY_S,
-    MINUTE_MS,
-    CashProvider,
-    Credits,
-    Plan,
-    add_currency,
-    next_turn,
-    seconds,
-)
+from marketctl.providers.batch import AssetBatch, QuoteBatch
+from marketctl.providers.cash.base import CashProvider, add_currency, seconds
+from marketctl.providers.cash.credits import DAY_MS, DAY_S, MINUTE_MS, Credits, Plan, RateBook, Row, next_turn
 from marketctl.providers.fields import integer, mapping, member, objects, rows, text
 from marketctl.times import now_ms, to_iso
 
@@ -35,20 +26,18 @@ if TYPE_CHECKING:
 # Asked for when the registry names no pairs.
 PAIRS = ("EUR/USD", "GBP/USD", "USD/RUB", "USD/TRY", "USD/JPY", "USD/CNY", "USD/KZT")
 BASIC = Plan(8, 800)
+USAGE = frozenset({"plan", "limit", "used", "day_used", "day_limit"})
 LONGEST_LIST = 120
 MOST_PAGES = 50
-
-Row = list[Any]
-"""What is remembered of a pair: when it was asked for (ms), its rate, the rate's time (s), why there is none."""
 
 _minute_limit = re.compile(r"for the current minute.*current limit being ([1-9]\d{0,8})").search
 
 
-class UnknownSymbol(BadAnswer):
+class UnknownSymbol(errors.BadAnswer):
     """The provider does not know a pair."""
 
 
-class ListTooLong(BadAnswer):
+class ListTooLong(errors.BadAnswer):
     """The list of symbols is too long for one request."""
 
 
@@ -59,15 +48,21 @@ class TwelveDataCashAdapter(CashProvider):
     credentials = ("api_key",)
     endpoints = ("GET /api_usage", "GET /exchange_rate", "GET /forex_pairs")
     kept_headers = ("api-credits-used", "api-credits-left", "is_batch")
-    error_codes = {
-        "400": BadAnswer,
-        "404": BadAnswer,
-        "401": AuthFailed,
-        "403": PermissionDenied,
-        "414": ListTooLong,
-        "429": RateLimited,
+    # The HTTP status says little, and one code has several meanings: the words decide.
+    error_words = {
+        "available starting with": (errors.PermissionDenied, "the plan does not have it"),
+        "run out of api credits": (errors.RateLimited, ""),
+        "**apikey**": (errors.AuthFailed, "api_key is refused"),
     }
-    error_statuses = {401: AuthFailed, 414: ListTooLong}
+    error_codes = {
+        errors.BadAnswer: {"400", "404"},
+        errors.AuthFailed: {"401"},
+        errors.PermissionDenied: {"403"},
+        ListTooLong: {"414"},
+        errors.RateLimited: {"429"},
+        errors.Unavailable: {"500", "502", "503", "504"},
+    }
+    error_statuses = {401: errors.AuthFailed, 414: ListTooLong}
 
     def listed(self) -> tuple[AssetBatch, int]:
         found: list[dict[str, Any]] = []
@@ -83,38 +78,30 @@ class TwelveDataCashAdapter(CashProvider):
         """Ask for a page of the list of pairs: without the key, which costs nothing; with it where that is refused."""
         try:
             return self.get("/forex_pairs", query)
-        except AuthFailed:
+        except errors.AuthFailed:
             return self.get("/forex_pairs", query, signed=True)
 
     def prices(self) -> QuoteBatch:
         """Ask for the pairs whose last rate is old enough, the oldest first, as far as the credits go."""
         now = now_ms()
-        pairs = tuple(dict.fromkeys(self.wanted)) or PAIRS
+        book = RateBook(self.memory, dict.fromkeys(self.wanted) or PAIRS)
         plan = self.plan()
-        memory = self.memory.get("rates", 30 * DAY_S)
-        known: dict[str, Row] = {pair: row for pair, row in (memory[0] if memory else {}).items() if pair in pairs}
-        asked = {pair: known[pair][0] if pair in known else 0 for pair in pairs}
-        age = plan.min_age_ms(len(pairs))
-        due = sorted((pair for pair in pairs if now - asked[pair] >= age), key=asked.__getitem__)
-        late, trouble = self.ask_rates(due, known, plan.minute, now)
-        batch = QuoteBatch(PairList([]))
-        for pair in pairs:
-            if pair not in late:
-                add_row(batch, pair, known[pair])
+        age = plan.min_age_ms(len(book.pairs))
+        due = book.due(age, now)
+        late, trouble = self.ask_rates(due, book, plan.minute, now)
+        batch = book.batch(late)
         if trouble and not batch.quotes:
             raise trouble
-        batch.complete, batch.cached = not late, len(late) == len(due)
-        batch.collected_ms = newest = max(known[pair][0] for pair in pairs if pair not in late)
-        batch.own_ms = {pair: known[pair][0] for pair in batch.quotes if known[pair][0] < newest}
-        batch.until_ms = newest + age
+        batch.cached = len(late) == len(due)
+        batch.until_ms = (batch.collected_ms or now) + age
         return batch
 
     def ask_rates(
-        self, due: list[str], known: dict[str, Row], limit: int, now: int
-    ) -> tuple[list[str], MarketctlError | None]:
+        self, due: list[str], book: RateBook, limit: int, now: int
+    ) -> tuple[list[str], errors.MarketctlError | None]:
         """Spend the credits left on rates; return the pairs that must wait for others, and what stood in the way."""
         longest = LONGEST_LIST
-        trouble: MarketctlError | None = None
+        trouble: errors.MarketctlError | None = None
         while due and (left := self.credits.left(limit)):
             chunk = due[: min(longest, left)]
             # A refused request may cost as much as an answered one.
@@ -128,26 +115,31 @@ class TwelveDataCashAdapter(CashProvider):
                     raise
                 longest = len(chunk) // 2
                 continue
-            except RateLimited as error:
+            except errors.RateLimited as error:
                 self.note_refusal(error)
                 return due, error
-            except (UnknownSymbol, PermissionDenied) as error:
+            except (UnknownSymbol, errors.PermissionDenied) as error:
                 if len(chunk) > 1:
                     raise
                 trouble, found = error, {chunk[0]: [None, None, reason_of(type(error))]}
             due = [pair for pair in due if pair not in found]
-            known |= {pair: [now, *row] for pair, row in found.items()}
-            self.memory.put("rates", known)
+            book.take(found, now)
         return due, self.credits.used_up() if due else trouble
 
     def plan(self) -> Plan:
         """Return the plan as told within a day, else ask for it (1 credit) while there are credits."""
-        known = self.memory.get("usage", DAY_S)
+        known = self.known_usage(DAY_S)
         if known is None and not self.credits.left(BASIC.minute):
             return BASIC
-        untold: dict[str, Any] = {}
-        usage = known[0] if known else self.told(lambda: self.usage, untold)
+        usage = known[0] if known else self.told(lambda: self.usage, None)
         return Plan(usage["limit"], usage["day_limit"]) if usage else BASIC
+
+    def known_usage(self, max_age_s: float) -> tuple[dict[str, Any], int] | None:
+        """Return the plan as it was told, and when; what another version remembered is not known."""
+        known = self.memory.get("usage", max_age_s)
+        if known is None or not isinstance(known[0], dict) or not known[0].keys() >= USAGE:
+            return None
+        return known if type(known[0]["limit"]) is int and isinstance(known[0]["day_limit"], int | None) else None
 
     @cached_property
     def credits(self) -> Credits:
@@ -168,10 +160,10 @@ class TwelveDataCashAdapter(CashProvider):
         told = integer(answer.headers.get("api-credits-left"))
         self.credits.note(guess if told is None else min(told, guess))
 
-    def note_refusal(self, error: RateLimited) -> None:
+    def note_refusal(self, error: errors.RateLimited) -> None:
         """Remember that there are no credits for a while, and a limit of the minute that is told in the words."""
         self.credits.note(0, error.retry_after)
-        limit, known = _minute_limit(error.message), self.memory.get("usage", DAY_S)
+        limit, known = _minute_limit(error.message), self.known_usage(DAY_S)
         if limit and known:
             self.memory.put("usage", known[0] | {"limit": int(limit[1])}, known[1])
 
@@ -181,8 +173,8 @@ class TwelveDataCashAdapter(CashProvider):
 
     def quota(self) -> Quota:
         # A question costs a credit: with none left, what was told within this minute has to do.
-        known = self.memory.get("usage", 60)
-        told = known[0] if known and not self.credits.left(known[0]["limit"]) else self.usage
+        known = self.known_usage(60)
+        told = self.usage if known is None or self.credits.left(known[0]["limit"]) else known[0]
         return parse_quota(told, now_ms())
 
     def sign(self, request: "Request") -> None:
@@ -191,12 +183,14 @@ class TwelveDataCashAdapter(CashProvider):
     def failure(self, answer: "Answer") -> Failure | None:
         return refusal(answer.body, answer.status) if isinstance(answer.body, dict) else NO_ENVELOPE
 
-    def error_class(self, code: str, words: str, _answer: "Answer") -> type[MarketctlError] | None:
+    def error_class(self, code: str, words: str, _answer: "Answer") -> type[errors.MarketctlError] | None:
         return class_of(code, words)
 
     def retry_after(self, answer: "Answer") -> float | None:
-        now = now_ms()
-        if "for the day" in (text(mapping(answer.body).get("message")) or ""):
+        now, words = now_ms(), text(mapping(answer.body).get("message"))
+        if words is None:
+            return super().retry_after(answer)
+        if "for the day" in words:
             return (next_turn(now, DAY_MS) - now) / 1000
         return (next_turn(now, MINUTE_MS) - now) / 1000 + 1.5
 
@@ -209,22 +203,16 @@ def refusal(body: Mapping[str, Any], http_status: int) -> Failure | None:
     return str(told or http_status), text(body.get("message")) or ""
 
 
-def class_of(number: str, words: str) -> type[MarketctlError] | None:
-    """Choose the error: some codes have several meanings, told by the words; old answers had no code."""
-    if "available starting with" in words:
-        return PermissionDenied
-    if "run out of API credits" in words:
-        return RateLimited
-    if "**apikey**" in words:
-        return AuthFailed
-    if number in ("400", "404") and "**symbol**" in words:
-        return UnknownSymbol
-    return Unavailable if number.startswith("5") else TwelveDataCashAdapter.error_codes.get(number)
+def class_of(number: str, words: str) -> type[errors.MarketctlError] | None:
+    """Choose the error of a whole answer, or of one symbol."""
+    cls = TwelveDataCashAdapter
+    unknown = "**symbol**" in words and number in ("400", "404") and cls.say(words) is None
+    return UnknownSymbol if unknown else cls.classify(number, words)
 
 
-def reason_of(cls: type[MarketctlError] | None) -> str:
+def reason_of(cls: type[errors.MarketctlError] | None) -> str:
     """Return why a pair has no rate."""
-    return "unknown-symbol" if cls is UnknownSymbol else "permission" if cls is PermissionDenied else "no-price"
+    return "unknown-symbol" if cls is UnknownSymbol else "permission" if cls is errors.PermissionDenied else "no-price"
 
 
 def parse_list(found: list[dict[str, Any]]) -> tuple[AssetBatch, int]:
@@ -259,7 +247,7 @@ def parse_rates(body: Any, asked: list[str]) -> dict[str, Row]:
         error = refusal(entry, 0)
         cls = class_of(*error) if error else None
         if error:
-            if cls is not RateLimited:
+            if cls is not errors.RateLimited:
                 found[pair] = [None, None, reason_of(cls)]
         elif str(entry.get("symbol", pair)).upper() != pair:
             found[pair] = [None, None, "unknown-symbol"]
@@ -268,21 +256,11 @@ def parse_rates(body: Any, asked: list[str]) -> dict[str, Row]:
     return found
 
 
-def add_row(batch: QuoteBatch, pair: str, row: Row) -> None:
-    """Take what is remembered of a pair into the batch, under the rate's own time."""
-    _asked, rate, timestamp, reason = row
-    if reason:
-        batch.rows += 1
-        batch.skip(pair, reason)
-    else:
-        batch.add_rate(pair, rate, at_ms=None if timestamp is None else timestamp * 1000)
-
-
 def parse_usage(body: Any) -> dict[str, Any]:
     """Read /api_usage: all but the limit may be missing, the day's figures are of plans with a daily cap."""
     limit = integer(member(body, "plan_limit"))
     if limit is None or limit < 1:
-        raise BadAnswer("plan_limit is no count of credits")
+        raise errors.BadAnswer("plan_limit is no count of credits")
     numbers = {"used": "current_usage", "day_used": "daily_usage", "day_limit": "plan_daily_limit"}
     told = {name: integer(body.get(field)) for name, field in numbers.items()}
     return {"plan": text(body.get("plan_category")), "limit": limit, **told}

@@ -3,26 +3,21 @@
 Docs: https://bybit-exchange.github.io/docs/v5/intro
 Symbols: base and quote come from instruments-info; it lists only pairs that trade, so a halted pair is absent.
 Limits: 600 requests per 5 s and address; breaking it means HTTP 403 and a ban of ten minutes.
-Quirks: coins need a signed call; "" and "0" both mean an empty side; a memo is not told in the list of coins.
+Quirks: coins need a signed call; "" and "0" both mean an empty side; a memo is not told in the list of coins; a key
+    works on the site it was made on alone (.eu, .tr, .kz ...: set base_url); an RSA key goes whole, as its PEM, into
+    api_secret and needs `pip install 'marketctl[rapira]'`.
 """
 
+import base64
 from typing import TYPE_CHECKING, Any
 
-from marketctl.errors import (
-    AuthFailed,
-    Blocked,
-    ClockSkew,
-    IpNotAllowed,
-    PermissionDenied,
-    RateLimited,
-    Unavailable,
-)
-from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform
-from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
+from marketctl import errors
+from marketctl.models import Asset, KeyInfo, Network, Pair, Platform
+from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, ending
 from marketctl.providers.batch import AssetBatch, QuoteBatch
-from marketctl.providers.fields import code, count, integer, mapping, member, objects, rows, shift_point, text
+from marketctl.providers.fields import count, integer, mapping, member, named, objects, rows, shift_point, text
 from marketctl.providers.networks import common_network
-from marketctl.providers.signing import hmac_hex
+from marketctl.providers.signing import hmac_hex, is_pem, rsa_signature
 from marketctl.text import printable
 from marketctl.times import now_ms
 
@@ -30,6 +25,8 @@ if TYPE_CHECKING:
     from marketctl.http.messages import Answer, Request
 
 RECV_WINDOW_MS = "5000"
+OFF = {"": False}  # stands where the direction does not exist
+OURS = frozenset({2, 5})  # trading by HTTP, market data
 
 
 class BybitAdapter(Exchange):
@@ -48,32 +45,54 @@ class BybitAdapter(Exchange):
     )
     kept_headers = ("x-bapi-limit", "x-bapi-limit-status", "x-bapi-limit-reset-timestamp")
     rate = (20.0, 50.0)
-    resync_clock = True
-    error_statuses = {401: AuthFailed, 403: Blocked}
+    clock_field = ("/v5/market/time", "time")
+    error_statuses = {401: errors.AuthFailed, 403: errors.Blocked}
+    bans = {"too frequent": 600.0}
     error_codes = {
-        **dict.fromkeys(("10000", "10016", "170001", "170007", "170032"), Unavailable),
-        **dict.fromkeys(("131001", "131003", "131200", "131201", "131230"), Unavailable),
-        **dict.fromkeys(("10006", "170222", "429"), RateLimited),
-        **dict.fromkeys(("10002", "-1"), ClockSkew),
-        **dict.fromkeys(("10003", "10004", "10007", "10008", "10024", "10027", "10028", "33004", "-2015"), AuthFailed),
-        "10005": PermissionDenied,
-        "10009": Blocked,
-        "10010": IpNotAllowed,
+        errors.Unavailable: {
+            "10000",
+            "10016",
+            "170001",
+            "170007",
+            "170032",
+            "131001",
+            "131003",
+            "131200",
+            "131201",
+            "131230",
+        },
+        errors.RateLimited: {"10006", "170222", "429"},
+        errors.ClockSkew: {"10002", "-1"},
+        errors.AuthFailed: {"10003", "10004", "10007", "33004", "-2015"},
+        errors.PermissionDenied: {"10005", "10008", "10024", "10027", "10028"},
+        errors.Blocked: {"10009"},
+        errors.IpNotAllowed: {"10010"},
+    }
+    meanings = {
+        "10003": "api_key is unknown here: deleted, or made on another BYBIT site (its base_url)",
+        "10004": "api_secret is wrong, or not of this kind of key (HMAC secret, or PEM of an RSA key)",
+        "10005": "the key lacks a permission",
+        "10008": "the account is banned; a new key does not help",
+        "10009": "BYBIT does not serve this region",
+        "10024": "the account is restricted by compliance rules; a new key does not help",
+        "10027": "trading is barred for this account; a new key does not help",
+        "10028": "only unified accounts may ask this; a new key does not help",
+        "33004": "the key has expired",
+        "-2015": "the key has expired",
     }
 
     def assets(self) -> AssetBatch:
         return parse_assets(self.get("/v5/asset/coin/query-info", signed=True))
 
     def pairs(self) -> list[Pair]:
-        return parse_pairs(self.get("/v5/market/instruments-info", {"category": "spot"}))
+        pages = self.pages("/v5/market/instruments-info", {"category": "spot"}, "cursor", "result", "nextPageCursor")
+        return [pair for page in pages for pair in parse_pairs(page)]
 
     def prices(self) -> QuoteBatch:
-        body = self.get("/v5/market/tickers", {"category": "spot"})
-        return parse_prices(body, self.quote_batch())
-
-    def clock(self) -> Clock:
-        answer = self.ask("GET", "/v5/market/time")
-        return measure(answer, integer(answer.body.get("time")))
+        batch = self.quote_batch()
+        for page in self.pages("/v5/market/tickers", {"category": "spot"}, "cursor", "result", "nextPageCursor"):
+            parse_prices(page, batch)
+        return batch
 
     def platform(self) -> Platform:
         return parse_status(self.get("/v5/system/status"))
@@ -82,13 +101,13 @@ class BybitAdapter(Exchange):
         return parse_key(self.get("/v5/user/query-api", signed=True))
 
     def sign(self, request: "Request") -> None:
-        stamp = str(request.timestamp_ms)
+        stamp, secret = str(request.timestamp_ms), self.keys["api_secret"]
         message = stamp + self.keys["api_key"] + RECV_WINDOW_MS + request.query
         request.headers |= {
             "X-BAPI-API-KEY": self.keys["api_key"],
             "X-BAPI-TIMESTAMP": stamp,
             "X-BAPI-RECV-WINDOW": RECV_WINDOW_MS,
-            "X-BAPI-SIGN": hmac_hex(self.keys["api_secret"], message),
+            "X-BAPI-SIGN": rsa_sign(secret, message) if is_pem(secret) else hmac_hex(secret, message),
         }
 
     def failure(self, answer: "Answer") -> Failure | None:
@@ -101,12 +120,18 @@ class BybitAdapter(Exchange):
     def retry_after(self, answer: "Answer") -> float | None:
         # The header is often missing, and lies in the past when the cap is not hit.
         reset = integer(answer.headers.get("x-bapi-limit-reset-timestamp"))
-        return None if reset is None else min(10.0, max(0.1, (reset - now_ms()) / 1000))
+        named_s = super().retry_after(answer)
+        return named_s if reset is None else max(named_s or 0.1, min(10.0, (reset - now_ms()) / 1000))
+
+
+def rsa_sign(secret: str, message: str) -> str:
+    """Sign with an RSA key: base64 of RSA-SHA256 over the text that HMAC keys sign."""
+    return base64.b64encode(rsa_signature(secret, message.encode(), "api_secret")).decode()
 
 
 def parse_assets(body: Any) -> AssetBatch:
     """Read /v5/asset/coin/query-info: every value is a text, "" means not told."""
-    batch = AssetBatch()
+    batch = AssetBatch(OFF)
     for coin, row in batch.coded(rows(body, "result", "rows"), "coin"):
         chains = batch.coded(objects(row.get("chains")), "chain")
         networks = {key: parse_network(chain, key, batch) for key, chain in chains}
@@ -120,9 +145,9 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network
     return Network(
         name=text(chain.get("chainType")),
         network=common_network("bybit", key),
-        # "" stands where the direction does not exist: off.
-        deposit=False if chain.get("chainDeposit") == "" else batch.switch(chain.get("chainDeposit")),
-        withdraw=False if chain.get("chainWithdraw") == "" else batch.switch(chain.get("chainWithdraw")),
+        deposit=batch.switch(chain.get("chainDeposit")),
+        # A fee of "" means that nothing can be withdrawn here, whatever the switch says.
+        withdraw=False if chain.get("withdrawFee") == "" else batch.switch(chain.get("chainWithdraw")),
         deposit_min=batch.amount(chain.get("depositMin")),
         withdraw_min=batch.amount(chain.get("withdrawMin")),
         withdraw_max=batch.limit(chain.get("withdrawMax")),
@@ -137,12 +162,10 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network
 def parse_pairs(body: Any) -> list[Pair]:
     """Read /v5/market/instruments-info?category=spot; status was "1" until 2023."""
     pairs = []
-    for row in rows(body, "result", "list"):
-        symbol, base, quote = (code(row.get(key)) for key in ("symbol", "baseCoin", "quoteCoin"))
-        if symbol and base and quote:
-            base, quote = base.upper(), quote.upper()
-            status = "trading" if row.get("status") in ("Trading", "1") else "halted"
-            pairs.append(Pair(symbol, base, quote, base, quote, status))
+    for row, symbol, base, quote in named(rows(body, "result", "list"), "symbol", "baseCoin", "quoteCoin"):
+        base, quote = base.upper(), quote.upper()
+        status = "trading" if row.get("status") in ("Trading", "1") else "halted"
+        pairs.append(Pair(symbol, base, quote, base, quote, status))
     return pairs
 
 
@@ -165,19 +188,30 @@ def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
 
 
 def parse_status(body: Any) -> Platform:
-    """Read /v5/system/status: down for us is `ongoing`, in production (env 1), on spot (product 2)."""
+    """Read /v5/system/status: down for us is work on spot (product 2) of production (env 1) that is going on.
+
+    Work that touches no REST of ours, or some users alone, is worth a sentence.
+    """
+    aside = ""
     for event in objects(member(body, "result", "list")):
-        products = event.get("product")
-        ours = integer(event.get("env")) == 1 and isinstance(products, list) and 2 in map(integer, products)
-        if event.get("state") == "ongoing" and ours:
-            return Platform("maintenance", printable(event.get("title") or ""))
-    return Platform("ok")
+        if event.get("state") != "ongoing" or integer(event.get("env")) != 1 or 2 not in whole(event.get("product")):
+            continue
+        title, services = printable(event.get("title") or ""), whole(event.get("serviceTypes"))
+        if (not services or services & OURS) and not event.get("uidSuffix"):
+            return Platform("maintenance", title)
+        aside = aside or f"going on, but not for what we ask: {title}"
+    return Platform("ok", aside or None)
+
+
+def whole(found: object) -> set[int | None]:
+    """Return the numbers of a list; none for what is no list."""
+    return set(map(integer, found)) if isinstance(found, list) else set()
 
 
 def parse_key(body: Any) -> KeyInfo:
-    """Read /v5/user/query-api."""
+    """Read /v5/user/query-api; deadlineDay is -1 or -2 for a key that does not end."""
     result = mapping(member(body, "result"))
     groups = mapping(result.get("permissions")).items()
     granted = tuple(f"{group}.{name}" for group, names in groups if isinstance(names, list) for name in names)
-    writes = integer(result.get("readOnly")) == 0
-    return KeyInfo(granted, ("the key may write; a read-only key is enough",) if writes else ())
+    writes = ("the key may write; a read-only key is enough",) if integer(result.get("readOnly")) == 0 else ()
+    return KeyInfo(granted, writes + ending(integer(result.get("deadlineDay"))))

@@ -10,22 +10,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from marketctl.errors import (
-    AuthFailed,
-    BadAnswer,
-    ClockSkew,
-    IpNotAllowed,
-    Maintenance,
-    MarketctlError,
-    PermissionDenied,
-    RateLimited,
-    Unavailable,
-)
+from marketctl import errors
 from marketctl.http.messages import encode_query
-from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform, any_open
-from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
+from marketctl.log import log
+from marketctl.models import Asset, KeyInfo, Network, Pair, Platform, any_open
+from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, ending
 from marketctl.providers.batch import AssetBatch, QuoteBatch
-from marketctl.providers.fields import code, count, integer, mapping, member, objects, rows, shift_point, text
+from marketctl.providers.fields import code, count, integer, mapping, member, named, objects, rows, shift_point, text
 from marketctl.providers.networks import common_network
 from marketctl.providers.signing import hmac_base64
 from marketctl.text import printable
@@ -34,20 +25,12 @@ from marketctl.times import now_ms, to_iso
 if TYPE_CHECKING:
     from marketctl.http.messages import Answer, Request
 
-# What the words say goes before what the code says; the Chinese may stand alone.
-PHRASES = {
-    "invalid submission time": ClockSkew,
-    "无效的提交时间": ClockSkew,
-    "incorrect ip address": IpNotAllowed,
-    "ip地址错误": IpNotAllowed,
-    "invalid.ip": IpNotAllowed,
-    "auth.fail": AuthFailed,
-    "too many request": RateLimited,
-    "too.many.request": RateLimited,
-    "request limit": RateLimited,
-    "request timeout": Unavailable,
-}
+CLOCK = (errors.ClockSkew, "the timestamp is refused, so this machine's clock is off")
+ADDRESS = (errors.IpNotAllowed, "the key is bound to other addresses")
+SECRET = (errors.AuthFailed, "api_secret is wrong")
+WORDS = {"allowed": True, "prohibited": False}
 NO_LIMIT = 10**13
+YEAR_S = 365 * 86400.0
 HALTED = ("pre-online", "not-online", "suspend", "offline", "transfer-board", "fuse")
 
 
@@ -69,28 +52,68 @@ class HtxAdapter(Exchange):
     kept_headers = ("x-hb-ratelimit-requests-remain", "x-hb-ratelimit-requests-expire")
     rate = (5.0, 5.0)
     rate_limit_wait_s = 2.0
-    resync_clock = True
-    error_statuses = {429: RateLimited}
+    clock_field = ("/v1/common/timestamp", "data")
+    error_statuses = {429: errors.RateLimited}
+    # One code covers five causes; the Chinese may stand alone.
+    error_words = {
+        "invalid submission time": CLOCK,
+        "无效的提交时间": CLOCK,
+        "incorrect ip address": ADDRESS,
+        "ip地址错误": ADDRESS,
+        "invalid.ip": ADDRESS,
+        "has expired": (errors.AuthFailed, "the key has expired"),
+        "incorrect access key": (errors.AuthFailed, "api_key is unknown, or deleted"),
+        "verification failure": SECRET,
+        "校验失败": SECRET,
+        "auth.fail": (errors.AuthFailed, ""),
+        "too many request": (errors.RateLimited, ""),
+        "too.many.request": (errors.RateLimited, ""),
+        "request limit": (errors.RateLimited, ""),
+        "request timeout": (errors.Unavailable, ""),
+    }
     error_codes = {
-        **dict.fromkeys(("api-signature-not-valid", "api-signature-check-failed"), AuthFailed),
-        **dict.fromkeys(("login-required", "1003"), AuthFailed),
-        "1002": PermissionDenied,
-        "2000": IpNotAllowed,
-        **dict.fromkeys(("too-many-request", "too-many-requests", "base-request-exceed-frequency-limit"), RateLimited),
-        **dict.fromkeys(("1006", "40403", "4000"), RateLimited),
-        **dict.fromkeys(("gateway-internal-error", "base-system-error", "timeout", "500"), Unavailable),
-        "system-maintenance": Maintenance,
+        errors.AuthFailed: {"api-signature-not-valid", "api-signature-check-failed", "login-required", "1003"},
+        errors.PermissionDenied: {"1002"},
+        errors.IpNotAllowed: {"2000"},
+        errors.RateLimited: {
+            "too-many-request",
+            "too-many-requests",
+            "base-request-exceed-frequency-limit",
+            "1006",
+            "40403",
+            "4000",
+        },
+        errors.Unavailable: {"gateway-internal-error", "base-system-error", "timeout", "500"},
+        errors.Maintenance: {"system-maintenance"},
     }
 
     def assets(self) -> AssetBatch:
         body = self.get("/v2/reference/currencies")
         rows(body, "data")  # when that cannot be read, nothing more is asked
-        # It knows codes alone: the shown names are those of the pairs, and of the settings for coins without one.
-        shown: dict[str, dict[str, Any]]
-        shown = self.told(lambda: parse_names(self.get("/v2/settings/common/currencies")), {})
-        pairs: list[Pair] = self.told(lambda: list(self.pair_list().by_symbol.values()), [])
-        tickers = {pair.quote_code: pair.quote for pair in pairs} | {pair.base_code: pair.base for pair in pairs}
-        return parse_assets(body, shown, tickers)
+        return parse_assets(body, self.names())
+
+    def names(self) -> dict[str, Any]:
+        """Return ticker, full name and kind by code: those of the pairs, and of the settings for coins without one.
+
+        The list of coins knows codes alone, and another coin may wear one as its ticker: without both lists the names
+        are the last known ones, or none is told at all.
+        """
+        known = self.memory.get("names", YEAR_S)
+        last: dict[str, Any] = known[0] if known and isinstance(known[0], dict) else {}
+        try:
+            found = parse_names(self.get("/v2/settings/common/currencies"))
+            pairs = self.pair_list().by_symbol.values()
+        except errors.MarketctlError as error:
+            if not last:
+                raise
+            log.warning("the last known names are used: %s", error.message, extra={"provider": self.client.provider})
+            return last
+        for pair in pairs:
+            for key, ticker in ((pair.quote_code, pair.quote), (pair.base_code, pair.base)):
+                found[key] = [ticker, *found.get(key, ("", None, None))[1:]]
+        if found != last:
+            self.memory.put("names", found)
+        return found
 
     def pairs(self) -> list[Pair]:
         return parse_pairs(self.get("/v2/settings/common/symbols"))
@@ -98,10 +121,6 @@ class HtxAdapter(Exchange):
     def prices(self) -> QuoteBatch:
         body = self.get("/market/tickers")
         return parse_prices(body, self.quote_batch())
-
-    def clock(self) -> Clock:
-        answer = self.ask("GET", "/v1/common/timestamp")
-        return measure(answer, integer(answer.body.get("data")))
 
     def platform(self) -> Platform:
         return parse_status(self.get("/v2/market-status"))
@@ -133,13 +152,10 @@ class HtxAdapter(Exchange):
         words = next((body[key] for key in ("err-msg", "err_msg", "message") if text(body.get(key))), "")
         return NO_ENVELOPE if number is None else (str(number), str(words))
 
-    def error_class(self, code: str, words: str, answer: "Answer") -> type[MarketctlError] | None:
+    def error_class(self, code: str, words: str, answer: "Answer") -> type[errors.MarketctlError] | None:
         said = words.lower()
-        for phrase, cls in PHRASES.items():
-            if phrase in said:
-                return cls
         if code == "1002" and any(word in said for word in ("unauthorized", "signature", "access key")):
-            return AuthFailed
+            return errors.AuthFailed
         return super().error_class(code, words, answer)
 
     def retry_after(self, answer: "Answer") -> float | None:
@@ -149,33 +165,27 @@ class HtxAdapter(Exchange):
         return left if 0 < left <= 300 else super().retry_after(answer)
 
 
-def parse_names(body: Any) -> dict[str, dict[str, Any]]:
-    """Read /v2/settings/common/currencies: its rows by upper-case code."""
-    return {coin.upper(): row for row in rows(body, "data") if (coin := code(row.get("cc")))}
+def parse_names(body: Any) -> dict[str, Any]:
+    """Read /v2/settings/common/currencies: ticker, full name and kind by upper-case code."""
+    return {
+        key.upper(): [(code(row.get("dn")) or key).upper(), text(row.get("fn")), integer(row.get("at"))]
+        for row, key in named(rows(body, "data"), "cc")
+    }
 
 
-def parse_assets(body: Any, shown: Mapping[str, Mapping[str, Any]], tickers: Mapping[str, str]) -> AssetBatch:
-    """Read /v2/reference/currencies, with the rows of the settings and the tickers the pairs are made of."""
-    batch = AssetBatch()
-    for row in rows(body, "data"):
-        coin = (code(row.get("currency")) or "").upper()
-        if not coin:
-            batch.skip("no-code")
-            continue
+def parse_assets(body: Any, names: Mapping[str, Any]) -> AssetBatch:
+    """Read /v2/reference/currencies, with ticker, full name and kind of each code."""
+    batch = AssetBatch(WORDS)
+    for key, row in batch.coded(rows(body, "data"), "currency"):
+        coin = key.upper()
         # A delisted coin may have chains that are still marked as allowed.
         delisted = row.get("instStatus") not in (None, "normal")
-        networks = {}
-        for chain in objects(row.get("chains")):
-            key = code(chain.get("chain"))
-            if key is None:
-                batch.skip("no-code")
-                continue
-            networks[key] = parse_network(chain, key, batch, delisted)
-        names = shown.get(coin, {})
-        ticker = tickers.get(coin) or (code(names.get("dn")) or coin).upper()
-        fiat = integer(row.get("assetType", names.get("at"))) == 2
+        chains = batch.coded(objects(row.get("chains")), "chain")
+        networks = {name: parse_network(chain, name, batch, delisted) for name, chain in chains}
+        ticker, name, kind = names.get(coin) or (coin, None, None)
+        fiat = integer(row.get("assetType", kind)) == 2
         flag = False if delisted else None
-        batch.add(Asset(coin, ticker, text(names.get("fn")), fiat, None, flag, flag, networks))
+        batch.add(Asset(coin, ticker, name, fiat, None, flag, flag, networks))
     return batch
 
 
@@ -190,8 +200,8 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch, delisted: 
         name=name,
         # Native coins alone have no base chain; the shown name of a token may be the coin's nickname.
         network=common_network("htx", protocol, base) if protocol or base else common_network("htx", name, key),
-        deposit=False if delisted else switch(chain.get("depositStatus"), batch),
-        withdraw=False if delisted else switch(chain.get("withdrawStatus"), batch),
+        deposit=False if delisted else batch.switch(chain.get("depositStatus")),
+        withdraw=False if delisted else batch.switch(chain.get("withdrawStatus")),
         deposit_min=batch.amount(chain.get("minDepositAmt")),
         withdraw_min=batch.amount(chain.get("minWithdrawAmt")),
         withdraw_max=None if limit is None or Decimal(limit) >= NO_LIMIT else limit,
@@ -203,11 +213,6 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch, delisted: 
         memo_required=any_open(tags),
         note=note,
     )
-
-
-def switch(value: object, batch: AssetBatch) -> bool | None:
-    """Read `allowed` or `prohibited`; any other word is unknown and counted."""
-    return batch.switch({"allowed": True, "prohibited": False}.get(str(value), value))
 
 
 def parse_fee(chain: dict[str, Any], batch: AssetBatch) -> tuple[str | None, str | None, str | None]:
@@ -232,7 +237,7 @@ def parse_fee(chain: dict[str, Any], batch: AssetBatch) -> tuple[str | None, str
 def parse_pairs(body: Any) -> list[Pair]:
     """Read /v2/settings/common/symbols; the older /v1 list says `symbol` in place of `sc`."""
     if body.get("full", 1) != 1:
-        raise BadAnswer("the list of pairs tells only what changed (full is not 1)")
+        raise errors.BadAnswer("the list of pairs tells only what changed (full is not 1)")
     pairs = []
     for row in rows(body, "data"):
         symbol = code(row.get("sc")) or code(row.get("symbol"))
@@ -284,8 +289,9 @@ def parse_key(body: Any, key: str) -> KeyInfo:
     """Read /v2/user/api-key: what it tells of this key. Raises AuthFailed for an expired one."""
     row = next((row for row in objects(mapping(body).get("data")) if row.get("accessKey") == key), {})
     if row.get("status") == "expired":
-        raise AuthFailed("the key has expired")
+        raise errors.AuthFailed("the key has expired", hint="make a new one")
     permission = text(row.get("permission"))
     granted = None if permission is None else tuple(permission.replace(" ", "").split(","))
     writes = " and ".join(name for name in granted or () if name in ("trade", "withdraw"))
-    return KeyInfo(granted, (f"the key may {writes}; a read-only key is enough",) if writes else ())
+    warnings = (f"the key may {writes}; a read-only key is enough",) if writes else ()
+    return KeyInfo(granted, warnings + ending(integer(row.get("validDays"))))  # -1: no end

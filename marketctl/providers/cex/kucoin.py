@@ -9,17 +9,10 @@ Quirks: code GALAX shows as GALA while code GALA is another, dead coin; `chains`
 import re
 from typing import TYPE_CHECKING, Any
 
-from marketctl.errors import (
-    AuthFailed,
-    ClockSkew,
-    IpNotAllowed,
-    MarketctlError,
-    PermissionDenied,
-    RateLimited,
-    Unavailable,
-)
-from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform, Quota
-from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
+from marketctl import errors
+from marketctl.http.verdicts import moment
+from marketctl.models import Asset, KeyInfo, Network, Pair, Platform, Quota
+from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure
 from marketctl.providers.batch import AssetBatch, QuoteBatch
 from marketctl.providers.fiat import is_fiat
 from marketctl.providers.fields import (
@@ -29,6 +22,7 @@ from marketctl.providers.fields import (
     integer,
     mapping,
     member,
+    named,
     objects,
     rows,
     shift_point,
@@ -43,15 +37,6 @@ from marketctl.times import now_ms, to_iso
 if TYPE_CHECKING:
     from marketctl.http.messages import Answer, Request
 
-# Said before its own words: which of the three secrets, or the clock, it is.
-MEANINGS = {
-    "400002": "the clock is off by more than 5 s",
-    "400003": "the key is unknown, or of another KUCOIN site",
-    "400004": "the passphrase is wrong, or the secret it is hashed with",
-    "400005": "the signature is wrong: check the secret",
-    "400008": "the key is too old: make a new one",
-    "400009": "the option key_version does not fit the key",
-}
 # Blocks that last longer than any header says.
 BLOCK_S = {"1015": 30.0, "200002": 10.0}
 
@@ -72,15 +57,27 @@ class KucoinAdapter(Exchange):
     )
     kept_headers = ("gw-ratelimit-limit", "gw-ratelimit-remaining", "gw-ratelimit-reset")
     rate = (33.0, 1000.0)
-    resync_clock = True
-    error_statuses = {401: AuthFailed, 429: RateLimited}
+    clock_field = ("/api/v1/timestamp", "data")
+    error_statuses = {401: errors.AuthFailed, 429: errors.RateLimited}
     error_codes = {
-        **dict.fromkeys(("400001", "400003", "400004", "400005", "400008", "400009", "411100"), AuthFailed),
-        **dict.fromkeys(("400007", "400010"), PermissionDenied),
-        **dict.fromkeys(("1015", "200002", "429000"), RateLimited),
-        **dict.fromkeys(("230005", "500000", "503"), Unavailable),
-        "400002": ClockSkew,
-        "400006": IpNotAllowed,
+        errors.AuthFailed: {"400001", "400003", "400004", "400005", "400008", "400009", "411100"},
+        errors.PermissionDenied: {"400007", "400010"},
+        errors.RateLimited: {"1015", "200002", "429000"},
+        errors.Unavailable: {"230005", "500000", "503"},
+        errors.ClockSkew: {"400002"},
+        errors.IpNotAllowed: {"400006"},
+        errors.Blocked: {"400301", "400302"},
+    }
+    meanings = {
+        "400002": "the clock is off by more than 5 s",
+        "400003": "api_key is unknown, or of another KUCOIN site",
+        "400004": "the passphrase is wrong, or the api_secret it is hashed with",
+        "400005": "the signature is wrong: check api_secret",
+        "400008": "the key is too old: make a new one",
+        "400009": "the option key_version does not fit the key",
+        "400301": "KUCOIN does not serve this region",
+        "400302": "KUCOIN does not serve this region",
+        "411100": "the account is frozen; a new key does not help",
     }
 
     def assets(self) -> AssetBatch:
@@ -92,10 +89,6 @@ class KucoinAdapter(Exchange):
     def prices(self) -> QuoteBatch:
         body = self.get("/api/v1/market/allTickers", weight=15)
         return parse_prices(body, self.quote_batch())
-
-    def clock(self) -> Clock:
-        answer = self.ask("GET", "/api/v1/timestamp", weight=3)
-        return measure(answer, integer(mapping(answer.body).get("data")))
 
     def platform(self) -> Platform:
         return parse_status(self.get("/api/v1/status", weight=3))
@@ -121,7 +114,9 @@ class KucoinAdapter(Exchange):
     def check_answer(self, answer: "Answer") -> None:
         # The page or plain text of the CDN, told apart from its geo-block.
         if not answer.is_json and answer.status in (403, 429) and re.search(rb"\b1015\b", answer.content):
-            raise RateLimited("the CDN limits this address (code 1015)", retry_after=BLOCK_S["1015"])
+            until = moment(answer, BLOCK_S["1015"])
+            told = f"{answer.where}: HTTP {answer.status}: the CDN limits this address (code 1015)"
+            raise errors.RateLimited(told, retry_after=BLOCK_S["1015"], until_ms=until)
         super().check_answer(answer)
 
     def failure(self, answer: "Answer") -> Failure | None:
@@ -129,12 +124,12 @@ class KucoinAdapter(Exchange):
         if "code" not in body:
             return NO_ENVELOPE
         number = str(body["code"])
-        told = filter(None, (MEANINGS.get(number), text(body.get("msg"))))
-        return None if number == "200000" else (number, ": ".join(told))
+        return None if number == "200000" else (number, text(body.get("msg")) or "")
 
-    def error_class(self, code: str, words: str, answer: "Answer") -> type[MarketctlError] | None:
-        # 400301 and its neighbours: the region, or the account's identity check.
-        return PermissionDenied if code.startswith("4003") else super().error_class(code, words, answer)
+    def error_class(self, code: str, words: str, answer: "Answer") -> type[errors.MarketctlError] | None:
+        # Beside the region's codes there are those of the account's identity check.
+        found = super().error_class(code, words, answer)
+        return errors.PermissionDenied if found is None and code.startswith("4003") else found
 
     def retry_after(self, answer: "Answer") -> float | None:
         # 429000 without the headers is an overload of theirs: the short wait will do.
@@ -196,13 +191,11 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network
 def parse_pairs(body: Any, now: int) -> list[Pair]:
     """Read /api/v2/symbols as of now (ms)."""
     pairs = []
-    for row in rows(body, "data"):
-        symbol, base, quote = (code(row.get(key)) for key in ("symbol", "baseCurrency", "quoteCurrency"))
-        if symbol and base and quote:
-            shown = (code(row.get("name")) or "").split("-")
-            tickers = shown if len(shown) == 2 and all(shown) else [base, quote]
-            status = pair_status(row, now)
-            pairs.append(Pair(symbol, tickers[0].upper(), tickers[1].upper(), base.upper(), quote.upper(), status))
+    for row, symbol, base, quote in named(rows(body, "data"), "symbol", "baseCurrency", "quoteCurrency"):
+        shown = (code(row.get("name")) or "").split("-")
+        tickers = shown if len(shown) == 2 and all(shown) else [base, quote]
+        status = pair_status(row, now)
+        pairs.append(Pair(symbol, tickers[0].upper(), tickers[1].upper(), base.upper(), quote.upper(), status))
     return pairs
 
 

@@ -2,31 +2,21 @@
 
 Docs: https://www.mexc.com/api-docs/spot-v3/introduction
 Symbols: base and quote come from exchangeInfo, non-ASCII ones too; what only the offline list names can't be split.
-Limits: 300 weight per 10 s and address over all calls; 418 is a ban of minutes to days; no header tells the use.
+Limits: 300 weight per 10 s and address over all calls; 418 is a ban of 2 minutes to 3 days; no header tells the use.
 Quirks: coins need a key with SPOT_WITHDRAW_READ; a suspension text may stand beside an open deposit: both are told.
 """
 
 import re
 from typing import TYPE_CHECKING, Any
 
-from marketctl.errors import (
-    AuthFailed,
-    BadAnswer,
-    Blocked,
-    ClockSkew,
-    IpNotAllowed,
-    PermissionDenied,
-    RateLimited,
-    Unavailable,
-)
-from marketctl.models import Asset, Clock, KeyInfo, Network, Pair
-from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, measure
+from marketctl import errors
+from marketctl.models import Asset, KeyInfo, Network, Pair
+from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, ending
 from marketctl.providers.batch import AssetBatch, QuoteBatch
-from marketctl.providers.fields import code, count, integer, mapping, member, objects, rows, step_precision, table, text
+from marketctl.providers.fields import code, count, integer, member, named, objects, rows, step_precision, table, text
 from marketctl.providers.networks import common_network
 from marketctl.providers.signing import hmac_hex
 from marketctl.text import printable
-from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
     from marketctl.http.messages import Answer, Request
@@ -51,17 +41,26 @@ class MexcAdapter(Exchange):
     )
     rate = (15.0, 150.0)
     rate_limit_wait_s = 10.0
-    resync_clock = True
-    error_statuses = {401: AuthFailed, 403: Blocked, 429: RateLimited}
+    clock_field = ("/api/v3/time", "serverTime")
+    bans = {418: 120.0}  # each is longer than the one before, for who goes on asking
+    error_statuses = {401: errors.AuthFailed, 403: errors.Blocked, 429: errors.RateLimited}
+    error_words = {"access denied": (errors.Blocked, "the address is refused, for its rate or by a rule: stop asking")}
     error_codes = {
-        **dict.fromkeys(("400", "401", "602", "10072", "700001", "700002", "700013"), AuthFailed),
-        **dict.fromkeys(("500", "503", "504", "20002", "730000"), Unavailable),
-        **dict.fromkeys(("10073", "700003"), ClockSkew),
-        **dict.fromkeys(("26", "700007"), PermissionDenied),
-        "429": RateLimited,
-        "700006": IpNotAllowed,
+        errors.AuthFailed: {"400", "401", "602", "10072", "700001", "700002", "700013"},
+        errors.Unavailable: {"500", "503", "504", "20002", "730000"},
+        errors.ClockSkew: {"10073", "700003"},
+        errors.PermissionDenied: {"26", "700007"},
+        errors.RateLimited: {"429"},
+        errors.IpNotAllowed: {"700006"},
     }
-    # Pairs that the offline list names and exchangeInfo does not.
+    meanings = {
+        "26": "the key lacks a permission (the list of coins needs SPOT_WITHDRAW_READ)",
+        "602": "api_secret is wrong",
+        "10072": "api_key is unknown",
+        "700001": "api_key is unknown or malformed",
+        "700002": "api_secret is wrong",
+        "700007": "the key lacks a permission (the list of coins needs SPOT_WITHDRAW_READ)",
+    }
 
     def assets(self) -> AssetBatch:
         return parse_assets(self.get("/api/v3/capital/config/getall", signed=True, weight=10))
@@ -70,20 +69,15 @@ class MexcAdapter(Exchange):
         body = self.get("/api/v3/exchangeInfo", weight=25)
         return parse_pairs(body, self.offline())
 
-    def offline(self) -> frozenset[str]:
-        """Return the symbols off the market; none where this younger list can't be had."""
-        try:
-            return parse_offline(self.get("/api/v3/symbol/offline", weight=10))
-        except (BadAnswer, PermissionDenied, Unavailable):
-            return frozenset()
+    def offline(self) -> frozenset[str] | None:
+        """Return the symbols off the market; None, so that no pair is called open, where this list can't be had."""
+        return self.aside(
+            "what is off the market", lambda: parse_offline(self.get("/api/v3/symbol/offline", weight=10))
+        )
 
     def prices(self) -> QuoteBatch:
         body = self.get("/api/v3/ticker/24hr", weight=25)
         return parse_prices(body, self.quote_batch())
-
-    def clock(self) -> Clock:
-        answer = self.ask("GET", "/api/v3/time")
-        return measure(answer, integer(mapping(answer.body).get("serverTime")))
 
     def check_key(self) -> KeyInfo:
         return parse_key(self.get("/api/v3/apiKeyInfo", {"accessKey": self.keys.get("api_key", "")}, signed=True))
@@ -94,13 +88,6 @@ class MexcAdapter(Exchange):
         request.query += f"&signature={hmac_hex(self.keys['api_secret'], request.query)}"
         request.headers["X-MEXC-APIKEY"] = self.keys["api_key"]
 
-    def check_answer(self, answer: "Answer") -> None:
-        if answer.status == 418:
-            wait = super().retry_after(answer)
-            until = f" until {to_iso(now_ms() + round(wait * 1000))}" if wait is not None else ""
-            raise Blocked(f"this address is banned{until} (HTTP 418)", hint="stop asking: each ban is longer")
-        super().check_answer(answer)
-
     def failure(self, answer: "Answer") -> Failure | None:
         # A list, an object without `code`, or with 0 or 200 in it: all of these are good answers.
         if isinstance(answer.body, list):
@@ -108,7 +95,7 @@ class MexcAdapter(Exchange):
         if not isinstance(answer.body, dict):
             return NO_ENVELOPE
         number = str(answer.body.get("code") or 0)
-        words = text(answer.body.get("msg")) or text(answer.body.get("message")) or ""
+        words = text(answer.body.get("msg")) or text(answer.body.get("message")) or text(answer.body.get("data")) or ""
         return None if number in ("0", "200") else (number, words)
 
 
@@ -159,17 +146,16 @@ def parse_offline(body: Any) -> frozenset[str]:
     return frozenset(symbol for symbol in found if symbol)
 
 
-def parse_pairs(body: Any, offline: frozenset[str]) -> list[Pair]:
-    """Read /api/v3/exchangeInfo beside the symbols that are off the market."""
+def parse_pairs(body: Any, offline: frozenset[str] | None) -> list[Pair]:
+    """Read /api/v3/exchangeInfo beside the symbols that are off the market; without those nobody knows what trades."""
     pairs = []
-    for row in rows(body, "symbols"):
-        symbol, base, quote = (code(row.get(key)) for key in ("symbol", "baseAsset", "quoteAsset"))
-        if symbol and base and quote:
-            base, quote = base.upper(), quote.upper()
-            status = "halted" if symbol in offline else pair_status(row)
-            pairs.append(Pair(symbol, base, quote, base, quote, status))
+    for row, symbol, base, quote in named(rows(body, "symbols"), "symbol", "baseAsset", "quoteAsset"):
+        base, quote = base.upper(), quote.upper()
+        status = "halted" if symbol in (offline or ()) else pair_status(row)
+        status = None if offline is None and status == "trading" else status
+        pairs.append(Pair(symbol, base, quote, base, quote, status))
     # What is off the market only is counted; nobody tells its base and quote.
-    gone = offline.difference(pair.symbol for pair in pairs)
+    gone = (offline or frozenset()).difference(pair.symbol for pair in pairs)
     return pairs + [Pair(symbol, "", "", "", "", "halted") for symbol in sorted(gone)]
 
 
@@ -203,15 +189,13 @@ def parse_key(body: Any) -> KeyInfo:
     info = table(body)
     status, days = text(info.get("status")), integer(info.get("remainingValidity"))
     if status not in (None, "VALID"):
-        raise AuthFailed(f"the key is {printable(status, 40)}, not VALID")
+        raise errors.AuthFailed(f"api_key is {printable(status, 40)}, not VALID", hint="make a new key")
+    if days == 0:
+        raise errors.AuthFailed("the key has expired", hint="renew it, or bind one to an address")
     granted = tuple(name.strip() for name in (text(info.get("permissions")) or "").split(",") if name.strip())
     warnings = []
     if writes := [name for name in granted if name.endswith("_WRITE")]:
         warnings.append(f"the key may write ({', '.join(writes)}); SPOT_WITHDRAW_READ is enough")
     if granted and "SPOT_WITHDRAW_READ" not in granted:
         warnings.append("the key lacks SPOT_WITHDRAW_READ, which the list of coins needs")
-    if days is not None and 0 <= days <= 7:  # -999 never ends
-        warnings.append(
-            f"the key ends in {days} days: renew it, or bind it to an address" if days else "the key is over"
-        )
-    return KeyInfo(granted or None, tuple(warnings))
+    return KeyInfo(granted or None, (*warnings, *ending(days)))  # -999 never ends

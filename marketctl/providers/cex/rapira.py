@@ -11,30 +11,20 @@ Quirks: one row per coin and chain; RUB is in no list, though half of the main p
 import base64
 import json
 import secrets
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from marketctl.errors import (
-    AuthFailed,
-    BadAnswer,
-    Blocked,
-    ConfigError,
-    Maintenance,
-    MarketctlError,
-    PermissionDenied,
-    RateLimited,
-)
+from marketctl import errors
 from marketctl.log import log
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform
 from marketctl.providers.base import Exchange, Failure, measure
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.providers.fields import code, count, flag, integer, mapping, rows, text
 from marketctl.providers.networks import common_network
+from marketctl.providers.signing import rsa_signature
 
 if TYPE_CHECKING:
     from marketctl.http.messages import Answer, Request
-
-T = TypeVar("T")
 
 TOKEN_LIFE_S = 1800
 
@@ -54,8 +44,8 @@ class RapiraAdapter(Exchange):
     )
     rate = (1.5, 3.0)
     rate_limit_wait_s = 15.0
-    error_statuses = {429: RateLimited, 451: Blocked}
-    error_codes = {"isWorking": Maintenance}
+    error_statuses = {429: errors.RateLimited, 451: errors.Blocked}
+    error_codes = {errors.Maintenance: {"isWorking"}}
     canary = "USDT/RUB"
 
     def assets(self) -> AssetBatch:
@@ -63,19 +53,18 @@ class RapiraAdapter(Exchange):
 
     def prices(self) -> QuoteBatch:
         # No list of pairs is kept: the rates name them, and a pair that is new would look halted in an old list.
-        rates = rows(self.get("/open/market/rates"), "data")
+        body = self.get("/open/market/rates")
+        rates = rows(body, "data")
         statuses = self.aside("status", lambda: parse_statuses(self.get("/open/market/pairs")))
-        volumes = self.aside("volume", lambda: parse_volumes(self.get("/market/symbol-thumb")))
+        volumes = None
+        if any(row.get("volume") is None for row in rates):
+            volumes = self.aside("volume", lambda: parse_volumes(self.get("/market/symbol-thumb")))
         batch = QuoteBatch(PairList(parse_pairs(rates, statuses)), frozenset(self.wanted))
+        if (integer(body.get("totalPage")) or 0) > 1:
+            told = "the list of rates has %s pages now and the first one was read: please report it"
+            log.warning(told, body["totalPage"], extra={"provider": self.client.provider})
+            batch.complete = False
         return parse_prices(rates, volumes or {}, batch)
-
-    def aside(self, what: str, ask: Callable[[], T]) -> T | None:
-        """Return what prices are good without, or None however it fails."""
-        try:
-            return ask()
-        except MarketctlError as error:
-            log.info("no %s of any pair: %s", what, error.message, extra={"provider": self.client.provider})
-            return None
 
     def clock(self) -> Clock:
         answer = self.ask("GET", "/open/system/time")
@@ -85,17 +74,20 @@ class RapiraAdapter(Exchange):
     def platform(self) -> Platform:
         try:
             body = self.get("/open/market/rates")
-        except Maintenance as error:
-            return Platform("maintenance", error.message)
+        except errors.Maintenance:
+            return Platform("maintenance", "the exchange says that it is not working")
         return Platform("ok") if flag(mapping(body).get("isWorking")) else Platform()
 
     def check_key(self) -> KeyInfo:
         try:
             answer = self.ask("POST", "/open/generate_jwt", signed=True)
-        except PermissionDenied as error:
-            raise AuthFailed(f"the login is refused: {error.message}") from error
+        except errors.PermissionDenied as error:
+            raise errors.AuthFailed(f"the login is refused: {error.message}") from error
         if text(mapping(answer.body).get("token")) is None:
-            raise AuthFailed("the login brought no token: the UID, the key or the clock is wrong")
+            told = (
+                f"{answer.where}: HTTP {answer.status}: the login brought no token: uid, private_key or clock is wrong"
+            )
+            raise errors.AuthFailed(told, hint=f"marketctl credentials set {self.client.provider}")
         return KeyInfo()
 
     def sign(self, request: "Request") -> None:
@@ -123,33 +115,6 @@ def login_body(uid: str, private_key: str, expires: int, jti: str) -> bytes:
 def base64url(data: bytes) -> str:
     """Encode for a JWT: without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def rsa_signature(private_key: str, message: bytes) -> bytes:
-    """Sign by RSASSA-PKCS1-v1_5 with SHA-256; the key is PEM, base64 of PEM, or PEM without its first and last line."""
-    try:
-        from cryptography.exceptions import UnsupportedAlgorithm
-        from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-        from cryptography.hazmat.primitives.hashes import SHA256
-        from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
-    except ImportError as error:
-        raise ConfigError("the login needs a package more: pip install 'marketctl[rapira]'") from error
-    try:
-        found = private_key.replace("\\n", "\n").strip().encode()
-        if not found.startswith(b"-----BEGIN"):
-            found = base64.b64decode(b"".join(found.split()), validate=True)
-        load = load_pem_private_key if found.startswith(b"-----BEGIN") else load_der_private_key
-        key = load(found, None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, RSAPrivateKey):
-        # Without the cause: its words may hold parts of the key.
-        raise ConfigError(
-            "private_key is no readable RSA key",
-            hint="expected the base64 text the exchange hands out, or the PEM in it, without a passphrase",
-        )
-    return key.sign(message, PKCS1v15(), SHA256())
 
 
 def entries(body: Any) -> list[dict[str, Any]]:
@@ -209,7 +174,9 @@ def parse_prices(
     """Read /open/market/rates; a row without a usable symbol is counted as an unknown one."""
     for row in rates:
         symbol = text(row.get("symbol"))
-        volume, turnover = volumes.get(symbol or "", (None, None))
+        volume, turnover = row.get("volume"), row.get("turnover")
+        if volume is None and turnover is None:  # the row's own go before those of the other list
+            volume, turnover = volumes.get(symbol or "", (None, None))
         batch.add(
             symbol,
             row.get("bidPrice"),
@@ -230,7 +197,7 @@ def parse_statuses(body: Any) -> dict[str, str | None]:
             open_ = flag(row.get("exchangeable"))
             statuses[f"{base}/{quote}".upper()] = None if open_ is None else "trading" if open_ else "halted"
     if not statuses:
-        raise BadAnswer("no pair can be read")
+        raise errors.BadAnswer("no pair can be read")
     return statuses
 
 

@@ -14,19 +14,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from marketctl.errors import (
-    AuthFailed,
-    Blocked,
-    ClockSkew,
-    MarketctlError,
-    PermissionDenied,
-    RateLimited,
-)
+from marketctl import errors
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform, any_open
 from marketctl.providers.base import Exchange, Failure, measure
 from marketctl.providers.batch import AssetBatch, QuoteBatch
-from marketctl.providers.fields import code, count, flag, integer, is_zero, mapping, rows, table, text
+from marketctl.providers.fields import code, count, flag, integer, is_zero, mapping, named, rows, table, text
 from marketctl.providers.networks import common_network
+from marketctl.providers.refusals import words_of
 from marketctl.providers.signing import hmac_hex
 from marketctl.text import printable
 
@@ -35,20 +29,6 @@ if TYPE_CHECKING:
 
 PLAY_MONEY = frozenset({"DBTC", "DUSDT"})
 NEVER = Decimal(10**17)  # a minimum of so much says that the network is closed
-# One number has several meanings: the beginning of the words decides. Said beside them: what they mean to the operator.
-WORDS: Mapping[str, type[MarketctlError]] = {
-    "Too many requests": ClockSkew,
-    "Your nonce is more than": ClockSkew,
-    "Unauthorized request": AuthFailed,
-    "This action is unauthorized": AuthFailed,
-    "You don't have permission": PermissionDenied,
-    "This API Key is not authorized": PermissionDenied,
-}
-MEANINGS = {
-    "Too many requests": "the nonce did not rise: does another program use this key?",
-    "Unauthorized request": "the key is unknown, or the secret is wrong",
-    "This action is unauthorized": "the key is off, unused for 14 days, or bound to other addresses",
-}
 PLATFORM = {"1": "ok", "system operational": "ok", "0": "maintenance", "system maintenance": "maintenance"}
 
 
@@ -68,8 +48,22 @@ class WhitebitAdapter(Exchange):
         "POST /api/v4/trade-account/balance",
     )
     rate = (50.0, 50.0)
-    resync_clock = True
-    error_statuses = {429: RateLimited, 451: Blocked}
+    error_statuses = {429: errors.RateLimited, 451: errors.Blocked}
+    # One number has several meanings: the words decide.
+    error_words = {
+        "too many requests": (
+            errors.ClockSkew,
+            "the nonce did not rise: the clock, or another user of this key",
+        ),
+        "your nonce is more than": (errors.ClockSkew, "this machine's clock is off"),
+        "this action is unauthorized": (
+            errors.AuthFailed,
+            "the key is off, unused for 14 days, or bound to other addresses",
+        ),
+        "unauthorized request": (errors.AuthFailed, "api_key is unknown, or api_secret is wrong"),
+        "you don't have permission": (errors.PermissionDenied, "the key lacks a permission"),
+        "this api key is not authorized": (errors.PermissionDenied, "the key lacks a permission"),
+    }
 
     def assets(self) -> AssetBatch:
         assets = table(self.get("/api/v4/public/assets"))
@@ -77,7 +71,9 @@ class WhitebitAdapter(Exchange):
 
     def pairs(self) -> list[Pair]:
         markets = self.get("/api/v4/public/markets")
-        return parse_pairs(markets, self.told(lambda: table(self.get("/api/v4/public/ticker")), {}))
+        return parse_pairs(
+            markets, self.aside("what is halted", lambda: table(self.get("/api/v4/public/ticker"))) or {}
+        )
 
     def prices(self) -> QuoteBatch:
         body = self.get("/api/v1/public/tickers")
@@ -115,27 +111,17 @@ class WhitebitAdapter(Exchange):
             return "none", words_of(body)
         words = " ".join(filter(None, (words_of(body["message"]), words_of(body.get("errors")))))
         # Only private answers have a code.
-        number = text(body.get("code")) or "none"
-        meaning = next((f" - {told}" for start, told in MEANINGS.items() if words.startswith(start)), "")
-        return number, words + (meaning if number != "none" else "")
+        return text(body.get("code")) or "none", words
 
-    def error_class(self, code: str, words: str, answer: "Answer") -> type[MarketctlError] | None:
-        if answer.status == 429 and code == "none":
-            return None  # a true rate limit
-        return next((cls for start, cls in WORDS.items() if words.startswith(start)), None)
+    def error_class(self, code: str, words: str, answer: "Answer") -> type[errors.MarketctlError] | None:
+        # Without a code, a 429 is a true rate limit.
+        return None if answer.status == 429 and code in ("", "none") else super().error_class(code, words, answer)
 
 
 def private_body(path: str, params: Mapping[str, Any], nonce: int) -> bytes:
     """Return the body of a private call: compact JSON, or it is refused. With a window the nonce is our time in ms."""
     body = {**params, "request": path, "nonce": nonce, "nonceWindow": True}
     return json.dumps(body, separators=(",", ":")).encode()
-
-
-def words_of(told: object, depth: int = 4) -> str:
-    """Join the words of an error: a text, a list of texts, or such by field."""
-    if depth and isinstance(told, dict):
-        return "; ".join(f"{field}: {words_of(one, depth - 1)}" for field, one in told.items())
-    return ", ".join(words_of(one, depth - 1) for one in told) if depth and isinstance(told, list) else text(told) or ""
 
 
 def parse_assets(body: Any, fees: Any) -> AssetBatch:
@@ -248,10 +234,7 @@ def parse_fee(charged: dict[str, Any], batch: AssetBatch) -> tuple[str | None, s
 def parse_pairs(body: Any, frozen: Mapping[str, Any]) -> list[Pair]:
     """Read /api/v4/public/markets; whether a pair is halted shows in /api/v4/public/ticker, {} where that failed."""
     pairs = []
-    for row in rows(body):
-        symbol, base, quote = (code(row.get(key)) for key in ("name", "stock", "money"))
-        if not (symbol and base and quote):
-            continue
+    for row, symbol, base, quote in named(rows(body), "name", "stock", "money"):
         base, quote = base.upper(), quote.upper()
         halted = flag(mapping(frozen.get(symbol)).get("isFrozen"))
         status = None if halted is None else "halted" if halted else "trading"

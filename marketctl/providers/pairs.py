@@ -1,0 +1,89 @@
+"""A provider's list of pairs: the only authority for base and quote, and the keys they are published under."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from marketctl.models import Pair
+
+
+class PairList:
+    """A provider's pairs by symbol, each with the key it is published under.
+
+    A symbol that is not found makes the list fetch itself anew, once: it may be a new listing. `unlisted` are symbols
+    that this list is known not to have; `on_unlisted` gets those that a fresh one does not know.
+    """
+
+    def __init__(
+        self,
+        pairs: Iterable[Pair],
+        refresh: "Callable[[], PairList | None] | None" = None,
+        unlisted: frozenset[str] = frozenset(),
+    ) -> None:
+        self._refresh = refresh
+        self._unlisted = set(unlisted)
+        self._found_unlisted = False
+        self.on_unlisted: Callable[[set[str]], None] | None = None
+        self.by_symbol = {pair.symbol: pair for pair in pairs}
+        # Those that were remembered have their keys.
+        if any(pair.key is None for pair in self.by_symbol.values()):
+            self.by_symbol = {pair.symbol: pair for pair in _with_keys(self.by_symbol.values())}
+
+    def find(self, symbol: object) -> Pair | None:
+        """Return the pair of a symbol, or None when the provider does not list it."""
+        if not isinstance(symbol, str):
+            return None
+        pair = self.by_symbol.get(symbol)
+        if pair is not None or symbol in self._unlisted:
+            return pair
+        if self._refresh is not None:
+            refresh, self._refresh = self._refresh, None
+            fresh = refresh()
+            if fresh is not None:
+                self.by_symbol, self.on_unlisted = fresh.by_symbol, fresh.on_unlisted
+                pair = self.by_symbol.get(symbol)
+        if pair is None and len(symbol) <= 64:
+            self._unlisted.add(symbol)
+            self._found_unlisted = True
+        return pair
+
+    def remember_unlisted(self) -> None:
+        """Hand over the symbols that a fresh list did not know, if there are new ones."""
+        if self._found_unlisted and self.on_unlisted is not None:
+            self.on_unlisted({symbol for symbol in self._unlisted if symbol not in self.by_symbol})
+        self._found_unlisted = False
+
+    def spot(self) -> list[Pair]:
+        """Return what can be published: everything but perpetuals and the like."""
+        return [pair for pair in self.by_symbol.values() if pair.spot]
+
+
+def _with_keys(pairs: Iterable[Pair]) -> list[Pair]:
+    """Give each pair the key it is published under: its tickers, or its codes where another has that key."""
+    pairs = list(pairs)
+    taken: dict[str, str] = {}
+    renamed = []
+    for pair in pairs:
+        if not pair.spot or not pair.base:
+            continue
+        # The pair whose codes are its tickers keeps the key, wherever it stands.
+        if (pair.base_code, pair.quote_code) == (pair.base, pair.quote):
+            taken.setdefault(f"{pair.base}/{pair.quote}", pair.symbol)
+        else:
+            renamed.append(pair)
+    # Those that have lost theirs come first: nobody else may take the key of their codes.
+    renamed.sort(key=lambda pair: f"{pair.base}/{pair.quote}" not in taken)
+    for pair in renamed:
+        key = f"{pair.base}/{pair.quote}"
+        taken.setdefault(f"{pair.base_code}/{pair.quote_code}" if key in taken else key, pair.symbol)
+    keys = {symbol: key for key, symbol in taken.items()}
+    return [pair._replace(key=keys.get(pair.symbol, "")) for pair in pairs]
+
+
+def remembered_pairs(found: Any) -> list[Pair]:
+    """Read pairs that were remembered; those of another version, or of another shape, are none."""
+    try:
+        pairs = list(map(Pair._make, found))
+        good = all(type(pair[0]) is type(pair[1]) is type(pair[2]) is type(pair[7]) is str for pair in pairs)
+    except TypeError:
+        return []
+    return pairs if good else []
