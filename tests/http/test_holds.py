@@ -10,6 +10,7 @@ import pytest
 
 from marketctl.config.credentials import load_credentials
 from marketctl.http.ratelimit import AHEAD_MS, Hold, Pace, address_of, read_hold
+from marketctl.jobs.desk import Desk
 from marketctl.jobs.run import Options, Run
 from marketctl.jobs.runner import run_job
 from marketctl.providers.loader import load_registry
@@ -38,8 +39,8 @@ def desk(tmp_path):
         keys.write_text("".join(KEYS.format(name=one) for one in {name, entry_name}))
         keys.chmod(0o600)
         started = time.monotonic()
-        with Run(registry, load_credentials(keys, {}), Options(force=True)) as one:
-            result = run_job(one, entry, job)
+        with Desk(registry, load_credentials(keys, {})) as one:
+            result = run_job(Run(one, Options(force=True)), entry, job)
         assert time.monotonic() - started < 5  # nobody sleeps for it
         return result
 
