@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from marketctl.redact import redact
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 def kind_of(value: object) -> str:
@@ -39,3 +43,20 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     import difflib
 
     return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+
+
+def plain(value: "Fraction", digits: int = 60) -> str:
+    """Write a value as a plain decimal without trailing zeros; one that has no end is cut after so many digits."""
+    denominator, places = value.denominator, 0
+    for prime in (2, 5):
+        count = 0
+        while denominator % prime == 0:
+            denominator //= prime
+            count += 1
+        places = max(places, count)
+    if denominator != 1 or places > digits:
+        places = digits
+    scaled = abs(value.numerator) * 10**places // value.denominator
+    text = format(Decimal((0, tuple(map(int, str(scaled))), -places)), "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return f"-{text}" if value < 0 and scaled else text

@@ -33,6 +33,7 @@ COMMANDS = {
     "stats": "Collect and show how each provider is doing.",
     "report": "Write the market board: all of it as one HTML page.",
     "rates": "Build the export of a desk's rates out of live quotes.",
+    "convert": "Find what arrives: the best ways through books and networks.",
     "check": "Check the health of providers, cheapest test first.",
     "dump": "Keep the raw answers of a job, list them, replay them offline.",
     "providers": "List, show and edit the registry of providers.",

@@ -281,7 +281,7 @@ def summary(built: "Built") -> tuple[Any, ...]:
 
 def explained(outcome: "Outcome") -> list[tuple[Any, ...]]:
     """Return a direction's parts as rows."""
-    from marketctl.rates.rounding import plain
+    from marketctl.text import plain
 
     one = outcome.direction
     rows: list[tuple[Any, ...]] = [("formula", one.text, None, None, None)]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from marketctl.config.fees import TakerFee, read_taker_fee
 from marketctl.config.paths import DATA_DIR_VARIABLE, REDIS_URL_VARIABLE, absolute, read_text
 from marketctl.config.sentinel import SentinelSettings, read_sentinel
 from marketctl.config.table import Table, found_text
@@ -125,6 +126,7 @@ class ProviderEntry:
     stats_interval_s: float
     pairs_max_age_s: int
     pairs: tuple[str, ...]
+    taker_fee: TakerFee | None
     options: Mapping[str, object]
     where: str = field(repr=False, compare=False)
 
@@ -142,6 +144,7 @@ class ProviderEntry:
         values["proxy"] = mask_url(self.proxy) if self.proxy else None
         values["ping_url"] = mask_path(self.ping_url) if self.ping_url else None
         values["pairs"] = list(self.pairs) or None
+        values["taker_fee"] = self.taker_fee.percent if self.taker_fee else None
         return {key: value for key, value in values.items() if value is not None} | dict(self.options)
 
 
@@ -327,6 +330,7 @@ def _read_entry(entries: Table, name: str, settings: Settings) -> ProviderEntry:
         stats_interval_s=table.seconds("stats_interval_s", settings.stats_interval_s),
         pairs_max_age_s=table.count("pairs_max_age_s", settings.pairs_max_age_s, 0, 300),
         pairs=table.texts("pairs", _is_pair, 'upper-case "BASE/QUOTE"'),
+        taker_fee=read_taker_fee(table, path),
         options=table.unknown(),
         where=table.where,
     )

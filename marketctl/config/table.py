@@ -1,5 +1,6 @@
 """Read one table of a TOML file key by key, or say which key was wrong, what was found and what is expected."""
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -75,6 +76,16 @@ class Table:
         if number is None or not low <= number <= high:
             raise self.wrong(key, f"{expected}, from {low} to {high}")
         return number
+
+    def decimal(self, key: str, expected: str, high: Decimal) -> str | None:
+        """Return a figure from 0 to `high` with the digits that were written, as a text or as a number."""
+        value = self._take(key)
+        if value is None:
+            return None
+        text = str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+        if not re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,20})?", text) or Decimal(text) > high:
+            raise self.wrong(key, expected)
+        return text
 
     def text(self, key: str, fits: Callable[[str], object], expected: str, *, secret: bool = False) -> str | None:
         """Return a text that fits, None when there is none. A secret that does not fit is not shown."""

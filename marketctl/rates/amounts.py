@@ -4,8 +4,9 @@ import re
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from marketctl.rates.rounding import plain, round_down, round_up
+from marketctl.rates.rounding import round_down, round_up
 from marketctl.rates.section import Section
+from marketctl.text import plain
 
 if TYPE_CHECKING:
     from marketctl.rates.plan import Code

@@ -27,7 +27,8 @@ from marketctl.rates.export import Item, elder_text, json_text, xml_text
 from marketctl.rates.formula import Formula, FormulaError, Leg, work_out
 from marketctl.rates.market import Judged, Market, Wallets
 from marketctl.rates.plan import Direction, Plan, read_plan
-from marketctl.rates.rounding import in_and_out, plain
+from marketctl.rates.rounding import in_and_out
+from marketctl.text import plain
 from marketctl.times import now_ms, to_iso
 from marketctl.views.quotes import Reader, open_reader
 

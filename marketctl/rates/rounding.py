@@ -1,6 +1,5 @@
 """A rate as the pair of figures an export holds: what the customer gives and gets, rounded in the desk's favour."""
 
-from decimal import Decimal
 from fractions import Fraction
 
 
@@ -30,20 +29,3 @@ def in_and_out(rate: Fraction, in_decimals: int, out_decimals: int) -> tuple[Fra
 
 def _ratio(pair: tuple[Fraction, Fraction]) -> Fraction:
     return pair[1] / pair[0]
-
-
-def plain(value: Fraction, digits: int = 60) -> str:
-    """Write a value as a plain decimal without trailing zeros; one that has no end is cut after so many digits."""
-    denominator, places = value.denominator, 0
-    for prime in (2, 5):
-        count = 0
-        while denominator % prime == 0:
-            denominator //= prime
-            count += 1
-        places = max(places, count)
-    if denominator != 1 or places > digits:
-        places = digits
-    scaled = abs(value.numerator) * 10**places // value.denominator
-    text = format(Decimal((0, tuple(map(int, str(scaled))), -places)), "f")
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return f"-{text}" if value < 0 and scaled else text

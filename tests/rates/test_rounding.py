@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from marketctl.rates.rounding import in_and_out, plain, round_down, round_up
+from marketctl.rates.rounding import in_and_out, round_down, round_up
+from marketctl.text import plain
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""What a venue takes of a trade at once ("taker fee"), in percent: from the registry, else what we assume and why."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from marketctl.config.table import Table
+
+EXPECTED = 'a percentage from 0 to 10 such as "0.1"'
+
+# path of the adapter -> percent and where that figure is from: first tier, without a discount, the highest where
+# pairs differ. A key's own rate may be lower; nobody's answer was asked.
+ASSUMED = {
+    "marketctl.providers.cex.bybit:BybitAdapter": ("0.1", "BYBIT's fee page, spot, lowest tier"),
+    "marketctl.providers.cex.mexc:MexcAdapter": ("0.05", "takerCommission of MEXC's list of pairs"),
+    "marketctl.providers.cex.whitebit:WhitebitAdapter": ("0.1", "takerFee of WHITEBIT's list of markets"),
+    "marketctl.providers.cex.htx:HtxAdapter": ("0.2", "HTX's fee page, spot, lowest tier"),
+    "marketctl.providers.cex.kucoin:KucoinAdapter": ("0.1", "takerFeeRate of KUCOIN's tickers, class A, lowest tier"),
+    "marketctl.providers.cex.rapira:RapiraAdapter": ("0.2", "fee of RAPIRA's list of pairs: 0.1 on USDT/RUB, else 0.2"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TakerFee:
+    """A percentage as a text, and where it is from; `assumed` where the registry does not say it."""
+
+    percent: str
+    source: str
+    assumed: bool
+
+
+def read_taker_fee(table: Table, path: str) -> TakerFee | None:
+    """Return `taker_fee` of a provider's table; None where nobody says it. Raises ConfigError."""
+    text = table.decimal("taker_fee", EXPECTED, Decimal(10))
+    if text is not None:
+        return TakerFee(text, f"taker_fee in {table.file}", False)
+    known = ASSUMED.get(path)
+    return None if known is None else TakerFee(*known, True)

@@ -1,0 +1,337 @@
+"""Ways of money: equal to trying every way, exact, with all they rest on told, and quick on a large market."""
+
+import random
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import pytest
+
+from marketctl.convert.graph import Graph
+from marketctl.convert.search import find_ways
+from marketctl.convert.ways import cheapest_way, convert
+from marketctl.errors import ConfigError, StorageFailed
+from marketctl.providers.loader import load_registry
+from marketctl.times import now_ms, to_iso
+from marketctl.views.quotes import Live, open_reader
+from tests.desk import asset, quote
+from tests.rates.world import World, usdt
+
+NOW = now_ms()
+FEES = {"KUCOIN": "0.1", "MEXC": "0.05", "RAPIRA": "0.2"}
+NETWORKS = ("tron", "ethereum")
+
+
+@pytest.fixture(scope="module")
+def entries(tmp_path_factory):
+    return World(tmp_path_factory.mktemp("convert")).registry.providers
+
+
+# Every way tried ------------------------------------------------------------------------------
+
+
+def small_world(chance: random.Random) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return quotes and wallets by provider as their files have them."""
+    coins = ["USDT", "BTC", "TRX", "RUB"]
+    quotes, wallets = {}, {}
+    for provider in FEES:
+        quotes[provider] = {}
+        for number, base in enumerate(coins):
+            for counter in coins[:number]:
+                if chance.random() < 0.8:
+                    price = Fraction(chance.randint(1, 4000), chance.choice([1, 10, 1000]))
+                    quotes[provider][f"{base}/{counter}"] = {
+                        "bid": _text(price) if chance.random() < 0.9 else None,
+                        "ask": _text(price * Fraction(101, 100)) if chance.random() < 0.9 else None,
+                        "bid_size": _text(Fraction(chance.randint(1, 3000), 10)) if chance.random() < 0.8 else None,
+                        "ask_size": _text(Fraction(chance.randint(1, 3000), 10)) if chance.random() < 0.8 else None,
+                        "status": chance.choice(["trading", None, "halted", "trading", "trading", None]),
+                        "mid": None, "at": None, "derived": False,
+                    }  # fmt: skip
+        assets = {}
+        for coin in coins[:3]:
+            networks = {
+                slug.upper(): {
+                    "network": slug,
+                    "deposit": chance.choice([True] * 8 + [False, None]),
+                    "withdraw": chance.choice([True] * 8 + [False, None]),
+                    "withdraw_fee": chance.choice(["0", "0.5", "1", "2.25", None]),
+                    "withdraw_fee_percent": chance.choice([None, None, "0.5"]),
+                    "withdraw_min": chance.choice([None, "1", "10"]),
+                    "withdraw_max": chance.choice([None, None, "50"]),
+                    "deposit_min": chance.choice([None, "0.01", "5"]),
+                    "precision": chance.choice([None, 0, 2, 6]),
+                    "contract": chance.choice([None, "CoinA", "CoinA", "CoinA", "CoinB"]),
+                }
+                for slug in NETWORKS
+                if chance.random() < 0.8
+            }
+            assets[coin] = {"ticker": coin, "precision": chance.choice([None, 3]), "networks": networks}
+            assets[coin] |= {"deposit": True, "withdraw": True}
+        wallets[provider] = {"provider": provider, "collected_at": to_iso(NOW), "assets": assets}
+    return quotes, wallets
+
+
+def _text(value: Fraction) -> str:
+    return format(value.numerator / value.denominator, ".6f")
+
+
+def every_way(
+    quotes: dict[str, Any], wallets: dict[str, Any], amount: Fraction, start: tuple[str, str], goal: tuple[str, str]
+) -> Iterator[Fraction]:
+    """Yield what arrives on every way of at most four steps that sees no place twice."""
+
+    def down(value: Fraction, decimals: int | None) -> Fraction:
+        return value if decimals is None else Fraction(int(value * 10**decimals), 10**decimals)
+
+    def after(place: tuple[str, str], held: Fraction) -> Iterator[tuple[tuple[str, str], Fraction]]:
+        provider, coin = place
+        keep = 1 - Fraction(FEES[provider]) / 100
+        for pair, one in quotes[provider].items():
+            base, counter = pair.split("/")
+            if one["status"] == "halted":
+                continue
+            if coin == base and one["bid"]:
+                most = held if one["bid_size"] is None else min(held, Fraction(one["bid_size"]))
+                yield (provider, counter), most * Fraction(one["bid"]) * keep
+            if coin == counter and one["ask"]:
+                most = held if one["ask_size"] is None else min(held, Fraction(one["ask_size"]) * Fraction(one["ask"]))
+                yield (provider, base), most / Fraction(one["ask"]) * keep
+        for other in wallets:
+            mine, theirs = (wallets[name]["assets"].get(coin, {"networks": {}}) for name in (provider, other))
+            if other == provider:
+                continue
+            shared = [(mine["networks"][key], theirs["networks"][key]) for key in mine["networks"]
+                      if key in theirs["networks"]]  # fmt: skip
+            told = [(a["contract"], b["contract"]) for a, b in shared if a["contract"] and b["contract"]]
+            native = any(
+                {"tron": "TRX"}.get(a["network"]) == coin and not a["contract"] and not b["contract"] for a, b in shared
+            )
+            same = any(a == b for a, b in told) or native
+            for leaving, entering in shared:
+                one, two = leaving["contract"], entering["contract"]
+                differ = bool(one and two and one != two)
+                if differ or (not same and any(a != b for a, b in told)):
+                    continue
+                if leaving["withdraw"] is not True or entering["deposit"] is not True:
+                    continue
+                if leaving["withdraw_fee"] is None and leaving["withdraw_fee_percent"] is None:
+                    continue
+                decimals = leaving["precision"] if leaving["precision"] is not None else mine["precision"]
+                most = held if leaving["withdraw_max"] is None else min(held, Fraction(leaving["withdraw_max"]))
+                sent = down(most, decimals)
+                if leaving["withdraw_min"] and sent < Fraction(leaving["withdraw_min"]):
+                    continue
+                share = Fraction(leaving["withdraw_fee_percent"] or 0) / 100
+                there = down(sent - Fraction(leaving["withdraw_fee"] or 0) - sent * share, decimals) \
+                    if sent > Fraction(leaving["withdraw_fee"] or 0) + sent * share else Fraction(0)  # fmt: skip
+                if there > 0 and not (entering["deposit_min"] and there < Fraction(entering["deposit_min"])):
+                    yield (other, coin), there
+
+    def walk(place: tuple[str, str], held: Fraction, seen: tuple[tuple[str, str], ...]) -> Iterator[Fraction]:
+        for there, much in after(place, held):
+            if much <= 0 or there in seen:
+                continue
+            if there == goal:
+                yield much
+            elif len(seen) < 4:
+                yield from walk(there, much, (*seen, there))
+
+    yield from walk(start, amount, (start,))
+
+
+def test_equal_to_trying_every_way_in_500_small_worlds(entries):
+    found_some = 0
+    for seed in range(500):
+        chance = random.Random(seed)
+        quotes, wallets = small_world(chance)
+        graph = Graph(_with_fees(entries), NOW)
+        for provider, held in quotes.items():
+            graph.add_quotes(Live(provider, "redis", collected_ms=NOW, quotes=held))
+        for wallet in wallets.values():
+            graph.add_wallet(wallet)
+        amount = Fraction(chance.choice([3, 20, 500, 10000]), chance.choice([1, 7]))
+        start, goal = (chance.choice(list(FEES)), "USDT"), (chance.choice(list(FEES)), chance.choice(["RUB", "BTC"]))
+        expected = sorted(every_way(quotes, wallets, amount, start, goal), reverse=True)[:3]
+        found = find_ways(graph, amount, [start], [goal], top=3)
+        assert [way.arrived for way in found.ways] == expected, f"world {seed}"
+        assert found.complete
+        found_some += bool(expected)
+    assert found_some > 280
+
+
+def _with_fees(entries):
+    return {name: entry for name, entry in entries.items() if name in FEES}
+
+
+def test_the_fees_the_small_worlds_count_with(entries):
+    assert {name: entries[name].taker_fee.percent for name in FEES} == FEES
+
+
+# Quick ----------------------------------------------------------------------------------------
+
+
+def large_world(providers: list[str], coins: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    chance = random.Random(7)
+    prices = {f"C{number}": 10 ** chance.uniform(-4, 4) for number in range(coins)}
+    quotes: dict[str, Any] = {name: {} for name in providers}
+    wallets: dict[str, Any] = {}
+    for name in providers:
+        assets = {}
+        for coin, price in [*prices.items(), ("USDT", 1.0)]:
+            near = price * chance.uniform(0.999, 1.001)
+            if coin != "USDT":
+                quotes[name][f"{coin}/USDT"] = {
+                    "bid": f"{near:.8f}", "ask": f"{near * 1.0005:.8f}", "bid_size": f"{5000 / near:.6f}",
+                    "ask_size": f"{5000 / near:.6f}", "status": "trading", "mid": None, "at": to_iso(NOW),
+                    "derived": False,
+                }  # fmt: skip
+            networks = {
+                slug: {
+                    "network": slug, "deposit": True, "withdraw": chance.random() < 0.9,
+                    "withdraw_fee": f"{chance.uniform(0.5, 3) / price:.8f}", "withdraw_fee_percent": None,
+                    "withdraw_min": f"{5 / price:.8f}", "withdraw_max": None, "deposit_min": f"{1 / price:.8f}",
+                    "precision": 8, "contract": f"0x{coin:>040}".replace(" ", "0"), "note": None,
+                }
+                for slug in ("ethereum", "bsc", "tron")
+            }  # fmt: skip
+            assets[coin] = {"ticker": coin, "precision": 8, "networks": networks, "deposit": True, "withdraw": True}
+        wallets[name] = {"provider": name, "collected_at": to_iso(NOW), "assets": assets}
+    return quotes, wallets
+
+
+def test_little_is_looked_at_of_1000_coins_at_8_venues(tmp_path):
+    # The clock itself: about 0.2 s of one core.
+    names = [f"V{number}" for number in range(8)]
+    path = tmp_path / "providers.toml"
+    tables = [f'[providers.{name}]\npath = "marketctl.providers.cex.kucoin:KucoinAdapter"\n' for name in names]
+    path.write_text("".join(tables))
+    quotes, wallets = large_world(names, 1000)
+    graph = Graph(load_registry(path, environ={}).providers, NOW)
+    for name in names:
+        graph.add_quotes(Live(name, "redis", collected_ms=NOW, quotes=quotes[name]))
+        graph.add_wallet(wallets[name])
+    found = find_ways(graph, Fraction(1000), [("V0", "USDT")], [("V5", "USDT")], top=3)
+    assert (len(found.ways), found.complete) == (3, True)
+    assert found.looks < 1000
+    assert sum(map(len, graph._transfers.values())) < 9000  # of 168,000
+
+
+# What a way says ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def world(tmp_path):
+    """1,000 USDT at MEXC; RAPIRA buys them for roubles."""
+    world = World(tmp_path / "desk")
+    book = quote("92.25", "92.3", bid_size="5000", ask_size="70", status="trading")
+    world.quotes("RAPIRA", **{"USDT/RUB": book})
+    world.quotes("MEXC", **{"TRX/USDT": quote("0.25", "0.2501", status="trading")})
+    fees = {"withdraw_fee": "1.5", "withdraw_min": "10", "precision": 2, "memo_required": False}
+    world.wallet("MEXC", USDT=usdt(**fees))
+    world.wallet(
+        "RAPIRA", USDT=usdt(deposit_min="5", confirmations=20, memo_required=False), RUB=asset("RUB", {}, fiat=True)
+    )
+    world.wallet("KUCOIN", USDT=usdt(**fees | {"withdraw_fee": "0.5"}))
+    return world
+
+
+def run(world, *words, **options):
+    with open_reader(world.registry) as reader:
+        return convert(reader, *words, **options)
+
+
+def test_what_arrives_and_what_it_rests_on(world):
+    found = run(world, "1000.005", "usdt@mexc", "RUB@RAPIRA", avoid=["kucoin"])
+    (way, *others) = found.ways
+    assert way["arrives"] == "91927.40175"  # 1000 - 1.5 = 998.5; x 92.25; less 0.2 %
+    assert (way["from"], way["from_asset"], way["to"], way["to_asset"], way["whole"]) == (
+        "MEXC", "USDT", "RAPIRA", "RUB", False)  # fmt: skip
+    transfer, trade = way["steps"]
+    age = transfer.pop("age_ms"), trade.pop("age_ms")
+    assert 60_000 <= age[0] < 70_000
+    assert 1000 <= age[1] < 10_000
+    assert transfer == {
+        "step": "transfer", "from": "MEXC", "to": "RAPIRA", "asset": "USDT", "network": "tron",
+        "from_network": "TRX", "to_network": "TRX", "fee_fixed": "1.5", "fee_percent": None, "withdraw_min": "10",
+        "withdraw_max": None, "deposit_min": "5", "precision": 2, "confirmations": 20, "memo_required": False,
+        "identity": "proven", "why": "same contract", "notes": [], "given": "1000.005", "taken": "1000",
+        "left": "0.005", "fee": "1.5", "arrives": "998.5", "unit_in": "USDT", "unit_out": "USDT",
+    }  # fmt: skip
+    assert trade == {
+        "step": "trade", "from": "RAPIRA", "to": "RAPIRA", "pair": "USDT/RUB", "side": "bid", "rate": "92.25",
+        "size": "5000", "fee_percent": "0.2", "at": None, "given": "998.5", "taken": "998.5", "left": "0",
+        "fee": "184.22325", "arrives": "91927.40175", "unit_in": "USDT", "unit_out": "RUB",
+    }  # fmt: skip
+    assert others == []
+    assert found.left_out == {}
+    assert way["assumptions"] == [
+        "MEXC sends 1000 (decimals and limits of the network); 0.005 USDT stay at MEXC",
+        "RAPIRA: a taker fee of 0.2 % is assumed (fee of RAPIRA's list of pairs: 0.1 on USDT/RUB, else 0.2), kept back of "
+        "what is bought",
+        "every trade is filled at once at the best level, and the books stay as they are until the money is there",
+        "lot sizes, least order amounts and deposit fees are not told by the sources and taken as none",
+    ]
+
+
+def test_no_more_than_the_best_level_takes(world):
+    (way,) = run(world, "10000", "RUB@RAPIRA", "USDT@RAPIRA").ways
+    assert way["steps"][0]["taken"] == "6461"
+    assert way["steps"][0]["left"] == "3539"
+    assert way["arrives"] == "69.86"
+    assert not way["whole"]
+    assert "RAPIRA USDT/RUB: the best level takes 6461; 3539 RUB stay at RAPIRA" in way["assumptions"]
+
+
+@pytest.mark.parametrize(
+    ("break_it", "reason"),
+    [
+        (lambda world: world.wallet("RAPIRA", USDT=usdt(contract="T" + "x" * 33)), "twin"),
+        (lambda world: world.wallet("RAPIRA", USDT=usdt(deposit=False)), "network-closed"),
+        (lambda world: world.wallet("RAPIRA", USDT=usdt(deposit=None)), "network-unknown"),
+        (lambda world: world.wallet("MEXC", USDT=usdt()), "fee-unknown"),
+        (lambda world: world.wallet("MEXC", 5 * 3600, USDT=usdt(withdraw_fee="1")), "wallet-stale"),
+        (lambda world: world.quotes("RAPIRA", 3600, **{"USDT/RUB": quote("92", "93")}), "stale"),
+        (lambda world: world.quotes("RAPIRA", **{"USDT/RUB": quote("92", "93", at_ms=1)}), "stale"),
+        (lambda world: world.quotes("RAPIRA", **{"USDT/RUB": quote("92", "93", status="halted")}), "halted"),
+    ],
+)
+def test_what_is_in_doubt_is_on_no_way(world, break_it, reason):
+    assert len(run(world, "1000", "USDT@MEXC", "RUB@RAPIRA", avoid=["KUCOIN"]).ways) == 1
+    break_it(world)
+    found = run(world, "1000", "USDT@MEXC", "RUB@RAPIRA", avoid=["KUCOIN"])
+    assert (found.ways, list(found.left_out)) == ([], [reason])
+
+
+def test_any_provider_via_and_avoid(world):
+    def legs(*words, **options):
+        return [[step["from"] for step in way["steps"]] for way in run(world, "1000", *words, **options).ways]
+
+    assert legs("USDT", "RUB") == [["RAPIRA"]]  # it may begin where nothing has to be sent
+    assert legs("USDT@MEXC", "RUB") == [["MEXC", "RAPIRA"], ["MEXC", "KUCOIN", "RAPIRA"]]
+    assert legs("USDT@MEXC", "RUB", via=["kucoin"]) == [["MEXC", "KUCOIN", "RAPIRA"]]
+    assert legs("USDT@MEXC", "RUB", avoid=["KUCOIN"]) == [["MEXC", "RAPIRA"]]
+    assert legs("USDT@MEXC", "RUB", top=1) == [["MEXC", "RAPIRA"]]
+    assert legs("USDT@MEXC", "RUB", max_steps=1) == []
+    assert legs("USDT@MEXC", "RUB", avoid=["tron"]) == []
+    with open_reader(world.registry) as reader:
+        way = cheapest_way(reader, "1000", "USDT", "KUCOIN", "RAPIRA")
+    assert way is not None
+    assert way["arrives"] == "999.5"
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "message"),
+    [
+        (("0", "USDT", "RUB"), ConfigError, "found '0', expected an amount above 0"),
+        (("1,5", "USDT", "RUB"), ConfigError, "found '1,5', expected an amount above 0"),
+        (("1", "USDT@", "RUB"), ConfigError, "expected ASSET or ASSET@PROVIDER"),
+        (("1", "USDT@MECX", "RUB"), ConfigError, "Did you mean MEXC?"),
+        (("1", "USDD@MEXC", "RUB"), StorageFailed, "MEXC lists no USDD. Did you mean USDT?"),
+        (("1", "USDT@MEXC", "USDT@MEXC"), ConfigError, "nothing is to be converted"),
+    ],
+)
+def test_words_that_mean_nothing(world, words, error, message):
+    with pytest.raises(error) as caught:
+        run(world, *words)
+    assert message in caught.value.message
