@@ -15,7 +15,7 @@ from marketctl.convert.steps import Door, Place, Step, Trade, Transfer
 from marketctl.times import from_iso
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.quotes import Live
-from marketctl.views.routes import identify
+from marketctl.views.twins import identify
 
 SLACK = 1 + 1e-9
 ENDLESS = float("inf")
@@ -64,6 +64,7 @@ class Graph:
     unpriced: list[str] = field(default_factory=list)  # providers without a taker fee
     _lives: dict[str, Live] = field(default_factory=dict)
     _assets: dict[str, dict[str, list[Mapping[str, Any]]]] = field(default_factory=lambda: defaultdict(dict))
+    _listed: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # provider -> tickers
     _wallet_ages: dict[str, int] = field(default_factory=dict)
     _doors: dict[Place, dict[str, list[Door]]] = field(default_factory=dict)
     _made: set[str] = field(default_factory=set)  # providers whose trades are made
@@ -77,6 +78,7 @@ class Graph:
         entry = self.entries[live.provider]
         if live.provider in self.avoid.providers or not live.quotes:
             return
+        self._listed[live.provider].update(ticker for pair in live.quotes for ticker in pair.split("/"))
         if self._old(live, live.collected_ms):
             self.left_out["stale"].add(live.provider)
             return
@@ -96,25 +98,22 @@ class Graph:
             self.left_out["wallet-stale"].add(entry.name)
             return
         self._wallet_ages[entry.name] = age
+        listed = self._listed[entry.name]
         for asset in wallet["assets"].values():
+            ticker = str(asset.get("ticker")).upper()
+            listed.add(ticker)
             if asset.get("networks"):
-                self._assets[str(asset.get("ticker")).upper()].setdefault(entry.name, []).append(asset)
+                self._assets[ticker].setdefault(entry.name, []).append(asset)
 
     # What there is ----------------------------------------------------------------------------
 
     def tickers(self, provider: str | None = None) -> set[str]:
         """Return the assets that are known, at all or at one provider."""
-        listed = {ticker for ticker, at in self._assets.items() if provider is None or provider in at}
-        lives = (live for name, live in self._lives.items() if provider in (None, name))
-        return listed | {ticker for live in lives for pair in live.quotes for ticker in pair.split("/")}
+        return set().union(*(told for name, told in self._listed.items() if provider in (None, name)))
 
     def places(self, ticker: str) -> list[Place]:
         """Return where an asset is known: in a wallet or in a book."""
-        providers = {*self._assets.get(ticker, {})}
-        for name, live in self._lives.items():
-            if any(ticker in pair.split("/") for pair in live.quotes if ticker in pair):
-                providers.add(name)
-        return [(name, ticker) for name in sorted(providers)]
+        return [(name, ticker) for name, told in sorted(self._listed.items()) if ticker in told]
 
     def places_of(self, ticker: str) -> list[Place]:
         """Return where an asset may be sent to."""

@@ -12,15 +12,15 @@ from typing import Any
 
 from marketctl.config.registry import Registry
 from marketctl.errors import ConfigError, MarketctlError
-from marketctl.rates.coins import twin_of
 from marketctl.rates.formula import Leg
 from marketctl.rates.plan import Need
 from marketctl.text import closest, printable
 from marketctl.times import ms_or_none, now_ms
 from marketctl.views.freshness import age_ms, limit_ms
+from marketctl.views.held import in_words
 from marketctl.views.quotes import Live, Reader
 from marketctl.views.snapshots import number, snapshot
-from marketctl.views.twins import same_contract
+from marketctl.views.twins import address_of, known_coins, same_contract
 
 # Why a direction is out: one word each, for metrics, filters and people.
 REASONS = {
@@ -96,11 +96,6 @@ class Wallets:
             self._read[provider] = known
         return known[1], known[2]
 
-    def all(self) -> dict[str, dict[str, Any]]:
-        """Return the snapshots of all enabled providers that have one."""
-        found = {entry.name: self.get(entry.name)[0] for entry in self.registry.enabled()}
-        return {name: one for name, one in found.items() if one is not None}
-
 
 class Market:
     """The quotes and networks of one moment: each provider is read once."""
@@ -114,6 +109,7 @@ class Market:
         self.max_age_s = max_age_s
         entries = [self.registry.provider(name) for name in dict.fromkeys(providers)]
         self._lives = {entry.name: reader.read(entry) for entry in entries if entry.enabled}
+        self._coins_known = known_coins(self.registry)
         self.now_ms = now_ms()  # after reading: what is judged fresh was so when it was in hand
 
     def live(self, provider: str) -> Live:
@@ -139,9 +135,8 @@ class Market:
         live = self.live(leg.provider)
         quote = live.quotes.get(leg.pair)
         if quote is None:
-            held = _held(live)
-            if leg.pair in held:
-                return found.out("held", f"held back: {_held_words(held[leg.pair])}")
+            if leg.pair in live.held:
+                return found.out("held", printable(in_words(leg.pair, live.held[leg.pair])))
             close = closest(leg.pair, live.quotes)
             advice = f"; did you mean {printable(close, 40)}?" if close else ""
             return found.out("no-quote", f"{leg.provider} quotes no {printable(leg.pair, 40)}{advice}")
@@ -210,9 +205,15 @@ class Market:
         live = self.live(provider)
         if live.state == "failed":
             return ("redis" if live.source == "redis" else "failed"), live.last_error or "its quotes cannot be read"
-        if not live.quotes and not _held(live):
+        if not live.quotes and not live.held:
             return ("expired" if live.state == "expired" else "never"), live.words() or "there is no quote"
         return None
+
+    def _venues(self, provider: str) -> list[str]:
+        """Return the enabled providers, one an address: two accounts at one venue are no two witnesses."""
+        venues = {address_of(entry): entry.name for entry in self.registry.enabled()}
+        venues[address_of(self.registry.provider(provider))] = provider
+        return list(venues.values())
 
     def _coins(self, leg: Leg, found: Judged, contracts: Mapping[str, tuple[str, str]]) -> Judged:
         """Look whether both coins of the pair are those the others mean, or those the desk means."""
@@ -224,8 +225,8 @@ class Market:
                     return found.out("twin", f"its {ticker} on {slug} has another contract: {', '.join(told)}")
                 if told:
                     continue  # the desk's own word settles it
-            if why := twin_of(ticker, leg.provider, self.wallets.all()):
-                return found.out("twin", why)
+            if why := self._coins_known.apart(ticker, self._venues(leg.provider)).get(leg.provider):
+                return found.out("twin", printable(why))
         return found
 
 
@@ -240,16 +241,3 @@ def _lacking(side: str, book: list[Decimal | None]) -> str:
     if book == [None, None]:
         return f"there is no {side}, only a mid"
     return f"the book has no {'bid' if book[0] is None else 'ask'}"
-
-
-def _held(live: Live) -> Mapping[str, Any]:
-    """Return the quotes that are kept back, by pair."""
-    held: Mapping[str, Any] = getattr(live, "held", {})
-    return held
-
-
-def _held_words(held: Any) -> str:
-    """Say what the sentinel found, whatever it tells."""
-    told = held if isinstance(held, dict) else {}
-    words = [f"{name} {printable(told[name], 40)}" for name in ("verdict", "since") if told.get(name)]
-    return ", ".join(words) or "by the sentinel"

@@ -267,8 +267,8 @@ def test_what_arrives_and_what_it_rests_on(world):
     assert found.left_out == {}
     assert way["assumptions"] == [
         "MEXC sends 1000 (decimals and limits of the network); 0.005 USDT stay at MEXC",
-        "RAPIRA: a taker fee of 0.2 % is assumed (fee of RAPIRA's list of pairs: 0.1 on USDT/RUB, else 0.2), kept back of "
-        "what is bought",
+        "RAPIRA: a taker fee of 0.2 % is assumed (fee of RAPIRA's list of pairs: 0.1 on USDT/RUB, else 0.2), kept back "
+        "of what is bought",
         "every trade is filled at once at the best level, and the books stay as they are until the money is there",
         "lot sizes, least order amounts and deposit fees are not told by the sources and taken as none",
     ]

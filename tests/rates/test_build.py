@@ -86,6 +86,27 @@ def test_age_as_the_desk_wants_it(world):
     assert world.reason() == "stale"
 
 
+def test_held(world):
+    assert world.reason() is None
+    world.quotes("RAPIRA", **{"USDC/RUB": GOOD})
+    path = world.data / "prices" / "RAPIRA.json"
+    mirror = json.loads(path.read_text())
+    held = {
+        "USDT/RUB": {
+            "bid": "192",
+            "ask": "193",
+            "verdict": "outlier",
+            "why": "beyond the others",
+            "since": "2026-11-26T00:00:00.000Z",
+        }
+    }
+    path.write_text(json.dumps(mirror | {"held": held}))
+    (outcome,) = world.build().outcomes
+    assert outcome.reason == "held"
+    assert "outlier" in str(outcome.message)
+    assert check_export(world.xml.read_bytes()) == []
+
+
 @pytest.mark.parametrize(
     ("networks", "age_s", "reason"),
     [
@@ -125,7 +146,7 @@ def test_twin(world):
     world.wallet("MEXC", USDT=usdt(), BIFI=coin("0xb1f1ee126e9c96231cc3d3fad7c08b4cf873b1f1"))
     (outcome,) = world.build().outcomes
     assert outcome.reason == "twin"
-    assert "another coin is called BIFI: on ethereum KUCOIN has 0x2791" in str(outcome.message)
+    assert "BIFI is another coin at MEXC: on ethereum contract 0x2791" in str(outcome.message)
     # The desk may say which coin it means.
     world.rates.write_text(world.rates.read_text().replace('"ethereum" }', f'"ethereum", contract = "{ETH}" }}'))
     outcomes = [world.build().outcomes[0].reason for _ in range(3)]
