@@ -1,6 +1,6 @@
 """marketctl rates: the rates of an exchange desk's site, as an export for the aggregators."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from marketctl.config.registry import Registry
+    from marketctl.jobs.desk import Desk
+    from marketctl.jobs.result import Result
     from marketctl.rates.build import Built, Outcome
 
 COLUMNS = (
@@ -246,6 +248,36 @@ def read_or_withdraw(given: Globals, rates: str | None) -> "tuple[Registry, Path
             with build_lock(folder, LOCK_WAIT_S):
                 withdraw(folder, path)
         raise
+
+
+class Rebuild:
+    """Builds the export of `run --rates` after prices, with the desk's own connection."""
+
+    def __init__(self, desk: "Desk") -> None:
+        from marketctl.rates.build import Builder
+        from marketctl.rates.plan import rates_path
+
+        self._desk = desk
+        self._builder = Builder(desk.registry, rates_path(desk.registry.path))
+
+    def after(self, results: "Sequence[Result]") -> bool:
+        """Build, if there were prices among these; tell on stderr, not by raising, what failed.
+
+        A failed job counts as well: its quotes may have become too old.
+        """
+        from marketctl.errors import MarketctlError
+        from marketctl.log import log
+        from marketctl.monitoring.rates import tell
+        from marketctl.views.quotes import desk_reader
+
+        if not any(result.job == "prices" for result in results):
+            return True
+        try:
+            built = self._builder.build(desk_reader(self._desk.registry, self._desk.redis))
+        except MarketctlError as error:
+            log.error("the rates were not built: %s", error.message)
+            return False
+        return tell(built, self._desk.settings)
 
 
 def document(built: "Built") -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from marketctl.cli.options import Globals
+from marketctl.cli.rates import Rebuild
 from marketctl.cli.report import refresh
 from marketctl.cli.table import Column, spoken
 from marketctl.cli.working import COLUMNS, Progress, note_in_run_log, row
@@ -35,17 +36,20 @@ def repeat(
     as_json: bool,
     board: str | None,
     watch: "Watch",
+    *,
+    rates: bool = False,
 ) -> int:
     """Do every job at once, then each again when its interval is over. Ends by an exception: `Stopped`.
 
-    `board` is where the market board is written when nothing is in hand, and at least once in the shortest interval.
+    `board` is where the market board is written when nothing is in hand, and at least once in the shortest interval;
+    so are the `rates`, when there were prices.
     """
     from marketctl.jobs.runner import Repeating
 
     desk.require_server()
     repeating = Repeating(desk, work, options)
     teller = _Teller(given, as_json)
-    pages = _Pages(desk, repeating, watch, board, min(entry.interval_s(job) for entry, job in work))
+    pages = _Pages(desk, repeating, watch, board, min(entry.interval_s(job) for entry, job in work), rates)
     by_name = {entry.name: entry for entry, _ in work}
 
     def on_run(run: "Run", jobs: "Sequence[tuple[ProviderEntry, str]]") -> None:
@@ -112,13 +116,14 @@ class _Pages:
     """The files about all providers: figures and board. Written when nothing is in hand, or an interval has passed."""
 
     def __init__(
-        self, desk: "Desk", repeating: "Repeating", watch: "Watch", board: str | None, shortest_s: float
+        self, desk: "Desk", repeating: "Repeating", watch: "Watch", board: str | None, shortest_s: float, rates: bool
     ) -> None:
         self._desk = desk
         self._repeating = repeating
         self._watch = watch
         self._board = board
         self._shortest_s = shortest_s
+        self._rates = Rebuild(desk) if rates else None
         self._written = time.monotonic()
         self._results: list[Result] = []
 
@@ -130,6 +135,8 @@ class _Pages:
             return
         self._written = now
         self._watch.end(self._results)
+        if self._rates is not None:
+            self._rates.after(self._results)
         self._results = []
         if self._board is not None:
             refresh(self._desk, self._board)

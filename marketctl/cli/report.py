@@ -9,7 +9,6 @@ from marketctl.cli.options import HELP, Command, Globals, global_options, global
 
 if TYPE_CHECKING:
     from marketctl.jobs.desk import Desk
-    from marketctl.redis.connection import RedisConnection
 
 
 @click.command(cls=Command, context_settings=HELP)
@@ -61,22 +60,12 @@ def protect_keys(given: Globals) -> None:
 def refresh(desk: "Desk", output: str) -> bool:
     """Write the board of `run --report` with the desk's own connection; tell on stderr, not by raising, what failed."""
     from marketctl.board import write_board
-    from marketctl.errors import ConfigError, MarketctlError
+    from marketctl.errors import MarketctlError
     from marketctl.log import log
-    from marketctl.views.quotes import Reader
+    from marketctl.views.quotes import desk_reader
 
-    store: RedisConnection | None = None
-    away: MarketctlError | None = None
     try:
-        store = desk.redis()
-        if store is None:
-            away = ConfigError('redis_url is "none"')
-        else:
-            store.open()
-    except MarketctlError as error:
-        store, away = None, error
-    try:
-        write_board(Path(output), Reader(desk.registry, store, away))
+        write_board(Path(output), desk_reader(desk.registry, desk.redis))
     except MarketctlError as error:
         log.error("the report was not written: %s", error.message)
         return False

@@ -37,6 +37,7 @@ TASKS = {
 @click.option("--force", is_flag=True, help="Publish quotes even when half of them are gone.")
 @click.option("--metrics", metavar="FILE", help="Write figures for Prometheus' textfile collector after each run.")
 @click.option("--report", "board", metavar="FILE", help="Write the market board there after each run.")
+@click.option("--rates", is_flag=True, help="Build the export of rates.toml after each prices cycle.")
 @jobs_option
 @lock_wait_option
 @strict_option
@@ -51,6 +52,7 @@ def command(
     force: bool,
     metrics: str | None,
     board: str | None,
+    rates: bool,
     jobs: int,
     lock_wait: float,
     strict: bool,
@@ -84,14 +86,23 @@ def command(
         from marketctl.board import require_extra
 
         require_extra()
+    if rates:
+        from marketctl.cli.rates import read_or_withdraw
+
+        read_or_withdraw(given, None)
     with open_desk(given) as desk, Watch(desk, whole=not providers, metrics=metrics) as watch:
         work = [(entry, job) for entry in choose(desk.registry, providers) for job in chosen_jobs]
         if not once:
             from marketctl.cli.repeat import repeat
 
-            return repeat(given, desk, options, work, as_json, board, watch)
+            return repeat(given, desk, options, work, as_json, board, watch, rates=rates)
         run = Run(desk, options)
         results, code = do_work(given, run, work, "run", watch)
+        if rates:
+            from marketctl.cli.rates import Rebuild
+
+            if not Rebuild(desk).after(results):
+                code = code or EXIT_PARTIAL
         if board is not None:
             from marketctl.cli.report import refresh
 

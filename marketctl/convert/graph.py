@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.convert.steps import Door, Place, Step, Trade, Transfer
-from marketctl.times import from_iso
+from marketctl.times import ms_or_none
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.quotes import Live
 from marketctl.views.twins import identify
@@ -93,7 +93,7 @@ class Graph:
         entry = self.entries[wallet["provider"]]
         if entry.name in self.avoid.providers:
             return
-        age = age_ms(self.now_ms, _ms(wallet["collected_at"]))
+        age = age_ms(self.now_ms, ms_or_none(wallet["collected_at"]))
         if age is None or age > limit_ms(entry.wallet_interval_s):
             self.left_out["wallet-stale"].add(entry.name)
             return
@@ -287,10 +287,3 @@ def _precision(network: Mapping[str, Any], asset: Mapping[str, Any]) -> int | No
     own = network.get("precision")
     found = own if own is not None else asset.get("precision")
     return found if isinstance(found, int) and 0 <= found <= 36 else None
-
-
-def _ms(iso: object) -> int | None:
-    try:
-        return from_iso(iso) if isinstance(iso, str) else None
-    except ValueError:
-        return None

@@ -3,7 +3,7 @@
 A quote's age counts from the older of the provider's own time of it and ours (freshness.py).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -234,6 +234,18 @@ def _asleep(registry: Registry) -> MarketctlError:
     return RedisFailed(
         f"the embedded Redis in {registry.settings.data_dir / 'redis'} is asleep", hint="marketctl redis start"
     )
+
+
+def desk_reader(registry: Registry, redis: Callable[[], RedisConnection | None]) -> Reader:
+    """Return a reader with the connection that a desk has anyway."""
+    try:
+        store = redis()
+        if store is None:
+            return Reader(registry, None, ConfigError('redis_url is "none"'))
+        store.open()
+    except MarketctlError as error:
+        return Reader(registry, None, error)
+    return Reader(registry, store, None)
 
 
 def sentence(error: MarketctlError) -> str:

@@ -129,3 +129,41 @@ def test_figures_and_run_log(world, ctl):
     (line,) = map(json.loads, log.read_text().splitlines())
     assert (line["command"], line["job"], line["status"], line["reason"]) == ("rates build", "rates", "ok", "stale")
     assert (line["in"], line["out"], line["out_by"], line["went"]) == (1, 1, {"stale": 1}, ["BTC:SBERRUB"])
+
+
+# After prices -----------------------------------------------------------------------------------
+
+LIVE = """
+[codes]
+BTC = { asset = "BTC", network = "bitcoin" }
+SBERRUB = { asset = "RUB" }
+
+[[directions]]
+from = "BTC"
+to = "SBERRUB"
+rate = "KUCOIN BTC/USDT bid * RAPIRA USDT/RUB bid - 1.5%"
+amount = 5000000
+from_min = 0.001
+from_max = 1
+"""
+
+
+def test_run_builds_after_prices(sandbox, folder, capsys):
+    def run(*words: str) -> tuple[int, str]:
+        both = ("-p", "KUCOIN", "-p", "RAPIRA")
+        code = marketctl(["--config", str(folder / "providers.toml"), "run", "--once", "-q", *both, "--rates", *words])
+        return code, capsys.readouterr().err
+
+    rates, xml = folder / "rates.toml", folder / "data" / "rates" / "rates.xml"
+    rates.write_text(LIVE)
+    assert run("--task", "wallet") == (0, "")
+    assert not xml.exists()
+    assert run("--task", "prices") == (0, "")
+    (item,) = check_export(xml.read_bytes())
+    assert (item["from"], item["in"]) == ("BTC", "1")
+    rates.write_text(LIVE.replace("USDT/RUB bid", "USDT/RUB bidd"))
+    code, err = run("--task", "prices")
+    assert code == 3
+    assert "the rates were not built: " in err
+    assert "line 9, column 42" in err
+    assert check_export(xml.read_bytes()) == []
