@@ -144,7 +144,7 @@ class ProviderEntry:
         values["proxy"] = mask_url(self.proxy) if self.proxy else None
         values["ping_url"] = mask_path(self.ping_url) if self.ping_url else None
         values["pairs"] = list(self.pairs) or None
-        values["taker_fee"] = self.taker_fee.percent if self.taker_fee else None
+        values["taker_fee"] = self.taker_fee.percent if self.taker_fee and not self.taker_fee.assumed else None
         return {key: value for key, value in values.items() if value is not None} | dict(self.options)
 
 

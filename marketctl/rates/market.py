@@ -199,8 +199,10 @@ class Market:
         if not self.registry.provider(provider).enabled:
             return "disabled", f"{provider} is disabled in {self.registry.path}"
         away = self.reader.away
-        if away is not None and not isinstance(away, ConfigError):
-            # The mirror may be hours behind what programs read: with a Redis that cannot be asked nothing is known.
+        settings = self.registry.settings
+        sleeps = settings.redis_url == "embedded" and not settings.embedded_stay  # stopped between runs, as was asked
+        if away is not None and not isinstance(away, ConfigError) and not sleeps:
+            # With a Redis that cannot be asked nothing is known of what programs read, however fresh the mirror is.
             return "redis", away.message
         live = self.live(provider)
         if live.state == "failed":

@@ -165,5 +165,5 @@ def test_run_builds_after_prices(sandbox, folder, capsys):
     code, err = run("--task", "prices")
     assert code == 3
     assert "the rates were not built: " in err
-    assert "line 9, column 42" in err
+    assert "line 9, column 47" in err
     assert check_export(xml.read_bytes()) == []

@@ -557,7 +557,7 @@ def test_stablecoin_of_exchanges() -> None:
             "zzz = 3",
             'unknown key "zzz"; expected one of path, enabled, needs_api, kind, stablecoin, base_url, proxy, '
             "ping_url, timeout_s, deadline_s, attempts, prices_interval_s, wallet_interval_s, stats_interval_s, "
-            "pairs_max_age_s, pairs, branch, depth, fast, codes, factor",
+            "pairs_max_age_s, pairs, taker_fee, branch, depth, fast, codes, factor",
         ),
     ],
 )
