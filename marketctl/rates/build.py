@@ -141,8 +141,8 @@ class Builder:
         started_ms, started = now_ms(), time.monotonic()
         folder = self.registry.settings.data_dir / "rates"
         earlier = read_account(folder)
-        providers = [leg.provider for direction in plan.directions for leg in direction.legs]
-        market = Market(reader, self.wallets, plan.max_age_s, providers)
+        legs = [leg for direction in plan.directions for leg in direction.legs]
+        market = Market(reader, self.wallets, plan.max_age_s, legs)
         outcomes = [judge(direction, market) for direction in plan.directions]
         for outcome in outcomes:
             remember(outcome, earlier, plan.export.good_builds, started_ms)

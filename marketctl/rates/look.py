@@ -57,7 +57,7 @@ def choose(plan: Plan, words: Sequence[str]) -> Direction:
 
 def explain(direction: Direction, plan: Plan, reader: Reader, account: Account) -> Outcome:
     """Work a direction out from what is live now; what the last builds said of it counts as in a build."""
-    market = Market(reader, Wallets(reader.registry), plan.max_age_s, [leg.provider for leg in direction.legs])
+    market = Market(reader, Wallets(reader.registry), plan.max_age_s, direction.legs)
     outcome = judge(direction, market)
     remember(outcome, account, plan.export.good_builds, market.now_ms)
     return outcome

@@ -100,15 +100,16 @@ class Wallets:
 class Market:
     """The quotes and networks of one moment: each provider is read once."""
 
-    def __init__(
-        self, reader: Reader, wallets: Wallets, max_age_s: Mapping[str, float], providers: Iterable[str]
-    ) -> None:
+    def __init__(self, reader: Reader, wallets: Wallets, max_age_s: Mapping[str, float], legs: Iterable[Leg]) -> None:
         self.reader = reader
         self.registry = reader.registry
         self.wallets = wallets
         self.max_age_s = max_age_s
-        entries = [self.registry.provider(name) for name in dict.fromkeys(providers)]
-        self._lives = {entry.name: reader.read(entry) for entry in entries if entry.enabled}
+        pairs: dict[str, set[str]] = {}
+        for leg in legs:
+            pairs.setdefault(leg.provider, set()).add(leg.pair)
+        entries = [self.registry.provider(name) for name in pairs]
+        self._lives = {entry.name: reader.read(entry, sorted(pairs[entry.name])) for entry in entries if entry.enabled}
         self._coins_known = known_coins(self.registry)
         self.now_ms = now_ms()  # after reading: what is judged fresh was so when it was in hand
 
@@ -137,7 +138,7 @@ class Market:
         if quote is None:
             if leg.pair in live.held:
                 return found.out("held", printable(in_words(leg.pair, live.held[leg.pair])))
-            close = closest(leg.pair, live.quotes)
+            close = closest(leg.pair, self.reader.pairs(self.registry.provider(leg.provider)))
             advice = f"; did you mean {printable(close, 40)}?" if close else ""
             return found.out("no-quote", f"{leg.provider} quotes no {printable(leg.pair, 40)}{advice}")
         found.at, found.collected_at = quote.get("at"), live.row(leg.pair, self.now_ms)["collected_at"]
@@ -207,8 +208,8 @@ class Market:
         live = self.live(provider)
         if live.state == "failed":
             return ("redis" if live.source == "redis" else "failed"), live.last_error or "its quotes cannot be read"
-        if not live.quotes and not live.held:
-            return ("expired" if live.state == "expired" else "never"), live.words() or "there is no quote"
+        if live.state in ("expired", "never"):
+            return live.state, live.words() or "there is no quote"
         return None
 
     def _venues(self, provider: str) -> list[str]:

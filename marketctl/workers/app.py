@@ -31,6 +31,7 @@ from marketctl.redact import protect, redact
 from marketctl.redis.lock import LEASE_S
 from marketctl.text import sentence
 from marketctl.workers.broker import broker_url
+from marketctl.workers.rates import ask_for_rates, build_rates
 
 MARGIN_S = 60.0  # beyond deadline_s a job stores what it read; past that it hangs
 LOOK_S = 1.0  # how often beat looks whether the registry changed
@@ -76,13 +77,19 @@ app.add_defaults(_settings)
 _of_thread = threading.local()
 
 
+def _desk() -> Desk:
+    """Return this thread's desk as the files are now. Raises ConfigError."""
+    if not hasattr(_of_thread, "desk"):
+        _of_thread.desk = CurrentDesk()
+    desk: Desk = _of_thread.desk.now()
+    return desk
+
+
 def _job(task: Any, provider: str, job: str, due_ms: int | None = None) -> dict[str, Any]:
     """Do one job of one provider and return the document of `marketctl run --json`."""
 
     try:
-        if not hasattr(_of_thread, "desk"):
-            _of_thread.desk = CurrentDesk()
-        desk: Desk = _of_thread.desk.now()
+        desk = _desk()
     except MarketctlError as error:
         log.error("%s", error.message, extra={"provider": provider, "job": job})
         raise
@@ -97,6 +104,8 @@ def _job(task: Any, provider: str, job: str, due_ms: int | None = None) -> dict[
         # Who had this task before us is dead, its lock not yet; or alive, and then this turn will be served.
         raise task.retry(countdown=LEASE_S / 4)
     _tell(result)
+    if job == "prices" and result.reason != "busy":
+        ask_for_rates(desk, rates_task)
     if result.status == "ok" or result.reason:  # else nothing was to be done: no line of the run log
         log_run(run, "run", [result])
     return run_document(run, "run", [result])
@@ -124,6 +133,7 @@ def _tell(result: Result) -> None:
 # It tries again until its turn expires: `retry(max_retries=None)` would mean three times.
 _how = {"bind": True, "acks_late": True, "reject_on_worker_lost": True, "max_retries": None}
 job_task: Any = app.task(name="marketctl.job", **_how)(_job)
+rates_task: Any = app.task(name="marketctl.rates", ignore_result=True)(lambda: build_rates(_desk()))
 
 
 class _Redacted(logging.Formatter):

@@ -361,7 +361,8 @@ def test_killed_at_any_moment_it_leaves_whole_files(tmp_path):
         xml = folder / "data" / "rates" / "rates.xml"
         if xml.exists():
             assert len(check_export(xml.read_bytes())) <= 1
-            json.loads((xml.with_name("rates.json")).read_text())
+            if xml.with_name("rates.json").exists():  # it comes second, the first time
+                json.loads(xml.with_name("rates.json").read_text())
             assert not read_account(xml.parent).broken
     world = World(folder)
     assert [world.reason() for _ in range(3)][-1] is None
