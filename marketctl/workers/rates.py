@@ -1,7 +1,7 @@
 """The rates of a site, built by the worker that serves it: asked for after prices, wherever these were collected.
 
-Without a clock of its own: whoever did a prices job sends one task to the queue `rates`, unless one waits there already.
-Only a worker that is told to (`-Q ...,rates`) takes it, so the files lie on the machine that serves them.
+Without a clock of its own: whoever did a prices job sends one task to the queue `rates`, unless one waits there
+already. Only a worker that is told to (`-Q ...,rates`) takes it, so the files lie on the machine that serves them.
 """
 
 from typing import TYPE_CHECKING, Any
