@@ -45,6 +45,13 @@ class Desk:
 
             require_server(self.settings.redis_url, self.settings.data_dir)
 
+    def import_redis(self) -> None:
+        """Import what speaks to Redis: before threads begin, for meanwhile modules are missing that others may want."""
+        if self.settings.redis_url != "none":
+            from marketctl.lean_imports import import_redis
+
+            import_redis()
+
     def shared_redis(self) -> "RedisConnection | None":
         """Return the connection to a Redis server that other machines may use as well; None without one."""
         if self.settings.redis_url in ("embedded", "none"):

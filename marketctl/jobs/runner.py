@@ -38,6 +38,8 @@ def run_jobs(
     jobs = [(entry.name, job) for entry, job in todo]
     run.with_stats = frozenset(name for name, job in jobs if job == "stats")
     results: dict[tuple[str, str], Result] = {}
+    if run.options.jobs > 1:
+        run.desk.import_redis()
     with _locks(run, jobs) as locks:
 
         def do(turn: Turn) -> Result:
@@ -78,6 +80,9 @@ class Repeating:
 
         `on_run` is told of each run before its first job begins, with the jobs it is to do.
         """
+
+        if self._options.jobs > 1:
+            self._desk.import_redis()
 
         def do(turn: Turn) -> tuple[Run, Result]:
             run = self._runs.get(turn.provider)

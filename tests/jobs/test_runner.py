@@ -3,6 +3,9 @@
 import json
 import os
 import stat
+import subprocess
+import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -73,14 +76,15 @@ def test_first_sync_writes_no_journal_the_second_tells_each_change(ctl, folder):
     journal = folder / "data/wallet/KUCOIN.changes.jsonl"
     assert not journal.exists()
     code, out, _ = ctl("wallet", "sync", "-p", "KUCOIN", "--json")
-    result = json.loads(out)["results"][0]
+    document = json.loads(out)
+    result = document["results"][0]
     assert (code, result["created"], result["updated"], result["removed"]) == (0, 0, 2, 0)
     entries, broken = read_journal(journal)
     assert broken == 0
     told = {(one["asset"], one["network"], one["field"]) for one in entries}
     assert ("USDT", "trx", "withdraw") in told
     assert all(list(one) == sorted(one) for one in entries)
-    assert {one["run_id"] for one in entries} == {result["run_id"]} if "run_id" in result else True
+    assert {one["run_id"] for one in entries} == {document["run_id"]}
     again = [one for one in entries if one["asset"] == "USDT"]
     assert [(one["before"], one["after"]) for one in again] == [(True, False)]
 
@@ -290,3 +294,43 @@ def test_statistics_over_quotes_nobody_can_read_fail(sandbox, tmp_path):
     assert marketctl(words) == 0  # the list of pairs is at hand
     sandbox.fault("WHITEBIT/api/v1/public/tickers=types", "WHITEBIT/api/v4/public/ticker=types")
     assert marketctl(words) == 1
+
+
+def test_redis_is_imported_before_threads_begin(tmp_path, sandbox):
+    """While it is, asyncio is another module for a moment: an adapter that a thread imports must not catch that one."""
+    registry = write_setup(sandbox, tmp_path / "desk")
+    (tmp_path / "slow_import.py").write_text(
+        "import sys\nfrom marketctl.providers.cex.kucoin import KucoinAdapter\n"
+        "assert 'redis.connection' in sys.modules, 'redis is still to be imported'\n"
+        "class Adapter(KucoinAdapter):\n    pass\n"
+    )
+    text = registry.read_text()
+    registry.write_text(text.replace("marketctl.providers.cex.kucoin:KucoinAdapter", "slow_import:Adapter"))
+    words = ["run", "--once", "--task", "prices", "-p", "KUCOIN", "-p", "BYBIT", "--jobs", "2", "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "marketctl", "--config", str(registry), *words],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert [one["status"] for one in json.loads(done.stdout)["results"]] == ["ok", "ok"], done.stderr
+
+
+def test_turnover_and_open_coins_are_counted_as_served(ctl, folder, sandbox):
+    """The sums are those of the answers: turnover a quote currency, coins and networks by what is open."""
+    assert ctl("run", "--once", "-p", "KUCOIN", "-q")[0] == 0
+    stats = json.loads((folder / "data/stats/KUCOIN.json").read_text())["stats"]
+    quotes = json.loads((folder / "data/prices/KUCOIN.json").read_text())["quotes"]
+    assets = json.loads((folder / "data/wallet/KUCOIN.json").read_text())["assets"]
+    sums: dict[str, Decimal] = {}
+    for pair, one in quotes.items():
+        if one["quote_volume"] is not None:
+            code = pair.partition("/")[2]
+            sums[code] = sums.get(code, Decimal(0)) + Decimal(one["quote_volume"])
+    assert {code: Decimal(total) for code, total in stats["turnover_24h"].items()} == sums
+    networks = [one for asset in assets.values() for one in asset["networks"].values()]
+    for flag in ("deposit", "withdraw"):
+        assert stats["assets"][f"{flag}_open"] == sum(one[flag] is True for one in assets.values())
+        assert stats["networks"][f"{flag}_open"] == sum(one[flag] is True for one in networks)
+    assert stats["networks"]["total"] == len(networks) > stats["networks"]["withdraw_open"] > 0
