@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # the code beside this file, whatever is installed
+sys.path[:0] = [str(ROOT), str(ROOT / "docs")]  # the code beside this file, whatever is installed
 
 import click  # noqa: E402
+import rooms  # noqa: E402
 
 from marketctl.cli import root  # noqa: E402
 from marketctl.cli.options import OutputOption, SharedOption, json_option  # noqa: E402
@@ -191,7 +192,19 @@ def bridge_page() -> str:
     return f"{written}{GENERATED}\n{table(head, rows)}\n"
 
 
-PAGES: dict[str, Callable[[], str]] = {"providers.md": providers_page, "cli.md": cli_page, "bridge.md": bridge_page}
+def architecture_page() -> str:
+    """Return docs/architecture.md: what is written there, with the rooms as they are."""
+    written = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    before, fence, rest = written.partition("```\n")
+    return f"{before}{fence}{rooms.picture()}\n```{rest.partition('```')[2]}"
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "providers.md": providers_page,
+    "cli.md": cli_page,
+    "bridge.md": bridge_page,
+    "architecture.md": architecture_page,
+}
 
 
 def main(names: list[str]) -> None:

@@ -31,7 +31,7 @@ def commands(group: click.Group = root, path: str = "marketctl") -> list[tuple[s
     return found
 
 
-@pytest.mark.parametrize("page", ["cli.md", "providers.md", "bridge.md"])
+@pytest.mark.parametrize("page", ["cli.md", "providers.md", "bridge.md", "architecture.md"])
 def test_generated_page_is_up_to_date(generate, page):
     if page == "bridge.md":
         pytest.importorskip("ccxt", reason="ccxt is not installed: pip install 'marketctl[ccxt]'")

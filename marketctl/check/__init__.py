@@ -1,0 +1,1 @@
+"""The health of providers, cheapest test first; writes nothing."""

@@ -1,4 +1,7 @@
-"""Check providers, cheapest test first; each sub-check has its own time and verdict. Nothing is written."""
+"""Check providers, cheapest test first; each sub-check has its own time and verdict. Nothing is written.
+
+Long: the checks in their order, as they are reported.
+"""
 
 import time
 import traceback

@@ -1,6 +1,8 @@
 """Options that mean the same in every command, one decorator each, and what they add up to.
 
 The global ones may stand before or after the command's name.
+
+Long: each option that several commands have, once.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""marketctl prices: the best bid and ask of every pair."""
+"""marketctl prices: the best bid and ask of every pair.
+
+Long: the commands of one group, of which the help is the larger part.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

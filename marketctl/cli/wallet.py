@@ -1,4 +1,7 @@
-"""marketctl wallet: coins and networks, what is open, at what fee."""
+"""marketctl wallet: coins and networks, what is open, at what fee.
+
+Long: the commands of one group, of which the help is the larger part.
+"""
 
 from collections.abc import Mapping
 from decimal import Decimal

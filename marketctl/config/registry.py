@@ -2,6 +2,8 @@
 
 What is not enabled here does not run; there is no other place. Adapters are imported when they are
 used, or (by `providers/loader.py`) when a provider's table holds keys that only its adapter can know.
+
+Long: one file of the user is one reader, its messages beside the checks.
 """
 
 import os

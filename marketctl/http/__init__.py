@@ -1,0 +1,1 @@
+"""How providers are asked: one client with retries, pacing, limits and exact numbers; nothing vendor-specific."""

@@ -8,6 +8,8 @@ An answer is JSON, read with exact numbers, unless its endpoint is declared in `
 then `Answer.body` is the bytes as received (unpacked), `Answer.raw` is true and nothing is parsed or decoded here. A
 web page is `blocked` all the same, an empty body and every status but 2xx a failure; the adapter's `failure()` sees
 the bytes first. A POST is declared like a GET; its body is recorded as it was before signing.
+
+Long: one request from the first attempt to the last, with all that bounds it.
 """
 
 import threading

@@ -1,0 +1,1 @@
+"""What monitoring systems are told: run log, figures, pings, plugin lines."""

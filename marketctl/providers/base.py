@@ -2,6 +2,8 @@
 
 It never sleeps, retries, logs a secret or touches Redis and files: the client does the first, the
 jobs in `collect.py` the last. Importing an adapter must stay cheap: no requests here.
+
+Long: an adapter's author finds in one place what is his to write and what is given.
 """
 
 import json

@@ -1,0 +1,1 @@
+"""Redis: the connection, the embedded server, locks over machines, what is published and read back."""

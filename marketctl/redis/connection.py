@@ -1,4 +1,7 @@
-"""The connection to Redis, by URL or embedded: one round trip a call, every failure one line without a password."""
+"""The connection to Redis, by URL or embedded: one round trip a call, every failure one line without a password.
+
+Long: one connection, whatever kind of server is behind it.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager

@@ -8,6 +8,8 @@ Three locks (flock, all in that folder) say who is there; none needs cleaning up
 and `look` as long as nobody but who looks was there.
 `users.lock` is held shared by each process that uses it: who gets it exclusively on leaving was the last.
 `start.lock` is held for a moment while entering and leaving.
+
+Long: the life of one server, from its first start to its end.
 """
 
 import fcntl

@@ -2,6 +2,8 @@
 
 A sandbox of one provider is a subclass of `Api` in a module of its own: routes, its keys, its error
 bodies. Signatures, timestamps and nonces are verified for real.
+
+Long: one API is one file, with the data it serves.
 """
 
 import base64

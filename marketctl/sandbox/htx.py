@@ -1,4 +1,7 @@
-"""HTX's API, locally: four envelopes, numbers in every notation, a signature over the host, awkward rows included."""
+"""HTX's API, locally: four envelopes, numbers in every notation, a signature over the host, awkward rows included.
+
+Long: one API is one file, with the data it serves.
+"""
 
 import json
 import re

@@ -1,4 +1,7 @@
-"""KUCOIN's API, locally: public coins, tickers and pairs, a signed key check, limit headers, awkward rows included."""
+"""KUCOIN's API, locally: public coins, tickers and pairs, a signed key check, limit headers, awkward rows included.
+
+Long: one API is one file, with the data it serves.
+"""
 
 import time
 from typing import Any

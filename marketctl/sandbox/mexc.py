@@ -1,4 +1,7 @@
-"""MEXC's API, locally: signed coins and key details, tickers, pairs and the offline list, awkward rows included."""
+"""MEXC's API, locally: signed coins and key details, tickers, pairs and the offline list, awkward rows included.
+
+Long: one API is one file, with the data it serves.
+"""
 
 from hashlib import sha256
 from typing import Any

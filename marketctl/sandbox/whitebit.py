@@ -1,4 +1,7 @@
-"""WHITEBIT's API, locally: public coins, fees, pairs and tickers, a signed balance, awkward rows included."""
+"""WHITEBIT's API, locally: public coins, fees, pairs and tickers, a signed balance, awkward rows included.
+
+Long: one API is one file, with the data it serves.
+"""
 
 import base64
 import binascii

@@ -1,0 +1,1 @@
+"""Which quotes are believed: each against other venues and its own last good one."""

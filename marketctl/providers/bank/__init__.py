@@ -1,0 +1,1 @@
+"""Official rates of central banks, a file each."""

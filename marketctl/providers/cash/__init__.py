@@ -1,0 +1,1 @@
+"""Sources of fiat rates, a file each."""

@@ -1,0 +1,1 @@
+"""Exchanges, a file each."""

@@ -1,0 +1,103 @@
+"""The house as docs/architecture.md tells it: imports point one way, no file is long without a reason."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "docs"))
+
+import rooms  # noqa: E402
+
+LONGEST = 300
+# Two modules of a room that need each other, one of them when a function runs; each with its reason.
+CIRCLES = {
+    "marketctl.cli.options > marketctl.cli.complete": "options name what completes them, and that reads the options",
+    "marketctl.cli.gaps > marketctl.cli.prices": "a command of the group, which imports it to have it",
+    "marketctl.sandbox.base > marketctl.sandbox.faults": "a fault spoils a reply of the server that asks for it",
+}
+
+
+@pytest.fixture(scope="module")
+def found() -> list[rooms.Import]:
+    return list(rooms.imports())
+
+
+def test_imports_point_one_way_also_inside_functions(found):
+    """Every room stands in the order, and uses only what is below it."""
+    rank = {name: index for index, name in enumerate(rooms.ORDER)}
+    wrong = []
+    for one in found:
+        above, below = rooms.room_of(one.importer), rooms.room_of(one.imported)
+        if one.typing or above in (below, *rooms.DOORS) or below == "":
+            continue
+        if above not in rank or below not in rank or rank[above] <= rank[below]:
+            wrong.append(f"{one.importer} imports {one.imported}")
+    assert wrong == []
+
+
+def test_no_two_modules_need_each_other(found):
+    """No circle, within a room either, whether the import stands at the top or in a function."""
+    uses: dict[str, set[str]] = {}
+    for one in found:
+        if not one.typing and one.imported != one.importer:
+            uses.setdefault(one.importer, set()).add(one.imported)
+    circles = []
+    done: set[str] = set()
+
+    def walk(module: str, way: list[str]) -> None:
+        if module in way:
+            circles.append(" > ".join(way[way.index(module) :]))
+            return
+        if module in done:
+            return
+        for other in sorted(uses.get(module, ())):
+            walk(other, [*way, module])
+        done.add(module)
+
+    for module in sorted(uses):
+        walk(module, [])
+    assert sorted(circles) == sorted(CIRCLES)
+
+
+def test_nothing_below_the_commands_prints_ends_the_process_or_knows_click():
+    wrong = []
+    for path in sorted((ROOT / "marketctl").rglob("*.py")):
+        if path.parts[-2] == "cli" or "templates" in path.parts or path.name in ("__main__.py", "completion.py"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = {alias.name.partition(".")[0] for alias in getattr(node, "names", ()) if hasattr(alias, "name")}
+            if isinstance(node, ast.Import | ast.ImportFrom) and "click" in (*names, getattr(node, "module", None)):
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} imports click")
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == "print":
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} prints")
+    assert wrong == []
+
+
+def test_the_sandbox_checks_signatures_without_the_code_under_test(found):
+    used = {one.imported for one in found if rooms.room_of(one.importer) == "sandbox" and not one.typing}
+    assert {name for name in used if name.startswith(("marketctl.providers", "marketctl.http"))} == set()
+
+
+def test_a_long_file_says_why():
+    """Its module's text has a line `Long: <reason>`."""
+    wrong = []
+    for path in sorted((ROOT / "marketctl").rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if len(text.splitlines()) > LONGEST:
+            told = ast.get_docstring(ast.parse(text)) or ""
+            if not any(line.startswith("Long: ") for line in told.splitlines()):
+                wrong.append(str(path.relative_to(ROOT)))
+    assert wrong == []
+
+
+def test_every_module_says_what_it_is_for():
+    paths = [path for path in (ROOT / "marketctl").rglob("*.py") if "templates" not in path.parts]
+    assert [str(path) for path in paths if not rooms.first_line(path)] == []
+
+
+def test_the_picture_is_what_the_code_says():
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    assert f"```\n{rooms.picture()}\n```" in page, "run make docs"
