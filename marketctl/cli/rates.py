@@ -1,4 +1,7 @@
-"""marketctl rates: the rates of an exchange desk's site, as an export for the aggregators."""
+"""marketctl rates: the rates of an exchange desk's site, as an export for the aggregators.
+
+Long: the commands of one group, of which the help is the larger part.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any

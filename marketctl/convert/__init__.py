@@ -1,0 +1,1 @@
+"""What an amount becomes on the way through venues and networks."""
