@@ -214,6 +214,9 @@ def _of_transfer(step: Transfer) -> Iterable[str]:
     for name, told in figures.items():
         if told is None:
             yield f"{where}: {name} is not told, and taken as none"
+    for end, note in ((step.leaving.provider, leaving.get("note")), (step.entering.provider, entering.get("note"))):
+        if note:
+            yield f"{where}: {end} comments on the network: {printable(note, 100)}"
     if step.leaving.precision is None:
         yield f"{where}: the decimals of the network are not told, nothing is rounded"
     if leaving.get("memo_required") is None or entering.get("memo_required") is None:

@@ -111,6 +111,11 @@ def _job(task: Any, provider: str, job: str, due_ms: int | None = None) -> dict[
     return run_document(run, "run", [result])
 
 
+def _rates() -> dict[str, Any]:
+    """Build the rates of a site; return how many directions are in and out."""
+    return build_rates(_desk())
+
+
 def _watched(run: Run, entry: ProviderEntry, job: str) -> Result:
     """Do a job; the provider's own dead-man URL is told, that of whole runs is not: there are none here."""
     work = [(entry, job)]
@@ -133,7 +138,7 @@ def _tell(result: Result) -> None:
 # It tries again until its turn expires: `retry(max_retries=None)` would mean three times.
 _how = {"bind": True, "acks_late": True, "reject_on_worker_lost": True, "max_retries": None}
 job_task: Any = app.task(name="marketctl.job", **_how)(_job)
-rates_task: Any = app.task(name="marketctl.rates", ignore_result=True)(lambda: build_rates(_desk()))
+rates_task: Any = app.task(name="marketctl.rates")(_rates)
 
 
 class _Redacted(logging.Formatter):
