@@ -66,6 +66,7 @@ def check_providers(
     *,
     max_age_s: float | None = None,
     fail_after: int = 1,
+    opinion: bool = False,
     on_result: Callable[[Health], None] = lambda _health: None,
 ) -> list[Health]:
     """Check providers side by side and return how each is, in their order; `on_result` hears of each at its end."""
@@ -73,7 +74,7 @@ def check_providers(
     with look_at_redis(run) as redis:
 
         def do(turn: Turn) -> Health:
-            health = Checkup(run, by_name[turn.provider], redis, max_age_s).make()
+            health = Checkup(run, by_name[turn.provider], redis, max_age_s, opinion=opinion).make()
             forgive(run, health, fail_after)
             on_result(health)
             return health
@@ -143,11 +144,14 @@ def look_at_redis(run: Run) -> Iterator[RedisView]:
 class Checkup:
     """The sub-checks of one provider."""
 
-    def __init__(self, run: Run, entry: ProviderEntry, redis: RedisView, max_age_s: float | None) -> None:
+    def __init__(
+        self, run: Run, entry: ProviderEntry, redis: RedisView, max_age_s: float | None, *, opinion: bool = False
+    ) -> None:
         self.run = run
         self.entry = entry
         self.redis = redis
         self.max_age_s = max_age_s
+        self.opinion = opinion
         self.health = Health(entry.name)
         self.adapter: Provider | None = None
         self.hopeless: Check | None = None
@@ -175,6 +179,10 @@ class Checkup:
                 self.perform(name, probes[name], adapter)
         if self.adapter is not None:
             self.adapter.client.close()
+        if self.opinion and self.hopeless is not None:
+            self.skip("opinion", f"not tried after {self.hopeless.check}: {self.hopeless.reason}")
+        elif self.opinion and self.adapter is not None:
+            self.perform("opinion", self.second_opinion)
         self.perform("published", self.published)
         self.health.duration_ms = round((time.monotonic() - started) * 1000)
         return self.health
@@ -344,6 +352,12 @@ class Checkup:
         until = f", before {quota.resets_at}" if quota.resets_at else ""
         told = f"{left}; at the present pace, {pace.per_day} a day, it runs dry at {to_iso(dry)}{until}"
         return Finding("warn", told, "rate-limited", "ask less often, or take a larger plan")
+
+    def second_opinion(self) -> list[Finding]:
+        """Ask the same provider through ccxt, and compare."""
+        from marketctl.check.second_opinion import second_opinion
+
+        return second_opinion(self.run, replace(self.entry, deadline_s=min(self.entry.deadline_s, BUDGET_S)))
 
     def need_key(self, adapter: Provider, job: str) -> None:
         """Raise NoCredentials for a job that gets no answer without a key."""

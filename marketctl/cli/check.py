@@ -47,6 +47,7 @@ VERDICTS = {
     metavar="N",
     help="Failures that may pass by themselves warn until the N-th in a row.",
 )
+@click.option("--second-opinion", "opinion", is_flag=True, help="Ask BYBIT, HTX, KUCOIN, MEXC through ccxt too.")
 @click.option("-o", "--output", type=FILE, metavar="FILE", help="Write the document there, whole; - is stdout.")
 @output_options("nagios", "prometheus")
 @global_options
@@ -54,6 +55,7 @@ def command(
     providers: tuple[str, ...],
     max_age_s: float | None,
     fail_after: int,
+    opinion: bool,
     output: str | None,
     as_json: bool,
 ) -> int:
@@ -63,6 +65,7 @@ def command(
     Example:
       marketctl check
       marketctl check BYBIT KUCOIN --max-age 60 --format nagios
+      marketctl check BYBIT --second-opinion
       marketctl check --format prometheus -o /var/lib/node_exporter/marketctl.prom
 
     A check is pass, unconfigured (no key), warn, unknown (blocked from here, which is not down), fail, or skipped;
@@ -70,6 +73,9 @@ def command(
     -v all. Published quotes older than --max-age are a failure; without it, late ones are a
     warning. What waiting cannot mend, such as a wrong key or old quotes, is a failure at once
     whatever --fail-after says.
+
+    A second opinion (extra ccxt) reads the same provider by another program: counts, the canary, ten pairs and all
+    networks are compared, and each field that differs is named. It is how you find out that an API has moved.
 
     Exit codes: 0 healthy (pass, warn, unconfigured), 1 not (fail, unknown), 2 usage, 4 configuration.
     With --format nagios: 0 OK, 1 WARNING (warn, unconfigured), 2 CRITICAL (fail), 3 UNKNOWN (also bad usage and
@@ -83,7 +89,7 @@ def command(
     if output and form not in ("json", "nagios", "prometheus"):
         raise click.UsageError("-o needs --format json, nagios or prometheus.")
     try:
-        return _check(given, providers, form, max_age_s, fail_after, output)
+        return _check(given, providers, form, max_age_s, fail_after, opinion, output)
     except MarketctlError as error:
         if form != "nagios":
             raise
@@ -97,6 +103,7 @@ def _check(
     form: str,
     max_age_s: float | None,
     fail_after: int,
+    opinion: bool,
     output: str | None,
 ) -> int:
     from marketctl.check.checkup import check_providers
@@ -109,7 +116,12 @@ def _check(
         entries = choose(run.registry, providers)
         progress = Progress(given, len(entries))
         results = check_providers(
-            run, entries, max_age_s=max_age_s, fail_after=fail_after, on_result=lambda one: progress.count(one.provider)
+            run,
+            entries,
+            max_age_s=max_age_s,
+            fail_after=fail_after,
+            opinion=opinion,
+            on_result=lambda one: progress.count(one.provider),
         )
         progress.clear()
         document = run_document(run, "check", results)
