@@ -201,9 +201,9 @@ def remove_(provider: str) -> int:
 @click.argument("provider")
 @click.option(
     "--kind",
-    type=click.Choice(["cex", "cash"], case_sensitive=False),
+    type=click.Choice(["cex", "cash", "bank", "psp"], case_sensitive=False),
     default="cex",
-    help="An exchange (the default), or a source of rates.",
+    help="An exchange (the default), a source of rates, a bank's official rates, a payment provider.",
 )
 @global_options
 def new(provider: str, kind: str) -> int:
@@ -215,6 +215,7 @@ def new(provider: str, kind: str) -> int:
     Example:
       marketctl providers new MYEX
       marketctl providers new MYRATES --kind cash
+      marketctl providers new MYBANK --kind bank
     """
     from pathlib import Path
 

@@ -18,16 +18,25 @@ from marketctl.errors import ConfigError
 from marketctl.files.atomic import replace_file, storage_failed
 from marketctl.text import printable
 
-SAMPLES = {"cex": ("coins", "markets", "tickers"), "cash": ("currencies", "rates")}
+SAMPLES = {
+    "cex": ("coins.json", "markets.json", "tickers.json"),
+    "cash": ("currencies.json", "rates.json"),
+    "bank": ("daily.xml",),
+}
+KINDS = ("cex", "cash", "bank", "psp")
+# A payment provider's rates are asked for with a key, like those of a source of rates: one example for both.
+EXAMPLES = {"psp": "cash"}
+WORDS = {"cash": "a source of fiat rates", "psp": "a payment provider"}
 REGISTRY = "providers.toml"  # the shipped one, which `init` writes too
 # The plan of the example has 1000 requests a month.
 CASH_ENTRY = {"prices_interval_s": 3600, "pairs": ["EUR/USD", "USD/RUB"]}
+ENTRIES: dict[str, dict[str, object]] = {"cash": CASH_ENTRY, "psp": CASH_ENTRY, "bank": {"prices_interval_s": 1800}}
 
 _is_name = re.compile(r"[A-Z][A-Z0-9_]{0,23}").fullmatch
 
 
 def new_provider(root: Path, name: str, kind: str) -> list[Path]:
-    """Write a provider of kind `cex` or `cash`, disabled, all of it or nothing; return the files, root left out.
+    """Write a provider of one of `KINDS`, disabled, all of it or nothing; return the files, root left out.
 
     Raises ConfigError where something is in the way, StorageFailed.
     """
@@ -47,16 +56,16 @@ def new_provider(root: Path, name: str, kind: str) -> list[Path]:
     before = registry.read_bytes()
     written: list[Path] = []
     try:
-        for file, text in files.items():
-            _create(root / file, text, written)
+        for file, content in files.items():
+            _create(root / file, content, written)
         add(
             registry,
             name,
             adapter_path,
             enabled=False,
-            needs_api=True,
+            needs_api=kind != "bank",
             stablecoin=default_stablecoin(kind.upper()),
-            more=CASH_ENTRY if kind == "cash" else None,
+            more=ENTRIES.get(kind),
         )
     except BaseException:
         _take_back(written)
@@ -77,23 +86,33 @@ def check_checkout(root: Path, name: str) -> None:
 
 
 def class_name(name: str, kind: str) -> str:
-    """Return the adapter's class: MY_EX is MyExAdapter, or MyExCashAdapter."""
+    """Return the adapter's class: MY_EX is MyExAdapter, or MyExCashAdapter, MyExBankAdapter, MyExPspAdapter."""
     words = "".join(word.capitalize() for word in name.split("_"))
-    return f"{words}{'Cash' if kind == 'cash' else ''}Adapter"
+    return f"{words}{'' if kind == 'cex' else kind.capitalize()}Adapter"
 
 
-def render(name: str, kind: str) -> dict[Path, str]:
-    """Return path → text of every file of a new provider."""
-    module = name.lower()
-    values = {"NAME": name, "module": module, "Class": class_name(name, kind), "host": module.replace("_", "")}
-    sources = {
-        f"marketctl/providers/{kind}/{module}.py": f"{kind}_adapter.txt",
-        f"marketctl/sandbox/{module}.py": f"{kind}_sandbox.txt",
-        f"tests/providers/test_{module}.py": f"{kind}_test.txt",
+def render(name: str, kind: str) -> dict[Path, bytes]:
+    """Return path → content of every file of a new provider."""
+    module, example = name.lower(), EXAMPLES.get(kind, kind)
+    values = {
+        "NAME": name,
+        "module": module,
+        "Class": class_name(name, kind),
+        "host": module.replace("_", ""),
+        "room": kind,
+        "what": WORDS.get(kind, ""),
+        "kind": '    kind = "PSP"\n' if kind == "psp" else "",
     }
-    samples = {f"tests/providers/{module}/{sample}.json": f"{kind}_{sample}.json" for sample in SAMPLES[kind]}
-    texts = {Path(path): Template(_read_template(source)).substitute(values) for path, source in sources.items()}
-    return texts | {Path(path): _read_template(source) for path, source in samples.items()}
+    sources = {
+        f"marketctl/providers/{kind}/{module}.py": f"{example}_adapter.txt",
+        f"marketctl/sandbox/{module}.py": f"{example}_sandbox.txt",
+        f"tests/providers/test_{module}.py": f"{example}_test.txt",
+    }
+    samples = {f"tests/providers/{module}/{sample}": f"{example}_{sample}" for sample in SAMPLES[example]}
+    texts = {path: Template(_read_template(source).decode()).substitute(values) for path, source in sources.items()}
+    return {Path(path): text.encode() for path, text in texts.items()} | {
+        Path(path): _read_template(source) for path, source in samples.items()
+    }
 
 
 def update_docs(root: Path) -> bool:
@@ -104,12 +123,12 @@ def update_docs(root: Path) -> bool:
     return False
 
 
-def _create(path: Path, text: str, written: list[Path]) -> None:
+def _create(path: Path, content: bytes, written: list[Path]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
+        with path.open("xb") as file:
             written.append(path)
-            file.write(text)
+            file.write(content)
     except OSError as error:
         raise storage_failed("create", path, error) from error
 
@@ -117,10 +136,10 @@ def _create(path: Path, text: str, written: list[Path]) -> None:
 def _take_back(written: Iterable[Path]) -> None:
     for path in written:
         path.unlink(missing_ok=True)
-        if path.suffix == ".json":
+        if path.suffix != ".py":
             with contextlib.suppress(OSError):
                 path.parent.rmdir()
 
 
-def _read_template(name: str) -> str:
-    return (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
+def _read_template(name: str) -> bytes:
+    return (Path(__file__).parent / "templates" / name).read_bytes()

@@ -10,11 +10,11 @@ import pytest
 
 from marketctl.cli import invoke as marketctl
 from marketctl.errors import ConfigError
-from marketctl.scaffold.new_provider import class_name, new_provider, render
+from marketctl.scaffold.new_provider import KINDS, class_name, new_provider, render
 
 ROOT = Path(__file__).parents[2]
 # Names that nobody gives to a provider: the tests go on passing where somebody has made MYEX.
-NEW = {"SCAFFOLDED": "cex", "SCAFFOLDED_2": "cash"}
+NEW = {"SCAFFOLDED": "cex", "SCAFFOLDED_2": "cash", "SCAFFOLDED_3": "bank", "SCAFFOLDED_4": "psp"}
 
 
 def copy_checkout(target: Path) -> Path:
@@ -92,11 +92,24 @@ def test_new_entries_are_at_the_end_of_both_registries_and_disabled(checkout):
         'stablecoin = "USD"\n'
         "prices_interval_s = 3600\n"
         'pairs = [\n    "EUR/USD",\n    "USD/RUB",\n]\n'
+        "\n[providers.SCAFFOLDED_3]\n"
+        'path = "marketctl.providers.bank.scaffolded_3:Scaffolded3BankAdapter"\n'
+        "enabled = false\n"
+        "needs_api = false\n"
+        'stablecoin = "USD"\n'
+        "prices_interval_s = 1800\n"
+        "\n[providers.SCAFFOLDED_4]\n"
+        'path = "marketctl.providers.psp.scaffolded_4:Scaffolded4PspAdapter"\n'
+        "enabled = false\n"
+        "needs_api = true\n"
+        'stablecoin = "USD"\n'
+        "prices_interval_s = 3600\n"
+        'pairs = [\n    "EUR/USD",\n    "USD/RUB",\n]\n'
     )
 
 
 @pytest.mark.parametrize("name", ["A", "ABCDEFGHIJKLMNOPQRSTUVWX", "Z_9"])
-@pytest.mark.parametrize("kind", ["cex", "cash"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_rendered_code_is_formatted_whatever_the_length_of_the_name(tmp_path, name, kind):
     root = copy_checkout(tmp_path / "checkout")
     new_provider(root, name, kind)
@@ -111,6 +124,8 @@ def test_rendered_code_is_formatted_whatever_the_length_of_the_name(tmp_path, na
         ("MYEX", "cex", "MyexAdapter"),
         ("MY_EX2", "cex", "MyEx2Adapter"),
         ("MYRATES", "cash", "MyratesCashAdapter"),
+        ("MYBANK", "bank", "MybankBankAdapter"),
+        ("MY_PAY", "psp", "MyPayPspAdapter"),
     ],
 )
 def test_class_name(name, kind, expected):
