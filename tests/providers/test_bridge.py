@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from marketctl.config.registry import check_entry
-from marketctl.errors import BadAnswer, ConfigError, MarketctlError, NotSupported
+from marketctl.errors import BadAnswer, Blocked, ConfigError, MarketctlError, NotSupported
 from marketctl.http.messages import Answer
 from marketctl.jobs.replay import NO_MEMORY
 from marketctl.providers.bridge import CcxtAdapter, loading
@@ -28,6 +28,7 @@ from marketctl.providers.bridge.proof import Row
 from marketctl.providers.bridge.venue import cards
 from marketctl.providers.loader import load_adapter
 from marketctl.times import now_ms
+from tests.wire import Wire, reply
 
 pytest.importorskip("ccxt", reason="ccxt is not installed: pip install 'marketctl[ccxt]'")
 
@@ -347,6 +348,17 @@ def test_failures_have_our_reasons(sandbox, adapt, no_sleep, fault, reason):
         adapter.assets().refuse_if_empty()
     assert error.value.reason == reason
     assert "\n" not in error.value.message
+    assert "127.0.0.1/v5/asset/coin/query-info" in error.value.message or reason == "bad-answer"
+
+
+def test_a_refused_country_is_blocked_whatever_ccxt_takes_it_for(adapt):
+    body = b'{"code":0,"msg":"Service unavailable from a restricted location"}'
+    wire = Wire(reply(451, body))
+    try:
+        with pytest.raises(Blocked, match="HTTP 451"):
+            adapt(venue_class("binance"), wire.url).prices()
+    finally:
+        wire.stop()
 
 
 # What it cannot do --------------------------------------------------------------------------

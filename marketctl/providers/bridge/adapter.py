@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from marketctl.errors import AuthFailed, ConfigError, NotSupported
+from marketctl.errors import AuthFailed, ConfigError, MarketctlError, NotSupported
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair
 from marketctl.providers.base import Exchange, Provider, measure
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
@@ -22,6 +22,7 @@ from marketctl.providers.bridge.venue import Card, Survey, cards, survey, tune
 from marketctl.providers.fiat import is_fiat
 from marketctl.providers.fields import code, count, is_zero, mapping, shift_point, step_precision, text
 from marketctl.providers.networks import common_network
+from marketctl.providers.refusals import Failure, words_in
 
 if TYPE_CHECKING:
     from marketctl.http.messages import Answer, Request
@@ -140,10 +141,15 @@ class CcxtAdapter(Exchange):
     def sign(self, request: "Request") -> None:
         self._call.sign(request)
 
-    def check_answer(self, answer: "Answer") -> None:
-        if answer.is_json:
-            self._call.refuse(answer)
-        super().check_answer(answer)
+    def failure(self, answer: "Answer") -> Failure | None:
+        # What a status says of our address is no matter of ccxt, which may take it for the key's.
+        self._refusal = self._call.refusal(answer) if answer.status not in (418, 451) else None
+        if self._refusal is None:
+            return None
+        return self._refusal[1], words_in(answer)
+
+    def error_class(self, code: str, words: str, answer: "Answer") -> type[MarketctlError] | None:
+        return self._refusal[0] if self._refusal else super().error_class(code, words, answer)
 
 
 @lru_cache(maxsize=64)

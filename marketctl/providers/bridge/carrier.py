@@ -73,11 +73,19 @@ class Call:
         request.query = urlsplit(self.made["url"]).query
         request.headers.update({name: str(value) for name, value in (self.made.get("headers") or {}).items()})
 
-    def refuse(self, answer: "Answer") -> None:
-        """Raise the error that ccxt finds in an answer, as ours."""
+    def refusal(self, answer: "Answer") -> tuple[type[MarketctlError], str] | None:
+        """Return the error that ccxt finds in an answer, as ours and by its own name; None for a good answer."""
         text = answer.content.decode("utf-8", "replace")
-        given = (answer.status, "", self.made["url"], self.method, dict(answer.headers), text)
-        read(self.exchange.handle_errors, *given, read_numbers(answer), self.headers, None)
+        given = (answer.status, "", self.made["url"], self.method, dict(answer.headers), text, read_numbers(answer))
+        try:
+            self.exchange.handle_errors(*given, self.headers, None)
+        except Exception as error:
+            names = [one.__name__ for one in type(error).__mro__]
+            kind = kind_of(names) or (BadAnswer if isinstance(error, STUMBLES) else None)
+            if kind is None:
+                raise
+            return kind, names[0]
+        return None
 
 
 def read_numbers(answer: "Answer") -> Any:
@@ -112,6 +120,11 @@ def bridged(source: type[Any], carry: Callable[[Call, float], Any], settings: di
     return Bridged({"number": str, "enableRateLimit": False, **settings})
 
 
+def kind_of(names: list[str]) -> type[MarketctlError] | None:
+    """Return our error for one of ccxt's, by the names of its class and its ancestors."""
+    return next((ERRORS[name] for name in names if name in ERRORS), None)
+
+
 def read(reader: Callable[..., T], *given: Any) -> T:
     """Let ccxt read an answer. Raises our errors in place of its own, and BadAnswer where it stumbles."""
     try:
@@ -120,9 +133,8 @@ def read(reader: Callable[..., T], *given: Any) -> T:
         raise
     except Exception as error:
         names = [one.__name__ for one in type(error).__mro__]
-        cls = next((ERRORS[name] for name in names if name in ERRORS), None)
-        if cls is not None:
-            raise cls(f"{printable(str(error), 200)} (ccxt: {names[0]})") from error
+        if (kind := kind_of(names)) is not None:
+            raise kind(f"{printable(str(error), 200)} (ccxt: {names[0]})") from error
         if isinstance(error, STUMBLES):
             raise BadAnswer(f"ccxt cannot read the answer: {names[0]}: {printable(str(error), 120)}") from error
         raise

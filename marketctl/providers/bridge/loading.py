@@ -89,7 +89,7 @@ def load_exchange(name: str, *, any_version: bool = False) -> type[Any]:
                 for one in DEFERRED:
                     sys.modules[one] = package = _Package(one)
                     package.__path__ = []
-            _importing = True
+            _importing = bool(absent)
             base = importlib.import_module("ccxt.base.exchange")
             _importing = False
             if len(absent) == len(DEFERRED):

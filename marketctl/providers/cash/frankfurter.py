@@ -57,10 +57,8 @@ class FrankfurterCashAdapter(BankProvider):
         return fixing
 
     def platform(self) -> Platform:
-        told = {
-            text(row.get("key")): integer(row.get("publishes_missed")) for row in objects(self.get("/v2/providers"))
-        }
-        missed = told.get(self.bank)
+        banks = [row for row in objects(self.get("/v2/providers")) if row.get("key") == self.bank]
+        missed = integer(banks[0].get("publishes_missed")) if banks else None
         words = f"{missed} publishes of {self.bank} were missed" if missed else None
         return Platform("unknown" if missed is None else "ok", words)
 
