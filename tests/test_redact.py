@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from marketctl import redact as module
-from marketctl.redact import protect, redact
+from marketctl.redact import mask_url, protect, redact, redact_data
 
 SECRET = 'k3y/with+odd "chars"\\and=é'
 
@@ -80,3 +80,52 @@ def test_a_value_that_is_no_text_in_utf_8_is_hidden():
 
 def test_nothing_is_hidden_before_anything_is_protected():
     assert redact("a text") == "a text"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "sandbox-secret-\n 0123456789",  # broken over lines
+        "s a n d b o x - s e c r e t - 0 1 2 3 4 5 6 7 8 9",
+        "the first half: sandbox-secre",
+        "73616e64626f782d7365637265742d30313233343536373839",
+        "hex 73616E64626F782D7365637265742D30313233343536373839",
+    ],
+)
+def test_words_hide_a_long_value_in_pieces_and_in_other_clothes(told):
+    protect(["sandbox-secret-0123456789"])
+    hidden = redact(told)
+    assert "***" in hidden
+    assert "secre" not in hidden.replace(" ", "").replace("\n", "")
+    assert "36372d" not in hidden
+
+
+def test_html_and_twice_quoted_are_hidden_in_words():
+    secret = "k3y/with+odd<chars>&more"
+    protect([secret])
+    assert redact("k3y/with+odd&lt;chars&gt;&amp;more") == "***"
+    assert redact(quote(quote(secret, safe=""), safe="")) == "***"
+
+
+def test_data_keep_what_a_short_secret_or_a_number_would_break():
+    protect(["redis", "91197", "0000", "sandbox-secret-0123456789"])
+    data = {"stored": ["redis", "file"], "bid": "91197.35", "n": 0, "note": "key sandbox-secret-0123456789!"}
+    assert redact_data(data) == data | {"note": "key ***!"}
+    assert redact("price 91197.35 and 10000") == "price 91197.35 and 10000"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:pw@h:1/0", "redis://***@h:1/0"),
+        ("redis://:hidden", "redis:***"),
+        ("redis:/:hidden", "redis:***"),
+        ("http://user:hidden", "http:***"),
+        ("rediss://h:1?PASSWORD=hidden", "rediss://h:1?PASSWORD=***"),
+        ("redis://127.0.0.1:6379/prod", "redis://127.0.0.1:6379/prod"),
+        ("http://[::1]:80", "http://[::1]:80"),
+        ("localhost:6379", "localhost:6379"),
+    ],
+)
+def test_url_is_shown_without_its_password_also_mistyped(url, shown):
+    assert mask_url(url) == shown

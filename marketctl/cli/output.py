@@ -94,10 +94,10 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 def json_text(document: Any, *, one_line: bool = False) -> str:
     """Return one JSON document without secrets; decimals are texts already."""
-    from marketctl.redact import redact
+    from marketctl.redact import redact_data
 
     indent = None if one_line else 2
-    return redact(json.dumps(document, ensure_ascii=False, indent=indent, sort_keys=True, default=_plain))
+    return json.dumps(redact_data(document), ensure_ascii=False, indent=indent, sort_keys=True, default=_plain)
 
 
 def print_json(document: Any, *, one_line: bool = False) -> None:

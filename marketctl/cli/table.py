@@ -257,17 +257,17 @@ def ndjson(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> str:
     """Return one JSON object a line: decimals are texts, unknown is null."""
     import json
 
-    from marketctl.redact import redact
+    from marketctl.redact import redact_data
 
     names = machine_columns(columns)
     lines = [
         json.dumps(
-            {name: _plain(value) for name, value in zip(names, machine_row(columns, row), strict=True)},
+            redact_data({name: _plain(value) for name, value in zip(names, machine_row(columns, row), strict=True)}),
             ensure_ascii=False,
         )
         for row in rows
     ]
-    return redact("".join(f"{line}\n" for line in lines))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _plain(value: Any) -> Any:

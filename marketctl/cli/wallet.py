@@ -219,7 +219,7 @@ def changes(
 
     from marketctl.files.snapshots import to_bytes
     from marketctl.log import log
-    from marketctl.redact import redact
+    from marketctl.redact import redact_data
     from marketctl.times import to_iso
     from marketctl.views.changes import brief, narrow, together
     from marketctl.views.changes import changes as read_changes
@@ -236,7 +236,7 @@ def changes(
     hidden, events = len(events) - len(shown), shown
     if as_json:
         for event in events:
-            click.echo(to_bytes(redact(json.dumps(event, ensure_ascii=False, sort_keys=True))))
+            click.echo(to_bytes(json.dumps(redact_data(event), ensure_ascii=False, sort_keys=True)))
         return 0
     if hidden:
         log.warning("%d moves under %s %% are not shown: --min-change 0%% shows them", hidden, f"{least:f}")

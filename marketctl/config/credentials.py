@@ -15,9 +15,12 @@ from marketctl.config.paths import VARIABLES, read_text
 from marketctl.config.registry import PROVIDER_NAME, is_provider_name
 from marketctl.errors import ConfigError
 from marketctl.files.atomic import replace_file
+from marketctl.redact import protect
 from marketctl.text import printable
 
 HEADER = "# marketctl's keys, written by `marketctl credentials set`: it keeps other values, but no comments.\n\n"
+
+PUBLIC = frozenset(("uid",))  # a name of an account, not a secret
 
 _is_field = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
 
@@ -31,10 +34,15 @@ class Credentials:
     _environ: Mapping[str, str] = field(repr=False)
 
     def for_provider(self, name: str, fields: Iterable[str]) -> dict[str, str]:
-        """Return those of a provider's fields that have a value."""
+        """Return those of a provider's fields that have a value; from now on they are secrets.
+
+        Only what a provider declares is a key: any other MARKETCTL_* variable is nobody's secret.
+        """
         stored = self._file.get(name, {})
-        values = ((key, self._environ.get(variable(name, key)) or stored.get(key)) for key in fields)
-        return {key: value for key, value in values if value}
+        values = {key: self._environ.get(variable(name, key)) or stored.get(key) for key in fields}
+        found = {key: value for key, value in values.items() if value}
+        protect([value for key, value in found.items() if key not in PUBLIC])
+        return found
 
     def names(self, known: Mapping[str, Iterable[str]] | None = None) -> dict[str, dict[str, str]]:
         """Return provider → field → `file` or `environment`.
@@ -54,9 +62,13 @@ class Credentials:
         return found
 
     def all_values(self) -> list[str]:
-        """Return every value, for redaction: what is stored, used or not, and what the environment brings."""
-        stored = (value for values in self._file.values() for value in values.values())
-        return list(dict.fromkeys([*stored, *self._environ.values()]))
+        """Return what is stored, used or not, and what the environment has in its place, for redaction.
+
+        What the environment has beyond that is protected when it is used.
+        """
+        fields = [(name, key) for name, values in self._file.items() for key in values if key not in PUBLIC]
+        instead = [self._environ.get(variable(name, key), "") for name, key in fields]
+        return list(dict.fromkeys([*(self._file[name][key] for name, key in fields), *filter(None, instead)]))
 
 
 def variable(provider: str, key: str) -> str:

@@ -10,7 +10,7 @@ from marketctl.errors import StorageFailed
 from marketctl.files.snapshots import read_snapshot, write_document
 from marketctl.jobs.run import Run
 from marketctl.providers.base import Provider
-from marketctl.redact import redact, redact_bytes
+from marketctl.redact import redact, redact_bytes, redact_data
 from marketctl.times import to_iso
 
 if TYPE_CHECKING:
@@ -38,16 +38,16 @@ def document(
 
 def _exchange(one: "Exchange") -> dict[str, Any]:
     try:
-        body, encoding = redact(one.content.decode()), "utf-8"
+        body, encoding = redact_data(one.content.decode()), "utf-8"
     except UnicodeDecodeError:
         body, encoding = base64.b64encode(redact_bytes(one.content)).decode(), "base64"
-    asked = {} if one.request_body is None else {"request_body": redact(one.request_body.decode(errors="replace"))}
+    asked = {} if one.request_body is None else {"request_body": redact_data(one.request_body.decode(errors="replace"))}
     return asked | {
         "method": one.method,
         "path": one.path,
-        "query": {key: redact(value) for key, value in one.query.items()},
+        "query": redact_data(dict(one.query)),
         "status": one.status,
-        "headers": {key: redact(value) for key, value in one.headers.items()},
+        "headers": redact_data(dict(one.headers)),
         "started_at": to_iso(one.started_ms),
         "duration_ms": one.duration_ms,
         "error": one.error,

@@ -13,7 +13,7 @@ from marketctl.jobs.stats import stats_to_dict
 from marketctl.jobs.wallet import wallet_batch
 from marketctl.providers.base import Provider
 from marketctl.providers.loader import load_adapter
-from marketctl.redact import redact
+from marketctl.redact import redact_data
 from marketctl.times import from_iso
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ class ReplayClient:
         """Return the recorded answer of the same request, the last one first-come for repeated ones."""
         from marketctl.http.messages import Answer, looks_html, read_json
 
-        wanted = {key: redact(value) for key, value in dict(query or {}).items()}
-        told = None if body is None else redact(body.decode(errors="replace"))
+        wanted = redact_data(dict(query or {}))
+        told = None if body is None else redact_data(body.decode(errors="replace"))
         same = [
             index
             for index, one in enumerate(self._exchanges)

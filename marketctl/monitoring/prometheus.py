@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from marketctl.check.health import UNHEALTHY, Health
-from marketctl.redact import redact
+from marketctl.redact import redact_data
 
 Sample = tuple[Mapping[str, str], float | int]
 
@@ -69,7 +69,7 @@ def prometheus_text(results: Sequence[Health]) -> str:
             of((health, _seconds(health.quota_runs_dry_ms)) for health in results),
         ),
     ]
-    return redact("".join(family(name, told, samples) for name, told, samples in families if samples))
+    return "".join(family(name, told, samples) for name, told, samples in families if samples)
 
 
 def family(name: str, told: str, samples: Iterable[Sample]) -> str:
@@ -82,7 +82,7 @@ def family(name: str, told: str, samples: Iterable[Sample]) -> str:
 
 
 def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return str(redact_data(text)).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _seconds(ms: int | None) -> float | None:

@@ -26,7 +26,7 @@ def tell(built: Built, settings: Settings) -> bool:
             log.info("%s is in the export", one.direction.name)
     try:
         if built.metrics is not None:
-            write_atomic(built.metrics, to_bytes(redact(metrics_text(built.outcomes, built.started_ms))), sync=False)
+            write_atomic(built.metrics, to_bytes(metrics_text(built.outcomes, built.started_ms)), sync=False)
         if settings.run_log is not None:
             append(settings.run_log, [run_log_line(built)], settings.run_log_max_mb * 1_000_000, settings.run_log_keep)
     except StorageFailed as error:

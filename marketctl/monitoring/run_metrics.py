@@ -12,7 +12,6 @@ from marketctl.files.atomic import write_atomic
 from marketctl.files.snapshots import to_bytes
 from marketctl.files.state import read_state
 from marketctl.monitoring.prometheus import Sample, family
-from marketctl.redact import redact
 from marketctl.times import ms_or_none
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Metrics:
             Row(result, states[name].get(job, {}), self.desk.registry.provider(name).interval_s(job))
             for (name, job), result in self.last.items()
         ]
-        return redact("".join(family(*one) for one in families(rows) if one[2]))
+        return "".join(family(*one) for one in families(rows) if one[2])
 
 
 class Row(NamedTuple):

@@ -93,7 +93,7 @@ def test_all_values_holds_what_is_stored_and_what_the_environment_brings(path: P
         "MARKETCTL_REDIS_URL": "redis://",
         "HOME": "/home",
     }
-    assert load_credentials(path, environ).all_values() == ["bybit-key", "bybit-secret", "unlisted-uid", "from-env"]
+    assert load_credentials(path, environ).all_values() == ["bybit-key", "bybit-secret", "from-env"]  # a uid is public
 
 
 def test_repr_shows_no_value(path: Path) -> None:
