@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marketctl.errors import ConfigError
-from marketctl.files.atomic import write_atomic
+from marketctl.files.atomic import write_output
 from marketctl.files.snapshots import to_bytes
 from marketctl.times import now_ms, to_iso
 
@@ -46,7 +46,7 @@ def require_extra() -> None:
 def write_board(path: Path, reader: "Reader") -> int:
     """Make the page and put it in place of the old one, whole; return its size. Raises ConfigError, StorageFailed."""
     page = build_board(reader, now_ms())
-    write_atomic(path, page)
+    write_output(path, page)
     return len(page)
 
 

@@ -144,10 +144,10 @@ def _check(
     if output not in (None, "-"):
         from pathlib import Path
 
-        from marketctl.files.atomic import write_atomic
+        from marketctl.files.atomic import write_output
         from marketctl.files.snapshots import to_bytes
 
-        write_atomic(Path(str(output)), to_bytes(text))
+        write_output(Path(str(output)), to_bytes(text), exact=form == "prometheus")
     else:
         click.echo(text.encode("utf-8", "backslashreplace"), nl=False)
     return nagios_exit(results) if form == "nagios" else int(not healthy)

@@ -14,11 +14,13 @@ from pathlib import Path
 from marketctl.config.paths import VARIABLES, read_text
 from marketctl.config.registry import PROVIDER_NAME, is_provider_name
 from marketctl.errors import ConfigError
-from marketctl.files.atomic import replace_file
+from marketctl.files.atomic import edited, replace_file
 from marketctl.redact import protect
 from marketctl.text import printable
 
 HEADER = "# marketctl's keys, written by `marketctl credentials set`: it keeps other values, but no comments.\n\n"
+
+BY_ENVIRONMENT = "mount it with mode 0600, or give the keys as environment variables: MARKETCTL_BYBIT_API_KEY and so on"
 
 PUBLIC = frozenset(("uid",))  # a name of an account, not a secret
 
@@ -92,18 +94,20 @@ def store_credentials(path: Path, provider: str, values: Mapping[str, str]) -> N
     The file is 0600 from its first byte. One that others can read or that does not parse stays as it is.
     Raises ConfigError, StorageFailed.
     """
-    stored = _read(path)
-    stored[provider] = stored.get(provider, {}) | dict(values)
-    _check(path, stored)
-
     import tomli_w
 
-    replace_file(path, (HEADER + tomli_w.dumps(stored)).encode(), 0o600)
+    with edited(path):
+        stored = _read(path)
+        stored[provider] = stored.get(provider, {}) | dict(values)
+        _check(path, stored)
+        replace_file(path, (HEADER + tomli_w.dumps(stored)).encode(), 0o600)
 
 
 def _read(path: Path) -> dict[str, dict[str, str]]:
     try:
-        text = read_text(path, forbidden=0o077, complaint="group or others can read it", chmod="600")
+        text = read_text(
+            path, forbidden=0o077, complaint="group or others can read it", chmod="600", instead=BY_ENVIRONMENT
+        )
     except FileNotFoundError:
         return {}
     try:

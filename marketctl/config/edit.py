@@ -13,7 +13,7 @@ from typing import cast
 
 from marketctl.config.registry import check_entry, no_such_provider, parse_toml, read_registry_text
 from marketctl.errors import ConfigError
-from marketctl.files.atomic import replace_file
+from marketctl.files.atomic import edited, replace_file
 
 Entries = MutableMapping[str, MutableMapping[str, object]]
 
@@ -36,47 +36,50 @@ def add(
 
     Raises ConfigError when it is there already or would not be read.
     """
-    text, data = _read(path)
-    if name in _entries(data, path):
-        raise ConfigError(f"{path}: [providers.{name}] is there already", hint=f"marketctl providers show {name}")
-    values: dict[str, object] = {"path": adapter_path, "enabled": enabled, "needs_api": needs_api}
-    values |= {key: value for key, value in (("kind", kind), ("stablecoin", stablecoin)) if value}
-    values |= more or {}
-    check_entry(path, name, values)
+    with edited(path):
+        text, data = _read(path)
+        if name in _entries(data, path):
+            raise ConfigError(f"{path}: [providers.{name}] is there already", hint=f"marketctl providers show {name}")
+        values: dict[str, object] = {"path": adapter_path, "enabled": enabled, "needs_api": needs_api}
+        values |= {key: value for key, value in (("kind", kind), ("stablecoin", stablecoin)) if value}
+        values |= more or {}
+        check_entry(path, name, values)
 
-    import tomli_w
+        import tomli_w
 
-    end = "\r\n" if "\r\n" in text else "\n"
-    table = tomli_w.dumps({"providers": {name: values}}).replace("\n", end)
-    gap = "" if not text or text.endswith(end * 2) else end if text.endswith("\n") else end * 2
-    _entries(data, path)[name] = values
-    _write(path, name, data, [text + gap + table])
+        end = "\r\n" if "\r\n" in text else "\n"
+        table = tomli_w.dumps({"providers": {name: values}}).replace("\n", end)
+        gap = "" if not text or text.endswith(end * 2) else end if text.endswith("\n") else end * 2
+        _entries(data, path)[name] = values
+        _write(path, name, data, [text + gap + table])
 
 
 def set_enabled(path: Path, names: Iterable[str], enabled: bool) -> list[str]:
     """Switch providers on or off and return those that changed; without any the file is not touched."""
-    text, data = _read(path)
-    changed: list[str] = []
-    for name in names:
-        entry = _entry(data, path, name)
-        if entry.get("enabled", True) == enabled:
-            continue
-        present = "enabled" in entry
-        entry["enabled"] = enabled
-        candidates = _set_by_tomlkit(text, name, enabled) if present else _insert_enabled(text, name, enabled)
-        text = _meaning(data, path, name, candidates)
-        changed.append(name)
-    if changed:
-        replace_file(path, text.encode())
-    return changed
+    with edited(path):
+        text, data = _read(path)
+        changed: list[str] = []
+        for name in names:
+            entry = _entry(data, path, name)
+            if entry.get("enabled", True) == enabled:
+                continue
+            present = "enabled" in entry
+            entry["enabled"] = enabled
+            candidates = _set_by_tomlkit(text, name, enabled) if present else _insert_enabled(text, name, enabled)
+            text = _meaning(data, path, name, candidates)
+            changed.append(name)
+        if changed:
+            replace_file(path, text.encode())
+        return changed
 
 
 def remove(path: Path, name: str) -> None:
     """Take out a provider's table; comments around it stay."""
-    text, data = _read(path)
-    _entry(data, path, name)
-    del _entries(data, path)[name]
-    _write(path, name, data, _without_lines(text, name))
+    with edited(path):
+        text, data = _read(path)
+        _entry(data, path, name)
+        del _entries(data, path)[name]
+        _write(path, name, data, _without_lines(text, name))
 
 
 def _read(path: Path) -> tuple[str, dict[str, object]]:

@@ -75,9 +75,10 @@ def absolute(text: str, base: Path | None, where: str) -> Path:
         raise ConfigError(f"{where}: {text}: {error}") from error
 
 
-def read_text(path: Path, *, forbidden: int, complaint: str, chmod: str) -> str:
+def read_text(path: Path, *, forbidden: int, complaint: str, chmod: str, instead: str | None = None) -> str:
     """Return a file's text with its line ends, unless its mode has a forbidden bit.
 
+    `instead` says what to do where the mode cannot be changed (a read-only mount).
     Raises FileNotFoundError when there is none, ConfigError for everything else.
     """
     try:
@@ -85,19 +86,75 @@ def read_text(path: Path, *, forbidden: int, complaint: str, chmod: str) -> str:
             status = os.fstat(file.fileno())
             mode = stat.S_IMODE(status.st_mode)
             if stat.S_ISREG(status.st_mode) and mode & forbidden:
-                raise ConfigError(
-                    f"{path}: {complaint} (mode {mode:04o})", hint=f"chmod {chmod} {shlex.quote(str(path))}"
-                )
+                advice = f"chmod {chmod} {shlex.quote(str(path))}"
+                if read_only(path):
+                    advice = instead or f"mount it with another mode: {advice}"
+                raise ConfigError(f"{path}: {complaint} (mode {mode:04o})", hint=advice)
             content = file.read()
     except FileNotFoundError:
         raise
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    if encoding := next((name for mark, name in MARKS.items() if content.startswith(mark)), None):
+        raise ConfigError(f"{path}: found {encoding}, expected plain UTF-8", hint="save it as UTF-8 without a BOM")
     try:
         return content.decode()
     except UnicodeDecodeError as error:
         # Without the error behind it: that one holds the file.
-        raise ConfigError(f"{path}: not UTF-8 (byte {error.start + 1})") from None
+        hint = "it looks like CP1251: save it as UTF-8" if _looks_cyrillic(content) else None
+        raise ConfigError(f"{path}: not UTF-8 (byte {error.start + 1})", hint=hint) from None
+
+
+WHY = "and it names code to import"
+
+MARKS = {
+    b"\xef\xbb\xbf": "a BOM (byte order mark) at the beginning",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+
+
+def _looks_cyrillic(content: bytes) -> bool:
+    """Tell whether most of what is not ASCII would be letters in CP1251."""
+    far = [byte for byte in content if byte > 0x7F]
+    return len(far) > 3 and sum(byte >= 0xC0 or byte in (0xA8, 0xB8) for byte in far) * 4 > len(far) * 3
+
+
+def read_only(path: Path) -> bool:
+    """Tell whether a file is on a mount that nobody can write."""
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
+
+
+def refuse_foreign(path: Path) -> None:
+    """Refuse a file that somebody else may change: it and its folder are this user's or root's, and only theirs.
+
+    Raises ConfigError.
+    """
+    for place in dict.fromkeys((path, path.resolve(), path.parent, path.resolve().parent)):
+        try:
+            found = place.stat()
+        except OSError:  # told by what reads it
+            continue
+        what = "" if place in (path, path.resolve()) else "its folder "
+        quoted = shlex.quote(str(place))
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)) or read_only(place):
+            continue
+        if found.st_uid not in (0, os.geteuid()):
+            raise ConfigError(
+                f"{path}: {what}belongs to another user (uid {found.st_uid}), {WHY}",
+                hint=f"run marketctl as that user, or: chown {os.geteuid()} {quoted}",
+            )
+        # In a folder with the sticky bit nobody replaces the file of another one.
+        loose = found.st_mode & 0o022
+        if loose and not (stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX):
+            who, bit = ("everybody", "o-w") if loose & 0o002 else ("its group", "g-w")
+            raise ConfigError(
+                f"{path}: {who} can write {what.strip() or 'it'}, {WHY} (mode {stat.S_IMODE(found.st_mode):04o})",
+                hint=f"chmod {bit} {quoted}",
+            )
 
 
 def _named(explicit: str | None, option: str, variable: str, environ: Mapping[str, str]) -> tuple[Path, str] | None:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from marketctl.config.addresses import check_redis_url, keys_in_clear, refuse_proxy_without_package, same_variables
 from marketctl.config.fees import TakerFee, read_taker_fee
-from marketctl.config.paths import DATA_DIR_VARIABLE, REDIS_URL_VARIABLE, absolute, read_text
+from marketctl.config.paths import DATA_DIR_VARIABLE, REDIS_URL_VARIABLE, absolute, read_text, refuse_foreign
 from marketctl.config.sentinel import SentinelSettings, read_sentinel
 from marketctl.config.table import Table, found_text
 from marketctl.errors import ConfigError
@@ -213,18 +214,15 @@ def read_registry(
 
         watched = read_watch(watch)
     providers = {name: _read_entry(entries, name, settings) for name in entries.values}
+    same_variables(entries.where, providers)
     return Registry(path, settings, providers, read_sentinel(sentinel), watched)
 
 
 def read_registry_text(path: Path) -> str:
     """Return the registry's text, unless somebody else may write it. Raises ConfigError."""
+    refuse_foreign(path)
     try:
-        return read_text(
-            path,
-            forbidden=0o002,
-            complaint="everybody can write it, and it names code to import",
-            chmod="o-w",
-        )
+        return read_text(path, forbidden=0, complaint="", chmod="")
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}", hint="marketctl init") from error
 
@@ -266,11 +264,15 @@ def _read_settings(
             data = absolute(text, None, source)
     dump = table.text("dump_dir", bool, "a folder")
     url = table.text("redis_url", _is_redis_url, REDIS_URL) or "embedded"
+    url_source = f"{table.where} redis_url"
     for text, source in ((environ.get(REDIS_URL_VARIABLE), REDIS_URL_VARIABLE), (redis_url, "redis_url")):
         if text:
             if not _is_redis_url(text):
                 raise ConfigError(f"{source}: found {found_text(text)}, expected {REDIS_URL}")
-            url = text
+            url, url_source = text, source
+    check_redis_url(url, url_source)
+    if data.exists() and not data.is_dir():
+        raise ConfigError(f"{table.where} data_dir: {data} is a file, expected a folder")
     run_log = table.text("run_log", bool, "a file")
     history = table.table("history")
     settings = Settings(
@@ -314,6 +316,17 @@ def _read_entry(entries: Table, name: str, settings: Settings) -> ProviderEntry:
     path = table.text("path", _is_path, ADAPTER_PATH)
     if path is None:
         raise table.wrong("path", ADAPTER_PATH)
+    entry = _make_entry(table, name, path, settings)
+    refuse_proxy_without_package(entry.where, entry.proxy)
+    if entry.needs_api and entry.base_url and keys_in_clear(entry.base_url):
+        raise ConfigError(
+            f"{entry.where} base_url: found {entry.base_url}, and keys are not sent over plain http to another machine",
+            hint="write https://, or set needs_api = false",
+        )
+    return entry
+
+
+def _make_entry(table: Table, name: str, path: str, settings: Settings) -> ProviderEntry:
     return ProviderEntry(
         name=name,
         path=path,

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import os
 import re
 import stat
@@ -49,6 +50,39 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
         raise StorageFailed(f"{path}: cannot be written: {error.strerror}") from error
 
 
+EDIT_S = 10.0  # an edit takes a moment
+
+
+@contextmanager
+def edited(path: Path) -> Iterator[None]:
+    """Let one editor of a file at a time read, change and replace it. Raises StorageFailed.
+
+    The lock is the folder's own: it leaves no file behind beside the user's, and who may not write there does not edit.
+    """
+    folder = path.resolve().parent
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:  # the edit itself says so
+        yield
+        return
+    except OSError as error:
+        raise storage_failed("open", folder, error) from error
+    try:
+        until = time.monotonic() + EDIT_S
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    told = f"another process has held the lock of {folder} for {EDIT_S:g} s"
+                    raise StorageFailed(told, hint=f"see which: fuser -v {folder}") from None
+                time.sleep(0.02)
+        yield
+    finally:
+        os.close(fd)
+
+
 LEFTOVER_AGE_S = 600  # a temporary file of a process that still runs is given up after that
 
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -83,17 +117,37 @@ def safe_name(name: str) -> str:
     return name
 
 
-def write_atomic(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True) -> None:
-    """Replace the file with the data, whole or not at all; the umask applies to `mode`.
+def write_atomic(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True, exact: bool = False) -> None:
+    """Replace the file with the data, whole or not at all; the umask applies to `mode` unless it is `exact`.
 
     `sync=False` is for what may be lost when the machine (not just the process) dies. Raises StorageFailed.
     """
-    with staged(path, data, mode, sync=sync):
+    with staged(path, data, mode, sync=sync, exact=exact):
         pass
 
 
+def write_output(path: Path, data: bytes, mode: int = 0o644, *, exact: bool = False) -> None:
+    """Write what the operator named: a file is replaced whole, and a link followed to it.
+
+    What is no regular file (a device, a pipe) is written into: replaced, it would be gone for everybody. Raises
+    StorageFailed.
+    """
+    try:
+        target = path.resolve()
+        if target.exists() and not (target.is_file() or target.is_dir()):
+            with target.open("wb", buffering=0) as file:
+                write_all(file.fileno(), data)
+            return
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
+        raise storage_failed("write", path, error if isinstance(error, OSError) else OSError(str(error))) from error
+    try:
+        write_atomic(target, data, mode, exact=exact)
+    except StorageFailed as error:
+        raise StorageFailed(error.message.replace(str(target), str(path)), hint=error.hint) from error
+
+
 @contextmanager
-def staged(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True) -> Iterator[None]:
+def staged(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True, exact: bool = False) -> Iterator[None]:
     """Write the data beside the file, and put them in its place when the block ends well. Raises StorageFailed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     try:
@@ -105,6 +159,8 @@ def staged(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True) -> 
         try:
             with os.fdopen(fd, "wb", buffering=0) as file:
                 write_all(file.fileno(), data)
+                if exact:
+                    os.fchmod(file.fileno(), mode)
                 if sync:
                     os.fsync(file.fileno())
         except BaseException:
@@ -127,6 +183,33 @@ def staged(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True) -> 
         with suppress(OSError):
             temporary.unlink()
         raise storage_failed("write", path, error) from error
+
+
+def write_new(path: Path, data: bytes, mode: int = 0o644) -> bool:
+    """Write a file that is not there yet, whole or not at all; tell whether it was written: of two at once one is.
+
+    Raises StorageFailed.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    if path.exists():
+        return False
+    try:
+        write_atomic(temporary, data, mode)
+        try:
+            os.link(temporary, path)
+            _sync_folder(path.parent)
+        except FileExistsError:
+            return False
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS):
+                raise
+            temporary.replace(path)  # a file system without links
+        return True
+    except OSError as error:
+        raise storage_failed("write", path, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def make_folder(path: Path) -> None:

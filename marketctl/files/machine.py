@@ -6,15 +6,50 @@ from pathlib import Path
 
 from marketctl.errors import StorageFailed
 
+HINT = "set TMPDIR to a folder this user can write"
 
-def machine_dir(place: str | None = None) -> Path:
-    """Return this user's private folder for what belongs to the machine; create it with mode 0700."""
-    path = Path(place or tempfile.gettempdir()) / f"marketctl-{os.getuid()}"
+
+def machine_dir(place: str | None = None, instead: Path | None = None) -> Path:
+    """Return this user's private folder for what belongs to the machine; create it with mode 0700.
+
+    It is in the system's folder for temporary files. Where that cannot be used (a service manager's strict file
+    system, a container without /tmp, somebody else's folder of our name) it is in `instead`: then only those who share
+    that know of each other. Raises StorageFailed.
+    """
+    try:
+        return _private(Path(place or _temporary()))
+    except StorageFailed:
+        if instead is None:
+            raise
+        try:
+            instead.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StorageFailed(f"{instead}: {error.strerror}", hint=HINT) from error
+        return _private(instead)
+
+
+def _temporary() -> str:
+    """Return the folder for temporary files. Unlike tempfile, the working directory is none."""
+    try:
+        found = tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise StorageFailed("no folder for temporary files can be written", hint=HINT) from error
+    named = [os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")]
+    if found not in (*named, "/tmp", "/var/tmp", "/usr/tmp"):  # noqa: S108  (the ones tempfile tries)
+        raise StorageFailed("no folder for temporary files can be written", hint=HINT)
+    return found
+
+
+def _private(place: Path) -> Path:
+    path = place / f"marketctl-{os.getuid()}"
     try:
         path.mkdir(mode=0o700, exist_ok=True)
         owner = path.lstat()
+        writable = os.access(path, os.W_OK)
     except OSError as error:
-        raise StorageFailed(f"{path}: {error.strerror}", hint="set TMPDIR to a folder this user can write") from error
+        raise StorageFailed(f"{path}: {error.strerror}", hint=HINT) from error
     if owner.st_uid != os.getuid() or owner.st_mode & 0o077 or path.is_symlink():
         raise StorageFailed(f"{path} is not a private folder of this user", hint=f"remove it: rm -r {path}")
+    if not writable:
+        raise StorageFailed(f"{path} cannot be written", hint=HINT)
     return path

@@ -73,7 +73,12 @@ def _snapshot_bytes(head: Mapping[str, Any], records_key: str, records: Mapping[
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:
     """Write a small JSON file, indented and sorted. Raises StorageFailed."""
-    write_atomic(path, to_bytes(_pretty(document) + "\n"))
+    write_atomic(path, document_bytes(document))
+
+
+def document_bytes(document: Mapping[str, Any]) -> bytes:
+    """Return a small JSON file, indented and sorted."""
+    return to_bytes(_pretty(document) + "\n")
 
 
 def read_snapshot(path: Path) -> dict[str, Any] | None:

@@ -28,7 +28,7 @@ def open_adapter(
     cls = load_adapter(entry)
     base_url = entry.base_url or cls.base_url
     address = address_of(base_url, entry.proxy)
-    pace = Pace(machine_dir() / f"{_file_word(address)}.pace", *cls.rate)
+    pace = Pace(machine_dir(instead=run.desk.state_dir) / f"{_file_word(address)}.pace", *cls.rate)
     read_only = read_only or run.options.dry_run
     store = None if run.options.dry_run else run.desk.shared_redis()
     if store is not None and not read_only:

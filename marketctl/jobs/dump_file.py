@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import StorageFailed
-from marketctl.files.snapshots import read_snapshot, write_document
+from marketctl.files.atomic import write_new, write_output
+from marketctl.files.snapshots import document_bytes, read_snapshot
 from marketctl.jobs.run import Run
 from marketctl.providers.base import Provider
 from marketctl.redact import redact, redact_bytes, redact_data
@@ -58,10 +59,10 @@ def _exchange(one: "Exchange") -> dict[str, Any]:
 
 def write_dump(path: Path, made: Mapping[str, Any], *, force: bool = False) -> bool:
     """Write a dump unless one is there; tell whether it was written. Raises StorageFailed."""
-    if path.exists() and not force:
-        return False
-    write_document(path, made)
-    return True
+    if force:
+        write_output(path, document_bytes(made))
+        return True
+    return write_new(path, document_bytes(made))
 
 
 def read_dump(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from marketctl.config.registry import Settings
 from marketctl.errors import StorageFailed
-from marketctl.files.atomic import write_atomic
+from marketctl.files.atomic import write_output
 from marketctl.files.snapshots import to_bytes
 from marketctl.log import log
 from marketctl.monitoring.prometheus import Sample, family
@@ -26,7 +26,7 @@ def tell(built: Built, settings: Settings) -> bool:
             log.info("%s is in the export", one.direction.name)
     try:
         if built.metrics is not None:
-            write_atomic(built.metrics, to_bytes(metrics_text(built.outcomes, built.started_ms)), sync=False)
+            write_output(built.metrics, to_bytes(metrics_text(built.outcomes, built.started_ms)), exact=True)
         if settings.run_log is not None:
             append(settings.run_log, [run_log_line(built)], settings.run_log_max_mb * 1_000_000, settings.run_log_keep)
     except StorageFailed as error:

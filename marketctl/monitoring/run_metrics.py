@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from marketctl.files.atomic import write_atomic
+from marketctl.files.atomic import write_output
 from marketctl.files.snapshots import to_bytes
 from marketctl.files.state import read_state
 from marketctl.monitoring.prometheus import Sample, family
@@ -33,7 +33,7 @@ class Metrics:
         if not ours:
             return
         self.last |= ours
-        write_atomic(self.path, to_bytes(self.text()))
+        write_output(self.path, to_bytes(self.text()), exact=True)
 
     def text(self) -> str:
         """Return all gauges."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from marketctl.config.credentials import store_credentials
 from marketctl.config.starter import read_starter
+from marketctl.errors import ConfigError
 from marketctl.sandbox.base import Sandbox
 
 
@@ -20,13 +21,27 @@ def write_setup(sandbox: Sandbox, folder: Path | None = None) -> Path:
     if folder is None:
         folder = Path(tempfile.mkdtemp(prefix="marketctl-sandbox-"))
     folder.mkdir(parents=True, exist_ok=True)
+    refuse_foreign(folder)
     document = tomllib.loads(read_starter("providers.toml"))
     providers = {name: document["providers"][name] | {"base_url": sandbox.url(name)} for name in sandbox.apis}
     document["settings"]["embedded_stay"] = False
     path = folder / "providers.toml"
     path.write_text(tomli_w.dumps(document | {"providers": providers}))
     path.chmod(0o644)
+    (folder / MARK).touch()
     for name, api in sandbox.apis.items():
         if api.keys:
             store_credentials(folder / "credentials.toml", name, api.keys)
     return path.resolve()
+
+
+MARK = ".marketctl-sandbox"  # what this folder holds is a sandbox's
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Refuse a folder with a registry or keys that no sandbox wrote: keys cannot be had again. Raises ConfigError."""
+    there = [name for name in ("providers.toml", "credentials.toml") if (folder / name).exists()]
+    if there and not (folder / MARK).exists():
+        raise ConfigError(
+            f"{folder / there[0]} is there already and no sandbox wrote it", hint="name a folder of its own with --dir"
+        )
