@@ -311,7 +311,7 @@ def test_file_writable_by_others_is_refused(mode: int) -> None:
         ("[settings]\n[settings]\n", "not valid TOML: Cannot declare ('settings',) twice (at line 2, column 10)"),
         ("[settings]\nattempts=1\nattempts=2\n", "not valid TOML: Cannot overwrite a value (at line 3, column 11)"),
         ("[provider.BYBIT]\n", 'unknown key "provider"; did you mean "providers"?'),
-        ("timeout_s = 1\n", 'unknown key "timeout_s"; expected one of settings, providers, sentinel'),
+        ("timeout_s = 1\n", 'unknown key "timeout_s"; expected one of settings, providers, sentinel, watch'),
         ("providers = 1\n", "providers: found 1 (integer), expected a table"),
         ("[[settings]]\n", "settings: found a list, expected a table"),
     ],
