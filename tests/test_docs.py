@@ -34,7 +34,7 @@ def commands(group: click.Group = root, path: str = "marketctl") -> list[tuple[s
 @pytest.mark.parametrize("page", ["cli.md", "providers.md", "bridge.md", "architecture.md"])
 def test_generated_page_is_up_to_date(generate, page):
     if page == "bridge.md":
-        pytest.importorskip("ccxt", reason="ccxt is not installed: pip install 'marketctl[ccxt]'")
+        pytest.importorskip("ccxt", reason="ccxt is not installed: pip install ccxt (the extra ccxt)")
     fresh = generate.PAGES[page]()
     assert (DOCS / page).read_text(encoding="utf-8") == fresh, f"docs/{page} is not what the code says: run make docs"
 

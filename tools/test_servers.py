@@ -66,11 +66,13 @@ def from_apt() -> Iterator[Path]:
             if package not in names:
                 continue
             root = PLACE / f"{release}-{package}"
-            if not root.exists():
+            if not (root / "done").exists():
+                shutil.rmtree(root, ignore_errors=True)  # of one who was stopped half-way
                 (root / "debs").mkdir(parents=True)
                 run("apt-get", "download", *names, cwd=root / "debs", env=env)
                 for deb in (root / "debs").glob("*.deb"):
                     run("dpkg-deb", "--extract", deb, root)
+                (root / "done").touch()
             # redis-server is a link to this one, but for the name by which it knows what to be.
             program = root / "usr" / "bin" / package.replace("server", "check-rdb")
             loader = next(root.glob("**/ld-linux-x86-64.so.2"), None)
@@ -83,7 +85,8 @@ def from_apt() -> Iterator[Path]:
 def lists_of(release: str) -> Path:
     """Return the folder with apt's own lists of a release, fetched once."""
     folder = PLACE / f"apt-{release}"
-    if not folder.exists():
+    if not (folder / "done").exists():
+        shutil.rmtree(folder, ignore_errors=True)
         for name in ("state/lists/partial", "cache/archives/partial", "parts"):
             (folder / name).mkdir(parents=True)
         (folder / "status").touch()
@@ -92,7 +95,8 @@ def lists_of(release: str) -> Path:
             f'Dir::Etc::sourcelist "{folder}/sources.list";\nDir::Etc::sourceparts "{folder}/parts";\n'
             f'Dir::State "{folder}/state";\nDir::State::status "{folder}/status";\nDir::Cache "{folder}/cache";\n'
         )
-        run("apt-get", "update", env=os.environ | {"APT_CONFIG": str(folder / "apt.conf")})
+        if run("apt-get", "update", env=os.environ | {"APT_CONFIG": str(folder / "apt.conf")}).returncode == 0:
+            (folder / "done").touch()
     return folder
 
 

@@ -40,7 +40,9 @@ def require_extra() -> None:
                 raise
             missing.append(name)
     if missing:
-        raise ConfigError(f"the report needs {' and '.join(missing)}", hint="pip install 'marketctl[report]'")
+        raise ConfigError(
+            f"the report needs {' and '.join(missing)}", hint=f"pip install {' '.join(missing)} (the extra `report`)"
+        )
 
 
 def write_board(path: Path, reader: "Reader") -> int:

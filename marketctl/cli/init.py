@@ -18,7 +18,9 @@ def command() -> int:
       marketctl init
       marketctl credentials set BYBIT
     """
-    from marketctl.config.paths import find_credentials, registry_to_create
+    import shlex
+
+    from marketctl.config.paths import CONFIG_VARIABLE, REGISTRY_NAME, find_credentials, registry_to_create
     from marketctl.config.starter import read_starter
 
     given = globals_of()
@@ -28,6 +30,11 @@ def command() -> int:
         written = create(path, read_starter(template), mode)
         if not given.quiet:
             click.echo(f"{'wrote' if written else 'kept'} {path}")
+    if registry == Path(REGISTRY_NAME) and not given.quiet:
+        # From another folder it would not be found, and `init` there would make a second one.
+        click.echo(
+            f"from other folders, too: export {CONFIG_VARIABLE}={shlex.quote(str(registry.absolute()))}", err=True
+        )
     return 0
 
 

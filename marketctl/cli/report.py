@@ -19,7 +19,7 @@ def command(output: str | None, show: bool) -> int:
     """Write the market board: health, prices, wallets and statistics as one HTML page.
 
     It is made of data/ and Redis, asks no provider, and loads nothing from the network when it is looked at.
-    Needs the extra: pip install 'marketctl[report]'.
+    Needs the extra `report`: pip install jinja2 pygal.
 
     \b
     Example:

@@ -143,6 +143,22 @@ def print_results(given: Globals, run: "Run", command: str, results: Sequence["R
         print_document(given, run_document(run, command, results))
     elif not given.quiet:
         print_rows(given, COLUMNS, [row(result) for result in results])
+        if sys.stdout is not None and sys.stdout.isatty() and given.form is None:
+            say_what_next(run, results)
+
+
+def say_what_next(run: "Run", results: Sequence["Result"]) -> None:
+    """Say below the table of a terminal where the data went, and which jobs wait for keys."""
+    from marketctl.log import log
+
+    if run.options.dry_run:
+        return
+    words = f"data are in {run.settings.data_dir}"
+    keyless = [result for result in results if result.status == "skipped" and result.reason == "no-credentials"]
+    if keyless:
+        names = list(dict.fromkeys(result.provider for result in keyless))
+        words += f"; {len(keyless)} jobs of {', '.join(names)} were skipped for want of keys"
+    log.warning("%s", sentence(words, f"marketctl credentials set {keyless[0].provider}" if keyless else None))
 
 
 def row(result: "Result") -> tuple[Any, ...]:

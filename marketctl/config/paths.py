@@ -43,9 +43,12 @@ def find_registry(explicit: str | None = None, environ: Mapping[str, str] = os.e
 
 
 def registry_to_create(explicit: str | None = None, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where a new registry belongs: `--config` › MARKETCTL_CONFIG › ./providers.toml."""
-    named = _named(explicit, "--config", CONFIG_VARIABLE, environ)
-    return named[0] if named else Path(REGISTRY_NAME)
+    """Return where a new registry belongs: `--config` › MARKETCTL_CONFIG › the user's, if there is one › here."""
+    if named := _named(explicit, "--config", CONFIG_VARIABLE, environ):
+        return named[0]
+    here = Path(REGISTRY_NAME)
+    users = [place for place in _user_registry(environ) if _trouble(place) is None]
+    return users[0] if users and _trouble(here) is not None else here
 
 
 def find_credentials(

@@ -46,7 +46,7 @@ def network_failure(where: str, error: BaseException) -> MarketctlError:
         if isinstance(one, requests.exceptions.InvalidSchema) and "SOCKS" in str(one):
             return ConfigError(
                 f"{where}: its proxy is a SOCKS one, which needs a package more",
-                hint="pip install 'marketctl[socks]'",
+                hint="pip install PySocks (the extra socks)",
             )
         if isinstance(one, ssl.SSLCertVerificationError):
             return NetworkFailed(f"{where}: TLS failed: {_certificate(one)}", hint=_certificate_hint(one))

@@ -37,7 +37,7 @@ def rsa_signature(private_key: str, message: bytes, name: str = "private_key") -
         from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
     except ImportError as error:
         raise ConfigError(
-            "to sign with an RSA key needs a package more", hint="pip install 'marketctl[rapira]'"
+            "to sign with an RSA key needs a package more", hint="pip install cryptography (the extra rapira)"
         ) from error
     try:
         found = private_key.replace("\\n", "\n").strip().encode()

@@ -115,7 +115,7 @@ class SandboxApi(Api):
             from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
             from cryptography.hazmat.primitives.hashes import SHA256
         except ImportError:
-            return failed(501, "this sandbox needs a package to check logins: pip install 'marketctl[rapira]'", 501)
+            return failed(501, "this sandbox needs a package to check logins: pip install cryptography", 501)
         try:
             given = json.loads(call.body)
             told, _, signature = given["jwt_token"].rpartition(".")

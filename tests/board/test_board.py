@@ -488,7 +488,7 @@ def test_without_the_extra_one_line_says_what_to_install(desk, capsys, monkeypat
     assert marketctl(["--config", str(desk.path), *words]) == 4
     assert capsys.readouterr() == (
         "",
-        f"marketctl: the report needs {named}. Next: pip install 'marketctl[report]'.\n",
+        f"marketctl: the report needs {named}. Next: pip install {named.replace(' and ', ' ')} (the extra `report`).\n",
     )
     assert not (desk.settings.data_dir / "report.html").exists()
 

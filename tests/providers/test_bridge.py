@@ -30,7 +30,7 @@ from marketctl.providers.loader import load_adapter
 from marketctl.times import now_ms
 from tests.wire import Wire, reply
 
-pytest.importorskip("ccxt", reason="ccxt is not installed: pip install 'marketctl[ccxt]'")
+pytest.importorskip("ccxt", reason="ccxt is not installed: pip install ccxt (the extra ccxt)")
 
 SAMPLES = Path(__file__).with_name("bridge")
 VENUES = sorted(path.stem for path in SAMPLES.glob("*.json"))
@@ -415,7 +415,7 @@ def test_without_ccxt_the_extra_is_named(monkeypatch):
     monkeypatch.setattr(loading.PathFinder, "find_spec", lambda _name: None)
     with pytest.raises(ConfigError, match="ccxt is not installed") as error:
         load_exchange("kraken")
-    assert error.value.hint == "pip install 'marketctl[ccxt]'"
+    assert error.value.hint == "pip install ccxt (the extra ccxt)"
 
 
 # Hosts and endpoints ------------------------------------------------------------------------

@@ -223,7 +223,7 @@ def test_login_without_cryptography_names_what_to_install(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ConfigError, match="needs a package more") as caught:
         rapira.rsa_signature("", b"x")
-    assert caught.value.hint == "pip install 'marketctl[rapira]'"
+    assert caught.value.hint == "pip install cryptography (the extra rapira)"
 
 
 def test_login_is_new_and_short_on_every_attempt(adapt, sample):

@@ -288,7 +288,7 @@ def test_two_machines_spend_a_plan_once(
 
 
 def test_turns_lie_on_one_grid_and_providers_are_spread_over_it() -> None:
-    pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
+    pytest.importorskip("celery", reason="celery is not installed: pip install celery")
     from marketctl.workers.beat import last_turn
 
     now = 1_767_225_600_123
@@ -305,7 +305,7 @@ def test_a_task_that_waits_for_the_lock_of_a_dead_owner_tries_until_its_turn_exp
     server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three times, as Celery does by itself, are less than a lease."""
-    pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
+    pytest.importorskip("celery", reason="celery is not installed: pip install celery")
     registry = tmp_path / "providers.toml"
     registry.write_text(f'[settings]\nredis_url = "{server.url}"\n')
     monkeypatch.setenv("MARKETCTL_CONFIG", str(registry))
@@ -324,7 +324,7 @@ def test_a_task_that_waits_for_the_lock_of_a_dead_owner_tries_until_its_turn_exp
     ],
 )
 def test_the_broker_is_the_registrys_redis(redis_url: str, broker: str, tls: dict[str, str] | None) -> None:
-    pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
+    pytest.importorskip("celery", reason="celery is not installed: pip install celery")
     import ssl
 
     from marketctl.workers.broker import broker_url
@@ -334,7 +334,7 @@ def test_the_broker_is_the_registrys_redis(redis_url: str, broker: str, tls: dic
 
 
 def test_celery_without_a_redis_server_says_so_in_one_line(tmp_path: Path) -> None:
-    pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
+    pytest.importorskip("celery", reason="celery is not installed: pip install celery")
     import subprocess
     import sys
 

@@ -59,7 +59,7 @@ def serve(authority: Path, folder: Path, name: str, clients: str) -> tuple[subpr
         said += line
         if b"Ready to accept connections" in line:
             return process, port
-    process.wait(10)
+    process.communicate(timeout=10)
     if b"tls" in said.lower():
         pytest.skip("this server was built without TLS")
     raise AssertionError(said.decode())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
+pytest.importorskip("celery", reason="celery is not installed: pip install celery")
 
 from tests.dead_man import PATH, DeadMan
 from tests.workers.fleet import TICKERS, Fleet, wait_for

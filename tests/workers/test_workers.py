@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
+pytest.importorskip("celery", reason="celery is not installed: pip install celery")
 
 from tests.workers.fleet import INTERVAL_MS, TICKERS, Fleet, now_ms, wait_for
 

@@ -17,7 +17,7 @@ from marketctl.errors import ConfigError
 from marketctl.text import closest, printable
 
 VERSION = "4.5.90"  # the one the cards were proved with
-INSTALL = "pip install 'marketctl[ccxt]'"
+INSTALL = "pip install ccxt (the extra ccxt)"
 
 KEYS = "cryptography.hazmat.primitives"
 DEFERRED = (

@@ -5,7 +5,7 @@ Symbols: base and quote come from instruments-info; it lists only pairs that tra
 Limits: 600 requests per 5 s and address; breaking it means HTTP 403 and a ban of ten minutes.
 Quirks: coins need a signed call; "" and "0" both mean an empty side; a memo is not told in the list of coins; a key
     works on the site it was made on alone (.eu, .tr, .kz ...: set base_url); an RSA key goes whole, as its PEM, into
-    api_secret and needs `pip install 'marketctl[rapira]'`.
+    api_secret and needs the extra `rapira`.
 """
 
 import base64

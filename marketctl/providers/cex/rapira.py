@@ -5,7 +5,7 @@ Symbols: `symbol` is ASSET/MONEY. Two fields are named crosswise: quoteCurrency 
 Limits: 5 requests a second and 100 a minute; HTTP 451 refuses whole countries and many data centres.
 Quirks: one row per coin and chain; RUB is in no list, though half of the main pair; prices are JSON numbers without
     sizes or times; halts and volumes come from lists of their own, and prices are good without them; the login is a
-    token signed with an RSA key (RS256), which needs `pip install 'marketctl[rapira]'`. Nothing else needs a key.
+    token signed with an RSA key (RS256), which needs the extra `rapira`. Nothing else needs a key.
 """
 
 import base64
