@@ -1,10 +1,14 @@
 """The prices job: publish to Redis, then mirror to a file."""
 
 from collections.abc import Collection, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import HalfAnswer, StorageFailed, Suspect
+from marketctl.files.snapshots import read_snapshot
+from marketctl.jobs.archive import compared, keep_in_archive
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run
 from marketctl.jobs.whole import last_good, refuse_half
@@ -73,9 +77,14 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
     store = run.redis()
     guard = Guard(run.registry, store, entry, kind)
     about: Any = {"run_id": run.run_id, "collected_ms": collected}
-    found = guard.examine(batch.quotes, complete=batch.complete, force=run.options.force, **about)
+    whole = batch.complete and not batch.own_ms
+    found = guard.examine(batch.quotes, complete=batch.complete, whole=whole, force=run.options.force, **about)
     result.counts |= found.counts()
     head |= {name: {pair: mirror_record(one) for pair, one in getattr(found, name).items()} for name in KEPT}
+    fresh = {pair: found.held[pair]["verdict"] for pair in found.fresh}
+    keep = partial(
+        keep_in_archive, run, entry, found.quotes, collected_ms=collected, held=fresh, complete=batch.complete
+    )
     if store is None:
         if not mirror:
             result.message = 'redis_url is "none" and the mirror is off: nothing was stored'
@@ -84,10 +93,12 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
         force = None if run.options.force or not batch.complete else f"marketctl prices collect -p {entry.name} --force"
         asked = digest(entry.pairs)
         head |= refuse_half(before, len(batch.quotes), collected, what="quotes", force=force, asked=asked)
+        moved, gone = compared(read_before(path).get("quotes"), found.quotes)
         write_mirror(path, head | {"earlier_at": _earlier(before.head, collected)}, found.quotes, batch.own_ms)
+        result.message = keep(moved=moved, gone=[pair for pair in gone if pair not in found.held])
         guard.published(found, seq=None, earlier_ms=None, whole=False, **about)
         result.stored.append("file")
-        result.message = 'redis_url is "none": written to the mirror only'
+        result.message = result.message or 'redis_url is "none": written to the mirror only'
         tell_held(entry, found)
         return
     guard.refused()  # until it has gone out
@@ -108,7 +119,7 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
         until_ms=batch.until_ms and batch.until_ms + limit_ms(entry.prices_interval_s),
         own_ms=batch.own_ms,
     )
-    guard.published(found, seq=published.seq, earlier_ms=published.earlier_ms, whole=batch.complete, **about)
+    guard.published(found, seq=published.seq, earlier_ms=published.earlier_ms, whole=whole, **about)
     result.stored.append("redis")
     result.counts |= {
         "published": published.count,
@@ -116,6 +127,7 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
         "removed": published.removed,
         "changed": published.changed,
     }
+    result.message = keep(moved=published.moved, gone=published.gone) or result.message
     if published.ahead_ms:
         seconds = f"{published.ahead_ms / 1000:.0f} s"
         result.message = f"published, but {seconds} ahead of Redis' clock: no reader takes these quotes for fresh"
@@ -156,6 +168,14 @@ def first_of(held: Mapping[str, Mapping[str, Any]]) -> tuple[str, dict[str, Any]
     """Return one of them, to show."""
     pair = min(held)
     return pair, mirror_record(held[pair])
+
+
+def read_before(path: Path) -> dict[str, Any]:
+    """Return the set in the mirror, empty without one."""
+    try:
+        return read_snapshot(path) or {}
+    except StorageFailed:  # the new one takes its place
+        return {}
 
 
 def _earlier(head: Mapping[str, Any], collected: int) -> str | None:

@@ -61,9 +61,19 @@ class Guard:
         self._coins: Coins | None = None
 
     def examine(
-        self, quotes: Mapping[str, Quote], *, run_id: str, collected_ms: int, complete: bool = True, force: bool = False
+        self,
+        quotes: Mapping[str, Quote],
+        *,
+        run_id: str,
+        collected_ms: int,
+        complete: bool = True,
+        whole: bool = True,
+        force: bool = False,
     ) -> Examined:
-        """Judge the quotes of one answer. Raises RedisFailed, StorageFailed."""
+        """Judge the quotes of one answer; `whole`: all of them are of one time and all that will be live.
+
+        Raises RedisFailed, StorageFailed.
+        """
         if not self.registry.sentinel.enabled:
             return Examined(quotes)
         with self.market.lock:
@@ -79,7 +89,7 @@ class Guard:
             found.fresh = [pair for pair in found.held if pair not in held]
             found.passed = [pair for pair in held if pair in quotes and pair not in found.held]
             found.again = bool(found.released) or _verdicts(held, marked) != _verdicts(found.held, found.marked)
-            if complete and self.store is not None:
+            if whole and self.store is not None:
                 if found.quotes is not quotes:
                     middles = [one for pair, one in zip(quotes, middles, strict=True) if pair not in found.held]
                 found.reference = pack(found.quotes, middles, run_id, collected_ms)

@@ -1,0 +1,233 @@
+"""The archive of quotes: day files of JSON lines, `data/history/2026-11-26/BYBIT.jsonl.gz`, one gzip member a publish.
+
+A member holds a head line (`at`, `run_id`, `whole`), then a line for each pair that changed; once an hour, and first on
+each day, for every pair: what was known at a moment then stands in one file. The name in a member's header tells where
+it begins, so that a torn end is found and cut off by the next append, and when it is of, so that a reader need not
+unpack what lies before. Any gzip reader reads the files.
+"""
+
+import fcntl
+import mmap
+import os
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+from marketctl.files.atomic import safe_name, storage_failed, write_all
+from marketctl.files.snapshots import to_bytes
+from marketctl.times import to_iso
+
+WHOLE_MS = 3_600_000  # from one member with every pair to the next
+LEVEL = 1  # higher ones cost several times the CPU for a tenth of the size
+TAIL = 1 << 22  # a torn member is shorter
+
+_header = re.compile(rb"\x1f\x8b\x08\x08.{6}([0-9a-f]{12})\.([0-9]{13})\.([0-9]{13})\.jsonl\x00", re.DOTALL)
+_day = re.compile(r"\d{4}-\d{2}-\d{2}").fullmatch
+
+
+class Member(NamedTuple):
+    """One append: its place in the file, the time of its lines, and that of the last whole set before or in it."""
+
+    start: int
+    end: int
+    at_ms: int
+    whole_ms: int
+
+
+@dataclass(slots=True)
+class _End:
+    """Where a file ends as this process left it."""
+
+    inode: int
+    size: int
+    whole_ms: int
+    at_ms: int
+
+
+_ends: dict[Path, _End] = {}
+_lock = Lock()
+
+
+def day_of(at_ms: int) -> str:
+    """Return the day of a moment: `2026-11-26`."""
+    return (to_iso(at_ms) or "")[:10]
+
+
+def archive_path(data_dir: Path, provider: str, day: str) -> Path:
+    """Return the file of a provider and day."""
+    return data_dir / "history" / day / f"{safe_name(provider)}.jsonl.gz"
+
+
+class Archive:
+    """The archive of one provider, for one append: `whole` says whether every pair is wanted, then `append` them."""
+
+    def __init__(self, data_dir: Path, provider: str, at_ms: int, keep_days: int) -> None:
+        self.data_dir = data_dir
+        self.path = archive_path(data_dir, provider, day_of(at_ms))
+        self.at_ms = at_ms
+        self.keep_days = keep_days
+        self._end = self._look()
+        self.whole = self._end is None or not 0 <= at_ms - self._end.whole_ms < WHOLE_MS
+
+    def _look(self) -> _End | None:
+        """Return where the file ends, None for a new one. Raises StorageFailed."""
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise storage_failed("read", self.path, error) from error
+        with _lock:
+            known = _ends.get(self.path)
+        if known is not None and (known.inode, known.size) == (stat.st_ino, stat.st_size):
+            return known
+        try:
+            found = last_member(self.path)
+        except OSError as error:
+            raise storage_failed("read", self.path, error) from error
+        return None if found is None else _End(stat.st_ino, found.end, found.whole_ms, found.at_ms)
+
+    @property
+    def last_ms(self) -> int | None:
+        """The time of the last append of the day."""
+        return None if self._end is None else self._end.at_ms
+
+    def append(self, lines: Sequence[str]) -> None:
+        """Add lines, each a JSON text, as one member. Raises StorageFailed."""
+        whole_ms = self.at_ms if self.whole or self._end is None else self._end.whole_ms
+        new = not self.path.exists()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX)
+                start = 0 if self._end is None else self._end.size
+                if os.fstat(fd).st_size != start:  # another process was here, or a crash left a part of a member
+                    found = last_member(self.path)
+                    start = 0 if found is None else found.end
+                    os.ftruncate(fd, start)
+                data = make_member(start, self.at_ms, whole_ms, to_bytes("\n".join(lines) + "\n"))
+                write_all(fd, data)
+                end = _End(os.fstat(fd).st_ino, start + len(data), whole_ms, self.at_ms)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise storage_failed("append to", self.path, error) from error
+        with _lock:
+            if new:
+                _ends.clear()  # yesterday's
+            _ends[self.path] = end
+        if new:
+            forget_days(self.data_dir, self.at_ms, self.keep_days)
+
+
+def make_member(start: int, at_ms: int, whole_ms: int, data: bytes) -> bytes:
+    """Return a gzip member that tells its place and times in the name of its header."""
+    packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+    name = b"%012x.%013d.%013d.jsonl\x00" % (start, at_ms, whole_ms)
+    head = b"\x1f\x8b\x08\x08" + (at_ms // 1000 & 0xFFFFFFFF).to_bytes(4, "little") + b"\x04\x03" + name
+    tail = zlib.crc32(data).to_bytes(4, "little") + (len(data) & 0xFFFFFFFF).to_bytes(4, "little")
+    return b"".join((head, packer.compress(data), packer.flush(), tail))
+
+
+def last_member(path: Path) -> Member | None:
+    """Return the last whole member of a file, None without any; what a crash left behind it does not count."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        reach = min(TAIL, size)
+        while reach:
+            start = size - reach
+            file.seek(start)
+            tail = file.read(reach)
+            for found in reversed([one for one in _header.finditer(tail) if int(one[1], 16) == start + one.start()]):
+                if (length := _whole(memoryview(tail)[found.start() :])) is not None:
+                    place = start + found.start()
+                    return Member(place, place + length, int(found[2]), int(found[3]))
+            if reach == size:
+                return None
+            reach = min(reach * 4, size)
+    return None
+
+
+def _whole(data: memoryview) -> int | None:
+    """Return the length of the gzip member that data begin with, None when it is cut or broken."""
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        unpacker.decompress(data)
+    except zlib.error:
+        return None
+    return len(data) - len(unpacker.unused_data) if unpacker.eof else None
+
+
+def forget_days(data_dir: Path, now_ms: int, keep_days: int) -> None:
+    """Remove day folders that are older than wanted; what is not ours in them stays."""
+    folder = data_dir / "history"
+    first = (datetime.fromtimestamp(now_ms / 1000, UTC) - timedelta(days=keep_days)).strftime("%Y-%m-%d")
+    for day in days(data_dir):
+        if day < first:
+            for path in (folder / day).glob("*.jsonl.gz"):
+                with suppress(OSError):
+                    path.unlink()
+            with suppress(OSError):
+                (folder / day).rmdir()
+
+
+# Reading -----------------------------------------------------------------------------------
+
+
+def days(data_dir: Path) -> list[str]:
+    """Return the days that have a folder, in order."""
+    try:
+        return sorted(name for name in os.listdir(data_dir / "history") if _day(name))  # noqa: PTH208
+    except OSError:
+        return []
+
+
+def members(path: Path) -> list[Member]:
+    """Return the members of a file in order, the last one whole or not; none of no file. Raises StorageFailed."""
+    try:
+        with path.open("rb") as file:
+            if not os.fstat(file.fileno()).st_size:
+                return []
+            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                found = [(one.start(), int(one[2]), int(one[3])) for one in _header.finditer(data) if _here(one)]
+                ends = [*(start for start, _, _ in found[1:]), len(data)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise storage_failed("read", path, error) from error
+    return [Member(start, end, at, whole) for (start, at, whole), end in zip(found, ends, strict=True)]
+
+
+def _here(found: re.Match[bytes]) -> bool:
+    return int(found[1], 16) == found.start()
+
+
+def read_members(path: Path, chosen: Iterable[Member]) -> Iterator[tuple[Member, bytes]]:
+    """Yield the lines of members; what was cut by a crash is left out. Raises StorageFailed."""
+    try:
+        with path.open("rb") as file:
+            for member in chosen:
+                file.seek(member.start)
+                data = file.read(member.end - member.start)
+                with suppress(zlib.error):
+                    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+                    lines = unpacker.decompress(data)
+                    if unpacker.eof:
+                        yield member, lines
+    except OSError as error:
+        raise storage_failed("read", path, error) from error
+
+
+def begins_ms(data_dir: Path, provider: str) -> int | None:
+    """Return the time of the oldest member of a provider, None without an archive."""
+    for day in days(data_dir):
+        if found := members(archive_path(data_dir, provider, day)):
+            return found[0].at_ms
+    return None

@@ -1,0 +1,98 @@
+"""Keep what a publish changed in the archive: what Redis trims one day is in it already."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from json.encoder import encode_basestring_ascii
+from typing import Any
+
+from marketctl.config.registry import ProviderEntry
+from marketctl.errors import StorageFailed
+from marketctl.files.archive import Archive
+from marketctl.jobs.run import Run
+from marketctl.models import Quote
+from marketctl.redis.quotes import read_l1
+from marketctl.times import to_iso
+
+PRICES = ("bid", "ask", "last", "mid")
+
+
+def keep_in_archive(
+    run: Run,
+    entry: ProviderEntry,
+    quotes: Mapping[str, Quote],
+    *,
+    collected_ms: int,
+    moved: Iterable[str],
+    gone: Iterable[str],
+    held: Mapping[str, str],
+    complete: bool = True,
+) -> str | None:
+    """Append what changed: pairs that moved, that are gone, that are newly held (pair → verdict).
+
+    Return why it could not be kept, None when it was: quotes go out all the same.
+    """
+    history = run.settings.history
+    if not (history.enabled and history.archive):
+        return None
+    try:
+        archive = Archive(run.settings.data_dir, entry.name, collected_ms, run.settings.archive_days)
+        if archive.last_ms is not None and collected_ms <= archive.last_ms and not (archive.whole or held):
+            return None  # the same answer once more
+        at = to_iso(collected_ms) or ""
+        wanted = quotes.keys() if archive.whole else moved
+        lines = quote_lines(at, quotes, wanted if "*" in history.pairs else filter(history.wants, wanted))
+        if archive.whole and not complete:
+            lines = [*lines, *_carried(run, entry, at, quotes)]
+        lines += [f'{{"at":"{at}","pair":{encode_basestring_ascii(pair)},"gone":true}}' for pair in gone]
+        lines += [
+            f'{{"at":"{at}","pair":{encode_basestring_ascii(pair)},"held":"{verdict}"}}'
+            for pair, verdict in held.items()
+        ]
+        whole = "true" if archive.whole else "false"
+        archive.append([f'{{"at":"{at}","run_id":"{run.run_id}","whole":{whole}}}', *lines])
+    except StorageFailed as error:
+        return f"published, but not archived: {error.message}"
+    return None
+
+
+def quote_lines(at: str, quotes: Mapping[str, Quote], pairs: Iterable[str]) -> list[str]:
+    """Write one line a pair: time, pair and the prices that are known."""
+    head = f'{{"at":"{at}","pair":'
+    return [
+        "".join(
+            (
+                head,
+                encode_basestring_ascii(pair),
+                "" if quote[1] is None else f',"bid":"{quote[1]}"',
+                "" if quote[2] is None else f',"ask":"{quote[2]}"',
+                "" if quote[5] is None else f',"last":"{quote[5]}"',
+                "" if quote[6] is None else f',"mid":"{quote[6]}"',
+                "}",
+            )
+        )
+        for pair in pairs
+        if (quote := quotes.get(pair)) is not None
+    ]
+
+
+def _carried(run: Run, entry: ProviderEntry, at: str, quotes: Mapping[str, Quote]) -> Iterator[str]:
+    """Write the lines of pairs that could not be asked and stay live, with the time they were collected."""
+    store = run.store()
+    if store is None:
+        return
+    for pair, one in read_l1(store, entry.name)[0].items():
+        if pair not in quotes:
+            known = "".join(f',"{name}":"{one[name]}"' for name in PRICES if name in one)
+            own = to_iso(one.get("collected_ms")) or at
+            yield f'{{"at":"{own}","pair":{encode_basestring_ascii(pair)}{known}}}'
+
+
+def compared(before: object, quotes: Mapping[str, Quote]) -> tuple[list[str], list[str]]:
+    """Return which pairs moved and which are gone since the quotes of a mirror."""
+    old: Mapping[str, Any] = before if isinstance(before, dict) else {}
+    moved = []
+    for pair, quote in quotes.items():
+        one = old.get(pair)
+        prices = (quote.bid, quote.ask, quote.last, quote.mid)
+        if not isinstance(one, dict) or tuple(map(one.get, PRICES)) != prices:
+            moved.append(pair)
+    return moved, [pair for pair in old if pair not in quotes]

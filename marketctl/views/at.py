@@ -1,0 +1,163 @@
+"""What was known at a moment: quotes out of the archive, wallets backwards through their journal."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from marketctl.config.registry import ProviderEntry, Registry
+from marketctl.errors import StorageFailed
+from marketctl.files.archive import Member, archive_path, begins_ms, day_of, days, members, read_members
+from marketctl.files.journal import read_journal
+from marketctl.times import from_iso, to_iso
+from marketctl.views.snapshots import snapshot
+
+PRICES = ("bid", "ask", "last", "mid")
+
+
+# Prices ------------------------------------------------------------------------------------
+
+
+@dataclass
+class QuotesAt:
+    """The quotes of a provider as they were known; `collected_ms` is that of the last publish before the moment."""
+
+    provider: str
+    at_ms: int
+    collected_ms: int
+    quotes: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def row(self, pair: str) -> dict[str, Any]:
+        """Return a quote as `--json` shows it; `changed_at` is when it became so, as far as the hour tells."""
+        one = self.quotes[pair]
+        return {
+            "provider": self.provider,
+            "pair": pair,
+            **{name: one.get(name) for name in PRICES},
+            "held": one.get("held"),
+            "changed_at": one["at"],
+            "collected_at": to_iso(self.collected_ms),
+            "age_ms": max(0, self.at_ms - self.collected_ms),
+        }
+
+
+def quotes_at(registry: Registry, entry: ProviderEntry, at_ms: int) -> QuotesAt | None:
+    """Return what was known of a provider's quotes at a moment, None where that is not known. Raises StorageFailed.
+
+    Quotes that were held then have `held`, the verdict, and no price.
+    """
+    data_dir = registry.settings.data_dir
+    for day in reversed([day for day in days(data_dir) if day <= day_of(at_ms)]):
+        path = archive_path(data_dir, entry.name, day)
+        past = [one for one in members(path) if one.at_ms <= at_ms]
+        if not past:
+            continue
+        begin = max(index for index, one in enumerate(past) if one.at_ms == one.whole_ms)
+        found = QuotesAt(entry.name, at_ms, past[begin].at_ms)
+        for member, lines in read_members(path, past[begin:]):
+            found.collected_ms = member.at_ms
+            for line in _lines(path, lines):
+                pair = line.get("pair")
+                if pair is None:
+                    if line.get("whole") is True:
+                        found.quotes.clear()
+                elif line.get("gone") is True:
+                    found.quotes.pop(pair, None)
+                else:
+                    found.quotes[pair] = line
+        return found
+    return None
+
+
+def archived(registry: Registry, entry: ProviderEntry, pair: str, since_ms: int, until_ms: int) -> list[dict[str, Any]]:
+    """Return the changes of a pair in the archive from one moment to another, oldest first: `at_ms` and prices."""
+    data_dir = registry.settings.data_dir
+    mark = f'"pair":{json.dumps(pair)}'.encode()
+    records: list[dict[str, Any]] = []
+    for day in days(data_dir):
+        if not day_of(since_ms) <= day <= day_of(until_ms):
+            continue
+        path = archive_path(data_dir, entry.name, day)
+        chosen: list[Member] = [one for one in members(path) if since_ms <= one.at_ms < until_ms]
+        for member, lines in read_members(path, chosen):
+            if mark not in lines:
+                continue
+            kept = b"\n".join(line for line in lines.split(b"\n") if mark in line)
+            for line in _lines(path, kept):
+                if line.get("pair") == pair and "gone" not in line and "held" not in line:
+                    prices = {name: line[name] for name in PRICES if name in line}
+                    # An hourly set of all tells again what did not change.
+                    if not records or {name: records[-1].get(name) for name in PRICES if name in records[-1]} != prices:
+                        records.append({"at_ms": member.at_ms, **prices})
+    return records
+
+
+def known_from(registry: Registry, entries: Iterable[ProviderEntry]) -> int | None:
+    """Return when the archive of any of these begins."""
+    found = [begins_ms(registry.settings.data_dir, entry.name) for entry in entries]
+    return min((one for one in found if one is not None), default=None)
+
+
+def _lines(path: Any, data: bytes) -> Iterator[dict[str, Any]]:
+    for line in data.splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError as error:
+            raise StorageFailed(f"{path} is not as marketctl writes it: {error}") from error
+
+
+# Wallets -----------------------------------------------------------------------------------
+
+
+def wallet_at(registry: Registry, provider: str, at_ms: int) -> dict[str, Any]:
+    """Return a wallet snapshot as it was known at a moment: the last one, its changes since undone one by one.
+
+    Its `collected_at` is that of the last change before the moment, or of what is known first; `at` is the moment.
+    Raises StorageFailed where it is not known, and says from when on it is.
+    """
+    found = snapshot(registry, "wallet", provider)
+    path = registry.settings.data_dir / "wallet" / f"{found['provider']}.changes.jsonl"
+    lines, broken = read_journal(path)
+    first = _first_known(found, broken)
+    if at_ms < first:
+        raise StorageFailed(f"the wallet of {found['provider']} is not known before {to_iso(first)}")
+    assets: dict[str, Any] = found["assets"]
+    later = [line for line in lines if from_iso(line["at"]) > at_ms]
+    for line in reversed(later):
+        undo(assets, line)
+    collected = [from_iso(line["at"]) for line in lines if from_iso(line["at"]) <= at_ms]
+    if from_iso(found["collected_at"]) > at_ms:
+        found["collected_at"] = to_iso(max([first, *collected]))
+    return found | {"at": to_iso(at_ms), "assets": assets, "known_since": to_iso(first)}
+
+
+def _first_known(found: Mapping[str, Any], broken: int) -> int:
+    """Return from when on everything can be undone: since the first sync, or the first of a version that tells it."""
+    since = found.get("known_since")
+    # A line that cannot be read may have told of any change.
+    return from_iso(since if isinstance(since, str) and not broken else found["collected_at"])
+
+
+def undo(assets: dict[str, Any], line: Mapping[str, Any]) -> None:
+    """Put back what a line of the journal changed."""
+    code, key, name, before = line["asset"], line.get("network"), line["field"], line["before"]
+    if name == "asset":
+        _put(assets, code, before)
+    elif code in assets:
+        asset = assets[code] = dict(assets[code])
+        if key is None:
+            asset[name] = before
+            return
+        networks = asset["networks"] = dict(asset.get("networks") or {})
+        # A whole record is one that came or went; a text is our name for the network, a field like the others.
+        if name == "network" and (isinstance(before, dict) or isinstance(line.get("after"), dict)):
+            _put(networks, key, before)
+        elif key in networks:
+            networks[key] = networks[key] | {name: before}
+
+
+def _put(records: dict[str, Any], key: str, before: Any) -> None:
+    if before is None:
+        records.pop(key, None)
+    else:
+        records[key] = before
