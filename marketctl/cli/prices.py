@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from marketctl.cli.at import at
 from marketctl.cli.complete import complete_pair, complete_provider_or_pair
 from marketctl.cli.gaps import gaps
 from marketctl.cli.held import held, release
@@ -245,7 +246,8 @@ def _compare(given: Globals, pair: str, max_age_s: float | None, as_json: bool) 
 def history(providers: tuple[str, ...], words: tuple[str, ...], since_ms: int, as_json: bool, as_csv: bool) -> int:
     """Show how a quote changed, oldest first; on a terminal with a small chart of the middle price.
 
-    Redis keeps a line for each change: between two lines the first one held.
+    There is a line for each change: between two lines the first one held. It comes from Redis, and what has left that
+    from the archive; where less is kept than was asked for, that is said.
 
     \b
     Example:
@@ -263,13 +265,19 @@ def history(providers: tuple[str, ...], words: tuple[str, ...], since_ms: int, a
         raise click.UsageError(f"One pair at a time: {' '.join(pairs)}." if pairs else "Missing argument 'PAIR'.")
     (pair,) = pairs
     given = globals_of()
-    key, records = read_history(given.registry(), provider, pair, since_ms)
+    found = read_history(given.registry(), provider, pair, since_ms)
+    key, records, since = found.pair, found.rows, to_iso(since_ms)
     columns = [column.key for column in KEPT]
-    if not records:
-        log.warning("%s %s did not change since %s", provider.upper(), key, to_iso(since_ms))
+    if found.away is not None:
+        log.warning("from the archive alone: %s", found.away.message)
+    if found.begins_at is None or (since is not None and found.begins_at > since):
+        log.warning("asked since %s, but nothing is kept from before %s", since, found.begins_at or "now")
+    elif not records:
+        log.warning("%s %s did not change since %s", provider.upper(), key, since)
     if as_json:
         document = {"schema": 1, "command": "prices history", "provider": provider.upper(), "pair": key}
-        print_document(given, document | {"since": to_iso(since_ms), "results": records})
+        told = {"since": since, "begins_at": found.begins_at, "results": records}
+        print_document(given, document | told)
     elif as_csv:
         print_csv(columns, [[record[column] for column in columns] for record in records])
     else:
@@ -351,5 +359,5 @@ def best_words(pair: str, best: Mapping[str, Any]) -> str:
     return f"{pair}: {', '.join(sides)}"
 
 
-for one in (gaps, held, release):
+for one in (at, gaps, held, release):
     command.add_command(one)

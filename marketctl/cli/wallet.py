@@ -16,6 +16,7 @@ from marketctl.cli.options import (
     Command,
     Globals,
     Group,
+    Since,
     dump_raw_option,
     global_options,
     globals_of,
@@ -137,10 +138,11 @@ def sync(
 @only_provider_option()
 @click.argument("words", nargs=-1, metavar="PROVIDER [ASSET]...", shell_complete=complete_provider_or_asset)
 @click.option("--closed", is_flag=True, help="Only networks that are closed in a direction.")
+@click.option("--at", "at_ms", type=Since(), metavar="TIME", help="As it was known then: a time, or a span back.")
 @json_option
 @global_options
-def show(providers: tuple[str, ...], words: tuple[str, ...], closed: bool, as_json: bool) -> int:
-    """Show a provider's networks, of all assets or the named ones.
+def show(providers: tuple[str, ...], words: tuple[str, ...], closed: bool, at_ms: int | None, as_json: bool) -> int:
+    """Show a provider's networks, of all assets or the named ones; with --at as they were known at a moment.
 
     A network the provider comments on is marked with "!" and its words: it may be suspended in words alone.
 
@@ -152,7 +154,12 @@ def show(providers: tuple[str, ...], words: tuple[str, ...], closed: bool, as_js
 
     provider, assets = provider_and_words(providers, words)
     given = globals_of()
-    found = snapshot(given.registry(), "wallet", provider)
+    if at_ms is None:
+        found = snapshot(given.registry(), "wallet", provider)
+    else:
+        from marketctl.views.at import wallet_at
+
+        found = wallet_at(given.registry(), provider, at_ms)
     chosen = choose_assets(found, assets)
     if closed:
         chosen = closed_alone(chosen)

@@ -76,7 +76,7 @@ def quote_lines(at: str, quotes: Mapping[str, Quote], pairs: Iterable[str]) -> l
 
 def _carried(run: Run, entry: ProviderEntry, at: str, quotes: Mapping[str, Quote]) -> Iterator[str]:
     """Write the lines of pairs that could not be asked and stay live, with the time they were collected."""
-    store = run.store()
+    store = run.redis()
     if store is None:
         return
     for pair, one in read_l1(store, entry.name)[0].items():

@@ -38,7 +38,8 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     }
     force = None if run.options.force else f"marketctl wallet sync -p {entry.name} --force"
     try:
-        largest = refuse_half(last_good(path, "assets"), len(assets), collected, what="assets", force=force)
+        before = last_good(path, "assets")
+        largest = refuse_half(before, len(assets), collected, what="assets", force=force)
     except HalfAnswer:
         run.keep(entry.name, "wallet", None)
         raise
@@ -52,7 +53,9 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
         "unchanged": changes.unchanged,
         "removed": changes.removed,
     }
-    head = run.head(entry, "wallet", collected) | largest
+    # From then on the journal tells every change; a snapshot of an older version is where that begins.
+    since = before.head.get("known_since") or before.head.get("collected_at") or at
+    head = run.head(entry, "wallet", collected) | largest | {"known_since": since}
     told = [{"at": at, "run_id": run.run_id, "provider": entry.name, **line} for line in changes.lines]
     # The journal's last word is true: it is told when the snapshot can no longer fail, and taken back if it does.
     take_back: Callable[[], None] = lambda: None  # noqa: E731

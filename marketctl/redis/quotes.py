@@ -220,6 +220,12 @@ def read_history(
     return records
 
 
+def first_of_history(store: RedisConnection, provider: str, pair: str) -> int | None:
+    """Return the time of the oldest entry that Redis still holds, None without any."""
+    entries = store.call("XRANGE", store.key(provider, f"h:{pair}"), "-", "+", "COUNT", 1)
+    return int(entries[0][0].partition(b"-")[0]) if entries else None
+
+
 def _read_value(value: bytes) -> dict[str, Any]:
     """Read one quote. Raises ValueError when it is not of our shape."""
     quote = json.loads(value)

@@ -28,14 +28,14 @@ class QuotesAt:
     quotes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def row(self, pair: str) -> dict[str, Any]:
-        """Return a quote as `--json` shows it; `changed_at` is when it became so, as far as the hour tells."""
+        """Return a quote as `--json` shows it; `told_at` is when the archive last wrote it down."""
         one = self.quotes[pair]
         return {
             "provider": self.provider,
             "pair": pair,
             **{name: one.get(name) for name in PRICES},
             "held": one.get("held"),
-            "changed_at": one["at"],
+            "told_at": one["at"],
             "collected_at": to_iso(self.collected_ms),
             "age_ms": max(0, self.at_ms - self.collected_ms),
         }

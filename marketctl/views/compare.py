@@ -1,13 +1,15 @@
 """Look at live quotes: choose pairs, compare a pair over providers, show its history."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import Any
 
 from marketctl.config.registry import Registry
-from marketctl.errors import RedisFailed, StorageFailed
-from marketctl.redis.quotes import read_history
-from marketctl.times import from_iso, to_iso
+from marketctl.errors import MarketctlError, RedisFailed, StorageFailed
+from marketctl.redis.quotes import first_of_history, read_history
+from marketctl.times import END_MS, from_iso, to_iso
+from marketctl.views.at import PRICES, archived, known_from
 from marketctl.views.freshness import is_stale
 from marketctl.views.quotes import Live, open_reader
 from marketctl.views.snapshots import no_such, number
@@ -118,28 +120,51 @@ def spread(bid: str | None, ask: str | None) -> tuple[str | None, str | None]:
 # History ----------------------------------------------------------------------------------
 
 
-def history(registry: Registry, provider: str, word: str, since_ms: int) -> tuple[str, list[dict[str, Any]]]:
-    """Return the pair's key and its changes since that time, oldest first; unknown sides are None.
+@dataclass
+class History:
+    """Changes of a pair, oldest first, unknown sides None; `begins_at` is the oldest moment anything is known of.
+
+    `away` says why Redis was not asked.
+    """
+
+    pair: str
+    rows: list[dict[str, Any]]
+    begins_at: str | None
+    away: MarketctlError | None = None
+
+
+def history(registry: Registry, provider: str, word: str, since_ms: int) -> History:
+    """Return a pair's changes since that time out of Redis and the archive.
 
     Raises RedisFailed, ConfigError (unknown provider, no Redis), StorageFailed (nothing published, unknown pair).
     """
     entry = registry.provider(provider)
     pair = word.upper()
-    with open_reader(registry, history=True) as reader:
-        if reader.history is None:
+    from_archive = known_from(registry, [entry])
+    # What came since the archive begins is in it: a server that sleeps is woken for what is older.
+    short = from_archive is None or from_archive > since_ms
+    with open_reader(registry, history=short) as reader:
+        store = reader.history
+        if store is None and from_archive is None:
             why = reader.away.message if reader.away else ""
             raise type(reader.away or RedisFailed(""))(
-                f"history is kept in Redis alone, and {why}", hint="see redis_url in providers.toml"
+                f"there is no archive of {entry.name}, and {why}", hint="see redis_url in providers.toml"
             )
-        kept = read_history(reader.history, entry.name, pair, since_ms)
-        live = reader.read(entry) if not kept else None
-    if live is not None and pair not in live.quotes:
+        kept = read_history(store, entry.name, pair, since_ms) if store is not None else []
+        first = first_of_history(store, entry.name, pair) if store is not None else None
+        until = kept[0]["at_ms"] if kept else END_MS - 1
+        older = archived(registry, entry, pair, since_ms, until) if from_archive is not None else []
+        live = reader.read(entry) if not kept and not older else None
+        away = reader.away if store is None and short and registry.settings.redis_url != "none" else None
+    if live is not None and pair not in (*live.quotes, *live.held):
         if not live.quotes:
             raise StorageFailed(f"{entry.name}: {live.words()}", hint=f"marketctl prices collect -p {entry.name}")
         choose_pair(pair, live.quotes, f"{entry.name} quotes no")
-    return pair, [
-        {"at": to_iso(one["at_ms"]), **{name: one.get(name) for name in ("bid", "ask", "last", "mid")}} for one in kept
-    ]
+    if older and kept and {**older[-1], "at_ms": 0} == {**kept[0], "at_ms": 0}:
+        del kept[0]  # a value that was told twice
+    rows = [{"at": to_iso(one["at_ms"]), **{name: one.get(name) for name in PRICES}} for one in (*older, *kept)]
+    begins = min((one for one in (from_archive, first) if one is not None), default=None)
+    return History(pair, rows, to_iso(begins), away)
 
 
 BARS = "▁▂▃▄▅▆▇█"

@@ -63,6 +63,8 @@ def _canonical(contract: str) -> str:
 
 CACHE_VERSION = 1
 
+DOORS = {"deposit": "deposits", "withdraw": "withdrawals"}
+
 
 @dataclass
 class Coins:
@@ -110,7 +112,7 @@ class Coins:
         closed = self.closed.get(entry.name)
         if not closed:
             return []
-        shut = [f"{ticker} {door}s closed" for ticker in pair.split("/") for door in closed.get(ticker, ())]
+        shut = [f"{ticker} {DOORS[door]} closed" for ticker in pair.split("/") for door in closed.get(ticker, ())]
         try:
             age = age_ms(now_ms, from_iso(self.collected[entry.name]))
         except (KeyError, ValueError):

@@ -1,0 +1,196 @@
+"""What was known at a moment: prices and wallets at random moments against what was saved then."""
+
+import bisect
+import copy
+import gzip
+import json
+import os
+import random
+
+import pytest
+
+from marketctl.config.credentials import load_credentials
+from marketctl.errors import StorageFailed
+from marketctl.files.archive import archive_path
+from marketctl.files.journal import append_journal
+from marketctl.files.snapshots import write_snapshot
+from marketctl.jobs.archive import compared, keep_in_archive
+from marketctl.jobs.changes import compare
+from marketctl.jobs.desk import Desk
+from marketctl.jobs.run import Run
+from marketctl.models import NETWORK_FIELDS, Quote
+from marketctl.providers.loader import load_registry
+from marketctl.times import from_iso, to_iso
+from marketctl.views.at import PRICES, quotes_at, wallet_at
+
+T0 = from_iso("2026-11-26T21:00:00Z")
+MOMENTS = int(os.environ.get("AT_MOMENTS", "1000"))
+
+
+@pytest.fixture
+def run(tmp_path):
+    path = tmp_path / "providers.toml"
+    path.write_text(
+        '[settings]\nredis_url = "none"\n[providers.BYBIT]\npath = "marketctl.providers.cex.bybit:BybitAdapter"\n'
+    )
+    return Run(Desk(load_registry(path, environ={}), load_credentials(tmp_path / "none.toml", environ={})))
+
+
+def quote(dice):
+    price = dice.randint(1, 10**9)
+    return Quote("S", f"{price}.10", f"{price}.20" if dice.random() > 0.1 else None, *[None] * 8)
+
+
+def test_prices_at_random_moments_are_those_of_then(run):
+    """Six hours over midnight, pairs that move, come, go and are held; and before the first publish nothing."""
+    dice = random.Random(1)
+    registry, entry = run.registry, run.registry.provider("BYBIT")
+    live: dict[str, Quote] = {f"P{number}/USDT": quote(dice) for number in range(30)}
+    saved: list[tuple[int, dict[str, tuple[str | None, ...]]]] = []
+    before: dict[str, dict[str, str | None]] = {}
+    at = T0
+    for _ in range(400):
+        at += dice.randint(1, 108_000)
+        for pair in dice.sample(sorted(live), dice.randint(0, 5)):
+            live[pair] = quote(dice)
+        if dice.random() < 0.2:
+            live.pop(dice.choice(sorted(live)))
+        if dice.random() < 0.2:
+            live[f"N{dice.randint(0, 99)}/USDT"] = quote(dice)
+        held = {dice.choice(sorted(live))} if dice.random() < 0.1 else set()
+        out = {pair: one for pair, one in live.items() if pair not in held}
+        moved, gone = compared(before, out)
+        told = keep_in_archive(
+            run, entry, out, collected_ms=at, moved=moved, gone=[pair for pair in gone if pair not in held],
+            held=dict.fromkeys(held, "outlier"),
+        )  # fmt: skip
+        assert told is None
+        before = {
+            pair: {name: getattr(one, name) for name in ("bid", "ask", "last", "mid")} for pair, one in out.items()
+        }
+        saved.append((at, {pair: tuple(one.values()) for pair, one in before.items()}))
+    times = [when for when, _ in saved]
+    for _ in range(MOMENTS):
+        moment = dice.randint(T0 - 600_000, at + 600_000)
+        found = quotes_at(registry, entry, moment)
+        place = bisect.bisect_right(times, moment)
+        if not place:
+            assert found is None
+            continue
+        when, expected = saved[place - 1]
+        assert found.collected_ms == when
+        rows = [found.row(pair) for pair in found.quotes]
+        assert {row["pair"]: tuple(row[name] for name in PRICES) for row in rows if not row["held"]} == expected
+
+
+def head(at):
+    told = {"schema": 1, "provider": "BYBIT", "job": "wallet", "run_id": "r", "version": "0"}
+    return told | {"collected_at": to_iso(at)}
+
+
+def network(dice):
+    told = dict.fromkeys(NETWORK_FIELDS)
+    return told | {
+        "network": dice.choice(["tron", None]),
+        "deposit": dice.choice([True, False, None]),
+        "withdraw_fee": "1",
+    }
+
+
+def change(assets, dice):
+    """Change a wallet in place: fields, networks, assets."""
+    code = dice.choice(sorted(assets))
+    networks = assets[code]["networks"]
+    match dice.randint(0, 6):
+        case 0:
+            assets[f"N{dice.randint(0, 999)}"] = asset(dice)
+        case 1 if len(assets) > 5:
+            del assets[code]
+        case 2:
+            networks[dice.choice("ABCD")] = network(dice)
+        case 3 if networks:
+            del networks[dice.choice(sorted(networks))]
+        case 4 if networks:
+            one = networks[dice.choice(sorted(networks))]
+            one[dice.choice(["note", "withdraw_max", "network", "contract"])] = dice.choice(["a", "b", None])
+        case _:
+            assets[code][dice.choice(["deposit", "name"])] = dice.choice([True, False, None])
+
+
+def asset(dice):
+    return {"ticker": "X", "name": None, "fiat": False, "precision": 8, "deposit": None, "withdraw": None} | {
+        "networks": {key: network(dice) for key in dice.sample("ABCD", dice.randint(0, 3))}
+    }
+
+
+def test_wallets_at_random_moments_are_those_of_then(run):
+    dice = random.Random(2)
+    path = run.path("wallet", "BYBIT")
+    assets = {f"C{number}": asset(dice) for number in range(20)}
+    at, saved = T0, []
+    for turn in range(300):
+        before = copy.deepcopy(assets) if turn else None
+        at += dice.randint(1000, 3_600_000)
+        for _ in range(dice.randint(0, 4) if turn else 0):
+            change(assets, dice)
+        lines = compare(before, assets).lines
+        told = [{"at": to_iso(at), "run_id": "r", "provider": "BYBIT", **line} for line in lines]
+        append_journal(run.path("wallet", "BYBIT", ".changes.jsonl"), told)
+        saved.append((at, copy.deepcopy(assets)))
+    head = {
+        "schema": 1,
+        "provider": "BYBIT",
+        "job": "wallet",
+        "run_id": "r",
+        "collected_at": to_iso(at),
+        "version": "0",
+    }
+    write_snapshot(path, head | {"known_since": to_iso(saved[0][0])}, "assets", assets)
+    times = [when for when, _ in saved]
+    for _ in range(MOMENTS // 4):
+        moment = dice.randint(T0 - 3_600_000, at + 600_000)
+        place = bisect.bisect_right(times, moment)
+        if not place:
+            with pytest.raises(StorageFailed, match="the wallet of BYBIT is not known before"):
+                wallet_at(run.registry, "BYBIT", moment)
+        else:
+            assert wallet_at(run.registry, "BYBIT", moment)["assets"] == saved[place - 1][1]
+
+
+def test_a_wallet_whose_journal_is_younger_is_not_known_before(run):
+    head = {
+        "schema": 1,
+        "provider": "BYBIT",
+        "job": "wallet",
+        "run_id": "r",
+        "collected_at": to_iso(T0),
+        "version": "0",
+    }
+    write_snapshot(run.path("wallet", "BYBIT"), head, "assets", {"BTC": {"ticker": "BTC"}})
+    with pytest.raises(StorageFailed, match=f"not known before {to_iso(T0)}"):
+        wallet_at(run.registry, "BYBIT", T0 - 1)
+    assert wallet_at(run.registry, "BYBIT", T0)["assets"] == {"BTC": {"ticker": "BTC"}}
+
+
+def test_an_archive_that_is_off_keeps_nothing(run, tmp_path):
+    path = tmp_path / "providers.toml"
+    path.write_text(path.read_text().replace("[providers", "history = { archive = false }\n[providers"))
+    off = Run(Desk(load_registry(path, environ={}), load_credentials(tmp_path / "none.toml", environ={})))
+    entry = off.registry.provider("BYBIT")
+    one = {"A/B": Quote("S", "1", "2", *[None] * 8)}
+    assert keep_in_archive(off, entry, one, collected_ms=T0, moved=["A/B"], gone=[], held={}) is None
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_line_is_what_duckdb_and_people_read(run):
+    entry = run.registry.provider("BYBIT")
+    one = {'A"/B': Quote("S", "1.10", None, None, None, "1", None, None, None, None, None)}
+    keep_in_archive(run, entry, one, collected_ms=T0, moved=[], gone=["C/D"], held={"E/F": "jump"})
+    path = archive_path(run.settings.data_dir, "BYBIT", "2026-11-26")
+    first, *lines = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
+    assert first == {"at": "2026-11-26T21:00:00.000Z", "run_id": run.run_id, "whole": True}
+    assert lines == [
+        {"at": "2026-11-26T21:00:00.000Z", "pair": 'A"/B', "bid": "1.10", "last": "1"},
+        {"at": "2026-11-26T21:00:00.000Z", "pair": "C/D", "gone": True},
+        {"at": "2026-11-26T21:00:00.000Z", "pair": "E/F", "held": "jump"},
+    ]
