@@ -178,9 +178,11 @@ if reference ~= '' then call('SET', reference_key, reference) else call('DEL', r
 seq = seq + 1
 call('HSET', meta, 'schema', '1', 'run_id', run_id, 'seq', format('%.0f', seq), 'collected_ms', collected_ms,
      'count', count, 'added', added, 'removed', removed, 'changed', changed, 'skipped', skipped, 'complete', complete,
-     'interval_s', interval_s, 'status', 'ok', 'last_ok_ms', format('%.0f', now), 'peak', peak,
-     'peak_ms', format('%.0f', peak_ms), 'asked', chosen, 'held', #held / 2)
-call('HDEL', meta, 'last_error')
+     'interval_s', interval_s, 'peak', peak, 'peak_ms', format('%.0f', peak_ms), 'asked', chosen, 'held', #held / 2)
+if count > 0 then  -- with all of them held nothing went well; the run says so
+  call('HSET', meta, 'status', 'ok', 'last_ok_ms', format('%.0f', now))
+  call('HDEL', meta, 'last_error')
+end
 -- Replaced under the same time, the set before stays the set before.
 if live_ms and live_ms ~= collected then call('HSET', meta, 'earlier_ms', before[1]) end
 if not live_ms then call('HDEL', meta, 'earlier_ms') end

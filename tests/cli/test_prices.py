@@ -1,6 +1,8 @@
 """marketctl prices: show, compare and history of what was published from the sandbox."""
 
 import json
+import re
+import shutil
 
 import pytest
 
@@ -122,7 +124,7 @@ def test_nothing_published_yet_starts_and_writes_nothing(ctl, folder):
     assert ctl("prices", "compare", "BTC/USDT") == (1, "", message)
     code, out, err = ctl("prices", "history", "KUCOIN", "BTC/USDT")
     assert (code, out) == (1, "")
-    assert err.startswith("marketctl: history is kept in Redis alone, and the embedded Redis never ran")
+    assert err.startswith("marketctl: there is no archive of KUCOIN, and the embedded Redis never ran")
     assert not (folder / "data").exists()
 
 
@@ -174,8 +176,18 @@ def test_show_from_the_mirror_says_so(collected, monkeypatch, url, words):
     _, out, _ = collected("prices", "show", "KUCOIN", "BTC/USDT", "--json")
     assert json.loads(out)["results"][0]["source"] == "mirror"
     code, out, err = collected("prices", "history", "KUCOIN", "BTC/USDT")
-    assert (code, out) == (4 if url == "none" else 1, "")
-    assert err.startswith(f"marketctl: history is kept in Redis alone, and {words}")
+    assert (code, [row[1] for row in rows(out)]) == (0, ["91197.35", "91197.35"])
+    away, begins = err.splitlines() if url != "none" else ["", err]
+    assert url == "none" or away.startswith(f"from the archive alone: {words}")
+    assert begins.startswith("asked since ")
+
+
+def test_history_without_an_archive_needs_redis(collected, folder, monkeypatch):
+    shutil.rmtree(folder / "data/history")
+    monkeypatch.setenv("MARKETCTL_REDIS_URL", "none")
+    code, out, err = collected("prices", "history", "KUCOIN", "BTC/USDT")
+    assert (code, out) == (4, "")
+    assert err.startswith('marketctl: there is no archive of KUCOIN, and redis_url is "none"')
 
 
 def test_mirror_ages_and_broken_mirror(collected, folder, monkeypatch):
@@ -235,7 +247,8 @@ def test_compare_all_too_old(collected):
 
 def test_history_rows_csv_and_json(collected):
     code, out, err = collected("prices", "history", "kucoin", "eth/usdt")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert re.fullmatch("asked since [^ ]+Z, but nothing is kept from before [^ ]+Z\n", err)
     values = [["3117.282", "3117.860", "3117.282", ""], ["3120.544", "3121.123", "3121.123", ""]]
     assert [row[1:] for row in rows(out)] == values
     _, text, _ = collected("prices", "history", "KUCOIN", "ETH/USDT", "--csv", "--since", "1h")
@@ -245,6 +258,7 @@ def test_history_rows_csv_and_json(collected):
     _, text, _ = collected("prices", "history", "KUCOIN", "ETH/USDT", "--json")
     document = json.loads(text)
     assert (document["schema"], document["provider"], document["pair"]) == (1, "KUCOIN", "ETH/USDT")
+    assert document["since"] < document["begins_at"] == document["results"][0]["at"]
     assert [one["bid"] for one in document["results"]] == ["3117.282", "3120.544"]
     assert document["results"][0]["mid"] is None
 
@@ -261,3 +275,43 @@ def test_history_chart_on_a_terminal_alone(collected, monkeypatch):
     assert out.splitlines()[0].split() == ["AT", "BID", "ASK", "LAST"]
     assert out.splitlines()[-1] == "▁" * 59 + "█  low 3117.571, high 3120.8335, last 3120.8335"
     assert "█" not in collected("prices", "history", "KUCOIN", "ETH/USDT", "--csv")[1]
+
+
+def test_history_over_archive_and_redis_is_one_line_a_change(collected, redis):
+    """What Redis trimmed comes from the archive, the rest from Redis, nothing twice."""
+    (entry,) = redis("XREVRANGE", "marketctl:{KUCOIN}:h:ETH/USDT", "+", "-", "COUNT", 1)
+    redis("XTRIM", "marketctl:{KUCOIN}:h:ETH/USDT", "MINID", entry[0])
+    _, out, _ = collected("prices", "history", "KUCOIN", "ETH/USDT")
+    assert [row[1] for row in rows(out)] == ["3117.282", "3120.544"]
+
+
+# at ---------------------------------------------------------------------------------------
+
+
+def test_at_shows_what_was_known_then(collected):
+    document = json.loads(collected("prices", "history", "KUCOIN", "ETH/USDT", "--json")[1])
+    first, second = (one["at"] for one in document["results"])
+    for moment, bid in ((first, "3117.282"), (second, "3120.544"), ("2999-01-01", "3120.544")):
+        code, out, err = collected("prices", "at", moment, "KUCOIN", "eth/usdt", "--json")
+        (row,) = json.loads(out)["results"]
+        assert (code, err, row["bid"]) == (0, "", bid)
+    code, out, err = collected("prices", "at", second, "ETH/USDT")
+    assert (code, [row[0] for row in rows(out)]) == (0, ["MEXC", "HTX", "KUCOIN"])
+    assert err.startswith("not known yet: BYBIT, WHITEBIT, RAPIRA")
+
+
+def test_at_a_moment_before_all_says_from_when_on(collected):
+    code, out, err = collected("prices", "at", "2020-01-01", "KUCOIN")
+    assert (code, out) == (1, "")
+    assert re.fullmatch(
+        r"marketctl: nothing is known of KUCOIN at 2020-01-01T00:00:00.000Z: not known before [^ ]+Z\.?\n", err
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code"), [(["soon"], 2), (["1h", "KUCOIN", "MEXC"], 2), (["1s", "NOBODY"], 4), (["0s", "BTC/XXX"], 1)]
+)
+def test_at_bad_input(collected, words, code):
+    found, out, err = collected("prices", "at", *words)
+    assert (found, out) == (code, "")
+    assert err
