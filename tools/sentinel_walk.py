@@ -1,10 +1,10 @@
 """Sixteen simulated hours of violent random walks over eight venues, some of them late, some of them wrong: figures.
 
 Pure simulation of the judge, on a clock that jumps: `python tools/sentinel_walk.py [--hours 16] [--seed 1]`. The true
-price walks in steps of up to 3 % and sometimes moves 30 % within a minute, up or down. Each venue shows it with a lag of
-up to a cycle, a spread and a noise of its own. Wrong are at most two of eight venues at a time: off by a factor, drifting
-away, standing still. What is asked: is a true move ever held for more than two cycles, and does a wrong price beyond the
-threshold ever go out?
+price walks in steps of up to 3 % and sometimes moves 30 % within a minute, up or down. Each venue shows it with a lag
+of up to a cycle, a spread and a noise of its own. Wrong are at most two of eight venues at a time: off by a factor,
+drifting away, standing still. Asked is: is a true quote ever held for more than two cycles, and does a wrong one beyond
+the threshold ever go out?
 """
 
 import argparse
