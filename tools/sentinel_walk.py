@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from marketctl.config.sentinel import Limits
-from marketctl.sentinel.judge import Before, Case, Peer, Span, judge, median
+from marketctl.sentinel.judge import Before, Case, Peer, Span, judge, reach
 
 VENUES = "ABCDEFGH"
 CYCLE_S = 10
@@ -52,6 +52,7 @@ class Figures:
     true_held: Counter[int] = field(default_factory=Counter)  # lengths of spells, in cycles
     wrong_beyond: int = 0
     wrong_through: int = 0
+    wrong_within: int = 0
     moves: int = 0
     faults: Counter[str] = field(default_factory=Counter)
 
@@ -65,7 +66,8 @@ class Figures:
             "true quotes held, by cycles": dict(sorted(self.true_held.items())),
             "true moves held longer than two cycles": sum(n for cycles, n in self.true_held.items() if cycles > 2),
             "wrong quotes beyond the threshold": self.wrong_beyond,
-            "wrong quotes let through": self.wrong_through,
+            "of these let through": self.wrong_through,
+            "wrong quotes beyond 5 %, but within the threshold of a market that moves": self.wrong_within,
         }
 
 
@@ -100,8 +102,10 @@ def look(venue, venues, trail, second, dice, limits, figures) -> None:
     span = book(true * venue.factor, venue.half)
     if venue.wrong == "still":
         span = venue.frozen = venue.frozen or span
-    peers = [Peer(one.name, one.good) for one in venues if one is not venue and one.good is not None]
-    found = judge(Case(span, limits, last_good=venue.good, peers=peers, before=venue.before))
+    # What is held of the others is not live.
+    peers = [Peer(one.name, one.good) for one in venues if one is not venue and one.good and one.before is None]
+    case = Case(span, limits, last_good=venue.good, peers=peers, before=venue.before)
+    found = judge(case)
     held = found is not None and found.held
     figures.quotes += 1
     figures.held += held
@@ -110,22 +114,15 @@ def look(venue, venues, trail, second, dice, limits, figures) -> None:
         if venue.held_true:
             figures.true_held[venue.held_true] += 1
             figures.true_held[venue.held_true - 1] -= venue.held_true > 1
-    elif beyond(span, venues, limits, venue):
-        figures.wrong_beyond += 1
-        figures.wrong_through += not held
-    venue.before = Before(found.verdict, span, found.cycles) if held else None
+    else:
+        middle, allowed = reach(case, [peer.span.value for peer in peers]) if peers else (span.value, Decimal(0))
+        off = abs(span.gap(middle, middle))
+        figures.wrong_beyond += off > allowed
+        figures.wrong_through += off > allowed and not held
+        figures.wrong_within += limits.max_deviation < off <= allowed and not held
+    venue.before = Before(found.verdict, span, found.cycles, found.reference) if held else None
     if not held:
         venue.good = span
-
-
-def beyond(span, venues, limits, venue) -> bool:
-    """Tell whether a wrong quote lies beyond the threshold of what is live elsewhere."""
-    values = [one.good.value for one in venues if one is not venue and one.good is not None]
-    everything = [*values, span.value]
-    middle = median(everything)
-    spread = median([abs(value - middle) for value in everything]) / middle
-    allowed = max(limits.max_deviation, min(limits.mad * spread, limits.jump))
-    return abs(span.gap(middle, middle)) > allowed
 
 
 def spoil(venue, venues, dice, figures) -> None:

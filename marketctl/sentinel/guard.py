@@ -17,6 +17,7 @@ from marketctl.sentinel.market import Good, market_of, pack
 from marketctl.times import now_ms
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.held import Records
+from marketctl.views.snapshots import number
 from marketctl.views.twins import Coins, address_of, known_coins
 
 RATES = ("CASH", "BANK")
@@ -210,6 +211,7 @@ class Guard:
         # What is old itself is no word on now: it is held against its own last good one alone.
         peers = self._live(pair, venues) if age is not None and age <= limit_ms(interval) else []
         before = Span.of(held.get("bid"), held.get("ask"), held.get("mid")) if held else None
+        reference = number(held.get("reference")) if held else None
         return Case(
             span,
             limits,
@@ -218,7 +220,9 @@ class Guard:
             last_good=own.span if own is not None else None,
             peers=peers,
             doors=self._doors(pair) if peers else (),
-            before=Before(str(held.get("verdict")), before, _count(held.get("cycles"))) if held and before else None,
+            before=Before(str(held.get("verdict")), before, _count(held.get("cycles")), reference)
+            if held and before
+            else None,
             released=released,
         )
 

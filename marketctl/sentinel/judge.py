@@ -64,11 +64,12 @@ class Peer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What was held of this pair at the last cycle."""
+    """What was held of this pair at the last cycle; `reference` is what the others said then."""
 
     verdict: str
     span: Span
     cycles: int
+    reference: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +126,7 @@ def _against_others(case: Case) -> Verdict | None:
     if not peers:
         return None
     names = tuple(name for name, _ in peers)
-    values = [value for _, value in peers]
-    own = case.span.value
-    if len(peers) == 1:
-        middle, allowed = values[0], case.limits.max_deviation
-    else:
-        everything = [*values, own] if own is not None else values
-        middle = median(everything)
-        spread = median([abs(value - middle) for value in everything])
-        allowed = max(
-            case.limits.max_deviation, min(case.limits.mad * _context.divide(spread, middle), case.limits.jump)
-        )
+    middle, allowed = reach(case, [value for _, value in peers])
     gap = case.span.gap(middle, middle)
     if abs(gap) <= allowed:
         return None
@@ -157,6 +148,27 @@ def _against_others(case: Case) -> Verdict | None:
     if case.doors:
         return _by_doors(case, told, middle, gap, names)
     return Verdict("disagree", False, f"{told}, and no third venue to ask", middle, gap, names)
+
+
+def reach(case: Case, values: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
+    """Return what the venues say together, and how far from it a quote may lie, as a share.
+
+    Who leads in a market that moves is ahead by what that moves in a cycle: where the others came after what was
+    held at the last one, so much more is allowed. Never more than a jump.
+    """
+    limits, own = case.limits, case.span.value
+    if len(values) == 1:
+        return values[0], limits.max_deviation
+    everything = [*values, own] if own is not None else list(values)
+    middle = median(everything)
+    spread = _context.divide(median([abs(value - middle) for value in everything]), middle)
+    allowed = max(limits.max_deviation, min(limits.mad * spread, limits.jump))
+    before = case.before
+    if before is not None and before.verdict == "outlier" and before.reference:
+        followed = _context.divide(middle - before.reference, before.reference)
+        if followed * case.span.gap(middle, middle) > 0:
+            allowed = max(allowed, min(allowed + abs(followed), limits.jump))
+    return middle, allowed
 
 
 def _against_itself(case: Case) -> Verdict | None:
