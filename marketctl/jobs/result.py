@@ -27,12 +27,13 @@ class Result:
     cached: bool = False
     stored: list[str] = field(default_factory=list)
     counts: dict[str, Any] = field(default_factory=dict)
+    copy_lost: bool = field(default=False, repr=False)  # the file is there, its copy in Redis is not
     # What was read, for a dump; None where reading failed.
     batch: dict[str, Any] | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the shape of `--json`."""
-        names = [name for name in self.__dataclass_fields__ if name not in ("counts", "batch")]
+        names = [name for name in self.__dataclass_fields__ if name not in ("counts", "batch", "copy_lost")]
         return {name: getattr(self, name) for name in names} | self.counts
 
     def fail(self, error: MarketctlError) -> None:

@@ -12,6 +12,7 @@ from marketctl.errors import ConfigError, MarketctlError
 from marketctl.files.snapshots import SCHEMA
 from marketctl.jobs.desk import Desk
 from marketctl.jobs.result import Result
+from marketctl.log import log
 from marketctl.redact import redact
 from marketctl.times import now_ms, run_id, to_iso
 
@@ -99,7 +100,7 @@ def choose(registry: Registry, names: Iterable[str]) -> list[ProviderEntry]:
 
 
 def copy_to_redis(run: Run, result: Result, copy: Callable[["RedisConnection"], None]) -> None:
-    """Put the copy of a snapshot into Redis; the file is what counts, so a failure is told and no more."""
+    """Put the copy of a snapshot into Redis; the file is what counts, so a failure is told, and the exit code is 3."""
     try:
         redis = run.redis()
         if redis is not None:
@@ -108,3 +109,5 @@ def copy_to_redis(run: Run, result: Result, copy: Callable[["RedisConnection"], 
     except MarketctlError as error:
         result.message = redact(f"written to the file, but not copied to Redis: {error.message}")
         result.hint = error.hint
+        result.copy_lost = True
+        log.error("%s", result.message, extra={"provider": result.provider, "job": result.job})

@@ -177,7 +177,7 @@ def test_dead_redis_does_not_cost_the_wallet_its_file(ctl, folder):
     edit(folder, 'redis_url = "embedded"', 'redis_url = "redis://127.0.0.1:9"')
     code, out, _ = ctl("wallet", "sync", "-p", "KUCOIN", "--json")
     result = json.loads(out)["results"][0]
-    assert (code, result["status"], result["stored"]) == (0, "ok", ["file"])
+    assert (code, result["status"], result["stored"]) == (3, "ok", ["file"])
     assert result["message"].startswith("written to the file, but not copied to Redis: ")
 
 

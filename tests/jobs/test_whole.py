@@ -182,3 +182,11 @@ def test_change_told_by_a_run_that_died_and_taken_back_is_told_as_taken_back(ctl
     assert ctl("wallet", "sync", "-p", "KUCOIN")[0] == 0
     told = [one for one in read_journal(journal)[0] if (one["asset"], one["field"]) == ("BTC", "withdraw")]
     assert [(one["before"], one["after"]) for one in told] == [(was, not was), (not was, was)]
+
+
+def test_copy_that_did_not_reach_redis_is_exit_3_and_a_line(ctl, folder, capsys):
+    path = folder / "providers.toml"
+    path.write_text(path.read_text().replace('redis_url = "none"', 'redis_url = "redis://127.0.0.1:1"'))
+    code = marketctl(["--config", str(path), "run", "--once", "--task", "wallet-assets", "-p", "KUCOIN", "-q"])
+    assert code == 3
+    assert "written to the file, but not copied to Redis" in capsys.readouterr().err
