@@ -316,7 +316,12 @@ lock_wait_option = click.option(
     help="Wait so many seconds for another run's lock.",
 )
 jobs_option = click.option(
-    "--jobs", type=click.IntRange(1, 64), default=1, metavar="N", help="Work on N providers side by side."
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Work on N providers side by side: a slow one then holds up no other.",
 )
 
 
