@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 SPREAD_MAX = Decimal("0.1")
 
+EDIT = "take it out of `pairs` in providers.toml"
+
 QUOTA_LOW = 10  # percent
 
 QUOTA_SOON_MS = 7 * 86_400_000  # where it is not told when a plan begins anew
@@ -286,7 +288,9 @@ class Checkup:
         words = f"{len(batch.quotes)} quotes"
         words += f", {len(batch.skips)} skipped" if batch.skips else ""
         words += ", cached" if batch.cached else "" if batch.complete else ", incomplete"
-        return [Finding("pass", words), self.canary(adapter, batch), *self.compare_count(batch)]
+        gone = batch.gone(self.entry.pairs)
+        missing = [Finding("warn", f"not offered any more: {', '.join(gone[:5])}", "suspect", EDIT)] if gone else []
+        return [Finding("pass", words), self.canary(adapter, batch), *missing, *self.compare_count(batch)]
 
     def canary(self, adapter: Provider, batch: QuoteBatch) -> Finding:
         """Look whether the price of one well-known pair can be true."""

@@ -50,6 +50,7 @@ def network_failure(where: str, error: BaseException) -> MarketctlError:
             )
         if isinstance(one, ssl.SSLCertVerificationError):
             return NetworkFailed(f"{where}: TLS failed: {_certificate(one)}", hint=_certificate_hint(one))
+    for one in causes:
         if handshake and isinstance(one, ConnectionResetError | BrokenPipeError | ssl.SSLEOFError):
             return NetworkFailed(
                 f"{where}: the connection was cut in the TLS handshake, before anything was asked",

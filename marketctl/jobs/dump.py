@@ -15,6 +15,7 @@ from marketctl.jobs.job import settle
 from marketctl.jobs.replay import NO_MEMORY, normalise
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run
+from marketctl.providers.base import Provider
 from marketctl.redact import redact
 from marketctl.times import now_ms
 
@@ -22,8 +23,8 @@ from marketctl.times import now_ms
 def dump_job(run: Run, entry: ProviderEntry, job: str, output: str | None = None) -> Result:
     """Ask one job's questions and keep the answers: in the job's file, in `output`, or on stdout ("-").
 
-    It succeeds even when reading the answers fails: the batch is null then. Without an answer worth
-    keeping (no connection, a refused key) nothing is written.
+    It succeeds even when reading the answers fails: the batch is null then. A page in place of data is kept as well:
+    it says who stands in between. Without an answer worth keeping (no connection, a refused key) nothing is written.
     """
     result = Result(entry.name, job)
     path = Path(output) if output else dump_path(run, entry.name, job)
@@ -43,7 +44,9 @@ def dump_job(run: Run, entry: ProviderEntry, job: str, output: str | None = None
                 raise no_credentials(entry, adapter)
             try:
                 batch = normalise(adapter, job)
-            except BadAnswer as failure:
+            except MarketctlError as failure:
+                if not isinstance(failure, BadAnswer) and not holds_page(adapter):
+                    raise
                 error = (failure.reason, redact(failure.message))
                 result.message = f"the answers were kept, but cannot be read: {error[1]}"
         text = document(run, entry, job, adapter, batch, error)
@@ -59,3 +62,11 @@ def dump_job(run: Run, entry: ProviderEntry, job: str, output: str | None = None
         result.requests, result.retries, result.bytes = client.requests, client.retries, client.bytes
     result.duration_ms = now_ms() - started
     return result
+
+
+def holds_page(adapter: Provider) -> bool:
+    """Tell whether an answer came that is no JSON and not empty: a page, a plain text."""
+    from marketctl.http.messages import read_json
+
+    found = adapter.client.recorded or []
+    return any(one.status is not None and one.content.strip() and not read_json(one.content)[1] for one in found)

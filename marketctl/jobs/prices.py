@@ -1,6 +1,6 @@
 """The prices job: publish to Redis, then mirror to a file."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,9 @@ def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
         log.debug("%s left out: %s", skip.symbol, skip.reason, extra={"provider": entry.name, "job": "prices"})
     if batch.cached:
         result.message = f"the last answer is still good and was used again, its data are of {result.collected_at}"
+    gone = batch.gone(entry.pairs)
+    if gone:
+        log.warning("%s", gone_words(gone), extra={"provider": entry.name, "job": "prices"})
     if run.options.dry_run:
         result.message = "dry run: nothing was published or written"
         return
@@ -61,6 +64,13 @@ def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
         raise
     if not entry.pairs:
         run.keep(entry.name, "prices", batch)
+
+
+def gone_words(pairs: Sequence[str]) -> str:
+    """Name configured pairs that a source has no more, and what to do."""
+    told = ", ".join(pairs[:TOLD]) + (f" and {len(pairs) - TOLD} more" if len(pairs) > TOLD else "")
+    verbs, them = ("is not offered but stands", "it") if len(pairs) == 1 else ("are not offered but stand", "them")
+    return f"{told} {verbs} in `pairs`. Next: take {them} out of providers.toml"
 
 
 def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Result, collected: int, kind: str) -> None:

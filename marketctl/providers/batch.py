@@ -4,7 +4,7 @@ Speed lives here: an adapter hands over raw values, one call a row.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -146,6 +146,16 @@ class QuoteBatch:
             self.skip(pair, "crossed")
         else:
             self.quotes[pair] = Quote(pair, bid, ask, None, None, None, middle, None, None, None, _time(at_ms), derived)
+
+    def gone(self, pairs: Iterable[str]) -> list[str]:
+        """Return those of the configured pairs that the source has no more; what could not be asked is not one."""
+        unknown = {skip.symbol for skip in self.skips if skip.reason in ("unknown-symbol", "permission")}
+        listed = {pair.key for pair in self.pairs.by_symbol.values()}
+        return [
+            pair
+            for pair in pairs
+            if pair not in self.quotes and (pair in unknown or (self.pairs.by_symbol and pair not in listed))
+        ]
 
     def refuse_if_empty(self) -> None:
         """Raise BadAnswer when not one row could be read: an outage must not look like "no prices".

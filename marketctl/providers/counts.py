@@ -9,9 +9,9 @@ from marketctl.providers.batch import QuoteBatch
 
 
 def count_pairs(pairs: list[Pair]) -> dict[str, int | None]:
-    """Count pairs by status; without any known status the open and halted ones are unknown."""
+    """Count pairs by status; where most are unknown, so is how many are open and how many halted."""
     statuses = Counter(pair.status for pair in pairs)
-    known = statuses["trading"] + statuses["halted"] > 0
+    known = statuses["trading"] + statuses["halted"] > len(pairs) / 2
     return {
         "halted": statuses["halted"] if known else None,
         "total": len(pairs),
@@ -20,13 +20,14 @@ def count_pairs(pairs: list[Pair]) -> dict[str, int | None]:
 
 
 def count_open(items: list[Any] | None) -> dict[str, int | None]:
-    """Count assets or networks and how many are open; unknown (None) where no flag is known."""
+    """Count assets or networks and how many are open; unknown (None) where most flags are."""
     if items is None:
         return {"deposit_open": None, "total": None, "withdraw_open": None}
     counts: dict[str, int | None] = {"total": len(items)}
     for name, way in (("deposit_open", "deposit"), ("withdraw_open", "withdraw")):
         flags = [getattr(item, way) for item in items]
-        counts[name] = flags.count(True) if any(flag is not None for flag in flags) else None
+        known = len(flags) - flags.count(None)
+        counts[name] = flags.count(True) if known > len(flags) / 2 else None
     return counts
 
 

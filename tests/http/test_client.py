@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -592,7 +593,7 @@ def test_a_self_signed_certificate_is_refused_before_anything_is_sent(serve, con
     wire = serve(cert=certificate)
     error = failure(connect(wire.url), NetworkFailed)
     assert error.message.startswith("GET 127.0.0.1/x: ")
-    assert "certificate verify failed: self-signed certificate" in error.message
+    assert "signed by nobody this machine trusts (self-signed certificate)" in error.message
     assert wire.asked == []
 
 
@@ -936,3 +937,79 @@ def test_tls_is_verified_whatever_a_caller_does(serve, connect, no_sleep, certif
     client._session.verify = False
     assert ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).verify_mode == ssl.CERT_REQUIRED
     failure(client, NetworkFailed)
+
+
+# What broke, in words that lead somewhere ------------------------------------------------------
+
+
+def test_two_lengths_that_differ_are_no_wrong_key(serve, connect, no_sleep):
+    twice = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{} "
+    wire = serve(lambda wire, asked, write: write(twice), lambda wire, asked, write: write(twice), reply(200, b"[1]"))
+    client = connect(wire.url)
+    assert ask(client).body == [1]
+    assert client.retries == 2
+    error = failure(connect(serve(lambda wire, asked, write: write(twice)).url), NetworkFailed)
+    assert error.message == "GET 127.0.0.1/x: the answer tells its length twice, and differently"
+    assert "credential" not in f"{error.message} {error.hint}"
+
+
+def test_a_reset_in_the_handshake_is_told_as_that(connect, no_sleep):
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def reset():
+        for _ in range(3):
+            one, _ = server.accept()
+            one.recv(100)
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            one.close()
+
+    thread = threading.Thread(target=reset, daemon=True)
+    thread.start()
+    error = failure(connect(f"https://127.0.0.1:{server.getsockname()[1]}"), NetworkFailed)
+    thread.join(10)
+    server.close()
+    assert error.message == "GET 127.0.0.1/x: the connection was cut in the TLS handshake, before anything was asked"
+    assert "`base_url` of your region" in error.hint
+
+
+def certified(folder, *more):
+    """A certificate of our own authority for 127.0.0.1, and the authority's."""
+    run = {"check": True, "cwd": folder, "capture_output": True}
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9", "-subj", "/CN=Our CA",
+                    "-keyout", "ca.key", "-out", "ca.pem"], **run)  # fmt: skip
+    subprocess.run(
+        ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", "k", "-out", "r"], **run
+    )
+    (folder / "ext").write_text(f"subjectAltName={more[0]}\n")
+    subprocess.run(["openssl", "x509", "-req", "-in", "r", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
+                    "-extfile", "ext", "-out", "c", *more[1:]], **run)  # fmt: skip
+    (folder / "both").write_bytes((folder / "c").read_bytes() + (folder / "k").read_bytes())
+    return folder / "both", folder / "ca.pem"
+
+
+@pytest.mark.parametrize(
+    ("more", "trusted", "words", "hint"),
+    [
+        (("IP:127.0.0.1", "-days", "-1"), True, "the certificate has expired", "check this machine's clock"),
+        (("DNS:elsewhere.example", "-days", "2"), True, "the certificate is of another host", "check `base_url`"),
+        (("IP:127.0.0.1", "-days", "2"), False, "signed by nobody this machine trusts", "REQUESTS_CA_BUNDLE"),
+    ],
+    ids=["expired", "other host", "unknown authority"],
+)
+def test_what_is_wrong_with_a_certificate_is_said(
+    serve, connect, no_sleep, tmp_path, monkeypatch, more, trusted, words, hint
+):
+    cert, authority = certified(tmp_path, *more)
+    if trusted:
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+    error = failure(connect(serve(cert=cert).url), NetworkFailed)
+    assert error.message.startswith("GET 127.0.0.1/x: TLS failed: ")
+    assert words in error.message
+    assert hint in error.hint
+
+
+def test_a_bundle_that_is_gone_is_a_mistake_of_ours_told_in_a_line(connect, no_sleep, monkeypatch, tmp_path):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "gone.pem"))
+    error = failure(connect("https://127.0.0.1:9"), ConfigError)
+    assert "gone.pem" in error.message
+    assert error.hint == "set REQUESTS_CA_BUNDLE to a file that is there, or unset it"
