@@ -4,6 +4,7 @@ import json
 import re
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,3 +61,31 @@ def test_a_worker_and_beat_do_every_job_and_stop_when_told(tmp_path, service):
         assert service.actions == ["/start", ""] * done
     finally:
         fleet.close()
+
+
+def test_beat_plans_anew_when_its_clock_was_ahead_and_is_set_right(tmp_path, monkeypatch):
+    """Its turns would else lie in tomorrow, and nothing be sent until then."""
+    registry = tmp_path / "providers.toml"
+    registry.write_text(
+        '[settings]\nredis_url = "redis://127.0.0.1:9"\n[providers.KUCOIN]\n'
+        'path = "marketctl.providers.cex.kucoin:KucoinAdapter"\nenabled = true\nneeds_api = false\n'
+    )
+    monkeypatch.setenv("MARKETCTL_CONFIG", str(registry))
+    from marketctl.workers import beat
+
+    sent = []
+    monkeypatch.setattr(beat.Timetable, "__init__", lambda self: self.setup_schedule())
+    monkeypatch.setattr(beat.Timetable, "_send", lambda self, *turn: sent.append(turn[:3]))
+    monkeypatch.setattr(beat.Timetable, "_waiting", lambda *_: 0)
+    connection = SimpleNamespace(connection_errors=(), channel_errors=())
+    monkeypatch.setattr(beat.Timetable, "connection", connection, raising=False)
+    clock = [1_767_225_600_000 + 86_400_000]
+    monkeypatch.setattr(beat, "now_ms", lambda: clock[0])
+    timetable = beat.Timetable()
+    timetable.tick()
+    assert {job for _, job, _ in sent} == {"wallet", "prices", "stats"}
+    sent.clear()
+    clock[0] -= 86_400_000
+    timetable.tick()
+    assert {job for _, job, _ in sent} == {"wallet", "prices", "stats"}
+    assert all(due <= clock[0] for _, _, due in sent)

@@ -1,0 +1,54 @@
+"""What may be forgotten: its age, its server, its shape."""
+
+from pathlib import Path
+
+import pytest
+
+from marketctl.files.memory import Memory
+from marketctl.times import now_ms
+from tests.files.python import files
+
+
+def test_memory_returns_the_value_and_its_time(tmp_path: Path) -> None:
+    memory = Memory(tmp_path, "BYBIT", "https://api.bybit.com")
+    at_ms = now_ms() - 5000
+    memory.put("pairs", [["BTCUSDT", "BTC", "USDT"]], at_ms)
+    assert memory.get("pairs", 60) == ([["BTCUSDT", "BTC", "USDT"]], at_ms)
+    assert files(tmp_path) == ["BYBIT.pairs.json"]
+
+
+def test_memory_misses_old_future_and_of_another_server(tmp_path: Path) -> None:
+    memory = Memory(tmp_path, "BYBIT", "https://api.bybit.com")
+    assert memory.get("pairs", 60) is None
+    memory.put("pairs", 1, now_ms() - 61_000)
+    assert memory.get("pairs", 60) is None
+    memory.put("pairs", 1, now_ms() + 5000)  # the clock was set back since
+    assert memory.get("pairs", 60) is None
+    memory.put("pairs", 1)
+    assert memory.get("pairs", 60) is not None
+    assert Memory(tmp_path, "BYBIT", "http://127.0.0.1:1").get("pairs", 60) is None
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"value": 1, "at_ms": "now", "base_url": "x"}'])
+def test_memory_unreadable_is_a_miss(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "BYBIT.pairs.json").write_bytes(content)
+    assert Memory(tmp_path, "BYBIT", "x").get("pairs", 60) is None
+
+
+def test_memory_read_only_keeps_what_is_put_to_itself(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "cache", "BYBIT", "x", read_only=True)
+    memory.put("pairs", [("BTCUSDT", "BTC")], 1)
+    assert memory.get("pairs", 60) is None
+    memory.put("pairs", [("BTCUSDT", "BTC")], at_ms := now_ms())
+    assert memory.get("pairs", 60) == ([["BTCUSDT", "BTC"]], at_ms)
+    assert files(tmp_path) == []
+
+
+def test_memory_read_only_or_on_a_bad_disk_stores_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Memory(tmp_path / "cache", "BYBIT", "x", read_only=True).put("pairs", 1)
+    assert files(tmp_path) == []
+    (tmp_path / "cache").write_bytes(b"")
+    Memory(tmp_path / "cache", "BYBIT", "x").put("pairs", 1)
+    assert caplog.messages == [
+        f"BYBIT: not remembered: cannot write {tmp_path / 'cache/BYBIT.pairs.json'}: File exists"
+    ]
