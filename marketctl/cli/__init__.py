@@ -26,6 +26,7 @@ STDOUT_FAILED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF
 COMMANDS = {
     "status": "Tell what is fresh, failing, held and closed; asks nobody.",
     "asset": "Show one asset everywhere: networks over all venues, fees, prices.",
+    "notify": "Tell somebody: networks that close, prices, failures.",
     "init": "Write a starter providers.toml and credentials.toml.",
     "run": "Do all jobs (or the chosen ones) for all providers, once or forever.",
     "wallet": "Collect and show coins and networks: what is open, at what fee.",

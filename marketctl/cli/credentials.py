@@ -4,7 +4,16 @@ import sys
 
 import click
 
-from marketctl.cli.options import HELP, Command, Group, global_options, globals_of, json_option, provider_argument
+from marketctl.cli.options import (
+    HELP,
+    Command,
+    Globals,
+    Group,
+    global_options,
+    globals_of,
+    json_option,
+    provider_argument,
+)
 from marketctl.cli.output import Column, print_document, print_rows
 from marketctl.log import notice
 
@@ -28,9 +37,12 @@ def set_(provider: str) -> int:
 
     A PEM counts as one line, from BEGIN to END, and so does folded base64. With a line too many nothing is stored.
 
+    "notify" in place of a provider stores a channel for alerts: its name and its URL, on stdin as NAME=URL.
+
     \b
     Example:
       marketctl credentials set BYBIT
+      marketctl credentials set notify
     """
     from marketctl.config.credentials import store_credentials
     from marketctl.config.key_lines import read_values
@@ -40,6 +52,8 @@ def set_(provider: str) -> int:
 
     given = globals_of()
     registry = given.registry()
+    if provider == "notify" and "NOTIFY" not in registry.providers:
+        return set_channels(given)
     entry = registry.provider(provider)
     names = load_adapter(entry).credentials
     if not names:
@@ -93,6 +107,28 @@ def ask_secret(label: str) -> str:
     if not lines[0]:
         raise click.Abort
     return "".join(lines)
+
+
+def set_channels(given: Globals) -> int:
+    """Store channels for alerts. Raises ConfigError for what is no URL, without showing it."""
+    from marketctl.config.credentials import CHANNELS, store_credentials
+    from marketctl.config.paths import find_credentials
+    from marketctl.errors import ConfigError
+
+    if sys.stdin.isatty():
+        name = click.prompt("channel, a name of your own such as ops", err=True)
+        values = {name: click.prompt("its URL (not shown)", hide_input=True, err=True)}
+    else:
+        pairs = [line.partition("=") for line in sys.stdin.read().splitlines() if line.strip()]
+        if not pairs or not all(equals for _, equals, _ in pairs):
+            raise ConfigError("channels are missing from stdin", hint="give one line each: NAME=URL")
+        values = {name: url for name, _, url in pairs}
+    values = {name.strip(): url.strip() for name, url in values.items()}
+    path = find_credentials(given.credentials, given.registry().path, must_exist=False)
+    store_credentials(path, CHANNELS, values)
+    if not given.quiet:
+        click.echo(f"stored {', '.join(values)} of [{CHANNELS}] in {path}. Next: marketctl notify test", err=True)
+    return 0
 
 
 @command.command("list", cls=Command, context_settings=HELP)

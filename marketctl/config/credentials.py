@@ -24,7 +24,11 @@ BY_ENVIRONMENT = "mount it with mode 0600, or give the keys as environment varia
 
 PUBLIC = frozenset(("uid",))  # a name of an account, not a secret
 
+CHANNELS = "notify"  # the table of channels: name → URL
+
 _is_field = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
+
+_is_url = re.compile(r"[a-z][a-z0-9+.-]{1,30}://\S+", re.IGNORECASE).fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,10 @@ class Credentials:
                 elif key in self._file.get(name, {}):
                     found.setdefault(name, {})[key] = "file"
         return found
+
+    def notify(self) -> dict[str, str]:
+        """Return channel → URL of `[notify]`: each one a secret."""
+        return dict(self._file.get(CHANNELS, {}))
 
     def all_values(self) -> list[str]:
         """Return what is stored, used or not, and what the environment has in its place, for redaction.
@@ -126,7 +134,7 @@ def _check(path: Path, data: Mapping[str, object]) -> dict[str, dict[str, str]]:
 def _check_table(path: Path, name: str, values: object) -> Iterator[tuple[str, str]]:
     if not isinstance(values, Mapping):
         raise ConfigError(f"{path}: {printable(name, 40)}: found {_type(values)}, expected a table such as [BYBIT]")
-    if not is_provider_name(name):
+    if name != CHANNELS and not is_provider_name(name):
         raise ConfigError(f'{path}: found the table name "{printable(name, 40)}", expected {PROVIDER_NAME}')
     for key, value in values.items():
         if not isinstance(value, str) or not value:
@@ -134,6 +142,11 @@ def _check_table(path: Path, name: str, values: object) -> Iterator[tuple[str, s
         if not _is_field(key):
             raise ConfigError(
                 f'{path}: [{name}] found the key "{printable(key, 40)}", expected small letters, digits and _'
+            )
+        if name == CHANNELS and not _is_url(value):
+            raise ConfigError(
+                f"{path}: [{name}] {key}: found another text (not shown: it is a secret), expected a URL such as "
+                "tgram://TOKEN/CHAT, mailto://, json://"
             )
         yield key, value
 

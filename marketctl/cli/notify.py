@@ -1,0 +1,290 @@
+"""marketctl notify: somebody is told when a network closes, a price crosses a line, a provider fails."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from marketctl.cli.options import HELP, Command, Globals, Group, Since, global_options, globals_of, json_option
+from marketctl.cli.output import Column, print_document, print_rows, sentence
+
+if TYPE_CHECKING:
+    from marketctl.notify.work import Outcome
+
+EVENTS = (Column("kind", "name"), Column("status", "word"), Column("text"))
+CHANNELS = (
+    Column("channel", "name"),
+    Column("to", "name"),
+    Column("waiting", "number"),
+    Column("last ok", "time"),
+    Column("failures", "number", blank="0"),
+    Column("error"),
+)
+TESTED = (Column("channel", "name"), Column("to", "name"), Column("status", "word"), Column("error"))
+LOGGED = (
+    Column("at", "time"),
+    Column("kind", "name", rank=1),
+    Column("status", "word", rank=2),
+    Column("channels", rank=3),
+    Column("text"),
+)
+MUTED = (Column("what", "name"), Column("until", "time"))
+
+
+@click.group(cls=Group, context_settings=HELP)
+def command() -> None:
+    """Tell somebody when a network closes or opens, a price crosses a line, a provider fails.
+
+    What is watched stands in [watch] of providers.toml, where it goes in [notify] of credentials.toml (docs/notify.md).
+
+    \b
+    Example:
+      marketctl notify run --dry-run
+      marketctl notify status
+    """
+
+
+@command.command(cls=Command, context_settings=HELP)
+@click.argument("channels", nargs=-1, metavar="[CHANNEL]...")
+@json_option
+@global_options
+def test(channels: tuple[str, ...], as_json: bool) -> int:
+    """Send a test message to every channel, or to the named ones, and tell which took it.
+
+    \b
+    Example:
+      marketctl notify test ops
+
+    Exit codes: 0 all took it, 1 none did, 3 some did, 4 configuration.
+    """
+    from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL, ConfigError
+    from marketctl.notify.channels import open_channel, send, shown
+    from marketctl.notify.words import INFO, WORDS
+    from marketctl.redact import redact
+    from marketctl.text import closest, printable
+
+    given = globals_of()
+    registry = given.registry()
+    urls = channel_urls(given)
+    for name in channels:
+        if name not in urls:
+            close = closest(name, urls)
+            raise ConfigError(
+                f"no channel {printable(name, 40)} in [notify] of {given.credentials_path()}",
+                hint=f"marketctl notify test {close}" if close else "marketctl notify status",
+            )
+    say = WORDS[registry.watch.language]
+    results = []
+    for name in channels or urls:
+        try:
+            why = send(open_channel(name, urls[name]), "marketctl", say["test"], INFO)
+        except ConfigError as error:
+            why = sentence(error.message, error.hint)
+        error_words = printable(redact(why)) if why else None
+        told = {"channel": name, "to": shown(urls[name]), "status": "failed" if why else "ok", "error": error_words}
+        results.append(told)
+    if as_json:
+        print_document(given, {"schema": 1, "command": "notify test", "results": results})
+    elif not (given.quiet and all(one["status"] == "ok" for one in results)):
+        print_rows(given, TESTED, [[one[column.key] for column in TESTED] for one in results])
+    failed = sum(one["status"] == "failed" for one in results)
+    return EXIT_OK if not failed else EXIT_FAILED if failed == len(results) else EXIT_PARTIAL
+
+
+@command.command(cls=Command, context_settings=HELP)
+@click.option("--dry-run", is_flag=True, help="Show what would be told; note and send nothing.")
+@json_option
+@global_options
+def run(dry_run: bool, as_json: bool) -> int:
+    """Look at what was collected, tell what is new, changed or over, send what still waits.
+
+    From cron after the jobs, or by itself after each cycle of `marketctl run --notify`. Each event is told once; a
+    channel that is away gets what it missed when it is back. The first look tells how things stand.
+
+    \b
+    Example:
+      marketctl notify run
+      marketctl notify run --dry-run
+
+    Exit codes: 0 told, or nothing to tell, 1 no channel took it, 3 some did not, 4 configuration, 75 another run tells.
+    """
+    from marketctl.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
+    from marketctl.log import log
+    from marketctl.notify.ledger import FileStore
+    from marketctl.notify.work import tell
+
+    given = globals_of()
+    registry = given.registry()
+    urls = channel_urls(given, required=not dry_run)
+    outcome = tell(registry, urls, FileStore(registry.settings.data_dir / "state"), dry_run=dry_run)
+    if outcome.busy:
+        log.error("another run is telling")
+        return EXIT_BUSY
+    if as_json:
+        document = {"schema": 1, "command": "notify run", "results": outcome.lines, "muted": outcome.muted}
+        print_document(given, document | {"failed": outcome.failed, "quiet": outcome.quiet})
+    elif not given.quiet:
+        print_rows(given, EVENTS, [[line[column.key] for column in EVENTS] for line in outcome.lines])
+    if not outcome.failed:
+        return EXIT_OK
+    return EXIT_FAILED if len(outcome.failed) == len(urls) else EXIT_PARTIAL
+
+
+@command.command(cls=Command, context_settings=HELP)
+@json_option
+@global_options
+def status(as_json: bool) -> int:
+    """Show the channels, what waits for each, what is so now, and what is muted. No URL is shown.
+
+    \b
+    Example:
+      marketctl notify status
+    """
+    from marketctl.log import log
+    from marketctl.notify.channels import shown
+    from marketctl.notify.ledger import FileStore
+    from marketctl.times import now_ms, to_iso
+
+    given = globals_of()
+    registry = given.registry()
+    urls = channel_urls(given, required=False)
+    ledger = FileStore(registry.settings.data_dir / "state").load()
+    rows = []
+    for name in dict.fromkeys([*urls, *ledger.outbox]):
+        told = ledger.channels.get(name, {})
+        rows.append(
+            {
+                "channel": name,
+                "to": shown(urls[name]) if name in urls else None,
+                "waiting": len(ledger.outbox.get(name, ())),
+                "last_ok": told.get("last_ok"),
+                "failures": told.get("failures", 0),
+                "error": told.get("last_error"),
+            }
+        )
+    mutes = {what: to_iso(until) for what, until in ledger.mutes.items() if until is None or until > now_ms()}
+    if as_json:
+        told = {"schema": 1, "command": "notify status", "results": rows, "muted": mutes}
+        active = [{"key": key, "since": to_iso(one["since_ms"])} for key, one in ledger.active.items()]
+        print_document(given, told | {"active": active, "looked_at": to_iso(ledger.seen_ms)})
+        return 0
+    print_rows(given, CHANNELS, [[row[column.key] for column in CHANNELS] for row in rows])
+    if not urls:
+        log.warning("no channel yet: put one into [notify] of credentials.toml (marketctl credentials set notify)")
+    looked = to_iso(ledger.seen_ms) or "never"
+    log.warning("%d things are so now, %d muted; looked last: %s", len(ledger.active), len(mutes), looked)
+    return 0
+
+
+@command.command("log", cls=Command, context_settings=HELP)
+@click.option(
+    "--since", "since_ms", type=Since(), default="24h", show_default=True, metavar="WHEN", help="How far back."
+)
+@json_option
+@global_options
+def log_(since_ms: int, as_json: bool) -> int:
+    """Show what was told, oldest first, also what was muted or waits.
+
+    \b
+    Example:
+      marketctl notify log --since 7d
+    """
+    from marketctl.files.journal import read_journal
+    from marketctl.log import log
+    from marketctl.notify.work import log_path
+
+    given = globals_of()
+    path = log_path(given.registry())
+    found, broken = read_journal(path, since_ms)
+    if broken:
+        log.error("%s: %d lines cannot be read, the rest is shown", path, broken)
+    if as_json:
+        print_document(given, {"schema": 1, "command": "notify log", "results": found})
+        return 0
+    rows = []
+    for line in found:
+        where = "muted" if line.get("muted") else ", ".join(line.get("channels", ()))
+        rows.append((line["at"], line.get("kind"), line.get("status"), where, line.get("text")))
+    print_rows(given, LOGGED, rows)
+    return 0
+
+
+@command.command(cls=Command, context_settings=HELP)
+@click.argument("what", required=False)
+@click.option(
+    "--for", "span", default="24h", show_default=True, metavar="SPAN", help='How long: 30min, 6h, 7d, "ever".'
+)
+@click.option("--off", is_flag=True, help="Take the mute back.")
+@json_option
+@global_options
+def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
+    """Say nothing of an asset, network, pair, provider or kind for a while; without one show what is muted.
+
+    WHAT is a word such as USDT, tron, KUCOIN or gap, "all", or a pattern of a key: "door USDT *".
+
+    \b
+    Example:
+      marketctl notify mute tron --for 6h
+      marketctl notify mute tron --off
+    """
+    from marketctl.errors import Busy
+    from marketctl.notify.ledger import FileStore
+    from marketctl.times import now_ms, to_iso
+
+    given = globals_of()
+    store = FileStore(given.registry().settings.data_dir / "state")
+    until = None if span == "ever" else now_ms() + _span_ms(span)
+    with store.lock() as ours:
+        if not ours:
+            raise Busy("another run is telling", hint=f"marketctl notify mute {what or ''}".rstrip())
+        ledger = store.load()
+        now = now_ms()
+        ledger.mutes = {key: at for key, at in ledger.mutes.items() if at is None or at > now}
+        if what is not None and off:
+            ledger.mutes.pop(what, None)
+        elif what is not None:
+            ledger.mutes[what] = until
+        if what is not None:
+            store.save(ledger)
+    results = [{"what": key, "until": to_iso(at)} for key, at in ledger.mutes.items()]
+    if as_json:
+        print_document(given, {"schema": 1, "command": "notify mute", "results": results})
+    elif not given.quiet:
+        print_rows(given, MUTED, [(one["what"], one["until"] or "ever") for one in results])
+    return 0
+
+
+def _span_ms(text: str) -> int:
+    import re
+
+    found = re.fullmatch(r"([0-9]{1,6}) ?(s|min|m|h|d)", text.strip())
+    if found is None or not int(found[1]):
+        raise click.UsageError(f'--for {text}: no time span, expected one such as 30min, 6h, 7d, or "ever".')
+    return int(found[1]) * {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}[found[2]] * 1000
+
+
+def channel_urls(given: Globals, *, required: bool = True) -> dict[str, str]:
+    """Return channel → URL, hidden from now on whatever is printed. Raises ConfigError without one."""
+    from marketctl.errors import ConfigError
+    from marketctl.notify.channels import TABLE, protect_urls
+
+    urls = given.keys().notify()
+    protect_urls(urls)
+    if required and not urls:
+        raise ConfigError(
+            f"there is no channel in [{TABLE}] of {given.credentials_path()}", hint="marketctl credentials set notify"
+        )
+    return urls
+
+
+def after_cycle(registry: Any, urls: dict[str, str]) -> "Outcome | None":
+    """Look and tell after a cycle of `run --notify`; what goes wrong is told on stderr and harms no job."""
+    from marketctl.errors import MarketctlError
+    from marketctl.log import log
+    from marketctl.notify.ledger import FileStore
+    from marketctl.notify.work import tell
+
+    try:
+        return tell(registry, urls, FileStore(registry.settings.data_dir / "state"))
+    except MarketctlError as error:
+        log.error("%s", sentence(f"nobody was told: {error.message}", error.hint))
+        return None

@@ -1,0 +1,136 @@
+"""What was told and what is still to be told: one document, written whole before anything is sent."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from marketctl.errors import StorageFailed
+from marketctl.files.snapshots import SCHEMA, encode_json, to_bytes, write_document
+
+if TYPE_CHECKING:
+    from marketctl.redis.connection import RedisConnection
+
+NAME = "notify"  # data/state/notify.json; no provider is called so, their names are upper case
+LEASE_S = 300
+
+
+@dataclass
+class Ledger:
+    """`active`: key → what is so and was told. `fees`: the fee last told of. `outbox`: channel → lines to send.
+
+    `flaps`: key → when it changed, within the last hour. `damped`: keys that change too often to be told, since when.
+    `mutes`: pattern → until when (ms), None for good. `cursor`: journal → how far it was read. Times are ms.
+    """
+
+    started_ms: int | None = None
+    seen_ms: int | None = None
+    seq: int = 0
+    active: dict[str, dict[str, Any]] = field(default_factory=dict)
+    fees: dict[str, str] = field(default_factory=dict)
+    flaps: dict[str, list[int]] = field(default_factory=dict)
+    damped: dict[str, int] = field(default_factory=dict)
+    mutes: dict[str, int | None] = field(default_factory=dict)
+    cursor: dict[str, list[int]] = field(default_factory=dict)
+    outbox: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    channels: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """Return what is written."""
+        return {"schema": SCHEMA, **asdict(self)}
+
+    @classmethod
+    def read(cls, text: bytes | None, where: str) -> "Ledger":
+        """Read a document; none is a new ledger. Raises StorageFailed for one that is not ours."""
+        if text is None:
+            return cls()
+        try:
+            found = json.loads(text)
+            if found.pop("schema") != SCHEMA:
+                raise ValueError
+            return cls(**found)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            raise StorageFailed(
+                f"{where} is not as marketctl writes it", hint=f"move it away: rm {where}; what is so now is told anew"
+            ) from None
+
+
+class Store(Protocol):
+    """Where a ledger is kept, one hand at a time."""
+
+    def lock(self) -> Any:
+        """Return a context whose value tells whether we have it."""
+
+    def load(self) -> Ledger:
+        """Read it. Raises StorageFailed, RedisFailed."""
+
+    def save(self, ledger: Ledger) -> None:
+        """Write it whole. Raises StorageFailed, RedisFailed."""
+
+
+class FileStore:
+    """The ledger of one machine: data/state/notify.json."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self.path = state_dir / f"{NAME}.json"
+
+    @contextmanager
+    def lock(self) -> Iterator[bool]:
+        """Hold the lock, or tell that another process has it."""
+        import os
+
+        from marketctl.files.locks import open_lock, try_lock
+
+        path = self.path.with_name(f".{NAME}.lock")
+        fd = open_lock(path)
+        try:
+            yield try_lock(fd, path)
+        finally:
+            os.close(fd)
+
+    def load(self) -> Ledger:
+        """Read the file; none is a new ledger. Raises StorageFailed."""
+        from marketctl.files.atomic import storage_failed
+
+        try:
+            text = self.path.read_bytes()
+        except FileNotFoundError:
+            return Ledger()
+        except OSError as error:
+            raise storage_failed("read", self.path, error) from error
+        return Ledger.read(text, str(self.path))
+
+    def save(self, ledger: Ledger) -> None:
+        """Replace the file. Raises StorageFailed."""
+        write_document(self.path, ledger.document())
+
+
+class RedisStore:
+    """The ledger of many machines that share a Redis: whoever holds its lock tells, the others have nothing to do."""
+
+    def __init__(self, redis: "RedisConnection", prefix: str) -> None:
+        self._redis = redis
+        self._key = f"{prefix}:notify"
+
+    @contextmanager
+    def lock(self) -> Iterator[bool]:
+        """Hold the lock for some minutes at most, or tell that another machine has it."""
+        import os
+
+        token = os.urandom(8).hex()
+        got = self._redis.call("SET", f"{self._key}:lock", token, "NX", "EX", str(LEASE_S)) is not None
+        try:
+            yield got
+        finally:
+            if got and self._redis.call("GET", f"{self._key}:lock") == token.encode():
+                self._redis.call("DEL", f"{self._key}:lock")
+
+    def load(self) -> Ledger:
+        """Read the key; none is a new ledger. Raises RedisFailed, StorageFailed."""
+        return Ledger.read(self._redis.call("GET", self._key), f"the key {self._key}")
+
+    def save(self, ledger: Ledger) -> None:
+        """Replace the key. Raises RedisFailed."""
+        self._redis.call("SET", self._key, to_bytes(encode_json(ledger.document())).decode())

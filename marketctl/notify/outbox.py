@@ -1,0 +1,114 @@
+"""What is still to be sent, channel by channel: nothing is lost while one is away, nothing comes twice."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, time
+from typing import Any
+
+from marketctl.errors import ConfigError
+from marketctl.log import log
+from marketctl.notify import channels
+from marketctl.notify.ledger import Ledger
+from marketctl.notify.words import WARNING, WORDS, minute
+from marketctl.redact import redact
+from marketctl.text import printable
+from marketctl.times import from_iso, to_iso
+
+ONE_BY_ONE = 3  # so many lines are messages of their own, more are one message
+BODY = 3000  # characters; Telegram takes 4096
+MESSAGES = 3  # of one digest
+KEPT = 500  # lines for a channel that is away; beyond, only the last one of each matter
+LATE_MS = 120_000  # what is sent later than that says when it was
+
+Send = Callable[[Any, str, str, str], str | None]
+
+
+def put(ledger: Ledger, names: Mapping[str, str], lines: list[dict[str, Any]], now_ms: int) -> None:
+    """Put lines into the outbox of every channel."""
+    for line in lines:
+        ledger.seq += 1
+        line |= {"id": ledger.seq, "at": to_iso(now_ms)}
+        for name in names:
+            ledger.outbox.setdefault(name, []).append(
+                {key: line[key] for key in ("id", "at", "keys", "type", "title", "text")}
+            )
+    for name, waiting in ledger.outbox.items():
+        if len(waiting) > KEPT:
+            ledger.outbox[name] = condense(waiting)
+
+
+def condense(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Keep the last line of each matter: how it stands, not all it went through."""
+    last = {line["keys"][0]: line for line in lines}
+    return sorted(last.values(), key=lambda line: line["id"])
+
+
+def is_quiet(quiet: tuple[time, time] | None, timezone: str, now_ms: int) -> bool:
+    """Tell whether now is within the quiet hours, which may go over midnight."""
+    if quiet is None:
+        return False
+    from zoneinfo import ZoneInfo
+
+    now = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(timezone)).time()
+    start, end = quiet
+    return start <= now < end if start < end else now >= start or now < end
+
+
+def deliver(
+    ledger: Ledger,
+    urls: Mapping[str, str],
+    language: str,
+    now_ms: int,
+    save: Callable[[], None],
+    send: Send = channels.send,
+) -> dict[str, str]:
+    """Send what waits, channel by channel; what was taken is gone from the outbox before the next is tried.
+
+    Returns the channels that failed with the reason. One that fails is left alone until the next time.
+    """
+    failed: dict[str, str] = {}
+    for name in [name for name in ledger.outbox if name not in urls]:
+        del ledger.outbox[name]  # nobody can be told there any more
+    for name, url in urls.items():
+        told = ledger.channels.setdefault(name, {"last_ok": None, "failures": 0, "last_error": None})
+        try:
+            while waiting := ledger.outbox.get(name):
+                taken, title, body, kind = compose(waiting, language, now_ms)
+                why = send(channels.open_channel(name, url), title, body, kind)
+                if why is not None:
+                    raise ConfigError(why)
+                del waiting[:taken]
+                told |= {"last_ok": to_iso(now_ms), "failures": 0, "last_error": None}
+                save()
+        except ConfigError as error:
+            failed[name] = printable(redact(error.message))
+            told |= {"failures": told["failures"] + 1, "last_error": failed[name]}
+            save()
+            log.warning("notify %s: %s; %d lines wait", name, failed[name], len(ledger.outbox[name]))
+    return failed
+
+
+def compose(waiting: list[dict[str, Any]], language: str, now_ms: int) -> tuple[int, str, str, str]:
+    """Make the next message: how many lines it takes, title, body and type."""
+    if len(waiting) <= ONE_BY_ONE:
+        line = waiting[0]
+        return 1, f"marketctl: {line['title']}", _text(line, now_ms), line["type"]
+    say = WORDS[language]
+    body, taken = "", 0
+    for line in waiting:
+        text = _text(line, now_ms) + "\n"
+        if taken and len(body) + len(text) > BODY:
+            break
+        body += text
+        taken += 1
+    kinds = {line["type"] for line in waiting[:taken]}
+    if taken < len(waiting) and len(waiting) - taken > (MESSAGES - 1) * taken:
+        # A flood: what does not fit into a few messages is counted and stands in the log.
+        body += say["more"].format(n=len(waiting) - taken)
+        taken = len(waiting)
+    kind = WARNING if WARNING in kinds else kinds.pop()
+    return taken, f"marketctl: {say['digest'].format(n=taken)}", body.rstrip(), kind
+
+
+def _text(line: Mapping[str, Any], now_ms: int) -> str:
+    late = now_ms - from_iso(line["at"]) > LATE_MS
+    return f"{minute(line['at'])}: {line['text']}" if late else str(line["text"])

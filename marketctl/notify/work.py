@@ -1,0 +1,97 @@
+"""One look and what is told of it: picture, ledger, outbox, channels. It raises nothing that would harm a job."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from marketctl.config.registry import Registry
+from marketctl.files.journal import append_journal
+from marketctl.notify import outbox
+from marketctl.notify.conditions import Wallets, look
+from marketctl.notify.journals import new_lines, toggles
+from marketctl.notify.ledger import Store
+from marketctl.notify.rules import compare, is_muted
+from marketctl.notify.words import lines as in_words
+from marketctl.times import now_ms, to_iso
+from marketctl.views.quotes import open_reader
+from marketctl.views.status import read_wallets
+
+
+@dataclass
+class Outcome:
+    """What came of a look: the lines, those muted, the channels that failed; `busy` where another process tells."""
+
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    muted: list[dict[str, Any]] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    quiet: bool = False
+    busy: bool = False
+
+
+def log_path(registry: Registry) -> Path:
+    """Return where all that was ever told is noted."""
+    return registry.settings.data_dir / "state" / "notify.jsonl"
+
+
+def tell(
+    registry: Registry,
+    urls: Mapping[str, str],
+    store: Store,
+    *,
+    dry_run: bool = False,
+    send: outbox.Send | None = None,
+    wallets: Wallets | None = None,
+) -> Outcome:
+    """Look, note what is new, and send what waits. With `dry_run` nothing is noted and nothing sent.
+
+    The ledger is written before anything is sent and after every message, so that nothing is lost and nothing comes
+    twice. Raises StorageFailed or RedisFailed where the ledger cannot be kept.
+    """
+    outcome = Outcome()
+    with store.lock() as ours:
+        if not ours:
+            outcome.busy = True
+            return outcome
+        ledger = store.load()
+        at = now_ms()
+        known = read_wallets(registry) if wallets is None else wallets
+        before = {key: one["facts"] for key, one in ledger.active.items()}
+        with open_reader(registry) as reader:
+            picture = look(registry, reader, at, before, known)
+        changed = toggles(registry, new_lines(registry, ledger), known)
+        events = compare(picture, ledger, registry.watch, changed)
+        outcome.muted = in_words([one for one in events if is_muted(ledger, one, at)], registry.watch.language)
+        outcome.lines = in_words([one for one in events if not is_muted(ledger, one, at)], registry.watch.language)
+        if dry_run:
+            return outcome
+        outbox.put(ledger, urls, outcome.lines, at)
+        store.save(ledger)
+        _note(registry, outcome, at, urls)
+        outcome.quiet = outbox.is_quiet(registry.watch.quiet, registry.watch.timezone, at)
+        if not outcome.quiet:
+            outcome.failed = outbox.deliver(
+                ledger,
+                urls,
+                registry.watch.language,
+                at,
+                lambda: store.save(ledger),
+                **({"send": send} if send else {}),
+            )
+    return outcome
+
+
+def _note(registry: Registry, outcome: Outcome, at_ms: int, urls: Mapping[str, str]) -> None:
+    told = [(line, False) for line in outcome.lines] + [(line, True) for line in outcome.muted]
+    append_journal(
+        log_path(registry),
+        [
+            {
+                "at": to_iso(at_ms),
+                **{name: line[name] for name in ("kind", "status", "keys", "text")},
+                "channels": [] if muted else sorted(urls),
+                "muted": muted,
+            }
+            for line, muted in told
+        ],
+    )

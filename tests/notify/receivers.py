@@ -1,0 +1,80 @@
+"""Real receivers on loopback: a webhook, which is Telegram's API as well, and a mail server."""
+
+import json
+import socket
+import threading
+from email import message_from_bytes
+from email.header import decode_header, make_header
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from aiosmtpd.controller import Controller
+
+TOKEN = "987654321:AAF_abcdefghijklmnopqrstuvwxyz0123"
+SECRET = "s3cr3t-webhook-token-0123456789"
+
+
+class Webhook:
+    """`with Webhook() as hook`: what came is in `hook.told`, as (path, JSON body); `hook.status` is the answer."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, dict]] = []
+        self.status = 200
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if hook.status == 200:
+                    hook.told.append((self.path, json.loads(body)))
+                self.send_response(hook.status)
+                answer = b'{"ok": true, "result": {}}'
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.port = self._server.server_address[1]
+        self.url = f"json://127.0.0.1:{self.port}/{SECRET}"
+
+    def __enter__(self) -> "Webhook":
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    @property
+    def messages(self) -> list[str]:
+        """The texts, of whatever service they are."""
+        return [body.get("message") or body.get("text") or "" for _, body in self.told]
+
+
+class Mail:
+    """`with Mail() as mail`: subjects and texts are in `mail.told`."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+
+    async def handle_DATA(self, _server, _session, envelope) -> str:  # noqa: N802  (aiosmtpd's name)
+        message = message_from_bytes(envelope.content)
+        part = next(one for one in message.walk() if not one.is_multipart())
+        subject = str(make_header(decode_header(message["Subject"])))
+        self.told.append((subject, part.get_payload(decode=True).decode()))
+        return "250 OK"
+
+    def __enter__(self) -> "Mail":
+        self._controller.start()
+        self.url = f"mailto://127.0.0.1:{self.port}?from=desk@example.com&to=ops@example.com&mode=insecure"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._controller.stop()

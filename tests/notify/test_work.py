@@ -1,0 +1,235 @@
+"""Alerts end to end: the sandbox's network closes, and a webhook, a mail server and Telegram's API hear of it once."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from marketctl.cli import invoke
+from marketctl.files.journal import append_journal
+from marketctl.notify.channels import open_channel
+from marketctl.sandbox.setup import write_setup
+from tests.notify.receivers import SECRET, TOKEN, Mail, Webhook
+
+VENUES = ("KUCOIN", "MEXC")
+
+
+@pytest.fixture
+def folder(sandbox, tmp_path):
+    """A desk of two exchanges; the network `tron` of USDT opens and closes as their wallets are asked."""
+    folder = write_setup(sandbox, tmp_path / "desk").parent
+    path = folder / "providers.toml"
+    text = path.read_text()
+    for name in ("BYBIT", "WHITEBIT", "HTX", "RAPIRA", "TWELVEDATA", "OPENEXCHANGERATES"):
+        head, _, tail = text.partition(f"[providers.{name}]")
+        text = head + f"[providers.{name}]" + tail.replace("enabled = true", "enabled = false", 1)
+    path.write_text(text + '\n[watch]\nassets = ["USDT"]\nnetworks = ["tron", "ton"]\nfee = false\nstale = false\n')
+    return folder
+
+
+@pytest.fixture
+def ctl(folder, capsys):
+    def call(*words: str):
+        capsys.readouterr()
+        code = invoke(["--config", str(folder / "providers.toml"), *words])
+        told = capsys.readouterr()
+        for secret in (SECRET, TOKEN, TOKEN.partition(":")[2]):
+            assert secret not in told.out + told.err
+        return code, told.out, told.err
+
+    return call
+
+
+def channels(folder, **urls: str) -> None:
+    path = folder / "credentials.toml"
+    lines = [f'{name} = "{url}"' for name, url in urls.items()]
+    path.write_text(path.read_text() + "\n[notify]\n" + "\n".join(lines) + "\n")
+    path.chmod(0o600)
+
+
+def sync(ctl, until: bool) -> None:
+    """Ask for the wallets until USDT's withdrawals over tron are closed (open) at all venues."""
+    for _ in range(8):
+        assert ctl("wallet", "sync", "-q", *VENUES)[0] == 0
+        _, out, _ = ctl("asset", "USDT", "--only", "networks", "--format", "ndjson")
+        rows = [json.loads(line) for line in out.splitlines()]
+        if {row["withdraw"] for row in rows if row["network"] == "tron"} == {not until}:
+            return
+    pytest.fail("the sandbox's network does not move")
+
+
+@pytest.fixture
+def telegram(monkeypatch):
+    """Telegram's API on loopback: apprise's own plug-in speaks to it."""
+    from apprise.plugins.telegram import NotifyTelegram
+
+    with Webhook() as hook:
+        monkeypatch.setattr(NotifyTelegram, "notify_url", f"http://127.0.0.1:{hook.port}/bot")
+        yield hook
+
+
+def test_a_network_that_closes_and_opens_is_told_once_to_each_channel(folder, ctl, telegram):
+    with Webhook() as hook, Mail() as mail:
+        channels(folder, hook=hook.url, mail=mail.url, telegram=f"tgram://{TOKEN}/123456/")
+        sync(ctl, until=False)
+        assert ctl("notify", "run", "-q") == (0, "", "")
+        assert hook.messages == []  # all is well: nothing to tell
+        sync(ctl, until=True)
+        code, out, err = ctl("notify", "run")
+        assert (code, err) == (0, "")
+        closed = "USDT · tron: withdrawals closed at 2 of 2; open: ton 0.249, bsc 0.283, solana 0.297"
+        assert out == f"door\tnew\t{closed}\n"
+        for _ in range(3):
+            assert ctl("notify", "run") == (0, "", "")
+        sync(ctl, until=False)
+        for _ in range(2):
+            assert ctl("notify", "run", "-q")[0] == 0
+        opened = "USDT · tron: withdrawals open again at 2 of 2; resolved after "
+        for told in (hook.messages, [text for _, text in mail.told], telegram.messages):
+            assert [closed in told[0], opened in told[1], len(told)] == [True, True, 2]
+        assert [subject for subject, _ in mail.told] == ["marketctl: USDT · tron"] * 2
+        assert {path for path, _ in telegram.told} == {f"/bot{TOKEN}/sendMessage"}
+        assert [body["type"] for _, body in hook.told] == ["warning", "success"]
+
+
+def test_a_receiver_that_is_away_loses_nothing_and_gets_nothing_twice(folder, ctl):
+    with Webhook() as hook, Webhook() as good:
+        channels(folder, away=hook.url, good=good.url)
+        sync(ctl, until=False)
+        assert ctl("notify", "run", "-q")[0] == 0
+        hook.status = 503
+        sync(ctl, until=True)
+        code, out, err = ctl("notify", "run")
+        assert code == 3
+        assert err.startswith("notify away: ")
+        assert err.endswith("; 1 lines wait\n")
+        sync(ctl, until=False)
+        for _ in range(10):
+            assert ctl("notify", "run", "-q")[0] == 3
+        (row,) = [row for row in json.loads(ctl("notify", "status", "--json")[1])["results"] if row["channel"] == "away"]
+        assert (row["waiting"], row["failures"], row["to"]) == (2, 11, "json://***")
+        assert (len(good.messages), hook.messages) == (2, [])
+        hook.status = 200
+        for _ in range(3):
+            assert ctl("notify", "run", "-q") == (0, "", "")
+        assert hook.messages == good.messages
+        assert len(good.messages) == 2
+
+
+def test_ten_thousand_lines_of_a_journal_are_a_handful_of_messages(folder, ctl):
+    with Webhook() as hook:
+        channels(folder, hook=hook.url)
+        sync(ctl, until=True)
+        assert ctl("notify", "run", "-q")[0] == 0
+        assert len(hook.messages) == 1
+        line = {"run_id": "r", "provider": "MEXC", "asset": "USDT", "network": "TRX", "field": "withdraw"}
+        for start in range(0, 10_000, 2500):
+            append_journal(
+                folder / "data/wallet/MEXC.changes.jsonl",
+                [
+                    line | {"at": f"2026-01-01T{n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}.000Z"}
+                    | {"before": n % 2 == 1, "after": n % 2 == 0}
+                    for n in range(start, start + 2500)
+                ],
+            )  # fmt: skip
+            assert ctl("notify", "run", "-q") == (0, "", "")
+        assert len(hook.messages) == 2
+        assert "changed" in hook.messages[1]
+        assert "silent until it is steady" in hook.messages[1]
+
+
+def test_the_first_look_tells_how_things_stand(folder, ctl):
+    with Webhook() as hook:
+        channels(folder, hook=hook.url)
+        sync(ctl, until=True)
+        code, out, _ = ctl("notify", "run", "--json")
+        assert [line["status"] for line in json.loads(out)["results"]] == ["now"]
+        ways = "open: ton 0.249, bsc 0.283, solana 0.297"
+        assert hook.messages == [f"USDT · tron: withdrawals closed at 2 of 2; {ways}"]
+
+
+def test_dry_run_notes_and_sends_nothing(folder, ctl):
+    sync(ctl, until=True)
+    for _ in range(2):
+        code, out, err = ctl("notify", "run", "--dry-run")
+        assert (code, out[:9], err) == (0, "door\tnow\t", "")
+    assert not (folder / "data/state/notify.json").exists()
+    code, out, err = ctl("notify", "run")
+    assert (code, out) == (4, "")
+    assert "there is no channel in [notify] of " in err
+
+
+def test_no_token_in_any_file_or_output(folder, ctl, telegram):
+    telegram.status = 401
+    with Webhook() as hook:
+        hook.status = 500
+        channels(folder, hook=hook.url, telegram=f"tgram://{TOKEN}/123456/", broken=f"nope://{SECRET}")
+        sync(ctl, until=True)
+        assert ctl("notify", "run", "-vv")[0] == 1
+        assert ctl("notify", "test", "-vv")[0] == 1
+        assert ctl("notify", "status")[0] == 0
+        assert ctl("notify", "log")[0] == 0
+        assert ctl("credentials", "list")[0] == 0
+    for path in (folder / "data").rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert SECRET.encode() not in content, path
+            assert TOKEN.partition(":")[2].encode() not in content, path
+
+
+def test_one_of_several_channels_is_tried(folder, ctl):
+    with Webhook() as hook, Webhook() as gone:
+        gone.status = 500
+        channels(folder, ops=hook.url, gone=gone.url)
+        assert ctl("notify", "test", "ops") == (0, "ops\tjson://***\tok\t\n", "")
+        assert hook.messages == ["This is a test: alerts of marketctl arrive here."]
+        code, out, _ = ctl("notify", "test")
+        assert (code, [line.split("\t")[:3] for line in out.splitlines()]) == (
+            3,
+            [["ops", "json://***", "ok"], ["gone", "json://***", "failed"]],
+        )
+        code, _, err = ctl("notify", "test", "opps")
+        assert (code, err.endswith("Next: marketctl notify test ops.\n")) == (4, True)
+
+
+def test_mutes(folder, ctl):
+    with Webhook() as hook:
+        channels(folder, hook=hook.url)
+        sync(ctl, until=False)
+        assert ctl("notify", "run", "-q")[0] == 0
+        assert ctl("notify", "mute", "tron", "--for", "6h", "-q") == (0, "", "")
+        sync(ctl, until=True)
+        assert ctl("notify", "run") == (0, "", "")
+        assert hook.messages == []
+        _, out, _ = ctl("notify", "log")
+        assert out.split("\t")[1:4] == ["door", "new", "muted"]
+        assert ctl("notify", "mute", "tron", "--off") == (0, "", "")
+        assert ctl("notify", "mute", "x", "--for", "soon")[0] == 2
+
+
+def test_the_extra_is_imported_when_something_is_sent_and_not_before(folder):
+    program = (
+        "import sys\nfrom marketctl.cli import invoke\ncode = invoke(sys.argv[1:])\n"
+        "print('apprise' in sys.modules, 'marketctl.notify' in sys.modules)\nsys.exit(code)"
+    )
+
+    def imported(*words: str) -> str:
+        command = [sys.executable, "-c", program, "--config", str(folder / "providers.toml"), *words, "-q"]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert imported("wallet", "sync", "KUCOIN") == "False False\n"
+    with Webhook() as hook:
+        channels(folder, hook=hook.url)
+        assert imported("notify", "run").splitlines()[-1] in ("False True", "True True")
+
+
+def test_urls_that_are_none_are_refused_without_being_shown(folder, ctl):
+    channels(folder, ops=f"not a url {SECRET}")
+    code, out, err = ctl("notify", "status")
+    assert (code, out) == (4, "")
+    assert "[notify] ops: found another text (not shown: it is a secret), expected a URL" in err
+
+
+def test_a_channel_is_opened_by_apprise():
+    assert type(open_channel("x", "json://127.0.0.1:9/x")).__name__ == "NotifyJSON"
