@@ -1,14 +1,9 @@
 """marketctl notify: somebody is told when a network closes, a price crosses a line, a provider fails."""
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from marketctl.cli.options import HELP, Command, Globals, Group, Since, global_options, globals_of, json_option
 from marketctl.cli.output import Column, print_document, print_rows, sentence
-
-if TYPE_CHECKING:
-    from marketctl.notify.work import Outcome
 
 EVENTS = (Column("kind", "name"), Column("status", "word"), Column("text"))
 CHANNELS = (
@@ -274,17 +269,3 @@ def channel_urls(given: Globals, *, required: bool = True) -> dict[str, str]:
             f"there is no channel in [{TABLE}] of {given.credentials_path()}", hint="marketctl credentials set notify"
         )
     return urls
-
-
-def after_cycle(registry: Any, urls: dict[str, str]) -> "Outcome | None":
-    """Look and tell after a cycle of `run --notify`; what goes wrong is told on stderr and harms no job."""
-    from marketctl.errors import MarketctlError
-    from marketctl.log import log
-    from marketctl.notify.ledger import FileStore
-    from marketctl.notify.work import tell
-
-    try:
-        return tell(registry, urls, FileStore(registry.settings.data_dir / "state"))
-    except MarketctlError as error:
-        log.error("%s", sentence(f"nobody was told: {error.message}", error.hint))
-        return None

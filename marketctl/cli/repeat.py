@@ -17,6 +17,7 @@ from marketctl.log import log
 from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
+    from marketctl.cli.alerting import Alerts
     from marketctl.config.registry import ProviderEntry
     from marketctl.jobs.desk import Desk
     from marketctl.jobs.result import Result
@@ -38,6 +39,7 @@ def repeat(
     watch: "Watch",
     *,
     rates: bool = False,
+    alerts: "Alerts | None" = None,
 ) -> int:
     """Do every job at once, then each again when its interval is over. Ends by an exception: `Stopped`.
 
@@ -49,7 +51,8 @@ def repeat(
     desk.require_server()
     repeating = Repeating(desk, work, options)
     teller = _Teller(given, as_json)
-    pages = _Pages(desk, repeating, watch, board, min(entry.interval_s(job) for entry, job in work), rates)
+    shortest_s = min(entry.interval_s(job) for entry, job in work)
+    pages = _Pages(desk, repeating, watch, board, shortest_s, rates, alerts)
     by_name = {entry.name: entry for entry, _ in work}
 
     def on_run(run: "Run", jobs: "Sequence[tuple[ProviderEntry, str]]") -> None:
@@ -58,19 +61,23 @@ def repeat(
     gc.freeze()  # what was imported stays: no use in looking through it for garbage, again and again
     told: dict[str, list[Result]] = {}
     runs = 0
-    for run, result, last in repeating.results(on_run, watch.start):
-        watch.done(result)
-        results = told.setdefault(run.run_id, [])
-        results.append(result)
-        teller.row(result)
-        if last:
-            del told[run.run_id]
-            note_in_run_log(run, "run", results)
-            teller.run(run, results)
-            pages.ended(results)
-            runs += 1
-            if runs % (COLLECT_RUNS * len(by_name)) == 0:
-                gc.collect()  # memory does not grow, and nobody waits for it
+    try:
+        for run, result, last in repeating.results(on_run, watch.start):
+            watch.done(result)
+            results = told.setdefault(run.run_id, [])
+            results.append(result)
+            teller.row(result)
+            if last:
+                del told[run.run_id]
+                note_in_run_log(run, "run", results)
+                teller.run(run, results)
+                pages.ended(results)
+                runs += 1
+                if runs % (COLLECT_RUNS * len(by_name)) == 0:
+                    gc.collect()  # memory does not grow, and nobody waits for it
+    finally:
+        if alerts is not None:
+            alerts.close()
     return 0
 
 
@@ -113,15 +120,23 @@ class _Teller:
 
 
 class _Pages:
-    """The files about all providers: figures and board. Written when nothing is in hand, or an interval has passed."""
+    """What is about all providers: figures, board, alerts. Made when nothing is in hand, or an interval has passed."""
 
     def __init__(
-        self, desk: "Desk", repeating: "Repeating", watch: "Watch", board: str | None, shortest_s: float, rates: bool
+        self,
+        desk: "Desk",
+        repeating: "Repeating",
+        watch: "Watch",
+        board: str | None,
+        shortest_s: float,
+        rates: bool,
+        alerts: "Alerts | None",
     ) -> None:
         self._desk = desk
         self._repeating = repeating
         self._watch = watch
         self._board = board
+        self._alerts = alerts
         self._shortest_s = shortest_s
         self._rates = Rebuild(desk) if rates else None
         self._written = time.monotonic()
@@ -130,6 +145,9 @@ class _Pages:
     def ended(self, results: "list[Result]") -> None:
         """Take note of a run's end."""
         self._results += results
+        if self._alerts is not None:
+            # A network that closes does so at all venues: wait for those that are being asked.
+            self._alerts.cycle(wait=any(job == "wallet" for _, job in self._repeating.due()))
         now = time.monotonic()
         if not self._repeating.schedule.idle and now - self._written < self._shortest_s:
             return

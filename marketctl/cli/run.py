@@ -3,6 +3,7 @@
 import click
 
 from marketctl.cli.options import (
+    FILE,
     HELP,
     Command,
     dump_raw_option,
@@ -35,8 +36,11 @@ TASKS = {
 @mirror_option
 @click.option("--admin-mirror", "mirror", flag_value=True, default=None, hidden=True)
 @click.option("--force", is_flag=True, help="Publish quotes even when half of them are gone.")
-@click.option("--metrics", metavar="FILE", help="Write figures for Prometheus' textfile collector after each run.")
-@click.option("--report", "board", metavar="FILE", help="Write the market board there after each run.")
+@click.option(
+    "--metrics", type=FILE, metavar="FILE", help="Write figures for Prometheus' textfile collector after each run."
+)
+@click.option("--report", "board", type=FILE, metavar="FILE", help="Write the market board there after each run.")
+@click.option("--notify", is_flag=True, help="Tell the channels in [notify] after each cycle what is new (see notify).")
 @click.option("--rates", is_flag=True, help="Build the export of rates.toml after each prices cycle.")
 @jobs_option
 @lock_wait_option
@@ -53,6 +57,7 @@ def command(
     metrics: str | None,
     board: str | None,
     rates: bool,
+    notify: bool,
     jobs: int,
     lock_wait: float,
     strict: bool,
@@ -92,10 +97,15 @@ def command(
         read_or_withdraw(given, None)
     with open_desk(given) as desk, Watch(desk, whole=not providers, metrics=metrics) as watch:
         work = [(entry, job) for entry in choose(desk.registry, providers) for job in chosen_jobs]
+        alerts = None
+        if notify:
+            from marketctl.cli.alerting import Alerts
+
+            alerts = Alerts(given, desk.registry, behind=not once)
         if not once:
             from marketctl.cli.repeat import repeat
 
-            return repeat(given, desk, options, work, as_json, board, watch, rates=rates)
+            return repeat(given, desk, options, work, as_json, board, watch, rates=rates, alerts=alerts)
         run = Run(desk, options)
         results, code = do_work(given, run, work, "run", watch)
         if rates:
@@ -108,5 +118,7 @@ def command(
 
             if not refresh(desk, board):
                 code = code or EXIT_PARTIAL
+        if alerts is not None:
+            alerts.cycle()
         print_results(given, run, "run", results, as_json)
         return code

@@ -1,7 +1,8 @@
 """Tell how runs went in Prometheus' text, for a textfile collector.
 
-All names begin with `marketctl_task_`, so that the file of `check` can lie in the same folder. The label is `task`
-because `job` is Prometheus' own; ages are left to it: times are given. What is unknown has no sample.
+All names but those of watched.py begin with `marketctl_task_`, so that the file of `check` can lie in the same folder.
+The label is `task` because `job` is Prometheus' own; ages are left to it: times are given. What is unknown has no
+sample.
 """
 
 from collections.abc import Iterable
@@ -42,7 +43,12 @@ class Metrics:
             Row(result, states[name].get(job, {}), self.desk.registry.provider(name).interval_s(job))
             for (name, job), result in self.last.items()
         ]
-        return "".join(family(*one) for one in families(rows) if one[2])
+        told = families(rows)
+        if self.desk.registry.watch.given:
+            from marketctl.monitoring import watched
+
+            told += watched.families(self.desk.registry)
+        return "".join(family(*one) for one in told if one[2])
 
 
 class Row(NamedTuple):

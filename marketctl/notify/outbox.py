@@ -83,7 +83,7 @@ def deliver(
             failed[name] = printable(redact(error.message))
             told |= {"failures": told["failures"] + 1, "last_error": failed[name]}
             save()
-            log.warning("notify %s: %s; %d lines wait", name, failed[name], len(ledger.outbox[name]))
+            log.error("notify %s: %s; %d lines wait", name, failed[name], len(ledger.outbox[name]))
     return failed
 
 

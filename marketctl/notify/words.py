@@ -14,12 +14,16 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "withdraw": "withdrawals",
         "deposit": "deposits",
         "and": " and ",
-        "closed": "{subject}: {doors} closed at {n} of {of}{who}{ways}",
-        "open": "{subject}: {doors} open again at {of} of {of}",
+        "closed": "{subject}: {doors} {shut} at {n} of {of}{who}{ways}",
+        "open": "{subject}: {doors} {free} again at {of} of {of}",
         "gone": "{subject}: {doors}: no venue lists it any more",
         "blink": "{subject}: {doors} closed and opened again at {venues} ({times} changes), now {state}",
         "state closed": "closed",
         "state open": "open",
+        "shut": "closed",
+        "shut both": "closed",
+        "free": "open",
+        "free both": "open",
         "ways": "; open: {ways}",
         "no way": "; no other way is open",
         "above": "{pair} above {bound}: {price} at {at}",
@@ -63,12 +67,16 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "withdraw": "вывод",
         "deposit": "ввод",
         "and": " и ",
-        "closed": "{subject}: {doors} закрыт на {n} из {of}{who}{ways}",
-        "open": "{subject}: {doors} снова открыт на {of} из {of}",
+        "closed": "{subject}: {doors} {shut} на {n} из {of}{who}{ways}",
+        "open": "{subject}: {doors} снова {free} на {of} из {of}",
         "gone": "{subject}: {doors}: больше нет ни на одной площадке",
         "blink": "{subject}: {doors} закрывался и открывался на {venues} ({times} раз), сейчас {state}",
         "state closed": "закрыт",
         "state open": "открыт",
+        "shut": "закрыт",
+        "shut both": "закрыты",
+        "free": "открыт",
+        "free both": "открыты",
         "ways": "; открыты: {ways}",
         "no way": "; других открытых сетей нет",
         "above": "{pair} выше {bound}: {price} на {at}",
@@ -165,20 +173,23 @@ def _door(say: Mapping[str, str], group: Sequence[Event]) -> tuple[str, str]:
     subject = f"{facts['asset']} · {facts['network']}"
     names = dict.fromkeys(event.facts.get("door", facts["door"]) for event in group)
     doors = say["and"].join(say[name] for name in sorted(names, reverse=True))
+    both = " both" if len(names) > 1 else ""
     if "venues" in facts:  # it came and went
         state = say["state closed" if facts["closed"] else "state open"]
         text = say["blink"].format(
             subject=subject, doors=doors, venues=", ".join(facts["venues"]), times=facts["times"], state=state
         )
     elif first.status == "over" or not facts.get("closed"):
-        text = say["gone" if facts.get("gone") else "open"].format(subject=subject, doors=doors, of=facts.get("of"))
+        text = say["gone" if facts.get("gone") else "open"].format(
+            subject=subject, doors=doors, free=say[f"free{both}"], of=facts.get("of")
+        )
     else:
         closed = facts["closed"] if isinstance(facts["closed"], list) else []
         who = "" if len(closed) == facts["of"] else f" ({', '.join(closed)})"
         ways = ", ".join(f"{slug} {fee or '?'}" for slug, fee in facts["ways"])
         ways = say["ways"].format(ways=ways) if ways else say["no way"]
         text = say["closed"].format(
-            subject=subject, doors=doors, n=len(closed), of=facts["of"], who=who, ways=ways
+            subject=subject, doors=doors, shut=say[f"shut{both}"], n=len(closed), of=facts["of"], who=who, ways=ways
         ) + "".join(f"; {venue}: {note}" for venue, note in list(facts.get("notes", {}).items())[:1])
     return subject, text
 

@@ -102,14 +102,26 @@ def status(
     return {"at": to_iso(now_ms), "jobs": jobs, "closed": closed, "totals": totals}
 
 
-def read_wallets(registry: Registry) -> list[tuple[ProviderEntry, Mapping[str, Any]]]:
-    """Return the wallets of the enabled providers that can be read."""
+def read_wallets(
+    registry: Registry, known: dict[str, Any] | None = None
+) -> list[tuple[ProviderEntry, Mapping[str, Any]]]:
+    """Return the wallets of the enabled providers that can be read; `known` keeps those that did not change."""
     from marketctl.views.snapshots import snapshot
 
     found: list[tuple[ProviderEntry, Mapping[str, Any]]] = []
     for entry in registry.enabled():
         try:
-            found.append((entry, snapshot(registry, "wallet", entry.name)))
+            stat = (registry.settings.data_dir / "wallet" / f"{entry.name}.json").stat()
+            stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+            if known is not None and known.get(entry.name, (None,))[0] == stamp:
+                found.append((entry, known[entry.name][1]))
+                continue
+            wallet = snapshot(registry, "wallet", entry.name)
+            if known is not None:
+                known[entry.name] = (stamp, wallet)
+            found.append((entry, wallet))
+        except OSError:  # there is none
+            continue
         except MarketctlError:  # told by the job's own line
             continue
     return found

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -100,14 +101,16 @@ def test_a_receiver_that_is_away_loses_nothing_and_gets_nothing_twice(folder, ct
         assert ctl("notify", "run", "-q")[0] == 0
         hook.status = 503
         sync(ctl, until=True)
-        code, out, err = ctl("notify", "run")
+        code, _, err = ctl("notify", "run")
         assert code == 3
         assert err.startswith("notify away: ")
         assert err.endswith("; 1 lines wait\n")
         sync(ctl, until=False)
         for _ in range(10):
             assert ctl("notify", "run", "-q")[0] == 3
-        (row,) = [row for row in json.loads(ctl("notify", "status", "--json")[1])["results"] if row["channel"] == "away"]
+        (row,) = [
+            row for row in json.loads(ctl("notify", "status", "--json")[1])["results"] if row["channel"] == "away"
+        ]
         assert (row["waiting"], row["failures"], row["to"]) == (2, 11, "json://***")
         assert (len(good.messages), hook.messages) == (2, [])
         hook.status = 200
@@ -143,7 +146,7 @@ def test_the_first_look_tells_how_things_stand(folder, ctl):
     with Webhook() as hook:
         channels(folder, hook=hook.url)
         sync(ctl, until=True)
-        code, out, _ = ctl("notify", "run", "--json")
+        _, out, _ = ctl("notify", "run", "--json")
         assert [line["status"] for line in json.loads(out)["results"]] == ["now"]
         ways = "open: ton 0.249, bsc 0.283, solana 0.297"
         assert hook.messages == [f"USDT · tron: withdrawals closed at 2 of 2; {ways}"]
@@ -222,6 +225,44 @@ def test_the_extra_is_imported_when_something_is_sent_and_not_before(folder):
     with Webhook() as hook:
         channels(folder, hook=hook.url)
         assert imported("notify", "run").splitlines()[-1] in ("False True", "True True")
+
+
+def test_a_run_that_repeats_tells_within_one_interval(folder):
+    path = folder / "providers.toml"
+    path.write_text(path.read_text().replace("needs_api = true", "needs_api = true\nwallet_interval_s = 1"))
+    command = [sys.executable, "-m", "marketctl", "--config", str(path), "run", "--task", "wallet", "--notify", "-q"]
+    with Webhook() as hook:
+        channels(folder, hook=hook.url)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+            until = time.monotonic() + 60
+            while len(hook.messages) < 2 and time.monotonic() < until:
+                time.sleep(0.1)
+            process.terminate()
+            said, _ = process.communicate(timeout=30)
+        assert (process.returncode, said) == (143, "")
+        assert "tron: withdrawals closed at 2 of 2" in hook.messages[0]
+        assert "tron: withdrawals open again at 2 of 2; resolved after" in hook.messages[1]
+
+
+def test_a_run_tells_of_itself_and_a_dead_channel_harms_no_job(folder, ctl):
+    with Webhook() as hook:
+        hook.status = 500
+        channels(folder, hook=hook.url)
+        sync(ctl, until=False)
+        told = [ctl("run", "--once", "--task", "wallet", "--notify", "-q") for _ in range(3)]  # it closes as it is asked
+        assert [code for code, _, _ in told] == [0, 0, 0]
+        assert "; 1 lines wait\n" in told[-1][2]
+        metrics = folder / "figures.prom"
+        assert ctl("run", "--once", "--task", "wallet", "--metrics", str(metrics), "-q")[0] == 0
+        line = 'marketctl_network_open{asset="USDT",network="ton",provider="KUCOIN",direction="withdraw"} 1'
+        assert line in metrics.read_text().splitlines()
+
+
+def test_run_needs_a_channel_before_it_begins(folder, ctl):
+    code, out, err = ctl("run", "--once", "--notify")
+    assert (code, out) == (4, "")
+    assert err.startswith("marketctl: there is no channel in [notify] of ")
+    assert not (folder / "data").exists()
 
 
 def test_urls_that_are_none_are_refused_without_being_shown(folder, ctl):

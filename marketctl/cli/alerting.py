@@ -1,0 +1,82 @@
+"""`run --notify`: somebody is told after each cycle, beside the jobs and never in their way."""
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from marketctl.cli.options import Globals
+
+if TYPE_CHECKING:
+    from marketctl.config.registry import Registry
+
+END_S = 10.0  # so long a message on its way is waited for
+PAUSE_S = 2.0  # between two looks
+WAIT_S = 60.0  # so long at most the others' wallets are waited for
+
+
+class Alerts:
+    """Looks and tells when a cycle is over: at once, or (`behind`) in a thread, so that jobs wait for no receiver.
+
+    Made before the first job: raises ConfigError without a channel, without the extra, for a URL that is none.
+    """
+
+    def __init__(self, given: Globals, registry: "Registry", *, behind: bool = False) -> None:
+        from importlib.util import find_spec
+
+        from marketctl.cli.notify import channel_urls
+        from marketctl.errors import ConfigError
+
+        self._registry = registry
+        self._urls = channel_urls(given)
+        if find_spec("apprise") is None:
+            raise ConfigError("alerts need the extra: notify", hint="pip install 'marketctl[notify]'")
+        self._waiting_since = 0.0
+        self._wallets: dict[str, Any] = {}
+        self._wanted = threading.Event()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+        if behind:
+            self._thread = threading.Thread(target=self._work, daemon=True)
+            self._thread.start()
+
+    def cycle(self, *, wait: bool = False) -> None:
+        """Tell what the cycle that just ended brought; with `wait` other venues are being asked, so soon is enough."""
+        now = time.monotonic()
+        if wait:
+            self._waiting_since = self._waiting_since or now
+            if now - self._waiting_since < WAIT_S:
+                return
+        self._waiting_since = 0.0
+        if self._thread is None:
+            self._tell()
+        else:
+            self._wanted.set()
+
+    def close(self) -> None:
+        """Let a message that is on its way arrive."""
+        self._over.set()
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join(END_S)
+
+    def _work(self) -> None:
+        while not self._over.is_set():
+            self._wanted.wait()
+            self._wanted.clear()
+            if not self._over.is_set():
+                self._tell()
+                self._over.wait(PAUSE_S)
+
+    def _tell(self) -> None:
+        from marketctl.cli.output import sentence
+        from marketctl.errors import MarketctlError
+        from marketctl.log import log
+        from marketctl.notify.ledger import FileStore
+        from marketctl.notify.work import tell
+        from marketctl.views.status import read_wallets
+
+        try:
+            wallets = read_wallets(self._registry, self._wallets)
+            tell(self._registry, self._urls, FileStore(self._registry.settings.data_dir / "state"), wallets=wallets)
+        except MarketctlError as error:
+            log.error("%s", sentence(f"nobody was told: {error.message}", error.hint))

@@ -1,0 +1,192 @@
+"""What is told of one picture after another: new, changed, over, repeated, too often; in words of both languages."""
+
+from datetime import time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from marketctl.config.watch import WatchSettings
+from marketctl.notify.conditions import Condition, Picture
+from marketctl.notify.ledger import Ledger
+from marketctl.notify.outbox import KEPT, compose, condense, is_quiet, put
+from marketctl.notify.rules import compare, is_muted
+from marketctl.notify.words import lines
+
+MINUTE = 60_000
+START = 1_767_225_600_000  # 2026-01-01T00:00:00Z
+KEY = "door USDT tron withdraw"
+WATCH = WatchSettings(assets=("USDT",), fee=Decimal(20))
+
+
+class Desk:
+    """A ledger, and pictures that are shown to it at some minute."""
+
+    def __init__(self, settings: WatchSettings = WATCH) -> None:
+        self.ledger = Ledger()
+        self.settings = settings
+
+    def see(self, minute: float, closed: str = "", *, fees: dict[str, str] | None = None, changed: Any = None,
+            language: str = "en", more: tuple[Condition, ...] = (), unknown: bool = False) -> list[str]:  # fmt: skip
+        picture = Picture(START + round(minute * MINUTE), fees=fees or {})
+        facts = {"asset": "USDT", "network": "tron", "door": "withdraw", "of": 3, "ways": [["ton", "0.249"]]}
+        facts |= {"closed": closed.split(), "notes": {}}
+        if unknown:
+            picture.unknown.add(KEY)
+        elif closed:
+            picture.add(Condition(KEY, "door", facts, closed))
+        else:
+            picture.open_doors[KEY] = facts
+        for one in more:
+            picture.add(one)
+        return [one["text"] for one in lines(compare(picture, self.ledger, self.settings, changed or {}), language)]
+
+
+def test_closed_more_closed_open():
+    desk = Desk()
+    assert desk.see(0) == []
+    assert desk.see(1, "A") == ["USDT · tron: withdrawals closed at 1 of 3 (A); open: ton 0.249"]
+    assert desk.see(2, "A") == []
+    assert desk.see(3, "A B C") == ["USDT · tron: withdrawals closed at 3 of 3; open: ton 0.249"]
+    assert desk.see(201) == ["USDT · tron: withdrawals open again at 3 of 3; resolved after 3 h 20 min"]
+    assert desk.see(202) == []
+
+
+def test_what_is_unknown_is_neither_over_nor_new():
+    desk = Desk()
+    desk.see(0, "A")
+    assert desk.see(1, unknown=True) == []
+    assert desk.see(2, "A") == []
+
+
+def test_repeated_after_a_day_and_never_when_switched_off():
+    desk = Desk()
+    desk.see(0, "A B C")
+    assert desk.see(1439, "A B C") == []
+    assert desk.see(1440, "A B C") == ["still: USDT · tron: withdrawals closed at 3 of 3; open: ton 0.249"]
+    assert desk.see(1441, "A B C") == []
+    quiet = Desk(WatchSettings(assets=("USDT",), repeat_after_s=None))
+    quiet.see(0, "A")
+    assert quiet.see(100_000, "A") == []
+
+
+def test_what_changes_too_often_is_told_once_and_again_when_it_is_steady():
+    desk = Desk()
+    desk.see(0)
+    told = [desk.see(minute, "A" if minute % 2 else "") for minute in range(1, 31)]
+    assert [len(one) for one in told[:6]] == [1, 1, 1, 1, 1, 0]
+    assert told[4] == [
+        "USDT · tron: withdrawals closed at 1 of 3 (A); open: ton 0.249 "
+        "(changed 5 times within an hour: silent until it is steady)"
+    ]
+    assert sum(map(len, told)) == 5
+    assert desk.see(40) == []
+    assert desk.see(61) == ["USDT · tron: withdrawals open again at 3 of 3"]
+
+
+def test_closed_and_open_again_between_two_looks():
+    desk = Desk()
+    desk.see(0)
+    changed = {KEY: {"A": [START, START + 1], "B": [START]}}
+    assert desk.see(1, changed=changed) == [
+        "USDT · tron: withdrawals closed and opened again at A (2 changes), now open"
+    ]
+    assert desk.see(2, "A", changed={KEY: {"A": [START]}}) == [
+        "USDT · tron: withdrawals closed at 1 of 3 (A); open: ton 0.249"
+    ]
+
+
+def test_fees_by_more_than_so_much_since_they_were_told():
+    desk = Desk()
+    name = "USDT tron A"
+    assert desk.see(0, fees={name: "1"}) == []
+    assert desk.see(1, fees={name: "1.2"}) == []
+    assert desk.see(2, fees={name: "1.21", "USDT tron B": "5"}) == ["USDT · tron: fee 1 → 1.21 (+21 %) A"]
+    assert desk.see(3, fees={name: "1.21"}) == []
+    assert desk.see(4, fees={name: "0"}) == ["USDT · tron: fee 1.21 → 0 (-100 %) A"]
+
+
+def test_one_cause_is_one_line():
+    def failing(provider: str, job: str, reason: str = "network") -> Condition:
+        facts = {"provider": provider, "job": job, "reason": reason, "since": "2026-01-01T00:00:00.000Z"}
+        return Condition(f"failing {provider} {job}", "failing", facts, reason)
+
+    desk = Desk()
+    desk.see(0)
+    more = (failing("A", "prices"), failing("B", "prices"), failing("C", "wallet", "auth"))
+    assert desk.see(20, more=more) == [
+        "prices of A, B failing since 2026-01-01 00:00 UTC: network",
+        "wallet of C failing since 2026-01-01 00:00 UTC: auth",
+    ]
+    assert desk.see(30) == [
+        "prices of A, B working again; resolved after 10 min",
+        "wallet of C working again; resolved after 10 min",
+    ]
+
+
+def test_both_doors_are_one_line_and_russian_is_russian():
+    facts = {"asset": "USDT", "network": "tron", "door": "deposit", "of": 3, "ways": [["ton", "0.249"]]}
+    deposit = Condition("door USDT tron deposit", "door", facts | {"closed": ["A", "B", "C"], "notes": {}}, "A B C")
+    desk = Desk()
+    desk.see(0)
+    assert desk.see(1, "A B C", more=(deposit,), language="ru") == [
+        "USDT · tron: вывод и ввод закрыты на 3 из 3; открыты: ton 0.249"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "muted"),
+    [("tron", True), ("USDT", True), ("door usdt *", True), ("all", True), ("ton", False), ("door BTC *", False)],
+)
+def test_mutes_until_their_time(pattern, muted):
+    desk = Desk()
+    picture = Picture(START)
+    picture.add(Condition(KEY, "door", {}))
+    (event,) = compare(picture, desk.ledger, desk.settings, {})
+    desk.ledger.mutes = {pattern: START + 10}
+    assert is_muted(desk.ledger, event, START) is muted
+    assert not is_muted(desk.ledger, event, START + 10)
+
+
+# The outbox -------------------------------------------------------------------------------
+
+
+def waiting(count: int, minute: int = 0) -> Ledger:
+    ledger = Ledger()
+    for number in range(count):
+        line = {"keys": [f"k{number % 50}"], "type": "warning", "title": "t", "text": f"line {number}"}
+        put(ledger, {"ops": "url"}, [line], START + minute * MINUTE)
+    return ledger
+
+
+def test_few_lines_are_messages_of_their_own_many_are_one():
+    ledger = waiting(2)
+    assert compose(ledger.outbox["ops"], "en", START) == (1, "marketctl: t", "line 0", "warning")
+    taken, title, body, _ = compose(waiting(7).outbox["ops"], "en", START)
+    assert (taken, title, body.splitlines()) == (7, "marketctl: 7 events", [f"line {n}" for n in range(7)])
+
+
+def test_late_lines_say_when_it_was():
+    assert compose(waiting(1).outbox["ops"], "en", START + 3 * MINUTE)[2] == "2026-01-01 00:00 UTC: line 0"
+
+
+def test_a_channel_that_is_away_for_long_gets_how_things_stand():
+    ledger = waiting(KEPT + 1)
+    assert len(ledger.outbox["ops"]) == 50
+    assert condense(ledger.outbox["ops"])[-1]["text"] == f"line {KEPT}"
+
+
+@pytest.mark.parametrize(
+    ("hours", "zone", "at", "quiet"),
+    [
+        ((time(23), time(7)), "UTC", "00:00", True),
+        ((time(23), time(7)), "UTC", "07:00", False),
+        ((time(23), time(7)), "Europe/Moscow", "04:00", False),
+        ((time(23), time(7)), "Europe/Moscow", "20:00", True),
+        ((time(1), time(2)), "UTC", "01:59", True),
+        (None, "UTC", "00:00", False),
+    ],
+)
+def test_quiet_hours(hours, zone, at, quiet):
+    hour, minute = map(int, at.split(":"))
+    assert is_quiet(hours, zone, START + (hour * 60 + minute) * MINUTE) is quiet
