@@ -27,6 +27,8 @@ ELSEWHERE = (
     "providers remove",
     "report --open",
     "redis stop",
+    "notify test",  # and these a channel
+    "notify run",
     "rates",  # they need a file of directions
     "prices release",  # and this something that is held
 )

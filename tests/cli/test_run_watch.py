@@ -80,7 +80,7 @@ def test_metrics_of_a_run_are_read_by_the_official_parser(ctl, folder, sandbox, 
     assert found["marketctl_task_requests"][of("KUCOIN", "prices")] == 2
     assert found["marketctl_task_retries"][of("KUCOIN", "prices")] == 0
     assert found["marketctl_task_received_bytes"][of("KUCOIN", "prices")] > 1000
-    assert found["marketctl_task_interval_seconds"][of("BYBIT", "wallet")] == 3600
+    assert found["marketctl_task_interval_seconds"][of("BYBIT", "wallet")] == 300
     assert set(found["marketctl_task_duration_seconds"]) == set(found["marketctl_task_success"])
     attempts = found["marketctl_task_last_attempt_timestamp_seconds"]
     assert all(before - 1 <= at <= now_ms() / 1000 for at in attempts.values())

@@ -674,8 +674,25 @@ def test_shipped_twelvedata_fits_the_free_plan() -> None:
     assert len(entry.pairs) * 86400 / entry.prices_interval_s <= 800
 
 
+def without_watch(text: str) -> tuple[str, str]:
+    """Part the commented [watch] from the rest."""
+    before, _, after = text.partition("# [watch]\n")
+    block, _, after = after.partition("\n\n")
+    return f"{before}\n\n{after}", "\n".join(line[2:] for line in block.splitlines())
+
+
+def test_shipped_comments_of_watch_can_be_taken_as_they_are(here: Path) -> None:
+    _, watched = without_watch(SHIPPED.read_text())
+    watch = read(f"[watch]\n{watched}").watch
+    assert (watch.assets, watch.fee, watch.failing_after_s, watch.repeat_after_s) == (
+        ("USDT", "USDC", "BTC", "ETH"), 20, 600, 86400,
+    )  # fmt: skip
+    assert watch.gap_amount == 1000
+
+
 def test_shipped_comments_tell_the_true_defaults(here: Path) -> None:
-    text, _, rest = SHIPPED.read_text().partition("# [sentinel]\n")
+    shipped, _ = without_watch(SHIPPED.read_text())
+    text, _, rest = shipped.partition("# [sentinel]\n")
     lines = text.splitlines()
     commented = [line[2:] for line in lines if line.startswith("# ") and " = " in line and "providers" not in line]
     shown = [line for line in commented if line.split(" = ")[0].isidentifier()]

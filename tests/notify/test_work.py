@@ -229,7 +229,7 @@ def test_the_extra_is_imported_when_something_is_sent_and_not_before(folder):
 
 def test_a_run_that_repeats_tells_within_one_interval(folder):
     path = folder / "providers.toml"
-    path.write_text(path.read_text().replace("wallet_interval_s = 300", "wallet_interval_s = 1"))
+    path.write_text(path.read_text().replace("wallet_interval_s = 300", "wallet_interval_s = 3"))
     command = [sys.executable, "-m", "marketctl", "--config", str(path), "run", "--task", "wallet", "--notify", "-q"]
     with Webhook() as hook:
         channels(folder, hook=hook.url)
