@@ -13,7 +13,7 @@ from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
 from marketctl.sentinel.held import forget_releases, last_good_of, make_record, read_aside
 from marketctl.sentinel.judge import Before, Case, Peer, Span, Verdict, judge
-from marketctl.sentinel.market import Good, market_of, pack
+from marketctl.sentinel.market import NOWHERE, Good, market_of, pack
 from marketctl.times import now_ms
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.held import Records
@@ -78,6 +78,10 @@ class Guard:
         if not self.registry.sentinel.enabled:
             return Examined(quotes)
         with self.market.lock:
+            # Two in one band are no further apart than the smallest limit.
+            self.market.reach = (
+                float(self.registry.sentinel.tightest) * 0.49 / (1 + float(self.registry.sentinel.tightest))
+            )
             self.market.refresh(self.registry, self.store, self.registry.enabled())
             held, marked, released = read_aside(self.registry, self.store, self.entry)
             middles, suspects = self._screen(quotes, {*held, *released})
@@ -118,16 +122,16 @@ class Guard:
 
     # The look at all of them ------------------------------------------------------------------
 
-    def _screen(self, quotes: Mapping[str, Quote], watched: set[str]) -> tuple[list[float], dict[str, float | None]]:
-        """Return all middles, and what stands apart with the middle this venue had before.
+    def _screen(self, quotes: Mapping[str, Quote], watched: set[str]) -> tuple[list[float], list[str]]:
+        """Return all middles, and the pairs that stand apart.
 
-        A quote passes when all middles of its pair, its own last good one among them, are within the smallest limit:
+        A quote passes when it lies in the band of its pair, with the last good ones of everybody, itself among them:
         then no rule can say anything, whichever of them are fresh and of the same coin.
         """
-        name, table = self.entry.name, self.market.table
-        tight = 1 + float(self.registry.sentinel.tightest) * 0.999
+        market = self.market
+        get = market.bands.get
         middles: list[float] = []
-        suspects: dict[str, float | None] = {}
+        suspects = []
         add = middles.append
         for pair, quote in quotes.items():
             bid, ask = quote[1], quote[2]
@@ -136,22 +140,10 @@ class Guard:
             else:
                 value = float(quote[6] or bid or ask or 0)
             add(value)
-            row = table.get(pair)
-            if row is None:
-                table[pair] = {name: value}
-                continue
-            seen = row.values()
-            low, high = min(seen), max(seen)
-            if value > high:
-                high = value
-            elif value < low:
-                low = value
-            if high > low * tight:
-                suspects[pair] = row.get(name)
-            row[name] = value
-        for pair in watched:
-            if pair in quotes:
-                suspects.setdefault(pair, None)
+            low, high = get(pair, NOWHERE)
+            if not low <= value <= high and not market.fits(pair, value):
+                suspects.append(pair)
+        suspects += [pair for pair in watched.difference(suspects) if pair in quotes]
         return middles, suspects
 
     # The closer look --------------------------------------------------------------------------
@@ -159,7 +151,7 @@ class Guard:
     def _judge_all(
         self,
         found: Examined,
-        suspects: Mapping[str, float | None],
+        suspects: list[str],
         held: Records,
         marked: Records,
         released: Mapping[str, Span],
@@ -169,7 +161,7 @@ class Guard:
     ) -> None:
         quotes = found.quotes
         peers = self._peers()
-        for pair, before_middle in suspects.items():
+        for pair in suspects:
             quote = quotes[pair]
             own = self.market.venue(self.entry.name).good(pair) or last_good_of(held.get(pair))
             case = self._case(pair, quote, own, peers, held.get(pair), released.get(pair), collected_ms)
@@ -183,12 +175,6 @@ class Guard:
             before = held.get(pair) if verdict.held else marked.get(pair)
             one = make_record(quote, verdict, before, own if verdict.held else None, run_id, collected_ms)
             (found.held if verdict.held else found.marked)[pair] = one
-            if verdict.held:
-                row = self.market.table[pair]
-                if before_middle is None:
-                    row.pop(self.entry.name, None)
-                else:
-                    row[self.entry.name] = before_middle
         if found.held:
             found.quotes = {pair: quote for pair, quote in quotes.items() if pair not in found.held}
 

@@ -1,4 +1,4 @@
-"""What the venues quote now, as far as this process knows: the last good set of each, and all middles by pair.
+"""What the venues quote now, as far as this process knows: the last good set of each, and a band a pair.
 
 Floats here only find what needs a closer look; the verdicts are made of the texts (judge.py). Sets come from what this
 process itself published, from the reference beside the live set in Redis, or from the mirror.
@@ -22,6 +22,8 @@ from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.snapshots import snapshot
 
 ABSENT = "-"
+
+NOWHERE = (float("inf"), float("-inf"))
 
 
 class Good(NamedTuple):
@@ -93,8 +95,10 @@ class Market:
     def __init__(self) -> None:
         self.lock = Lock()
         self.venues: dict[str, Venue] = {}
-        # pair -> provider -> middle (or the one side), of everybody's last good set; may hold more than is live.
-        self.table: dict[str, dict[str, float]] = {}
+        # pair -> a narrow band that holds the middles (or the one side) of everybody's last good set; NOWHERE where
+        # they are further apart than the band is wide. What lies in it is within the smallest limit of all others.
+        self.bands: dict[str, tuple[float, float]] = {}
+        self.reach = 0.0  # half a band, as a share
 
     def venue(self, name: str) -> Venue:
         """Return a venue, empty when nothing is known."""
@@ -148,7 +152,7 @@ class Market:
         except (ValueError, TypeError, KeyError, RecursionError):
             return False
         venue._reference = (names, bids, asks, ats.decode().split(" "))
-        self._fill(venue.name, zip(names, values, strict=True))
+        self._fill(zip(names, values, strict=True))
         return True
 
     def _take_values(self, venue: Venue, quotes: Mapping[str, Mapping[str, Any]]) -> None:
@@ -162,7 +166,7 @@ class Market:
                 one.get("at"),
                 one.get("collected_ms", venue.collected_ms),
             )
-        self._fill(venue.name, _middles(venue._goods))
+        self._fill(_middles(venue._goods))
 
     def _refresh_files(self, registry: Registry, entries: Sequence[ProviderEntry]) -> None:
         for entry in entries:
@@ -195,16 +199,34 @@ class Market:
                     ms_or_none(one.get("at")),
                     ms_or_none(one.get("collected_at")) or venue.collected_ms,
                 )
-            self._fill(entry.name, _middles(venue._goods))
+            self._fill(_middles(venue._goods))
 
-    def _fill(self, name: str, middles: Iterable[tuple[str, float]]) -> None:
-        table = self.table
+    def _fill(self, middles: Iterable[tuple[str, float]]) -> None:
+        """Take over values that were published elsewhere."""
+        bands = self.bands
         for pair, value in middles:
-            row = table.get(pair)
-            if row is None:
-                table[pair] = {name: value}
-            else:
-                row[name] = value
+            band = bands.get(pair)
+            if band is None:
+                bands[pair] = self.band_of(value, value)
+            elif not band[0] <= value <= band[1]:
+                bands[pair] = NOWHERE
+
+    def band_of(self, low: float, high: float) -> tuple[float, float]:
+        """Return the band around these, NOWHERE where they do not fit into one."""
+        middle = (low + high) / 2
+        band = (middle * (1 - self.reach), middle * (1 + self.reach))
+        return band if band[0] <= low and high <= band[1] else NOWHERE
+
+    def fits(self, pair: str, value: float) -> bool:
+        """Lay the band of a pair anew around a value and all that is published; tell whether they fit into one."""
+        low = high = value
+        for venue in self.venues.values():
+            good = venue.good(pair)
+            if good is not None:
+                one = middle(good.bid, good.ask, good.mid)
+                low, high = min(low, one), max(high, one)
+        band = self.bands[pair] = self.band_of(low, high)
+        return band is not NOWHERE
 
 
 def _middles(goods: Mapping[str, Good]) -> Iterable[tuple[str, float]]:
