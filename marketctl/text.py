@@ -35,7 +35,11 @@ def printable(value: object, limit: int = 200) -> str:
 def sentence(message: str, hint: str | None = None) -> str:
     """Join what was wrong and what to do next into one line, fit for a terminal."""
     words = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(message.split()))
-    return f"{words.rstrip('.')}. Next: {hint.rstrip('.')}." if hint else words
+    if hint is None or not hint:
+        return words
+    # A time is no step: nothing is to be done but to wait.
+    joint = "; " if hint.startswith("not before") else ". Next: "
+    return f"{words.rstrip('.')}{joint}{hint.rstrip('.')}."
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from marketctl.cli.options import HELP, Command, Group, global_options, globals_of, json_option, provider_option
+from marketctl.cli.options import FILE, HELP, Command, Group, global_options, globals_of, json_option, provider_option
 from marketctl.cli.output import Column, print_document, print_rows
 from marketctl.cli.working import Progress, open_run
 from marketctl.log import log
@@ -30,7 +30,7 @@ def _dump_command(what: str, help_line: str) -> click.Command:
     @click.command(what, cls=Command, context_settings=HELP, help=help_line + example)
     @provider_option
     @click.option("--force", is_flag=True, help="Overwrite an existing dump.")
-    @click.option("-o", "--output", metavar="FILE", help="Write one dump here; - is stdout.")
+    @click.option("-o", "--output", type=FILE, metavar="FILE", help="Write one dump here; - is stdout.")
     @click.option("--strict", is_flag=True, help="Missing credentials are failures, not skips.")
     @json_option
     @global_options
@@ -49,12 +49,16 @@ def _dump_command(what: str, help_line: str) -> click.Command:
                 raise click.UsageError("-o takes one dump: name one job and one provider with -p.")
             if output == "-" and as_json:
                 raise click.UsageError("-o - and --json both want stdout: choose one.")
-            progress = Progress(given)
+            progress = Progress(given, len(work))
             results = []
             for entry, job in work:
                 progress.start(entry.name, job)
-                results.append(dump_job(run, entry, job, output))
-                progress.done(results[-1])
+                result = dump_job(run, entry, job, output)
+                results.append(result)
+                progress.done(result)
+                if result.status == "ok" and not result.counts.get("written"):
+                    progress.clear()
+                    log.warning("%s: %s", result.counts["file"], result.message)
             progress.clear()
             if as_json:
                 print_document(given, run_document(run, f"dump {what}", results))

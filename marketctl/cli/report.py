@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from marketctl.cli.options import HELP, Command, Globals, global_options, globals_of
+from marketctl.cli.options import FILE, HELP, Command, Globals, global_options, globals_of
 
 if TYPE_CHECKING:
     from marketctl.jobs.desk import Desk
 
 
 @click.command(cls=Command, context_settings=HELP)
-@click.option("-o", "--output", metavar="FILE", help="Where to write it; default report.html in the data folder.")
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="Where to write it; default data/report.html.")
 @click.option("--open", "show", is_flag=True, help="Show it in the browser.")
 @global_options
 def command(output: str | None, show: bool) -> int:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from marketctl.cli.options import HELP, Command, global_options
+from marketctl.cli.options import FOLDER, HELP, Command, global_options
 from marketctl.log import notice
 
 
@@ -25,7 +25,11 @@ from marketctl.log import notice
     "--fault", "faults", multiple=True, metavar="SPEC", help="PROVIDER[/path]=KIND[:ARG][*TIMES]; may be repeated."
 )
 @click.option(
-    "--dir", "folder", metavar="DIR", help="Where to write its registry and keys (default: a new temporary folder)."
+    "--dir",
+    "folder",
+    type=FOLDER,
+    metavar="DIR",
+    help="Where its registry and keys go (default: a new temporary folder).",
 )
 @global_options
 def command(port: int, scale: float, seed: int, faults: tuple[str, ...], folder: str | None) -> int:

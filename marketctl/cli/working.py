@@ -202,10 +202,21 @@ class Progress:
         self.busy: list[str] = []
         self.total = total
         self.over = 0
+        self.doing: dict[str, str] = {}
+        if self.shown:
+            from marketctl.http import client
+
+            client.on_wait = self.waits
 
     def start(self, provider: str, job: str) -> None:
         """Say what is being done."""
+        self.doing[provider] = job
         self.show(f"{provider} {job} ...")
+
+    def waits(self, provider: str | None, seconds: float, why: str) -> None:
+        """Say that a job waits, and for what: `[7/24] WHITEBIT prices: waiting 28 s (rate-limited)`."""
+        if seconds >= 1 and provider is not None:
+            self.show(f"{provider} {self.doing.get(provider, '')}: waiting {seconds:.0f} s ({why})")
 
     def count(self, name: str) -> None:
         """Say what is over."""

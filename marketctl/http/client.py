@@ -61,6 +61,13 @@ CHUNK = 256 * 1024
 sleep = time.sleep
 
 
+def _nobody(_provider: str | None, _seconds: float, _why: str) -> None:
+    """Tell nobody of a wait."""
+
+
+on_wait: Callable[[str | None, float, str], None] = _nobody  # told before each wait: provider, seconds, why
+
+
 class Client:
     """Speaks to one provider for one job: all its requests, retries and waits share one deadline."""
 
@@ -199,13 +206,16 @@ class Client:
                 f"{self.host}: this machine's share of the rate limit is used up for {wait:.0f} s", retry_after=wait
             )
         if wait > 0:
+            on_wait(self.provider, wait, "own pace")
             sleep(wait)
 
     def _give_up(self, state: "tenacity.RetryCallState") -> bool:
         return state.attempt_number >= self.attempts or too_long(state, self.left_s())
 
-    def _count_retry(self, _state: "tenacity.RetryCallState") -> None:
+    def _count_retry(self, state: "tenacity.RetryCallState") -> None:
         self.retries += 1
+        error = state.outcome.exception() if state.outcome else None
+        on_wait(self.provider, state.upcoming_sleep, getattr(error, "reason", ""))
 
     def _send(
         self, request: Request, query: Mapping[str, str], body: bytes | None, check: Callable[[Answer], None]

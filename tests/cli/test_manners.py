@@ -1,0 +1,60 @@
+"""Manners of the command line: bare groups, `-p` and bare names, next steps, progress, what is kept."""
+
+import pytest
+
+from marketctl.cli.options import Globals
+from marketctl.cli.working import Progress
+from marketctl.http import client
+from marketctl.text import sentence
+
+
+@pytest.mark.parametrize("group", ["prices", "wallet", "stats", "dump", "providers", "credentials", "notify"])
+def test_a_bare_group_prints_its_help(ctl, group):
+    code, out, err = ctl(group)
+    assert (code, err) == (0, "")
+    assert out.startswith(f"Usage: marketctl {group} [OPTIONS] COMMAND [ARGS]...\n")
+    assert "\nCommands:\n" in out
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("wallet sync KUCOIN --json", "wallet sync -p KUCOIN --json"),
+        ("wallet show KUCOIN USDT", "wallet show -p kucoin USDT"),
+        ("prices history KUCOIN BTC/USDT --json", "prices history -p KUCOIN BTC/USDT --json"),
+        ("stats show HTX", "stats show -p HTX"),
+        ("providers show HTX", "providers show -p HTX"),
+    ],
+)
+def test_p_and_the_bare_name_mean_the_same(ctl, one, other):
+    found = [ctl(*words.split()) for words in (one, other)]
+    assert found[0][0] == found[1][0]
+    assert found[0][1].count("\n") == found[1][1].count("\n")
+    assert (found[0][2] == "") == (found[1][2] == "")
+
+
+def test_a_time_to_wait_until_is_no_next_step():
+    assert sentence("too many requests", "not before 2026-11-26T01:06:04.430Z") == (
+        "too many requests; not before 2026-11-26T01:06:04.430Z."
+    )
+    assert sentence("no data.", "marketctl prices collect") == "no data. Next: marketctl prices collect."
+
+
+def test_progress_counts_and_says_what_is_waited_for(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr(client, "on_wait", client.on_wait)
+    progress = Progress(Globals(), 24)
+    progress.over = 6
+    progress.start("WHITEBIT", "prices")
+    client.on_wait("WHITEBIT", 28.2, "rate-limited")
+    client.on_wait("WHITEBIT", 0.4, "network")  # too short to be read
+    assert capsys.readouterr().err == (
+        "\r[7/24] WHITEBIT prices ...\r[7/24] WHITEBIT prices: waiting 28 s (rate-limited)"
+    )
+
+
+def test_dump_says_that_an_older_one_was_kept(ctl):
+    assert ctl("dump", "prices", "KUCOIN")[2] == ""
+    code, out, err = ctl("dump", "prices", "KUCOIN")
+    assert code == 0
+    assert err == f"{out.split(chr(9))[3].strip()}: it exists and is kept; --force overwrites it\n"
