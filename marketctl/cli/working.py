@@ -164,6 +164,8 @@ def say_what_next(run: "Run", results: Sequence["Result"]) -> None:
 def row(result: "Result") -> tuple[Any, ...]:
     """Return a result as a row of the table."""
     told = summary(result) if result.status == "ok" else result.reason or result.message
+    if result.reason == "not-supported" and result.message:
+        told = f"{result.reason}: {result.message}"
     return (result.provider, result.job, result.status, told, result.requests, result.duration_ms)
 
 
