@@ -125,7 +125,7 @@ def survey(source: type[Any], card: Card) -> Survey:
         wallet, why = [], "its list of coins is asked for by POST, which the bridge does not send"
     credentials = credentials if wallet else {}
     found = [url for method, url in [*public, *wallet] if method == "GET"]
-    parts = [urlsplit(url) for url in found]
+    parts = [part for part in map(urlsplit, found) if part.path]
     bases = tuple(dict.fromkeys(f"{part.scheme}://{part.netloc}" for part in parts))
     endpoints = tuple(sorted({f"GET {part.path}" for part in parts}))
     per_second = min(20.0, 1000 / max(1.0, float(exchange.rateLimit)))
