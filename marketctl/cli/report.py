@@ -29,6 +29,7 @@ def command(output: str | None, show: bool) -> int:
     Exit codes: 0 written, 1 could not be written, 2 usage, 4 configuration or the extra is missing.
     """
     from marketctl.board import require_extra, write_board
+    from marketctl.errors import StorageFailed
     from marketctl.log import set_up
     from marketctl.views.quotes import open_reader
 
@@ -38,6 +39,8 @@ def command(output: str | None, show: bool) -> int:
     protect_keys(given)
     require_extra()
     path = Path(output) if output else registry.settings.data_dir / "report.html"
+    if output and not path.absolute().parent.is_dir():  # a typo makes no folder
+        raise StorageFailed(f"{path}: there is no such folder", hint=f"mkdir -p {path.parent}")
     with open_reader(registry, history=True) as reader:
         write_board(path, reader)
     if not given.quiet:

@@ -57,13 +57,23 @@ def show(given: Globals, as_json: bool = False) -> int:
         return 0
     print_rows(given, COLUMNS, _rows(jobs))
     if for_people(given):
-        for door in found["closed"]:
+        for door in _joined(found["closed"]):
             instead = ", ".join(f"{way['network']} {way['fee'] or '?'}" for way in door["instead"][:3])
             write(paragraph(given, door["words"] + (f"; open: {instead}" if instead else "; no way open")))
         if not found["closed"]:
             write(paragraph(given, f"nothing closed of {', '.join(wanted.assets)}"))
         write(paragraph(given, summary(found["totals"], sum(job["held"] or 0 for job in jobs))))
     return 0
+
+
+def _joined(doors: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put the two doors of a network into one line where the same venues closed both."""
+    lines: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for door in doors:
+        line = lines.setdefault((door["asset"], door["network"], str(door["closed"])), dict(door))
+        if line["door"] != door["door"]:
+            line["words"] = line["words"].replace("withdrawals closed", "closed").replace("deposits closed", "closed")
+    return list(lines.values())
 
 
 def _rows(jobs: list[dict[str, Any]]) -> list[tuple[Any, ...]]:

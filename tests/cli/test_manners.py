@@ -58,3 +58,10 @@ def test_dump_says_that_an_older_one_was_kept(ctl):
     code, out, err = ctl("dump", "prices", "KUCOIN")
     assert code == 0
     assert err == f"{out.split(chr(9))[3].strip()}: it exists and is kept; --force overwrites it\n"
+
+
+def test_report_makes_no_folder_of_a_typo(ctl, tmp_path):
+    path = tmp_path / "nowhere" / "x.html"
+    message = f"marketctl: {path}: there is no such folder. Next: mkdir -p {path.parent}.\n"
+    assert ctl("report", "-o", str(path)) == (1, "", message)
+    assert not path.parent.exists()
