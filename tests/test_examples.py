@@ -30,6 +30,8 @@ ELSEWHERE = (
     "notify test",  # and these a channel
     "notify run",
     "rates",  # they need a file of directions
+    "prices at",  # and this a history of hours
+    "check BYBIT --second-opinion",  # and this an extra
     "prices release",  # and this something that is held
 )
 
