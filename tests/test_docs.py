@@ -39,6 +39,11 @@ def test_generated_page_is_up_to_date(generate, page):
     assert (DOCS / page).read_text(encoding="utf-8") == fresh, f"docs/{page} is not what the code says: run make docs"
 
 
+def test_units_are_those_that_marketctl_prints(generate):
+    there = {unit.name: unit.read_text(encoding="utf-8") for unit in (DOCS / "systemd").iterdir()}
+    assert there == generate.unit_files(), "docs/systemd is not what the code says: run make docs"
+
+
 def test_every_command_has_help_with_an_example_and_is_in_the_docs():
     # In one test, because only now the modules of the commands may be imported.
     page = (DOCS / "cli.md").read_text(encoding="utf-8")

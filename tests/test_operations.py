@@ -47,9 +47,11 @@ def command_lines(text: str) -> list[list[str]]:
     for line in text.splitlines():
         for part in re.split(r"\s#\s|&&|\|\||[|;]", line):
             words = re.sub(r"^\$ |\s+[0-9]?>.*$", "", part.strip()).split()
-            places = [number for number, word in enumerate(words) if re.fullmatch(r"(.*[/=])?marketctl", word)]
-            # `pip install marketctl` and a path that ends with it are no commands.
-            if places and (places[0] == 0 or words[places[0]].endswith("/bin/marketctl")):
+            # `pip install marketctl`, a user of that name and a path that ends with it are no commands.
+            places = [
+                n for n, word in enumerate(words) if word.endswith("/bin/marketctl") or (n, word) == (0, "marketctl")
+            ]
+            if places:
                 found.append(shlex.split(" ".join(words[places[0] + 1 :])))
     return found
 

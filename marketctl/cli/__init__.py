@@ -40,6 +40,7 @@ COMMANDS = {
     "providers": "List, show and edit the registry of providers.",
     "credentials": "Store keys and list their names.",
     "redis": "The embedded Redis: how it is, start it, stop it.",
+    "service": "Print systemd units or cron lines with this machine's paths.",
     "sandbox": "Serve local copies of all eight APIs, to try things on.",
 }
 

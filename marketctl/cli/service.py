@@ -1,0 +1,173 @@
+"""marketctl service: what a machine needs to run it by itself, with its own paths: systemd units, cron lines."""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from marketctl.cli.options import FOLDER, HELP, Command, Globals, Group, global_options, globals_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from marketctl.config.registry import Registry
+    from marketctl.scaffold.service import Place
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _shared(function: F) -> F:
+    """Add the options of both kinds."""
+    for option in (
+        click.option("--notify", is_flag=True, help="Tell the channels what is new, after the prices."),
+        click.option("--rates", is_flag=True, help="Build the export of rates.toml, after the prices."),
+        click.option("--user", metavar="NAME", help="Who runs it; default the owner of the configuration."),
+    ):
+        function = option(function)
+    return function
+
+
+@click.group(cls=Group, context_settings=HELP)
+def command() -> None:
+    """Print systemd units or cron lines with the paths of this machine and the intervals of the registry.
+
+    \b
+    Example:
+      marketctl service cron
+      marketctl service systemd marketctl.service
+    """
+
+
+@command.command(cls=Command, context_settings=HELP)
+@click.argument("units", nargs=-1, metavar="[UNIT]...")
+@click.option("--timers", is_flag=True, help="A timer for each job, in place of the repeating mode.")
+@click.option("--workers", is_flag=True, help="Celery's worker and beat, in place of the repeating mode.")
+@_shared
+@click.option("-o", "--output", type=FOLDER, metavar="DIR", help="Write a file for each unit into this folder.")
+@global_options
+def systemd(
+    units: tuple[str, ...], timers: bool, workers: bool, user: str | None, rates: bool, notify: bool, output: str | None
+) -> int:
+    """Print the units for systemd, all or those named; each writes only the data folder and /tmp.
+
+    \b
+    Example:
+      marketctl service systemd marketctl.service
+      marketctl service systemd --timers --user marketctl
+
+    Put them into /etc/systemd/system as root, then: systemctl daemon-reload.
+    Exit codes: 0 printed or written, 2 usage, 4 configuration.
+    """
+    from marketctl.scaffold.service import rounds
+    from marketctl.scaffold.service import units as make_units
+
+    if timers and workers:
+        raise click.UsageError("--timers and --workers: found both, expected one of them")
+    given = globals_of()
+    registry = given.registry()
+    place = _place(given, registry, user)
+    more = ("--rates",) * rates + ("--notify",) * notify
+    found = make_units(place, rounds(registry), timers=timers, workers=workers, more=more)
+    for name in units:
+        if name not in found:
+            raise click.UsageError(f'No unit "{name}" here, expected one of {", ".join(found)}.')
+    chosen = {name: text for name, text in found.items() if not units or name in units}
+    if output is not None:
+        _write(given, output, chosen)
+    elif len(units) == 1:
+        click.echo(chosen[units[0]], nl=False)
+    else:
+        click.echo("\n".join(f"# ---- /etc/systemd/system/{name}\n{text}" for name, text in chosen.items()), nl=False)
+    return 0
+
+
+@command.command(cls=Command, context_settings=HELP)
+@_shared
+@global_options
+def cron(user: str | None, rates: bool, notify: bool) -> int:
+    """Print the lines for the user's own crontab; they need no PATH, HOME or working directory.
+
+    \b
+    Example:
+      marketctl service cron
+      marketctl service cron --rates --notify
+
+    Exit codes: 0 printed, 2 usage, 4 configuration.
+    """
+    from marketctl.scaffold.service import cron_lines, rounds
+
+    given = globals_of()
+    registry = given.registry()
+    click.echo(cron_lines(_place(given, registry, user), rounds(registry), rates=rates, notify=notify), nl=False)
+    return 0
+
+
+def _write(given: Globals, output: str, chosen: dict[str, str]) -> None:
+    from pathlib import Path
+
+    from marketctl.files.atomic import replace_file
+
+    for name, text in chosen.items():
+        path = Path(output) / name
+        replace_file(path, text.encode(), mode=0o644)
+        if not given.quiet:
+            click.echo(path)
+
+
+def _place(given: Globals, registry: "Registry", user: str | None) -> "Place":
+    """Return where this machine has everything, and say what a unit would not find."""
+    import shlex
+    import sys
+    from pathlib import Path
+
+    from marketctl.config.paths import CREDENTIALS_NAME, CREDENTIALS_VARIABLE, DATA_DIR_VARIABLE, REDIS_URL_VARIABLE
+    from marketctl.log import log
+    from marketctl.scaffold.service import Place
+
+    config, settings = registry.path.absolute(), registry.settings
+    credentials = given.credentials_path().absolute()
+    more: list[str] = []
+    if given.credentials or os.environ.get(CREDENTIALS_VARIABLE) or credentials != config.parent / CREDENTIALS_NAME:
+        more += ["--credentials", str(credentials)]
+    if given.data_dir or os.environ.get(DATA_DIR_VARIABLE):
+        more += ["--data-dir", str(settings.data_dir)]
+    if os.environ.get(REDIS_URL_VARIABLE):
+        log.warning(
+            "%s: is set here alone, not for the units or lines. Next: write redis_url in %s", REDIS_URL_VARIABLE, config
+        )
+    user = user or _owner(credentials if credentials.exists() else config)
+    written = (settings.dump_dir, *([settings.run_log.parent] if settings.run_log else []))
+    for place in dict.fromkeys((settings.data_dir, *written)):
+        inside = place != settings.data_dir and place.is_relative_to(settings.data_dir)
+        if not (place.exists() or inside or place.is_relative_to("/var/lib")):
+            log.warning(
+                "%s: is not there, and units that write to it would not start. Next: install -d -o %s %s",
+                place,
+                user,
+                shlex.quote(str(place)),
+            )
+    folder = Path(sys.executable).parent
+    script = folder / "marketctl"
+    return Place(
+        program=(str(script),) if script.is_file() else (sys.executable, "-m", "marketctl"),
+        celery=str(folder / "celery"),
+        config=config,
+        user=user,
+        data=settings.data_dir,
+        embedded=settings.redis_url == "embedded",
+        more=tuple(more),
+        written=written,
+        read=(folder, Path(sys.base_prefix), credentials),
+    )
+
+
+def _owner(path: "Path") -> str:
+    """Return who owns a file: by name where there is one, else by number."""
+    import pwd
+
+    uid = path.stat().st_uid
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
