@@ -67,6 +67,7 @@ def systemd(
     given = globals_of()
     registry = given.registry()
     place = _place(given, registry, user)
+    _say_missing(place)
     more = ("--rates",) * rates + ("--notify",) * notify
     found = make_units(place, rounds(registry), timers=timers, workers=workers, more=more)
     for name in units:
@@ -106,18 +107,40 @@ def cron(user: str | None, rates: bool, notify: bool) -> int:
 def _write(given: Globals, output: str, chosen: dict[str, str]) -> None:
     from pathlib import Path
 
-    from marketctl.files.atomic import replace_file
+    from marketctl.files.atomic import make_folder, replace_file, storage_failed
 
+    folder = Path(output)
+    try:
+        if folder.absolute().parent.is_dir():  # a typo makes no folders
+            make_folder(folder)
+    except OSError as error:
+        raise storage_failed("make", folder, error) from error
     for name, text in chosen.items():
-        path = Path(output) / name
+        path = folder / name
         replace_file(path, text.encode(), mode=0o644)
         if not given.quiet:
             click.echo(path)
 
 
+def _say_missing(place: "Place") -> None:
+    """Say which folders somebody has to make: systemd starts no unit that names one that is not there."""
+    import shlex
+
+    from marketctl.log import log
+
+    beside = [path for path in place.written if not path.is_relative_to(place.data)]
+    for path in dict.fromkeys((place.data, *beside)):
+        if not (path.exists() or path.is_relative_to("/var/lib")):
+            log.warning(
+                "%s: is not there, and no unit that writes to it would start. Next: install -d -o %s %s",
+                path,
+                place.user,
+                shlex.quote(str(path)),
+            )
+
+
 def _place(given: Globals, registry: "Registry", user: str | None) -> "Place":
     """Return where this machine has everything, and say what a unit would not find."""
-    import shlex
     import sys
     from pathlib import Path
 
@@ -138,15 +161,6 @@ def _place(given: Globals, registry: "Registry", user: str | None) -> "Place":
         )
     user = user or _owner(credentials if credentials.exists() else config)
     written = (settings.dump_dir, *([settings.run_log.parent] if settings.run_log else []))
-    for place in dict.fromkeys((settings.data_dir, *written)):
-        inside = place != settings.data_dir and place.is_relative_to(settings.data_dir)
-        if not (place.exists() or inside or place.is_relative_to("/var/lib")):
-            log.warning(
-                "%s: is not there, and units that write to it would not start. Next: install -d -o %s %s",
-                place,
-                user,
-                shlex.quote(str(place)),
-            )
     folder = Path(sys.executable).parent
     script = folder / "marketctl"
     return Place(

@@ -25,6 +25,7 @@ def test_cron_lines_work_in_an_empty_environment(ctl, folder):
 
 
 def test_one_unit_is_printed_as_it_is_and_several_with_their_places(ctl, folder):
+    (folder / "data").mkdir()
     code, one, err = ctl("service", "systemd", "marketctl.service", "--user", "desk")
     assert (code, err) == (0, "")
     assert one.startswith("# The repeating mode")
@@ -56,10 +57,10 @@ def test_options_that_lead_elsewhere_are_in_the_lines(ctl, folder, tmp_path):
     keys = tmp_path / "keys.toml"
     keys.write_text("")
     keys.chmod(0o600)
-    code, out, err = ctl("--credentials", str(keys), "--data-dir", str(tmp_path / "d"), "service", "cron")
+    code, out, err = ctl("--credentials", str(keys), "--data-dir", str(tmp_path / "d"), "service", "systemd")
     assert code == 0
     assert f"--credentials {keys} --data-dir {tmp_path}/d run" in out
-    assert f"Next: install -d -o {pwd.getpwuid(os.geteuid()).pw_name} {tmp_path}/d." in err
+    assert f"Next: install -d -o {pwd.getpwuid(os.geteuid()).pw_name} {tmp_path}/d\n" in err
 
 
 def test_unknown_unit_is_usage_with_what_there_is(ctl):
