@@ -6,7 +6,7 @@ Long: the checks in their order, as they are reported.
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -203,7 +203,8 @@ class Checkup:
         self.health.checks.append(check)
         started = time.monotonic()
         try:
-            check.note(*probe(*given))
+            with given[0].named() if given else nullcontext():
+                check.note(*probe(*given))
         except MarketctlError as error:
             check.note(self.judge(error))
             if name in REMOTE and error.reason in HOPELESS:
@@ -273,8 +274,7 @@ class Checkup:
     def wallet(self, adapter: Provider) -> list[Finding]:
         """Read the coins and networks."""
         self.need_key(adapter, "wallet")
-        batch = adapter.assets()
-        batch.refuse_if_empty()
+        batch = adapter.read(adapter.assets)
         networks = sum(len(asset.networks) for asset in batch.assets.values())
         skipped = f", {batch.skipped.total()} skipped" if batch.skipped else ""
         return [Finding("pass", f"{len(batch.assets)} assets, {networks} networks{skipped}")]
@@ -282,8 +282,7 @@ class Checkup:
     def prices(self, adapter: Provider) -> list[Finding]:
         """Read the quotes; look at one pair, and at how many there were before."""
         self.need_key(adapter, "prices")
-        batch = adapter.prices()
-        batch.refuse_if_empty()
+        batch = adapter.read(adapter.prices)
         self.health.quotes = len(batch.quotes)
         words = f"{len(batch.quotes)} quotes"
         words += f", {len(batch.skips)} skipped" if batch.skips else ""

@@ -8,8 +8,6 @@ An answer is JSON, read with exact numbers, unless its endpoint is declared in `
 then `Answer.body` is the bytes as received (unpacked), `Answer.raw` is true and nothing is parsed or decoded here. A
 web page is `blocked` all the same, an empty body and every status but 2xx a failure; the adapter's `failure()` sees
 the bytes first. A POST is declared like a GET; its body is recorded as it was before signing.
-
-Long: one request from the first attempt to the last, with all that bounds it.
 """
 
 import threading
@@ -18,16 +16,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from marketctl.errors import (
-    BadAnswer,
-    Blocked,
-    DeadlineExceeded,
-    MarketctlError,
-    RateLimited,
-    TimedOut,
-    Unavailable,
-)
-from marketctl.http.failures import network_failure, no_bundle, refuse_failure, refuse_redirect, unsendable
+from marketctl.errors import BadAnswer, Blocked, DeadlineExceeded, MarketctlError, RateLimited, Unavailable
+from marketctl.http.failures import refuse_failure, refuse_redirect, timed_out, transfer_failure, unsendable
 from marketctl.http.messages import (
     FORMATS,
     SAFE_HEADERS,
@@ -43,7 +33,6 @@ from marketctl.http.retries import again, too_long, wait_s
 from marketctl.http.transport import Transport, no_auth
 from marketctl.lean_imports import import_requests
 from marketctl.log import log
-from marketctl.text import printable
 from marketctl.times import now_ms, to_iso
 
 import_requests()
@@ -275,31 +264,21 @@ class Client:
         settings: Any = self._session.merge_environment_settings(base, self._proxies, True, True, None)
         timeout = min(self.timeout_s, left)
         sent = now_ms()
+        encoding = None
         try:
             prepared = self._session.prepare_request(asked)
             prepared.url = url  # exactly what was signed: requests would quote it anew
             # Not Session.send: it follows a redirect in thought, and reads its body without limit.
             response = self._session.get_adapter(url).send(prepared, timeout=timeout, **settings)
+            encoding = response.headers.get("Content-Encoding")
             with response:
                 content = self._read(response.raw, where)
-        except (requests.exceptions.InvalidHeader, UnicodeError) as error:
-            if error.args and isinstance(error.args[0], urllib3.exceptions.InvalidHeader):  # one of the answer's
-                raise network_failure(where, error) from error
-            raise unsendable(where) from None  # its words hold the value
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            timed_out = isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError)
-            if self.left_s() <= 0 or (timed_out and timeout < self.timeout_s):
+        except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError, OSError) as error:
+            if self.left_s() <= 0 or (timed_out(error) and timeout < self.timeout_s):
                 raise self._too_late(where) from error
-            if timed_out:
-                raise TimedOut(
-                    f"{where}: no answer within {timeout:g} s", hint="try again later, or raise timeout_s"
-                ) from error
-            if isinstance(error, urllib3.exceptions.DecodeError):
-                told = printable(response.headers.get("Content-Encoding"), 40)
-                raise BadAnswer(f"{where}: the body is not the {told} it says") from error
-            raise network_failure(where, error) from error
-        except OSError as error:
-            raise no_bundle(where, error) from error
+            failure = transfer_failure(where, error, timeout, encoding)
+            # The words of what a header refuses hold its value.
+            raise failure from (None if isinstance(error, UnicodeError | requests.exceptions.InvalidHeader) else error)
         received = now_ms()
         headers = {name.lower(): value for name, value in response.headers.items()}
         exchange.status = response.status_code

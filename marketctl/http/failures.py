@@ -5,7 +5,16 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from marketctl.errors import BadAnswer, Blocked, ConfigError, MarketctlError, NetworkFailed, RateLimited, Unavailable
+from marketctl.errors import (
+    BadAnswer,
+    Blocked,
+    ConfigError,
+    MarketctlError,
+    NetworkFailed,
+    RateLimited,
+    TimedOut,
+    Unavailable,
+)
 from marketctl.http.messages import Answer, Request, looks_html
 from marketctl.http.verdicts import class_of_status, named_wait, next_step
 from marketctl.lean_imports import import_requests
@@ -34,6 +43,26 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         reason = getattr(seen, "reason", None)
         nested = next((one for one in seen.args if isinstance(one, BaseException)), None)
         seen = reason if isinstance(reason, BaseException) else nested or seen.__cause__ or seen.__context__
+
+
+def timed_out(error: BaseException) -> bool:
+    """Tell whether nothing came within the time one request has."""
+    return isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError)
+
+
+def transfer_failure(where: str, error: BaseException, timeout_s: float, encoding: object) -> MarketctlError:
+    """Tell why a request could not be sent, or its answer not be received."""
+    if isinstance(error, requests.exceptions.InvalidHeader | UnicodeError):
+        of_answer = error.args and isinstance(error.args[0], urllib3.exceptions.InvalidHeader)
+        return network_failure(where, error) if of_answer else unsendable(where)
+    if timed_out(error):
+        told = f"{where}: no answer within {timeout_s:g} s"
+        return TimedOut(told, hint="try again later, or raise timeout_s")
+    if isinstance(error, urllib3.exceptions.DecodeError):
+        return BadAnswer(f"{where}: the body is not the {printable(encoding, 40)} it says", hint=_ON_THE_WAY)
+    if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError):
+        return network_failure(where, error)
+    return no_bundle(where, error)
 
 
 def network_failure(where: str, error: BaseException) -> MarketctlError:
@@ -98,13 +127,13 @@ def _certificate_hint(error: ssl.SSLCertVerificationError) -> str:
     return "where a proxy opens TLS, name its certificate in REQUESTS_CA_BUNDLE; never switch verification off"
 
 
-def no_bundle(where: str, error: OSError) -> MarketctlError:
+def no_bundle(where: str, error: BaseException) -> MarketctlError:
     """Tell an error of the system on the way out: mostly a bundle of certificates that is not there."""
     if "TLS CA certificate bundle" in str(error):
         return ConfigError(
             f"{where}: {printable(error)}", hint="set REQUESTS_CA_BUNDLE to a file that is there, or unset it"
         )
-    return NetworkFailed(f"{where}: {printable(error.strerror or type(error).__name__)}")
+    return NetworkFailed(f"{where}: {printable(getattr(error, 'strerror', None) or type(error).__name__)}")
 
 
 def refuse_redirect(request: Request, answer: Answer) -> None:

@@ -28,8 +28,7 @@ TOLD = 5  # lines a run and provider; the rest is counted
 def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Result) -> None:
     """Fetch quotes, publish them to Redis and, after that succeeded, mirror them to a file."""
     started = now_ms()
-    batch = adapter.prices()
-    batch.refuse_if_empty()
+    batch = adapter.read(adapter.prices)
     collected = batch.collected_ms or started
     result.collected_at = to_iso(collected)
     result.cached = batch.cached

@@ -39,14 +39,13 @@ NO_MEMORY = _NoMemory()
 def normalise(adapter: Provider, job: str) -> dict[str, Any]:
     """Ask and read one job and return what was read, without storing it. Raises MarketctlError."""
     if job == "wallet":
-        assets = adapter.assets()
-        assets.refuse_if_empty()
+        assets = adapter.read(adapter.assets)
         return wallet_batch(assets)
     if job == "prices":
-        quotes = adapter.prices()
-        quotes.refuse_if_empty()
+        quotes = adapter.read(adapter.prices)
         return prices_batch(quotes)
-    return {"stats": stats_to_dict(adapter.stats())}
+    with adapter.named():
+        return {"stats": stats_to_dict(adapter.stats())}
 
 
 class ReplayClient:

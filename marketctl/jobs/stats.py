@@ -26,7 +26,8 @@ def collect_stats(run: Run, entry: ProviderEntry, adapter: Provider, result: Res
         if batch is None:
             raise HalfAnswer(f"the {job} of this run were not accepted: half of them are gone", hint="see above")
     accepted = frozenset(adapter.known)
-    stats = adapter.stats()
+    with adapter.named():
+        stats = adapter.stats()
     collected = now_ms()
     if not run.options.force:
         _refuse_half(run, entry, stats, accepted)

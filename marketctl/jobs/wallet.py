@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
 def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Result) -> None:
     """Fetch coins and networks; write the snapshot, the journal of what changed and the copy in Redis."""
-    batch = adapter.assets()
-    batch.refuse_if_empty()
+    batch = adapter.read(adapter.assets)
     collected = now_ms()
     path = run.path("wallet", entry.name)
     assets = {code: asset.to_dict() for code, asset in batch.assets.items()}

@@ -8,7 +8,7 @@ Long: an adapter's author finds in one place what is his to write and what is gi
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -24,11 +24,12 @@ from marketctl.errors import (
     PermissionDenied,
     StatsNotSupported,
 )
+from marketctl.http.verdicts import next_step
 from marketctl.log import log
 from marketctl.models import Asset, Clock, KeyInfo, Pair, Platform, Quota, Stats
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.providers.counts import count_open, count_pairs, turnover
-from marketctl.providers.fields import integer, mapping, text
+from marketctl.providers.fields import integer, mapping, text, told_by
 from marketctl.providers.pairs import remembered_pairs
 from marketctl.providers.refusals import NO_ENVELOPE, Failure, Refusals
 from marketctl.times import END_MS, now_ms
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["NO_ENVELOPE", "Exchange", "Failure", "Provider", "measure"]
 
 T = TypeVar("T")
+B = TypeVar("B", AssetBatch, QuoteBatch)
 
 MOST_PAGES = 50
 
@@ -107,6 +109,7 @@ class Provider(Refusals):
         # What other jobs of the same run have read a moment ago, by job: the statistics need not ask again.
         self.known: dict[str, Any] = {}
         self.last_answer: Answer | None = None  # its headers may tell a quota
+        self.answered: list[str] = []  # request and status of each good answer, in their order
 
     @classmethod
     def for_options(cls, _options: Mapping[str, Any]) -> "type[Provider]":
@@ -216,6 +219,8 @@ class Provider(Refusals):
                 base=base,
             )
             self.last_answer = replace(answer, body=None, content=b"")  # what was read of it can be forgotten
+            self.answered.append(f"{answer.where}: HTTP {answer.status}")
+            answer.body = told_by(answer.body, self.answered[-1])
             return answer
 
         try:
@@ -258,9 +263,10 @@ class Provider(Refusals):
 
     def fresh_pairs(self) -> PairList:
         """Ask for the pairs and remember them, with their keys."""
-        found = PairList(self.pairs())
-        if not found.by_symbol:
-            raise BadAnswer("the list of pairs is empty")
+        with self.named():
+            found = PairList(self.pairs())
+            if not found.by_symbol:
+                raise BadAnswer("the list of pairs is empty")
         at_ms = now_ms()
         self.memory.put("pairs", [list(pair) for pair in found.by_symbol.values()], at_ms)
         found.on_unlisted = lambda symbols: self.memory.put("unlisted", sorted(symbols)[:MOST_UNLISTED], at_ms)
@@ -269,6 +275,31 @@ class Provider(Refusals):
     def pairs(self) -> list[Pair]:
         """Fetch the provider's list of pairs: the only authority for base and quote."""
         raise NotSupported("this provider lists no pairs")
+
+    def read(self, ask: Callable[[], B]) -> B:
+        """Return a batch in which something could be read. Raises BadAnswer, with its request, where nothing could."""
+        with self.named():
+            batch = ask()
+            batch.refuse_if_empty()
+            return batch
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Have an answer that cannot be read name its request, and what to do next."""
+        before = len(self.answered)
+        try:
+            yield
+        except BadAnswer as error:
+            asked = self.answered[before:]
+            if asked and not any(one in error.message for one in self.answered):
+                error.message = f"{self.main_request(asked)}: {error.message}"
+                error.args = (error.message,)
+            error.hint = error.hint or next_step(BadAnswer, self.client.provider)
+            raise
+
+    def main_request(self, asked: list[str]) -> str:
+        """Choose the request that an unreadable batch came of: what stands beside the rows is asked for later."""
+        return asked[0]
 
     def aside(self, what: str, ask: Callable[[], T]) -> T | None:
         """Return what the rest is good without, or None however it fails; that is told."""
@@ -292,7 +323,7 @@ class Provider(Refusals):
                 return
             seen.add(token)
             more = {param: token or ""}
-        raise BadAnswer(f"GET {path} has more than {MOST_PAGES} pages")
+        raise BadAnswer(f"{self.answered[-1]}: there are more than {MOST_PAGES} pages")
 
     def told(self, ask: Callable[[], T], unknown: T) -> T:
         """Return a side answer of the statistics, or the unknown where the provider does not give it."""
@@ -324,8 +355,7 @@ class Exchange(Provider):
         """
         self.wanted = ()  # statistics are of all pairs
         clock = self.told(self.clock, Clock())
-        batch: QuoteBatch = self.known.get("prices") or self.prices()
-        batch.refuse_if_empty()
+        batch: QuoteBatch = self.known.get("prices") or self.read(self.prices)
         assets: dict[str, Asset] | None = None
         if "wallet" in self.known:
             assets = self.known["wallet"].assets
@@ -348,9 +378,7 @@ class Exchange(Provider):
 
     def _assets_read(self) -> dict[str, Asset]:
         """Return the assets. Raises BadAnswer where none can be read: nobody has none."""
-        batch = self.assets()
-        batch.refuse_if_empty()
-        return batch.assets
+        return self.read(self.assets).assets
 
 
 def ending(days: int | None) -> tuple[str, ...]:

@@ -28,6 +28,33 @@ class NotANumber(ValueError):
     """The value is no finite decimal number of a sane size."""
 
 
+class ToldObject(dict[str, Any]):
+    """The object an answer is, with the request it came for."""
+
+    where = ""
+
+
+class ToldList(list[Any]):
+    """The list an answer is, with the request it came for."""
+
+    where = ""
+
+
+def told_by(body: Any, where: str) -> Any:
+    """Return a body that names its request ("GET api.example.com/v1/time: HTTP 200") when it cannot be read."""
+    if type(body) not in (dict, list):
+        return body
+    named: ToldObject | ToldList = ToldObject(body) if type(body) is dict else ToldList(body)
+    named.where = where
+    return named
+
+
+def bad_answer(body: object, words: str) -> BadAnswer:
+    """Return the error of a body that cannot be read, with the request it came for."""
+    where = getattr(body, "where", "")
+    return BadAnswer(f"{where}: {words}" if where else words)
+
+
 def decimal_text(value: object) -> str | None:
     """Return the digits of a number as sent, exponent written out; None and "" are None.
 
@@ -147,14 +174,15 @@ def flag(value: object) -> bool | None:
 
 def member(body: object, *path: str) -> Any:
     """Walk into nested objects. Raises BadAnswer with the path where one is missing."""
+    found = body
     for depth, key in enumerate(path):
-        if not isinstance(body, dict):
+        if not isinstance(found, dict):
             where = ".".join(path[:depth]) or "the answer"
-            raise BadAnswer(f"{where} is {kind_of(body)}, expected an object with {key!r}")
-        if key not in body:
-            raise BadAnswer(f"{'.'.join(path[: depth + 1])} is missing from the answer")
-        body = body[key]
-    return body
+            raise bad_answer(body, f"{where} is {kind_of(found)}, expected an object with {key!r}")
+        if key not in found:
+            raise bad_answer(body, f"{'.'.join(path[: depth + 1])} is missing from the answer")
+        found = found[key]
+    return found
 
 
 def objects(found: object) -> list[dict[str, Any]]:
@@ -175,9 +203,9 @@ def rows(body: object, *path: str) -> list[dict[str, Any]]:
     found = member(body, *path)
     where = ".".join(path) or "the answer"
     if not isinstance(found, list):
-        raise BadAnswer(f"{where} is {kind_of(found)}, expected a list")
+        raise bad_answer(body, f"{where} is {kind_of(found)}, expected a list")
     if not found:
-        raise BadAnswer(f"{where} is an empty list")
+        raise bad_answer(body, f"{where} is an empty list")
     return objects(found)
 
 
@@ -194,7 +222,7 @@ def table(body: object, *path: str) -> dict[str, Any]:
     found = member(body, *path)
     where = ".".join(path) or "the answer"
     if not isinstance(found, dict):
-        raise BadAnswer(f"{where} is {kind_of(found)}, expected an object")
+        raise bad_answer(body, f"{where} is {kind_of(found)}, expected an object")
     if not found:
-        raise BadAnswer(f"{where} is an empty object")
+        raise bad_answer(body, f"{where} is an empty object")
     return found

@@ -135,7 +135,8 @@ class Refusals:
             hint = "stop asking: each question may make the ban longer" if ban_s is not None else None
         elif issubclass(kind, RateLimited):
             # A plan's wait is none for a limit that the status alone tells.
-            wait, hint = None if self.limits_of_key and not code else self.rate_limit_wait_s, None
+            wait = None if self.limits_of_key and not code else self.rate_limit_wait_s
+            hint = hint if wait is None else None
         of_key = bool(code) and self.limits_of_key
         return kind(told, hint=hint, retry_after=wait, until_ms=until_ms, of_key=of_key)
 

@@ -1,12 +1,13 @@
 """One table of faults for all providers: the reason each is told by, and how many requests it costs."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from marketctl.config.credentials import load_credentials
-from marketctl.errors import MarketctlError
+from marketctl.errors import BadAnswer, MarketctlError
 from marketctl.jobs.desk import Desk
 from marketctl.jobs.job import run_job
 from marketctl.jobs.run import Run
@@ -91,6 +92,39 @@ def test_fault(sandbox, job, first, name, fault):
     assert asked[f"GET {first}"] in (requests, REQUESTS.get((name, fault)))
     assert result.requests == REQUESTS.get((name, fault), requests)
     assert "\n" not in (result.message or "")
+    # Whatever failed, and wherever: its request, and what to do next.
+    assert f"GET 127.0.0.1{first}: " in result.message
+    assert fault in ("drop", "cut") or ": HTTP " in result.message, result.message
+    assert result.hint
+
+
+QUESTIONS = ("assets", "prices", "clock", "platform", "check_key", "quota")
+
+
+@pytest.mark.parametrize("fault", ["empty-object", "empty-list", "types"])
+@pytest.mark.parametrize("name", NAMES)
+def test_what_cannot_be_read_names_its_own_request(sandbox, adapt, no_sleep, tmp_path, name, fault):
+    """Each endpoint in turn answers nonsense: whoever fails over it names it, and none of the others it asked."""
+    api = sandbox.apis[name]
+    cls = load_adapter(load_registry(ROOT / "providers.toml", environ={}).providers[name])
+    told = {}
+    for path in {endpoint.partition(" ")[2] for endpoint in cls.endpoints}:
+        sandbox.fault(f"{name}{path}={fault}")
+        for question in QUESTIONS:
+            shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+            adapter = adapt(cls, sandbox.url(name), credentials=api.keys)
+            ask = getattr(adapter, question)
+            try:
+                with adapter.named():
+                    adapter.read(ask) if question in ("assets", "prices") else ask()
+            except BadAnswer as error:
+                told[path, question] = (error.message, error.hint)
+            except MarketctlError:
+                continue
+        api.faults.clear()
+    assert told or (name, fault) in NOT_A_FAULT
+    wrong = {at: one for at, one in told.items() if f" 127.0.0.1{at[0]}: HTTP 200: " not in one[0] or not one[1]}
+    assert wrong == {}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -416,7 +416,7 @@ def test_wallet_without_the_lists_of_names_keeps_the_last_known_ones_or_fails(sa
 
 def test_wallet_that_cannot_be_read_asks_for_no_names(sandbox, adapt):
     sandbox.fault("HTX/v2/reference=empty-list")
-    with pytest.raises(BadAnswer, match=r"^data is an empty list$"):
+    with pytest.raises(BadAnswer, match=r"^GET 127.0.0.1/v2/reference/currencies: HTTP 200: data is an empty list$"):
         adapt(HtxAdapter, sandbox.url("HTX")).assets()
     assert sandbox.requests("HTX") == {"GET /v2/reference/currencies": 1}
 

@@ -459,7 +459,7 @@ def test_halts_are_unknown_when_they_cannot_be_asked_for(sandbox, adapt):
 @pytest.mark.parametrize("path", ["/api/v4/public/fee", "/api/v4/public/assets"])
 def test_wallet_without_one_of_its_two_answers_is_a_failure(sandbox, adapt, path):
     sandbox.fault(f"WHITEBIT{path}=empty-object")
-    with pytest.raises(BadAnswer, match=r"^the answer is an empty object$"):
+    with pytest.raises(BadAnswer, match=rf"^GET 127.0.0.1{path}: HTTP 200: the answer is an empty object$"):
         adapt(WhitebitAdapter, sandbox.url("WHITEBIT")).assets()
 
 

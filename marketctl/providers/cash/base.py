@@ -44,6 +44,10 @@ class CashProvider(Provider):
     def assets(self) -> AssetBatch:
         return self.listed()[0]
 
+    def main_request(self, asked: list[str]) -> str:
+        """Choose the rates: plan and credits are asked for before them."""
+        return asked[-1]
+
     def clock(self) -> Clock:
         if self.clock_field:
             return super().clock()
@@ -55,8 +59,9 @@ class CashProvider(Provider):
         """Count pairs and currencies, measure the clock; ask for the quota where there is a key, for no rates."""
         listed, trouble = None, None
         try:
-            found = self.listed()
-            found[0].refuse_if_empty()
+            with self.named():
+                found = self.listed()
+                found[0].refuse_if_empty()
             listed = found
         except BadAnswer as error:
             trouble = error

@@ -16,7 +16,7 @@ from marketctl.providers.base import NO_ENVELOPE, Failure
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.providers.cash.base import CashProvider, add_currency, add_pair, seconds
 from marketctl.providers.cash.credits import DAY_S, Credits
-from marketctl.providers.fields import code, integer, mapping, member, table, text
+from marketctl.providers.fields import bad_answer, code, integer, mapping, member, table, text
 from marketctl.times import from_iso, now_ms
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def parse_latest(body: Any) -> dict[str, Any]:
     """Read latest.json into what is remembered: base, timestamp, and mid, bid, ask by code as texts."""
     base = code(member(body, "base"))
     if base is None:
-        raise errors.BadAnswer("base is no currency code")
+        raise bad_answer(body, "base is no currency code")
     rates = {}
     for key, value in table(body, "rates").items():
         sides = value if isinstance(value, dict) else {"mid": value}

@@ -17,7 +17,7 @@ from marketctl.providers.base import NO_ENVELOPE, Failure
 from marketctl.providers.batch import AssetBatch, QuoteBatch
 from marketctl.providers.cash.base import CashProvider, add_currency, seconds
 from marketctl.providers.cash.credits import DAY_MS, DAY_S, MINUTE_MS, Credits, Plan, RateBook, Row, next_turn
-from marketctl.providers.fields import integer, mapping, member, objects, rows, text
+from marketctl.providers.fields import bad_answer, integer, mapping, member, objects, rows, text
 from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def parse_usage(body: Any) -> dict[str, Any]:
     """Read /api_usage: all but the limit may be missing, the day's figures are of plans with a daily cap."""
     limit = integer(member(body, "plan_limit"))
     if limit is None or limit < 1:
-        raise errors.BadAnswer("plan_limit is no count of credits")
+        raise bad_answer(body, "plan_limit is no count of credits")
     numbers = {"used": "current_usage", "day_used": "daily_usage", "day_limit": "plan_daily_limit"}
     told = {name: integer(body.get(field)) for name, field in numbers.items()}
     return {"plan": text(body.get("plan_category")), "limit": limit, **told}

@@ -16,7 +16,19 @@ from marketctl.log import log
 from marketctl.models import Asset, KeyInfo, Network, Pair, Platform, any_open
 from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, ending
 from marketctl.providers.batch import AssetBatch, QuoteBatch
-from marketctl.providers.fields import code, count, integer, mapping, member, named, objects, rows, shift_point, text
+from marketctl.providers.fields import (
+    bad_answer,
+    code,
+    count,
+    integer,
+    mapping,
+    member,
+    named,
+    objects,
+    rows,
+    shift_point,
+    text,
+)
 from marketctl.providers.networks import common_network
 from marketctl.providers.signing import hmac_base64
 from marketctl.text import printable
@@ -237,7 +249,7 @@ def parse_fee(chain: dict[str, Any], batch: AssetBatch) -> tuple[str | None, str
 def parse_pairs(body: Any) -> list[Pair]:
     """Read /v2/settings/common/symbols; the older /v1 list says `symbol` in place of `sc`."""
     if body.get("full", 1) != 1:
-        raise errors.BadAnswer("the list of pairs tells only what changed (full is not 1)")
+        raise bad_answer(body, "the list of pairs tells only what changed (full is not 1)")
     pairs = []
     for row in rows(body, "data"):
         symbol = code(row.get("sc")) or code(row.get("symbol"))

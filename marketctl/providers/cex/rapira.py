@@ -19,7 +19,7 @@ from marketctl.log import log
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform
 from marketctl.providers.base import Exchange, Failure, measure
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
-from marketctl.providers.fields import code, count, flag, integer, mapping, rows, text
+from marketctl.providers.fields import bad_answer, code, count, flag, integer, mapping, rows, text
 from marketctl.providers.networks import common_network
 from marketctl.providers.signing import rsa_signature
 
@@ -197,7 +197,7 @@ def parse_statuses(body: Any) -> dict[str, str | None]:
             open_ = flag(row.get("exchangeable"))
             statuses[f"{base}/{quote}".upper()] = None if open_ is None else "trading" if open_ else "halted"
     if not statuses:
-        raise errors.BadAnswer("no pair can be read")
+        raise bad_answer(body, "no pair can be read")
     return statuses
 
 
