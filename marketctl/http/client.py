@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from marketctl.errors import BadAnswer, Blocked, DeadlineExceeded, MarketctlError, RateLimited, Unavailable
-from marketctl.http.failures import refuse_failure, refuse_redirect, timed_out, transfer_failure, unsendable
+from marketctl.http.failures import (
+    refuse_failure,
+    refuse_redirect,
+    tell_moment,
+    timed_out,
+    transfer_failure,
+    unsendable,
+)
 from marketctl.http.messages import (
     FORMATS,
     SAFE_HEADERS,
@@ -33,7 +40,7 @@ from marketctl.http.retries import again, too_long, wait_s
 from marketctl.http.transport import Transport, no_auth
 from marketctl.lean_imports import import_requests
 from marketctl.log import log
-from marketctl.times import now_ms, to_iso
+from marketctl.times import now_ms
 
 import_requests()
 
@@ -168,12 +175,7 @@ class Client:
         try:
             return again(attempt, sleep=sleep, wait=wait_s, stop=self._give_up, before_sleep=self._count_retry)
         except (RateLimited, Unavailable, Blocked) as error:
-            until = error.until_ms
-            if until is None and error.retry_after is not None:
-                until = now_ms() + round(error.retry_after * 1000)
-            if until is not None and not (error.hint or "").startswith("not before"):
-                more = f"; {error.hint}" if error.until_ms is not None and error.hint else ""
-                error.hint = f"not before {to_iso(until)}{more}"
+            tell_moment(error, now_ms())
             raise
 
     def watch(self) -> None:

@@ -19,6 +19,7 @@ from marketctl.http.messages import Answer, Request, looks_html
 from marketctl.http.verdicts import class_of_status, named_wait, next_step
 from marketctl.lean_imports import import_requests
 from marketctl.text import printable
+from marketctl.times import to_iso
 
 import_requests()
 
@@ -134,6 +135,16 @@ def no_bundle(where: str, error: BaseException) -> MarketctlError:
             f"{where}: {printable(error)}", hint="set REQUESTS_CA_BUNDLE to a file that is there, or unset it"
         )
     return NetworkFailed(f"{where}: {printable(getattr(error, 'strerror', None) or type(error).__name__)}")
+
+
+def tell_moment(error: MarketctlError, now: int) -> None:
+    """Have the hint of a wait say its moment."""
+    until = error.until_ms
+    if until is None and error.retry_after is not None:
+        until = now + round(error.retry_after * 1000)
+    if until is not None and not (error.hint or "").startswith("not before"):
+        more = f"; {error.hint}" if error.until_ms is not None and error.hint else ""
+        error.hint = f"not before {to_iso(until)}{more}"
 
 
 def refuse_redirect(request: Request, answer: Answer) -> None:
