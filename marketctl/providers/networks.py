@@ -1,5 +1,6 @@
 """One name for one network over all providers, from networks.toml."""
 
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,28 @@ def common_network(provider: str, *codes: str | None) -> str | None:
         if code and (slug := known.get(code.strip().casefold())):
             return slug
     return None
+
+
+def own_networks(own: Mapping[str, Iterable[str]]) -> Callable[..., str | None]:
+    """Return what `common_network` is for a package of somebody else's: slug → the codes its provider uses.
+
+    What is called takes codes from the surest on and returns a slug or None. As with a provider's line in networks.toml
+    the codes of a slug stand in place of its aliases (none: not under any alias), and the other slugs keep theirs.
+    Raises ValueError for a slug that networks.toml does not have, or a code under two slugs.
+    """
+    if unknown := sorted(set(own) - set(_table())):
+        raise ValueError(f"{', '.join(unknown)}: no slug of networks.toml")
+    given = {slug: tuple(code.strip().casefold() for code in codes) for slug, codes in own.items()}
+    mine = [code for codes in given.values() for code in codes]
+    if twice := sorted({code for code in mine if mine.count(code) > 1}):
+        raise ValueError(f"{', '.join(twice)}: a code stands for one network")
+    shared = {code: slug for code, slug in _slugs("").items() if slug not in given}
+    known = shared | {code: slug for slug, codes in given.items() for code in codes}
+
+    def find(*codes: str | None) -> str | None:
+        return next((known[key] for code in codes if code and (key := code.strip().casefold()) in known), None)
+
+    return find
 
 
 def network_names() -> dict[str, str]:
