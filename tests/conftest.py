@@ -11,11 +11,9 @@ from typing import Any
 
 import pytest
 
-from marketctl.files.memory import Memory
-from marketctl.http.client import Client
 from marketctl.log import log
-from marketctl.providers.base import Provider
 from marketctl.sandbox.base import Sandbox
+from marketctl.testing import adapt, no_sleep  # noqa: F401  (fixtures, the same that third parties have)
 
 SAMPLES = Path(__file__).parent / "providers"
 
@@ -69,37 +67,6 @@ def sandbox(sandbox_server: Sandbox) -> Iterator[Sandbox]:
         api.calls.clear()
     yield sandbox_server
     sandbox_server.fault()
-
-
-@pytest.fixture
-def no_sleep(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Replace the waits between attempts by a list of their seconds."""
-    waits: list[float] = []
-    monkeypatch.setattr("marketctl.http.client.sleep", waits.append)
-    return waits
-
-
-@pytest.fixture
-def adapt(tmp_path: Path) -> Iterator[Callable[..., Provider]]:
-    """Make an adapter that speaks to a base_url: `adapt(BybitAdapter, url, credentials={...})`."""
-    clients: list[Client] = []
-
-    def make(cls: type[Provider], base_url: str, **given: Any) -> Provider:
-        client = Client(
-            base_url,
-            timeout_s=given.pop("timeout_s", 5),
-            deadline_s=given.pop("deadline_s", 30),
-            attempts=given.pop("attempts", 4),
-            recording=given.pop("recording", False),
-            **cls.client_settings(),
-        )
-        clients.append(client)
-        memory = Memory(tmp_path / "cache", cls.__name__.upper(), base_url)
-        return cls(client, memory, **given)
-
-    yield make
-    for client in clients:
-        client.close()
 
 
 @pytest.fixture(scope="session")

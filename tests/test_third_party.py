@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -22,10 +23,10 @@ Limits: none that we know of.
 Quirks: everything is in one answer.
 """
 
-from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
-from marketctl.providers.fields import rows
-from marketctl.models import Asset, Pair
-from marketctl.providers.base import Provider
+from marketctl.adapter import Asset, AssetBatch, KeyInfo, Network, Pair, PairList, Provider, QuoteBatch
+from marketctl.adapter import errors, own_networks, rows, text
+
+network = own_networks({"tron": ("T20",)})
 
 
 class CornerDeskAdapter(Provider):
@@ -41,7 +42,9 @@ class CornerDeskAdapter(Provider):
     def assets(self):
         batch = AssetBatch()
         for code, row in batch.coded(rows(self.get("/coins", signed=True), "coins"), "code"):
-            batch.add(Asset(code, code, deposit=batch.switch(row.get("open"))))
+            open_now = batch.switch(row.get("open"))
+            chain = Network(network=network(row.get("chain")), deposit=open_now)
+            batch.add(Asset(code, code, networks={row["chain"]: chain}))
         return batch
 
     def prices(self):
@@ -52,12 +55,45 @@ class CornerDeskAdapter(Provider):
             batch.add(row["id"], row["buy"], row["sell"])
         return batch
 
+    def check_key(self):
+        self.get("/coins", signed=True)
+        return KeyInfo()
+
     def sign(self, request):
         request.headers["X-Token"] = self.keys["token"]
 '''
 
+SANDBOX = '''\
+"""CORNERDESK's API, locally."""
+
+from marketctl.testing import Api, Reply
+
+
+class CornerDeskApi(Api):
+    name = "CORNERDESK"
+    keys = {"token": "let-me-in"}
+    errors = {"bad-key": Reply({"error": "who are you"}, 401)}
+
+    def routes(self):
+        return {"GET /board": self.board, "GET /coins": self.coins}
+
+    def board(self, call):
+        return {"board": [{"id": "usdt-rub", "base": "USDT", "quote": "RUB", "buy": "92.10", "sell": "92.90"}]}
+
+    def coins(self, call):
+        if call.headers.get("x-token") != self.keys["token"]:
+            raise self.refuse("bad-key")
+        return {"coins": [{"code": "USDT", "chain": "T20", "open": True}]}
+'''
+
+CONFORMANCE = """\
+from marketctl.testing import conformance
+from cornerdesk.sandbox import CornerDeskApi
+test_cornerdesk = conformance("cornerdesk.marketctl_adapter:CornerDeskAdapter", CornerDeskApi)
+"""
+
 BOARD = '{"board": [{"id": "usdt-rub", "base": "USDT", "quote": "RUB", "buy": 92.10, "sell": 92.90}]}'
-COINS = '{"coins": [{"code": "USDT", "open": true}, {"code": "XMR", "open": false}]}'
+COINS = '{"coins": [{"code": "USDT", "chain": "T20", "open": true}, {"code": "XMR", "chain": "XMR", "open": false}]}'
 
 
 class Desk(BaseHTTPRequestHandler):
@@ -94,6 +130,7 @@ def installed(tmp_path: Path) -> Path:
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("cornerdesk/__init__.py", "")
         archive.writestr("cornerdesk/marketctl_adapter.py", ADAPTER)
+        archive.writestr("cornerdesk/sandbox.py", SANDBOX)
         archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: cornerdesk\nVersion: 1.0\n")
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
@@ -142,9 +179,53 @@ def test_third_party_adapter_runs_through_its_path(tmp_path, installed, desk):
     ]
     wallet = json.loads((folder / "data/wallet/CORNERDESK.json").read_bytes())
     assert {code: asset["deposit"] for code, asset in wallet["assets"].items()} == {"USDT": True, "XMR": False}
+    assert wallet["assets"]["USDT"]["networks"]["T20"]["network"] == "tron"
     prices = json.loads((folder / "data/prices/CORNERDESK.json").read_bytes())
     assert {pair: (quote["bid"], quote["ask"]) for pair, quote in prices["quotes"].items()} == {
         "USDT/RUB": ("92.10", "92.90")
     }
     marketctl("dump", "prices")
     assert (folder / "data/raw/prices-CORNERDESK.json").is_file()
+
+
+@pytest.fixture
+def conform(tmp_path, installed):
+    """Run the package's own conformance test; return what failed and how many passed."""
+    folder = tmp_path / "their-checkout"
+    folder.mkdir()
+    (folder / "test_conformance.py").write_text(CONFORMANCE)
+
+    def run(*changes: tuple[str, str]) -> tuple[list[str], str]:
+        module = installed / "cornerdesk" / "marketctl_adapter.py"
+        text = ADAPTER
+        for before, after in changes:
+            assert text.count(before) == 1
+            text = text.replace(before, after)
+        module.write_text(text)
+        done = subprocess.run(
+            [sys.executable, "-B", "-m", "pytest", "-q", "-rf", "--tb=no", "-p", "no:cacheprovider", "-W", "error"],
+            env={**os.environ, "PYTHONPATH": str(installed), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode in (0, 1), done.stdout + done.stderr
+        return re.findall(r"^FAILED .*\[(.+?)\]", done.stdout, re.MULTILINE), done.stdout.splitlines()[-1]
+
+    return run
+
+
+def test_conformance_of_the_package_is_three_lines_and_passes(conform):
+    failed, told = conform()
+    assert (failed, re.sub(r" in .*", "", told)) == ([], "26 passed, 1 skipped")
+
+
+def test_conformance_finds_what_is_wrong(conform):
+    failed, _told = conform(
+        ("Limits: none that we know of.\n", ""),
+        ("    def check_key(self):", "    def check_the_key(self):"),
+        ('"GET /board", "GET /coins"', '"GET /board", "GET /coins", "GET /orders"'),
+    )
+    assert {"card", "attributes", "endpoints", "sandbox", "own bad-key"} <= set(failed)
+    assert "job wallet" not in failed
+    assert "fault drop" not in failed

@@ -13,7 +13,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -250,12 +250,16 @@ def set_faults(apis: list[Api], specs: list[str]) -> None:
 
 
 class Sandbox:
-    """All (or some) providers' APIs, one local port each. A context manager."""
+    """All (or some) providers' APIs, one local port each. A context manager.
+
+    `apis` are classes to serve in place of shipped ones: those of a package of somebody else's.
+    """
 
     def __init__(
         self,
         names: list[str] | None = None,
         *,
+        apis: Iterable[type[Api]] | None = None,
         port: int = 0,
         seed: int = 1,
         scale: float = 1,
@@ -264,7 +268,8 @@ class Sandbox:
         from marketctl.sandbox import API_MODULES, load_api
 
         self.world = World(seed, scale)
-        self.apis = {name: load_api(name)(self.world) for name in names or API_MODULES}
+        classes = list(apis) if apis is not None else [load_api(name) for name in names or API_MODULES]
+        self.apis = {cls.name: cls(self.world) for cls in classes}
         self.fault(*faults or ())
         self._threads: list[threading.Thread] = []
         self._servers: dict[str, _Server] = {}
