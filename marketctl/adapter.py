@@ -37,6 +37,7 @@ from marketctl.providers.counts import count_open, count_pairs, turnover
 from marketctl.providers.fiat import is_fiat
 from marketctl.providers.fields import (
     NotANumber,
+    bad_answer,
     code,
     count,
     decimal_text,
@@ -95,6 +96,7 @@ __all__ = [
     "add_currency",
     "add_pair",
     "any_open",
+    "bad_answer",
     "code",
     "common_network",
     "count",
