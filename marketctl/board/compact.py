@@ -10,8 +10,7 @@ from marketctl.views.snapshots import number
 
 DAY_MS = 86_400_000
 
-SKIPPED = ("not-supported", "no-credentials")
-TRADING, HALTED, DERIVED, IS_MID, STALE, RATE = 1, 2, 4, 8, 16, 32
+TRADING, HALTED, DERIVED, IS_MID, TWIN, RATE, HELD, MARKED = 1, 2, 4, 8, 16, 32, 64, 128
 
 
 def safe(text: object, limit: int = 400) -> str:

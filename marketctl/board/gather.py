@@ -18,6 +18,7 @@ from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.views.quotes import Reader
 from marketctl.views.snapshots import snapshot
+from marketctl.views.twins import known_coins
 
 
 def gather(reader: Reader, made_ms: int) -> dict[str, Any]:
@@ -28,23 +29,35 @@ def gather(reader: Reader, made_ms: int) -> dict[str, Any]:
     problems = [live.last_error for live in lives if live.state == "failed" and live.last_error]
     wallets = _snapshots(registry, entries, "wallet", problems)
     stats = _snapshots(registry, entries, "stats", problems)
-    prices, quote_counts = gather_quotes(entries, lives, made_ms)
+    prices = gather_quotes(entries, lives, known_coins(registry), made_ms)
     return {
         "version": __version__,
         "made": made_ms,
         "source": "mirror" if reader.store is None else "redis",
         "away": reader.away and safe(reader.away.message),
         "providers": [
-            gather_health(registry, entry, live, wallet, one, counts, made_ms)
-            for entry, live, wallet, one, counts in zip(entries, lives, wallets, stats, quote_counts, strict=True)
+            gather_health(registry, entry, live, wallet, one, made_ms)
+            for entry, live, wallet, one in zip(entries, lives, wallets, stats, strict=True)
         ],
         "disabled": [name for name, entry in registry.providers.items() if not entry.enabled],
         "prices": prices,
         "history": gather_history(reader, prices, made_ms),
+        "watch": gather_watch(registry),
         "wallet": gather_wallets(entries, wallets, made_ms),
         "changes": gather_changes(registry, entries, made_ms, problems),
         "stats": gather_totals(registry, entries, stats, problems),
         "problems": [safe(problem) for problem in problems],
+    }
+
+
+def gather_watch(registry: Registry) -> dict[str, Any]:
+    """Return what `[watch]` names: the desk of the page is about these."""
+    watch = registry.watch
+    return {
+        "given": watch.given,
+        "assets": list(watch.assets),
+        "networks": list(watch.networks),
+        "pairs": list(dict.fromkeys((*watch.pairs, *watch.above, *watch.below))),
     }
 
 

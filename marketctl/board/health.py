@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-from marketctl.board.compact import SKIPPED, collected_ms, safe
+from marketctl.board.compact import collected_ms, safe
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.files.state import read_state
 from marketctl.models import JOBS
 from marketctl.times import ms_or_none
-from marketctl.views.freshness import age_ms, is_stale, limit_ms, standstill_ms
+from marketctl.views.freshness import limit_ms, standstill_ms
 from marketctl.views.quotes import Live
 from marketctl.views.snapshots import HOW
 
@@ -20,50 +20,26 @@ def gather_health(
     live: Live,
     wallet: Mapping[str, Any] | None,
     stats: Mapping[str, Any] | None,
-    quotes: Mapping[str, int],
     made_ms: int,
 ) -> dict[str, Any]:
-    """Tell how a provider and its jobs are doing."""
-    try:
-        states = read_state(registry.settings.data_dir / "state", entry.name)
-    except MarketctlError:
-        states = {}
-    collected = {"wallet": collected_ms(wallet), "prices": live.collected_ms, "stats": collected_ms(stats)}
+    """Tell how a provider and its jobs are doing; whether data are too old is judged by the page, at its own time."""
     assets: Mapping[str, Any] = wallet["assets"] if wallet else {}
     networks = sum(len(asset.get("networks") or {}) for asset in assets.values())
     told = stats["stats"] if stats else {}
     counts: dict[str, Any] = {
         "wallet": {"assets": len(assets), "networks": networks} if wallet else None,
-        "prices": dict(quotes) if live.quotes else None,
         "stats": {"pairs": (told.get("pairs") or {}).get("total")} if stats else None,
     }
-    jobs = {}
-    for job in JOBS:
-        state = states.get(job, {})
-        jobs[job] = {
-            "state": _job_state(state, collected[job], _old(entry, job, live, collected[job], made_ms)),
-            "at": collected[job],
-            "attempt": ms_or_none(state.get("last_attempt")),
-            "success": ms_or_none(state.get("last_success")),
-            "failures": state.get("failures", 0),
-            "reason": safe(state["last_reason"], 40) if state.get("last_reason") else None,
-            "message": None,
-            "counts": counts[job],
-            "interval": entry.interval_s(job),
-            "sync": f"marketctl {HOW[job]} -p {entry.name}",
-        }
-    prices = jobs["prices"]
-    if live.state == "failed":
-        prices["state"] = "failing"
-    if words := live.words():
-        prices["message"] = safe(words)
-    if live.state == "expired" and prices["state"] == "ok":
-        prices["state"] = "late"
+    collected = {"wallet": collected_ms(wallet), "stats": collected_ms(stats)}
+    jobs = {
+        job: gather_job(registry, entry, job, collected.get(job)) | {"counts": counts.get(job)}
+        for job in ("wallet", "stats")
+    }
     platform, quota = told.get("platform") or {}, told.get("quota")
     return {
         "name": entry.name,
         "kind": entry.kind,
-        "jobs": jobs,
+        "jobs": {job: gather_prices(registry, entry, live, made_ms) if job == "prices" else jobs[job] for job in JOBS},
         "latency": told.get("latency_ms"),
         "skew": told.get("clock_skew_ms"),
         "platform": safe(platform.get("status") or "unknown", 40),
@@ -74,22 +50,33 @@ def gather_health(
     }
 
 
-def _old(entry: ProviderEntry, job: str, live: Live, collected: int | None, made_ms: int) -> bool:
-    """Tell whether a job has no new data: nothing was collected, or the source's own time stands still."""
-    if job != "prices":
-        return is_stale(age_ms(made_ms, collected), limit_ms(entry.interval_s(job)))
-    limit = limit_ms(entry.prices_interval_s, live.kept_ms)
-    longest = standstill_ms(entry.prices_interval_s, live.kept_ms, rates=live.rates)
-    stands_still = bool(live.quotes) and is_stale(live.set_age_ms(made_ms), longest)
-    return stands_still or is_stale(age_ms(made_ms, collected), limit)
+def gather_job(registry: Registry, entry: ProviderEntry, job: str, collected: int | None) -> dict[str, Any]:
+    """Return the facts that a job's state is made of: when it was collected, how old that may be, what went wrong."""
+    try:
+        state = read_state(registry.settings.data_dir / "state", entry.name).get(job, {})
+    except MarketctlError:
+        state = {}
+    return {
+        "at": collected,
+        "limit": limit_ms(entry.interval_s(job)),
+        "attempt": ms_or_none(state.get("last_attempt")),
+        "success": ms_or_none(state.get("last_success")),
+        "failures": state.get("failures", 0),
+        "reason": safe(state["last_reason"], 40) if state.get("last_reason") else None,
+        "interval": entry.interval_s(job),
+        "sync": f"marketctl {HOW[job]} -p {entry.name}",
+    }
 
 
-def _job_state(state: Mapping[str, Any], collected: int | None, old: bool) -> str:
-    """Return `ok`, `late` (no new data for some intervals), `failing`, `skipped` or `never`."""
-    if state.get("last_reason") in SKIPPED:
-        return "skipped"
-    if state.get("failures"):
-        return "failing"
-    if collected is None:
-        return "never"
-    return "late" if old else "ok"
+def gather_prices(registry: Registry, entry: ProviderEntry, live: Live, made_ms: int) -> dict[str, Any]:
+    """Return the same of the prices: also what became of the set, and the source's own time, which may stand still."""
+    age = live.set_age_ms(made_ms)
+    return gather_job(registry, entry, "prices", live.collected_ms) | {
+        "limit": limit_ms(entry.prices_interval_s, live.kept_ms),
+        "source": None if age is None else made_ms - age,
+        "still": standstill_ms(entry.prices_interval_s, live.kept_ms, rates=live.rates),
+        "live": live.state,
+        "failing": live.failing,
+        "error": safe(live.last_error) if live.last_error else None,
+        "counts": None,
+    }

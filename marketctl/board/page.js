@@ -3,11 +3,19 @@
 (() => {
   const D = JSON.parse(document.getElementById("data").textContent);
   const WORDS = JSON.parse(document.getElementById("words").textContent);
-  const TRADING = 1, HALTED = 2, DERIVED = 4, IS_MID = 8, STALE = 16, RATE = 32;
+  const TRADING = 1, HALTED = 2, DERIVED = 4, IS_MID = 8, TWIN = 16, RATE = 32, HELD = 64, MARKED = 128;
   const JOBS = ["wallet", "prices", "stats"];
   const PRINT_ROWS = 300, CHANGES_STEP = 50;
   const P = D.providers.map((one) => one.name);
   const $ = (id) => document.getElementById(id);
+
+  // Time: everything is judged at the moment it is looked at -----------------------------------
+
+  const FUTURE = 5000; // clocks that disagree by no more than this agree
+  let shift = Math.max(0, D.made - Date.now()); // a clock behind the page's own making is set right
+  let made = D.made; // when all of this was last known to be so: the server goes on saying it
+  const now = () => Date.now() + shift;
+  const tooOld = (at, limit) => at === null || at > now() + FUTURE || now() - at > limit;
 
   // Words ------------------------------------------------------------------------------------
 
@@ -74,6 +82,8 @@
 
   // Numbers and times ------------------------------------------------------------------------
 
+  // Prices stand here digit by digit as they were sent, with a point: so do all other figures, in both languages.
+  const pointed = (format, value) => (lang === "ru" ? format.formatToParts(value).map((part) => (part.type === "decimal" ? "." : part.value)).join("") : format.format(value));
   const locale = () => (lang === "ru" ? "ru-RU" : "en-US");
   const fixed = (digits) => ({ minimumFractionDigits: digits, maximumFractionDigits: digits });
   const FORMATS = { plain: {}, short: { notation: "compact", ...fixed(2) }, small: { maximumSignificantDigits: 5 }, share: fixed(3), tiny: fixed(5) };
@@ -82,10 +92,11 @@
   function numeral(value, name) {
     const key = lang + name;
     if (!formats.has(key)) formats.set(key, new Intl.NumberFormat(locale(), FORMATS[name]));
-    return formats.get(key).format(value);
+    return pointed(formats.get(key), value);
   }
 
   const count = (n) => (n === null || n === undefined ? t("unknown") : numeral(n, "plain"));
+  const none = () => el("span", { class: "muted", title: t("unknown") }, el("span", { "aria-hidden": "true" }, "–"), el("span", { class: "sr" }, t("unknown")));
 
   /** A large amount, short; the exact digits are its title. */
   function amount(text) {
@@ -137,16 +148,16 @@
   }
 
   function tick(made) {
-    const old = Date.now() - Number(made.dataset.ms);
-    made.textContent = span(old);
-    made.classList.toggle("old", Boolean(made.dataset.max) && old > Number(made.dataset.max));
+    const at = Number(made.dataset.ms), text = span(now() - at);
+    if (made.textContent !== text) made.textContent = text;
+    made.classList.toggle("old", Boolean(made.dataset.max) && tooOld(at, Number(made.dataset.max)));
   }
 
   // A table that draws only the rows in sight --------------------------------------------------
 
   class Grid {
-    constructor(where, { label, columns, key, open, sort, empty }) {
-      Object.assign(this, { columns, key, open, sort, empty, rows: [], made: new Map(), printing: false });
+    constructor(where, { label, columns, key, open, sort, empty, sorted }) {
+      Object.assign(this, { columns, key, open, sort, empty, sorted, usual: sort, rows: [], made: new Map(), printing: false });
       this.body = el("tbody");
       this.head = el("tr", { "aria-rowindex": 1 });
       this.table = el("table", { "aria-label": label() }, el("colgroup", {}, columns.map((c) => el("col", { class: "c-" + c.id }))),
@@ -183,9 +194,24 @@
       this.heads();
       this.set(this.rows);
       this.head.children[index].querySelector("button").focus();
+      this.sorted();
     }
 
-    set(rows) {
+    /** Sort as an address says: "-bid", "pair"; what it does not say is as at first. */
+    sortAs(word) {
+      const id = (word || "").replace(/^-/, ""), column = this.columns.find((one) => one.id === id && one.value);
+      const sort = column ? { id, down: word.startsWith("-") } : this.usual;
+      if (sort.id === this.sort.id && sort.down === this.sort.down) return;
+      this.sort = sort;
+      this.heads();
+    }
+
+    get sortWord() {
+      return this.sort.id === this.usual.id && this.sort.down === this.usual.down ? "" : (this.sort.down ? "-" : "") + this.sort.id;
+    }
+
+    /** Show these rows; `keep` where one is reading, so that the place stays. */
+    set(rows, keep) {
       const column = this.columns.find((one) => one.id === this.sort.id);
       const turn = this.sort.down ? -1 : 1;
       const keyed = rows.map((row, index) => [column.value(row), index, row]);
@@ -196,8 +222,10 @@
         return (a === null ? 0 : (a < b ? -1 : a > b ? 1 : 0) * turn) || i - j;
       });
       this.rows = keyed.map(([, , row]) => row);
-      this.made.clear();
-      this.frame.scrollTop = 0;
+      if (!keep) {
+        this.made.clear();
+        this.frame.scrollTop = 0;
+      }
       this.table.setAttribute("aria-rowcount", this.rows.length + 1);
       this.draw();
     }
@@ -220,12 +248,18 @@
       const seen = Math.ceil((this.frame.clientHeight || 600) / height) + 16;
       const last = this.printing ? Math.min(all, PRINT_ROWS) : Math.min(all, first + seen);
       const focused = document.activeElement && this.body.contains(document.activeElement) ? document.activeElement.closest("tr") : null;
+      const focusedRow = focused && document.activeElement.dataset.row;
       const made = new Map();
-      for (let index = first; index < last; index += 1) made.set(index, this.made.get(index) || this.row(index));
+      for (let index = first; index < last; index += 1) {
+        const row = this.rows[index], known = this.made.get(row);
+        const fresh = known && known.version === (row.version || 0) ? known : { version: row.version || 0, shown: this.row(index) };
+        fresh.shown.setAttribute("aria-rowindex", index + 2);
+        made.set(row, fresh);
+      }
       this.made = made;
       const gap = (rows) => (rows && !this.printing ? el("tr", { class: "gap", "aria-hidden": "true" },
         el("td", { colspan: this.columns.length, style: `height:${rows * height}px` })) : null);
-      const wanted = [gap(first), ...made.values(), gap(all - last)].filter(Boolean);
+      const wanted = [gap(first), ...[...made.values()].map((one) => one.shown), gap(all - last)].filter(Boolean);
       // Rows that stay are not touched: focus stays with them.
       for (const child of [...this.body.children]) if (!wanted.includes(child)) child.remove();
       let place = this.body.firstChild;
@@ -233,7 +267,10 @@
         if (child === place) place = place.nextSibling;
         else this.body.insertBefore(child, place);
       }
-      if (focused && !focused.isConnected) this.frame.focus({ preventScroll: true });
+      if (focused && !focused.isConnected) {
+        const same = [...this.body.querySelectorAll("button.row-name")].find((one) => one.dataset.row && one.dataset.row === focusedRow);
+        (same || this.frame).focus({ preventScroll: true });
+      }
       this.cut.textContent = this.printing && last < all ? t("print_cut", { n: count(last), m: count(all) }) : "";
     }
 
@@ -264,35 +301,66 @@
       if (top < this.frame.scrollTop) this.frame.scrollTop = top;
       else if (top > this.frame.scrollTop + room) this.frame.scrollTop = top - room;
       this.draw();
-      const next = this.made.get(index);
-      if (next) next.querySelector("button.row-name").focus({ preventScroll: true });
+      const next = this.made.get(this.rows[index]);
+      if (next) next.shown.querySelector("button.row-name").focus({ preventScroll: true });
     }
   }
 
   // Data, unpacked ---------------------------------------------------------------------------
 
+  const columns = D.prices.by.map((column) => ({ at: column.at, max: column.max })); // of each provider
   const quoted = new Map(); // pair -> its rows
-  const quotes = [];
-  D.prices.by.forEach((column, p) => column.x.forEach((x, index) => {
-    const pair = D.prices.pairs[x], f = column.f[index], d = column.d[index];
-    const row = { p, x, pair, bid: column.b[index], ask: column.a[index], last: column.l[index], volume: column.v[index],
-      f, at: d === null ? null : column.at - d, max: column.max, spread: spread(column.b[index], column.a[index]),
-      one: Boolean(column.b[index]) !== Boolean(column.a[index]) };
-    quotes.push(row);
-    if (!quoted.has(pair)) quoted.set(pair, []);
-    quoted.get(pair).push(row);
-  }));
-  // At first: what most providers quote, the commonest quote currency and the largest turnover on top.
-  const common = new Map();
+  const common = new Map(); // quote currency -> how many pairs
   const quoteOf = (pair) => pair.slice(pair.lastIndexOf("/") + 1);
-  for (const pair of quoted.keys()) common.set(quoteOf(pair), (common.get(quoteOf(pair)) || 0) + 1);
-  for (const row of quotes) {
-    const rows = quoted.get(row.pair);
-    row.sources = rows.length;
-    row.rank = row === rows[0] ? Math.max(...rows.map((one) => Number(one.volume) || 0)) : rows[0].rank;
-    row.common = common.get(quoteOf(row.pair));
+  let quotes = [];
+
+  /** A quote: `own` is its own time, 0 that of its collection, null unknown. */
+  function quoteRow(p, pair, [bid, ask, last, volume, f, own, note]) {
+    return { p, pair, bid, ask, last, volume, f, own, note: note || null, spread: spread(bid, ask), one: Boolean(bid) !== Boolean(ask), stale: true, version: 0 };
   }
-  quotes.sort((a, b) => b.sources - a.sources || b.common - a.common || b.rank - a.rank || (a.pair < b.pair ? -1 : a.pair > b.pair ? 1 : 0) || a.p - b.p);
+
+  const timeOf = (row) => (row.own === null ? null : row.own === 0 ? columns[row.p].at : Math.min(row.own, columns[row.p].at));
+  const counts = (row) => !row.stale && !(row.f & (RATE | HALTED | TWIN | HELD));
+
+  D.prices.by.forEach((column, p) => column.x.forEach((x, index) => {
+    const d = column.d[index];
+    quotes.push(quoteRow(p, D.prices.pairs[x], [column.b[index], column.a[index], column.l[index], column.v[index], column.f[index],
+      d === null || d === 0 ? d : column.at - d, column.notes[index]]));
+  }));
+
+  /** At first: what most providers quote, the commonest quote currency and the largest turnover on top. */
+  function arrange() {
+    quoted.clear();
+    common.clear();
+    for (const row of quotes) {
+      if (!quoted.has(row.pair)) quoted.set(row.pair, []);
+      quoted.get(row.pair).push(row);
+    }
+    for (const pair of quoted.keys()) common.set(quoteOf(pair), (common.get(quoteOf(pair)) || 0) + 1);
+    for (const row of quotes) {
+      const rows = quoted.get(row.pair);
+      row.sources = rows.length;
+      row.rank = row === rows[0] ? Math.max(...rows.map((one) => Number(one.volume) || 0)) : rows[0].rank;
+      row.common = common.get(quoteOf(row.pair));
+    }
+    quotes.sort((a, b) => b.sources - a.sources || b.common - a.common || b.rank - a.rank || (a.pair < b.pair ? -1 : a.pair > b.pair ? 1 : 0) || a.p - b.p);
+  }
+  arrange();
+
+  /** Tell anew which quotes are too old; true where one crossed the line. */
+  function judge() {
+    let crossed = false;
+    for (const row of quotes) {
+      const stale = tooOld(timeOf(row), columns[row.p].max);
+      if (stale !== row.stale) {
+        row.stale = stale;
+        row.version += 1;
+        crossed = true;
+      }
+    }
+    return crossed;
+  }
+  judge();
 
   const W = D.wallet, T = W.texts, R = W.rows;
   const text = (place) => (place < 0 ? null : T[place]);
@@ -309,6 +377,8 @@
       dmin: R.dmin[i], confirmations: R.conf[i], contract: text(R.key[i]), note: text(R.note[i]),
       percent: W.percent[i] || "", twins: twinOf.get(i) || null };
   }
+
+  const walletOld = (p) => W.at[p] !== null && tooOld(W.at[p], W.max[p]);
 
   function wallets() {
     if (matrix) return matrix;
@@ -355,10 +425,26 @@
   const CREDENTIALS = new Set(["no-credentials", "auth", "permission", "ip-not-allowed"]);
   const LOOK = new Set(["blocked", "clock-skew", "redis", "storage", "network", "timeout", "unavailable", "maintenance", "deadline"]);
 
+  const SKIPPED = new Set(["not-supported", "no-credentials"]);
+
+  /** How a job does now. A failed one stays so, a good one is late when nothing new came in its time. */
+  function stateOf(job) {
+    if (SKIPPED.has(job.reason)) return "skipped";
+    if (job.failures || job.live === "failed") return "failing";
+    if (job.at === null) return "never";
+    if (job.live === "held") return "held";
+    return job.live === "expired" || tooOld(job.at, job.limit) || standsStill(job) ? "late" : "ok";
+  }
+
+  const standsStill = (job) => job.source !== undefined && job.live === "ok" && tooOld(job.source, job.still);
+
   function fix(provider, name, job) {
-    const reason = job.state === "failing" || job.state === "skipped" ? job.reason : null;
+    const state = stateOf(job);
+    const reason = state === "failing" || state === "skipped" ? job.reason : null;
     if (reason === "not-supported") return null;
+    if (state === "held") return `marketctl prices held ${provider}`;
     if (reason === "no-credentials" || reason === "auth") return `marketctl credentials set ${provider}`;
+    if (reason === "rate-limited") return "marketctl status"; // to ask again makes it worse
     if (CREDENTIALS.has(reason) || LOOK.has(reason)) return `marketctl check ${provider}`;
     if (reason === "config") return `marketctl providers show ${provider}`;
     if (reason === "bad-answer") return `marketctl dump ${name} -p ${provider}`;
@@ -368,54 +454,101 @@
   }
 
   function why(job) {
-    if (job.state === "never") return t("r_never");
-    if (job.state === "late") return job.at === null ? t("r_never") : t("r_late", { age: span(Date.now() - job.at), interval: span(job.interval * 1000) });
+    const state = stateOf(job);
+    if (state === "never") return t("r_never");
+    if (state === "held") return t("r_held");
+    if (state === "late") {
+      if (job.live === "expired") return t("r_expired", { age: span(now() - job.at) });
+      if (!tooOld(job.at, job.limit)) return t("r_still", { age: job.source === null ? t("unknown") : span(now() - job.source) });
+      return t("r_late", { age: span(now() - job.at), interval: span(job.interval * 1000) });
+    }
+    if (job.live === "failed" && !job.failures) return t("r_unread");
     if (!job.reason) return "";
     return WORDS["r_" + job.reason] ? t("r_" + job.reason) : t("r_other", { reason: job.reason });
   }
 
-  const KIND = { ok: "good", late: "warn", failing: "bad", skipped: "calm", never: "warn", disabled: "calm" };
-  const RANK = ["failing", "late", "never", "ok", "skipped"];
+  const KIND = { ok: "good", late: "warn", failing: "bad", held: "warn", skipped: "calm", never: "warn", disabled: "calm" };
+  const RANK = ["failing", "late", "held", "never", "ok", "skipped"];
 
-  function jobCounts(name, job) {
-    const c = job.counts;
-    if (!c) return "";
-    if (name === "wallet") return t("n_assets", { n: count(c.assets), m: count(c.networks) });
-    if (name === "stats") return t("n_pairs", { n: count(c.pairs) });
-    return [t("n_quotes", { n: count(c.quotes) }), c.stale ? t("n_stale", { n: count(c.stale) }) : "",
-      c.one_sided ? t("n_one_sided", { n: count(c.one_sided) }) : ""].filter(Boolean).join(", ");
+  function priceCounts(p) {
+    const told = { quotes: 0, stale: 0, one: 0, held: 0 };
+    for (const row of quotes) {
+      if (p !== null && row.p !== p) continue;
+      if (row.f & HELD) { told.held += 1; continue; }
+      told.quotes += 1;
+      told.stale += row.stale;
+      told.one += row.one;
+    }
+    return told;
   }
 
+  function jobCounts(name, job, p) {
+    if (name === "prices") {
+      const c = priceCounts(p);
+      return [t("n_quotes", { n: count(c.quotes) }), c.stale ? t("n_stale", { n: count(c.stale) }) : "", c.one ? t("n_one_sided", { n: count(c.one) }) : "",
+        c.held ? t("n_held", { n: count(c.held) }) : ""].filter(Boolean).join(", ");
+    }
+    const c = job.counts;
+    if (!c) return "";
+    return name === "wallet" ? t("n_assets", { n: count(c.assets), m: count(c.networks) }) : t("n_pairs", { n: count(c.pairs) });
+  }
+
+  const jobsNow = () => D.providers.flatMap((one, p) => JOBS.map((name) => ({ p, provider: one.name, name, job: one.jobs[name], state: stateOf(one.jobs[name]) })));
+  const BAD = new Set(["failing", "late", "held", "never"]);
+
+  /** One line for one cause: the jobs of a provider that stand alike for the same reason. */
+  function causes(jobs) {
+    const found = new Map();
+    for (const one of jobs) {
+      const key = [one.provider, one.state, one.state === "failing" || one.state === "skipped" ? one.job.reason : ""].join();
+      if (!found.has(key)) found.set(key, []);
+      found.get(key).push(one);
+    }
+    return [...found.values()].sort(([a], [b]) => RANK.indexOf(a.state) - RANK.indexOf(b.state) || a.p - b.p);
+  }
+
+  function cause(all) {
+    const [{ provider, name, job, state }] = all, fixes = new Set(all.map((one) => fix(one.provider, one.name, one.job)));
+    const failures = Math.max(...all.map((one) => one.job.failures)), successes = all.map((one) => one.job.success).filter((one) => one !== null);
+    return el("li", {},
+      el("div", { class: "what" }, badge(KIND[state], t("state_" + state)), " ", el("strong", {}, provider), " ", all.map((one) => t("job_" + one.name)).join(", ")),
+      el("div", { class: "say" }, why(job),
+        failures ? [" ", t("failures", { n: failures }), "; ", successes.length ? t("last_success", { age: span(now() - Math.max(...successes)) }) : t("no_success"), "."] : null,
+        job.live === "failed" && job.error ? el("div", { class: "muted words", lang: "en" }, job.error) : null),
+      command(fixes.size === 1 ? fix(provider, name, job) : `marketctl run --once -p ${provider}`));
+  }
+
+  const nothingYet = () => jobsNow().every(({ job, state }) => state === "never" || (state === "skipped" && job.at === null)) && !quotes.length;
+
   function health() {
-    const jobs = D.providers.flatMap((one) => JOBS.map((name) => ({ provider: one.name, name, job: one.jobs[name] })));
-    const trouble = jobs.filter(({ job }) => ["failing", "late", "never"].includes(job.state))
-      .sort((a, b) => RANK.indexOf(a.job.state) - RANK.indexOf(b.job.state));
-    const skipped = jobs.filter(({ job }) => job.state === "skipped" && job.reason === "no-credentials");
+    const jobs = jobsNow(), trouble = jobs.filter(({ state }) => BAD.has(state));
+    const skipped = jobs.filter(({ job, state }) => state === "skipped" && job.reason === "no-credentials");
     const troubled = new Set(trouble.map((one) => one.provider));
-    const sum = (pick) => D.providers.reduce((all, one) => all + (pick(one) || 0), 0);
     const kpi = (label, value, note, kind) => el("div", { class: "kpi " + (kind || "") }, el("dt", {}, label), el("dd", {}, value, note ? [" ", el("small", {}, note)] : null));
+    const all = priceCounts(null), listed = new Set(), moving = new Set();
+    R.t.forEach((ticker, i) => {
+      if (!moves.has(R.p[i])) return;
+      listed.add(ticker);
+      if (R.n[i] >= 0) moving.add(ticker + ":" + (R.g[i] >= 0 ? R.g[i] : `${R.p[i]}:${R.n[i]}`));
+    });
     fill($("kpis"), el("dl", {},
       kpi(t("kpi_healthy"), count(P.length - troubled.size), t("kpi_of", { n: count(P.length) }), troubled.size ? "warn" : "good"),
       kpi(t("kpi_trouble"), count(trouble.length), skipped.length ? t("kpi_skipped", { n: skipped.length }) : "", trouble.length ? "bad" : "good"),
-      kpi(t("kpi_quotes"), count(quotes.length), t("kpi_quotes_sub", { stale: count(sum((one) => (one.jobs.prices.counts || {}).stale)), one: count(quotes.filter((q) => q.one).length) })),
-      kpi(t("kpi_assets"), count(sum((one) => (one.jobs.wallet.counts || {}).assets)), t("kpi_assets_sub", { n: count(sum((one) => (one.jobs.wallet.counts || {}).networks)) })),
+      kpi(t("kpi_quotes"), count(all.quotes), [t("kpi_quotes_sub", { stale: count(all.stale), one: count(all.one) }), all.held ? t("n_held", { n: count(all.held) }) : ""].filter(Boolean).join(", "), all.quotes && all.stale * 2 > all.quotes ? "bad" : ""),
+      kpi(t("kpi_assets"), count(listed.size), t("kpi_assets_sub", { n: count(moving.size) })),
       kpi(t("kpi_changes"), count(D.changes.total), W.twins.length ? t("kpi_twins", { n: count(W.twins.length) }) : "")));
 
-    const items = trouble.concat(skipped).map(({ provider, name, job }) => el("li", {},
-      el("div", { class: "what" }, badge(KIND[job.state], t("state_" + job.state)), " ", el("strong", {}, provider), " ", t("job_" + name)),
-      el("div", { class: "say" }, why(job),
-        job.failures ? [" ", t("failures", { n: job.failures }), "; ", job.success === null ? t("no_success") : t("last_success", { age: span(Date.now() - job.success) }), "."] : null,
-        job.message ? el("div", { class: "muted words" }, job.message) : null),
-      command(fix(provider, name, job))));
-    D.problems.forEach((problem) => items.push(el("li", {}, el("div", { class: "what" }, badge("bad", t("problem_file"))), el("div", { class: "say words" }, problem))));
-    fill($("attention"), items.length ? el("ul", { class: "attention panel" }, items) : el("p", { class: "panel calm-line" }, badge("good", t("state_ok")), " ", t("all_good")));
+    const items = causes(trouble).concat(causes(skipped)).map(cause);
+    D.problems.forEach((problem) => items.push(el("li", {}, el("div", { class: "what" }, badge("bad", t("problem_file"))), el("div", { class: "say words", lang: "en" }, problem))));
+    fill($("attention"), nothingYet() ? el("p", { class: "panel calm-line" }, t("first_run"), " ", command("marketctl run --once"))
+      : items.length ? el("ul", { class: "attention panel" }, items) : el("p", { class: "panel calm-line" }, badge("good", t("state_ok")), " ", t("all_good")));
 
     fill($("cards"), D.providers.map(card), D.disabled.length ? el("article", { class: "panel card" },
       el("h4", {}, t("disabled")), D.disabled.map((name) => el("p", {}, badge("calm", name), " ", command(`marketctl providers enable ${name}`)))) : null);
   }
 
-  function card(one) {
-    const worst = RANK.find((state) => JOBS.some((name) => one.jobs[name].state === state)) || "ok";
+  function card(one, p) {
+    const worst = RANK.find((state) => JOBS.some((name) => stateOf(one.jobs[name]) === state)) || "ok";
     const id = "p-" + one.name;
     const ms = (value) => (value === null || value === undefined ? t("unknown") : `${numeral(value, "plain")} ms`);
     const platform = WORDS["platform_" + one.platform] ? t("platform_" + one.platform) : one.platform === "unknown" ? t("unknown") : one.platform;
@@ -424,12 +557,13 @@
       el("div", {}, el("dt", {}, t("skew")), el("dd", { class: Math.abs(one.skew) >= 1000 ? "warn-text" : null }, ms(one.skew))),
       el("div", {}, el("dt", {}, t("platform")), el("dd", { class: one.platform === "maintenance" ? "warn-text" : null, title: one.platform_message }, platform)));
     const rows = JOBS.map((name) => {
-      const job = one.jobs[name], type = fix(one.name, name, job);
+      const job = one.jobs[name], type = fix(one.name, name, job), state = stateOf(job);
+      const known = name === "prices" ? job.live === "ok" : Boolean(job.counts);
       return el("tbody", {}, el("tr", {},
         el("th", { scope: "row" }, t("job_" + name)),
-        el("td", {}, badge(KIND[job.state], t("state_" + job.state))),
-        el("td", { class: "num" }, job.at === null ? muted("–") : age(job.at)),
-        el("td", { class: "say" }, job.state === "ok" || (job.counts && job.state === "late") ? jobCounts(name, job) : el("span", {}, why(job), job.failures ? " " + t("failures", { n: job.failures }) + "." : ""))),
+        el("td", {}, badge(KIND[state], t("state_" + state))),
+        el("td", { class: "num" }, job.at === null ? muted("–") : age(job.at, job.limit)),
+        el("td", { class: "say" }, state === "ok" || (known && state === "late") ? jobCounts(name, job, p) : el("span", {}, why(job), job.failures ? " " + t("failures", { n: job.failures }) + "." : ""))),
       el("tr", { class: "type" }, el("td", { colspan: 4 }, type ? [el("span", { class: "label" }, t(type === job.sync ? "sync_now" : "fix")), command(type)] : muted(t("none")))));
     });
     const table = el("table", { class: "jobs" }, el("thead", {}, el("tr", {},
@@ -447,10 +581,11 @@
     if (left !== null && told.limit) parts.push(t("quota_left", { n: count(left), m: count(told.limit) }));
     else if (told.used !== null && told.used !== undefined) parts.push(t("quota_used", { n: count(told.used) }));
     else if (left !== null) parts.push(count(left));
-    if (told.resets_at) parts.push(t("quota_resets", { at: told.resets_at.slice(0, 16).replace("T", " ") + " UTC" }));
+    const past = told.resets_at && Date.parse(told.resets_at) < now();
+    if (told.resets_at) parts.push(t(past ? "quota_was_reset" : "quota_resets", { at: told.resets_at.slice(0, 16).replace("T", " ") + " UTC" }));
     const words = parts.filter(Boolean).join(", ") || t("unknown");
     const share = left !== null && told.limit ? Math.max(0, Math.min(1, left / told.limit)) : null;
-    const gauge = share === null ? null : el("div", { class: "gauge" + (share < 0.1 ? " low" : ""), role: "meter", "aria-label": t("quota"),
+    const gauge = share === null ? null : el("div", { class: "gauge" + (past ? " past" : share < 0.1 ? " low" : ""), role: "meter", "aria-label": t("quota"),
       "aria-valuemin": 0, "aria-valuemax": told.limit, "aria-valuenow": left, "aria-valuetext": words }, el("i", { style: `width:${(share * 100).toFixed(1)}%` }));
     return el("div", { class: "quota" }, el("span", {}, t("quota") + ": " + words), gauge);
   }
@@ -459,13 +594,23 @@
 
   function marks(row) {
     const found = [];
-    if (row.f & STALE) found.push(badge("warn", t("badge_stale")));
+    if (row.f & HELD) found.push(badge("bad", t("badge_held"), verdict(row)));
+    else if (row.f & MARKED) found.push(badge("warn", t("v_" + row.note[0]), verdict(row)));
+    if (row.f & TWIN) found.push(badge("bad", t("twin"), t("twin_quote")));
+    if (row.stale) found.push(badge("warn", t("badge_stale")));
     if (row.one) found.push(badge("warn", t("badge_one")));
     if (row.f & HALTED) found.push(badge("bad", t("badge_halted")));
     if (row.f & RATE) found.push(badge("calm", t(row.f & DERIVED ? "badge_derived" : "badge_rate")));
     return found;
   }
 
+  /** What the sentinel says of a quote: its verdict, from what and how far it is off, since when. */
+  function verdict(row) {
+    const [name, since, reference, deviation] = row.note;
+    return [t("v_" + name), reference ? t("held_from", { reference }) : "", deviation ? `${deviation} %` : "", since ? t("held_since", { at: clock(since) + " UTC" }) : ""].filter(Boolean).join(", ");
+  }
+
+  const dimmed = (row) => row.stale || row.one || row.f & (HALTED | HELD | TWIN);
   const price = (text, row) => (text ? (text.length > 13 ? el("span", { class: text.length > 16 ? "long longer" : "long", title: text }, text) : text) : row.f & RATE ? muted("–") : muted(t("none")));
   let priceGrid = null;
 
@@ -476,11 +621,11 @@
       P.forEach((name, p) => select.append(el("option", { value: p }, name)));
       [...common].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).forEach(([name]) => $("p-quote").append(el("option", { value: name }, name)));
       priceGrid = new Grid($("p-grid"), {
-        label: () => t("prices"), sort: { id: "sources", down: true }, open: (row) => showPair(row.pair),
-        key: (row) => (row.f & STALE || row.one || row.f & HALTED ? "dim" : null),
+        label: () => t("table_prices"), sort: { id: "sources", down: true }, open: (row) => openSheet("pair", row.pair), sorted: () => address(),
+        key: (row) => (dimmed(row) ? "dim" : null),
         empty: () => (quotes.length ? t("no_rows") : el("span", {}, t("no_quotes"), " ", command("marketctl prices collect"))),
         columns: [
-          { id: "pair", title: () => t("pair"), value: (r) => r.pair, cell: (r) => [el("button", { type: "button", class: "row-name", on: { click: () => showPair(r.pair) } }, r.pair), el("span", { class: "under" }, P[r.p])] },
+          { id: "pair", title: () => t("pair"), value: (r) => r.pair, cell: (r) => [el("button", { type: "button", class: "row-name", "data-row": `${r.pair} ${r.p}`, on: { click: () => openSheet("pair", r.pair) } }, r.pair), el("span", { class: "under" }, P[r.p])] },
           { id: "provider", title: () => t("provider"), value: (r) => P[r.p], cell: (r) => P[r.p] },
           { id: "bid", number: true, title: () => [t("bid"), el("span", { class: "narrow" }, " / " + t("ask"))], value: (r) => number(r.bid), cell: (r) => [price(r.bid, r), el("span", { class: "stacked", "aria-hidden": "true" }, price(r.ask, r))] },
           { id: "ask", number: true, title: () => t("ask"), value: (r) => number(r.ask), cell: (r) => price(r.ask, r) },
@@ -489,29 +634,31 @@
           { id: "volume", number: true, title: () => t("volume"), value: (r) => number(r.volume), cell: (r) => amount(r.volume) },
           { id: "sources", number: true, title: () => t("sources"), value: (r) => r.sources, cell: (r) => String(r.sources) },
           { id: "marks", title: () => t("notes"), cell: (r) => marks(r) },
-          { id: "age", number: true, title: () => t("age"), value: (r) => (r.at === null ? null : -r.at), cell: (r) => age(r.at, r.max) },
+          { id: "age", number: true, title: () => t("age"), value: (r) => (timeOf(r) === null ? null : -timeOf(r)), cell: (r) => age(timeOf(r), columns[r.p].max) },
         ],
       });
-      for (const id of ["p-search", "p-provider", "p-quote", "p-which"]) $(id).addEventListener("input", pricesFilter);
+      for (const id of ["p-search", "p-provider", "p-quote", "p-which"]) $(id).addEventListener("input", () => { pricesFilter(); address(); });
     } else priceGrid.heads();
+    read("prices");
+    priceGrid.sortAs(asked().get("sort"));
     pricesFilter();
   }
 
-  const WHICH = { fresh: (r) => !(r.f & (STALE | HALTED)) && r.bid && r.ask, stale: (r) => r.f & STALE, one: (r) => r.one,
-    halted: (r) => r.f & HALTED, rate: (r) => r.f & RATE };
+  const WHICH = { fresh: (r) => !r.stale && !(r.f & (HALTED | HELD | TWIN)) && r.bid && r.ask, stale: (r) => r.stale, one: (r) => r.one,
+    held: (r) => r.f & (HELD | MARKED), halted: (r) => r.f & HALTED, twin: (r) => r.f & TWIN, rate: (r) => r.f & RATE };
 
-  function pricesFilter() {
+  function pricesFilter(keep) {
     const words = $("p-search").value.trim().toUpperCase().split(/\s+/).filter(Boolean);
     const provider = $("p-provider").value, quote = $("p-quote").value, which = WHICH[$("p-which").value];
     const found = quotes.filter((row) => (provider === "" || row.p === Number(provider)) && (!quote || row.pair.endsWith("/" + quote))
       && (!which || which(row)) && words.every((word) => row.pair.toUpperCase().includes(word) || P[row.p].toUpperCase().includes(word)));
-    priceGrid.set(found);
+    priceGrid.set(found, keep === true);
     $("p-count").textContent = t("count_rows", { n: count(found.length), m: count(quotes.length) });
   }
 
   function showPair(pair) {
     const rows = (quoted.get(pair) || []).slice().sort((a, b) => a.p - b.p);
-    const counted = rows.filter((row) => !(row.f & (RATE | STALE | HALTED)));
+    const counted = rows.filter(counts);
     const best = (side, sign) => counted.filter((row) => row[side]).reduce((top, row) => (!top || compare(row[side], top[side]) * sign > 0 ? row : top), null);
     const bid = best("bid", 1), ask = best("ask", -1);
     const isBest = (row, side, top) => top && counted.includes(row) && row[side] && compare(row[side], top[side]) === 0;
@@ -526,14 +673,14 @@
       el("h3", {}, t("side_by_side")),
       el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("side_by_side") }, el("table", { class: "plain" }, el("thead", {}, el("tr", {},
         [["provider"], ["bid", 1], ["ask", 1], ["spread", 1], ["last", 1], ["volume", 1], ["age", 1], ["notes"]].map(([key, n]) => el("th", { scope: "col", class: n ? "num" : null }, t(key))))),
-      el("tbody", {}, rows.map((row) => el("tr", { class: row.f & (STALE | HALTED) || row.one ? "dim" : null }, el("th", { scope: "row" }, P[row.p]),
+      el("tbody", {}, rows.map((row) => el("tr", { class: dimmed(row) ? "dim" : null }, el("th", { scope: "row" }, P[row.p]),
         el("td", { class: "num" }, price_(row, "bid", bid)), el("td", { class: "num" }, price_(row, "ask", ask)),
         el("td", { class: "num" }, percent(row.spread) || muted("–")), el("td", { class: "num" }, row.last || muted("–")),
-        el("td", { class: "num" }, amount(row.volume)), el("td", { class: "num" }, age(row.at, row.max)),
-        el("td", {}, marks(row), row.f & (TRADING | HALTED | RATE) ? null : muted(t("status_unknown")))))))),
+        el("td", { class: "num" }, amount(row.volume)), el("td", { class: "num" }, age(timeOf(row), columns[row.p].max)),
+        el("td", { class: "note" }, marks(row), row.f & (TRADING | HALTED | RATE) ? null : muted(t("status_unknown")), row.note ? el("div", { class: "muted" }, verdict(row)) : null)))))),
       el("p", { class: "hint" }, t("counts_not")),
       el("h3", {}, t("history")), history(pair, rows)];
-    showDetail(pair, () => showPair(pair), body);
+    showDetail(pair, () => showPair(pair), rows.length ? body : el("p", { class: "hint" }, t("no_pair", { pair })));
   }
 
   /** The middle of a quote, for a line: never for anything that is told as a price. */
@@ -547,7 +694,7 @@
   }
 
   function history(pair, rows) {
-    const H = D.history, x = rows.length ? rows[0].x : -1;
+    const H = D.history, x = D.prices.pairs.indexOf(pair);
     const lines = H.series.filter((line) => line.x === x).map(unpack);
     if (!lines.length) {
       if (D.source === "mirror") return el("p", { class: "hint" }, t("history_mirror"));
@@ -558,14 +705,15 @@
     }
     const drawn = lines.map((line) => ({ p: line.p, points: line.t.map((dt, i) => [line.at + dt, middle(line, i), line, i]).filter(([, y]) => Number.isFinite(y)) }));
     const xs = drawn.flatMap(({ points }) => points.map(([at]) => at)), ys = drawn.flatMap(({ points }) => points.map(([, y]) => y));
-    const end = Math.max(...xs, ...rows.filter((row) => row.at !== null && drawn.some((one) => one.p === row.p)).map((row) => row.at));
+    const end = Math.max(...xs, ...rows.filter((row) => timeOf(row) !== null && drawn.some((one) => one.p === row.p)).map(timeOf));
     const start = Math.min(...xs), low = Math.min(...ys), high = Math.max(...ys);
     const width = Math.max(300, Math.min(innerWidth, 1160) - 100), tall = width < 500 ? 190 : 260, left = 4, right = 92, top = 10, foot = 26;
     const pad = (high - low) * 0.06 || Math.abs(high) * 0.001 || 1;
     const sx = (at) => left + ((at - start) / (end - start || 1)) * (width - left - right);
     const sy = (y) => top + (1 - (y - low + pad) / (high - low + 2 * pad)) * (tall - top - foot);
     const digits = Math.max(0, Math.min(12, 2 - Math.floor(Math.log10((high - low) || Math.abs(high) || 1))));
-    const told = (y) => y.toLocaleString(locale(), { maximumFractionDigits: digits, minimumFractionDigits: Math.min(digits, 4) });
+    const axis = new Intl.NumberFormat(locale(), { maximumFractionDigits: digits, minimumFractionDigits: Math.min(digits, 4) });
+    const told = (y) => pointed(axis, y);
     const when = (at) => (end - start > 1.5 * 86400000 ? iso(at).slice(5, 16).replace("T", " ") : iso(at).slice(11, end - start < 600000 ? 19 : 16));
     const chart = svg("svg", { viewBox: `0 0 ${width} ${tall}`, class: "line-chart", role: "img",
       "aria-label": t("history_label", { pair, from: clock(start), to: clock(end), low: told(low), high: told(high) }) });
@@ -579,7 +727,7 @@
     drawn.forEach(({ p, points }) => {
       const path = points.map(([at, y], i) => (i ? `H${sx(at).toFixed(1)}V${sy(y).toFixed(1)}` : `M${sx(at).toFixed(1)} ${sy(y).toFixed(1)}`)).join("");
       const quote = rows.find((row) => row.p === p);
-      const now = quote && quote.at !== null ? `H${sx(Math.max(quote.at, points[points.length - 1][0])).toFixed(1)}` : "";
+      const now = quote && timeOf(quote) !== null ? `H${sx(Math.max(timeOf(quote), points[points.length - 1][0])).toFixed(1)}` : "";
       chart.append(svg("path", { d: path + now, class: `line color-${p % 8}` }, svg("title", {}, P[p])));
     });
     const legend = el("ul", { class: "legend" }, drawn.map(({ p, points }) => el("li", {}, el("i", { class: `swatch color-${p % 8}` }), P[p], " ", muted(told(points[points.length - 1][1])))));
@@ -620,20 +768,22 @@
       $("w-grid").style.setProperty("--matrix", `${290 + shown.length * 104}px`);
       if (groups.has("USDT")) $("r-asset").value = "USDT";
       walletGrid = new Grid($("w-grid"), {
-        label: () => t("wallet"), sort: { id: "providers", down: true }, open: (row) => showAsset(row.ticker),
+        label: () => t("table_wallet"), sort: { id: "providers", down: true }, open: (row) => openSheet("asset", row.ticker), sorted: () => address(),
         key: (row) => (row.twins ? "twin" : null),
         empty: () => (rows.length ? t("no_rows") : el("span", {}, t("no_wallet"), " ", command("marketctl wallet sync"))),
         columns: [
-          { id: "asset", title: () => t("asset"), value: (r) => r.ticker, cell: (r) => [el("button", { type: "button", class: "row-name", on: { click: () => showAsset(r.ticker) } }, r.ticker), el("span", { class: "under" }, networkName(r))] },
+          { id: "asset", title: () => t("asset"), value: (r) => r.ticker, cell: (r) => [el("button", { type: "button", class: "row-name", on: { click: () => openSheet("asset", r.ticker) } }, r.ticker), el("span", { class: "under" }, networkName(r))] },
           { id: "network", title: () => t("network"), value: (r) => r.slug || r.key, cell: (r) => [networkName(r), " ", r.twins ? badge("bad", t("twin")) : null] },
           { id: "providers", number: true, title: () => t("sources"), value: (r) => r.width, cell: (r) => String(r.providers) },
           ...shown.map((p) => ({ id: "cell", title: () => el("span", { title: P[p] }, P[p]), cell: (r) => cell(r.cells.get(p)) })),
         ],
       });
-      for (const id of ["w-search", "w-provider", "w-which"]) $(id).addEventListener("input", walletFilter);
-      for (const id of ["r-asset", "r-from", "r-to"]) $(id).addEventListener("input", showRoutes);
-      $("c-search").addEventListener("input", () => { changesShown = CHANGES_STEP; showChanges(); });
+      for (const id of ["w-search", "w-provider", "w-which"]) $(id).addEventListener("input", () => { walletFilter(); address(); });
+      for (const id of ["r-asset", "r-from", "r-to"]) $(id).addEventListener("input", () => { showRoutes(); address(); });
+      $("c-search").addEventListener("input", () => { changesShown = CHANGES_STEP; showChanges(); address(); });
     } else walletGrid.heads();
+    read("wallet");
+    walletGrid.sortAs(asked().get("sort"));
     walletFilter();
     walletOthers();
     showRoutes();
@@ -646,13 +796,13 @@
     $("w-others").textContent = others.length ? t("list_only", { names: others.join(", ") }) : "";
   }
 
-  function walletFilter() {
+  function walletFilter(keep) {
     const words = $("w-search").value.trim().toUpperCase().split(/\s+/).filter(Boolean);
     const provider = $("w-provider").value, which = $("w-which").value;
     const has = (row, state) => [...row.cells].some(([p, one]) => (provider === "" || p === Number(provider)) && (one.deposit === state || one.withdraw === state));
     const test = { open: (row) => !has(row, 0) && !has(row, 1), closed: (row) => has(row, 1), unknown: (row) => has(row, 0), twin: (row) => row.twins }[which];
     const found = wallets().filter((row) => (provider === "" || row.cells.has(Number(provider))) && (!test || test(row)) && words.every((word) => row.find.includes(word)));
-    walletGrid.set(found);
+    walletGrid.set(found, keep === true);
     $("w-count").textContent = t("count_networks", { n: count(found.length), m: count(wallets().length) });
   }
 
@@ -668,7 +818,7 @@
     const cells = rows.flatMap((row) => [...row.cells].sort(([a], [b]) => a - b).map(([p, one]) => [row, p, one]));
     const yes = ["unknown", "no", "yes"];
     const state = (value) => badge(["calm", "bad", "good"][value], t(OPEN[value]));
-    const value = (text) => text || muted(t("unknown"));
+    const value = (text) => text || none();
     const twins = rows.filter((row) => row.twins);
     const head = [["network"], ["provider"], ["deposit"], ["withdraw"], ["fee", 1], ["withdraw_min_s", 1], ["deposit_min_s", 1], ["conf_s", 1], ["memo"], ["contract"], ["note"]];
     const body = [
@@ -677,15 +827,15 @@
         el("thead", {}, el("tr", {}, head.map(([key, n]) => el("th", { scope: "col", class: n ? "num" : null }, t(key))))),
         el("tbody", {}, cells.map(([row, p, one], i) => el("tr", { class: i && cells[i - 1][0] !== row ? "first" : null },
           el("th", { scope: "row" }, networkName(row), one.key && one.key !== row.slug ? el("span", { class: "code" }, one.key) : null),
-          el("td", {}, P[p], one.code ? el("span", { class: "code" }, one.code) : null, W.old[p] ? badge("warn", t("old_data")) : null),
+          el("td", {}, P[p], one.code ? el("span", { class: "code" }, one.code) : null, walletOld(p) ? badge("warn", t("old_data")) : null),
           el("td", {}, state(one.deposit)), el("td", {}, state(one.withdraw)),
           el("td", { class: "num" }, value(feeText(one))), el("td", { class: "num" }, value(one.min)), el("td", { class: "num" }, value(one.dmin)),
-          el("td", { class: "num" }, value(one.confirmations === null ? "" : String(one.confirmations))), el("td", {}, one.memo ? t(yes[one.memo]) : muted(t("unknown"))),
+          el("td", { class: "num" }, value(one.confirmations === null ? "" : String(one.confirmations))), el("td", {}, one.memo ? t(yes[one.memo]) : none()),
           el("td", { class: "contract" }, one.contract ? el("span", { title: one.contract }, one.contract) : muted("–")),
           el("td", { class: "note" }, one.note || "")))))),
       el("p", { class: "hint" }, t("wallet_of"), ": ", [...new Set(cells.map(([, p]) => p))].sort().flatMap((p, i) => [i ? ", " : "", P[p] + " ", age(W.at[p])])),
       el("h3", {}, t("routes")), routesOf(ticker, "", "")];
-    showDetail(name && name !== ticker ? `${ticker} · ${name}` : ticker, () => showAsset(ticker), body);
+    showDetail(name && name !== ticker ? `${ticker} · ${name}` : ticker, () => showAsset(ticker), rows.length ? body : el("p", { class: "hint" }, t("route_no_asset", { asset: ticker })));
   }
 
   // Routes: which ones there are, in which order and how sure comes with the page; here they are only shown.
@@ -724,7 +874,7 @@
           el("td", { class: "num", title: byDeposit ? t("set_by_deposit") : null }, minimum || muted(t("unknown"))),
           el("td", { class: "num" }, arrive.confirmations === null ? muted(t("unknown")) : String(arrive.confirmations)),
           el("td", {}, badge(kind[identity], t("id_" + id[identity]), t("id_" + id[identity] + "_why")),
-            W.old[leave.p] || W.old[arrive.p] ? badge("warn", t("old_data")) : null));
+            walletOld(leave.p) || walletOld(arrive.p) ? badge("warn", t("old_data")) : null));
       })));
     const frame = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("routes") }, table(ways.slice(0, limit)));
     const more = ways.length > limit ? el("button", { type: "button", class: "quiet", on: { click: () => { fill(frame, table(ways)); more.remove(); } } }, t("show_more", { n: ways.length - limit })) : null;
@@ -801,7 +951,7 @@
       el("thead", {}, el("tr", {}, el("th", { scope: "col", rowspan: 2 }, t("provider")), groups_.map(([name, columns]) => el("th", { scope: "colgroup", colspan: columns.length, class: "group" }, t(name))), el("th", { scope: "col", rowspan: 2, class: "num" }, t("data_age"))),
         el("tr", {}, groups_.flatMap(([, columns]) => columns.map((column, i) => el("th", { scope: "col", class: "num" + (i ? "" : " edge") }, t(column)))))),
       el("tbody", {}, known.map(([, one]) => el("tr", {}, el("th", { scope: "row" }, one.name),
-        groups_.flatMap(([name, columns]) => columns.map((column, i) => el("td", { class: "num" + (i ? "" : " edge") }, one[name][column] === null || one[name][column] === undefined ? muted(t("unknown")) : count(one[name][column])))),
+        groups_.flatMap(([name, columns]) => columns.map((column, i) => el("td", { class: "num" + (i ? "" : " edge") }, one[name][column] === null || one[name][column] === undefined ? none() : count(one[name][column])))),
         el("td", { class: "num" }, age(one.at))))))));
     const rows = Object.entries(D.stats.turnover), shown = allCurrencies ? rows : rows.slice(0, 8);
     const told = known.filter(([p]) => rows.some(([, amounts]) => amounts[p]));
@@ -817,48 +967,156 @@
   // The page ---------------------------------------------------------------------------------
 
   const SECTIONS = { health, prices: pricesSection, wallet: walletSection, stats: statsSection };
-  let detail = null;
+  const SHEETS = { pair: showPair, asset: showAsset };
+  // What an address holds beside the section: word -> field. "#prices?q=BTC&pair=BTC/USDT"
+  const FIELDS = {
+    prices: { q: "p-search", provider: "p-provider", quote: "p-quote", which: "p-which" },
+    wallet: { q: "w-search", provider: "w-provider", which: "w-which", route: "r-asset", from: "r-from", to: "r-to", changes: "c-search" },
+  };
+  const NAMED = new Set(["provider", "from", "to"]); // by name in an address, by place in a field
+  let detail = null, sheet = null, shown = null, pushed = false;
+
+  const asked = () => new URLSearchParams(location.hash.split("?").slice(1).join("?"));
+  const readable = (text) => encodeURIComponent(text).replace(/%2F/g, "/").replace(/%3A/g, ":");
+
+  /** Put what the address says into a section's fields; an address without words leaves them as they are. */
+  function read(name) {
+    const words = asked();
+    if (![...words.keys()].some((word) => word in FIELDS[name])) return;
+    for (const [word, id] of Object.entries(FIELDS[name])) {
+      const value = words.get(word), place = NAMED.has(word) ? P.indexOf(value) : value;
+      if (value !== null || (word !== "route" && $(id).value)) $(id).value = value === null || place === -1 ? "" : place;
+      if ($(id).value === "" && $(id).tagName === "SELECT") $(id).selectedIndex = 0;
+    }
+  }
+
+  /** Return the address of what is shown now, with a sheet or without. */
+  function addressNow(kind, name) {
+    const section = here(), words = [];
+    for (const [word, id] of Object.entries(FIELDS[section] || {})) {
+      const value = $(id).value.trim();
+      if (value && !(word === "route" && value === "USDT")) words.push([word, NAMED.has(word) ? P[Number(value)] : value]);
+    }
+    const grid = { prices: priceGrid, wallet: walletGrid }[section];
+    if (grid && grid.sortWord) words.push(["sort", grid.sortWord]);
+    if (kind) words.push([kind, name]);
+    return "#" + section + (words.length ? "?" + words.map(([word, value]) => `${word}=${readable(value)}`).join("&") : "");
+  }
+
+  function address() {
+    const wanted = addressNow(...(sheet || []));
+    if (wanted !== location.hash) location.replace(wanted); // history.replaceState is refused to a file on the disk
+    shown = addressNow();
+  }
+
+  function openSheet(kind, name) {
+    const before = location.hash;
+    sheet = [kind, name];
+    shown = addressNow();
+    location.hash = addressNow(kind, name);
+    pushed = location.hash !== before;
+    SHEETS[kind](name);
+  }
+
+  function sheetAsked() {
+    const words = asked(), kind = Object.keys(SHEETS).find((one) => words.get(one));
+    return kind ? [kind, words.get(kind)] : null;
+  }
 
   function showDetail(title, again, body) {
     const dialog = $("detail");
     detail = again;
     $("d-title").textContent = title;
+    const open = [...$("d-body").querySelectorAll("details")].map((one) => one.open), at = dialog.scrollTop;
     fill($("d-body"), body);
     if (!dialog.open) {
       dialog.showModal();
       dialog.scrollTop = 0;
+    } else {
+      $("d-body").querySelectorAll("details").forEach((one, i) => { if (open[i]) one.open = true; });
+      dialog.scrollTop = at;
     }
+    head();
   }
 
   function here() {
-    const name = location.hash.slice(1);
+    const name = location.hash.slice(1).split("?")[0];
     return name in SECTIONS ? name : "health";
   }
 
+  /** Show what the address names. */
   function show() {
     if (location.hash === "#main") return;
-    const name = here();
+    const name = here(), before = shown;
     for (const id of Object.keys(SECTIONS)) $("sec-" + id).hidden = id !== name;
     document.querySelectorAll(".tabs a").forEach((link) => {
       if (link.hash === "#" + name) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     });
-    document.title = `${t(name)} · ${t("title")}`;
-    SECTIONS[name]();
+    const bare = location.hash.replace(/([?&])(pair|asset)=[^&]*/, "").replace(/\?$/, "");
+    if (before === null || before !== (bare || "#" + name)) SECTIONS[name]();
+    if (before !== null && before.split("?")[0] !== "#" + name) scrollTo(0, 0);
+    const wanted = sheetAsked();
+    if (!wanted || String(wanted) !== String(sheet)) pushed = false;
+    if (wanted && !(detail && before !== null && String(wanted) === String(sheet))) SHEETS[wanted[0]](wanted[1]);
+    sheet = wanted;
+    if (!sheet && $("detail").open) $("detail").close();
+    address();
+    head();
   }
 
-  let bannersTold = null;
+  // The head: how old all of this is, and how the desk stands, also where only the tab is seen.
 
-  function banners() {
-    const old = Date.now() - D.made;
-    const told = [lang, D.away, old > 600000 ? span(old) : ""].join();
-    if (told !== bannersTold) fill($("banners"),
-      D.away ? el("p", { class: "banner warn" }, t("mirror", { why: D.away })) : null,
-      old > 600000 ? el("p", { class: "banner" }, t("old_page", { age: span(old) }), " ", command("marketctl report")) : null);
-    bannersTold = told; // it is read out when it changes
-    const made = $("made");
-    made.dateTime = iso(D.made);
-    made.textContent = `${clock(D.made)} UTC · ${old < 5000 ? t("just_now") : t("ago", { age: span(old) })}`;
+  /** How old the page may be: as long as the quickest of its prices. */
+  const pageLimit = () => Math.min(600000, ...D.providers.map((one) => one.jobs.prices).filter((job) => job.at !== null).map((job) => job.limit));
+
+  let told = null;
+
+  function head() {
+    const old = now() - made, limit = pageLimit(), root = document.documentElement;
+    const state = old > 10 * limit ? "bad" : old > limit ? "warn" : "";
+    if (state) root.dataset.old = state;
+    else delete root.dataset.old;
+    const jobs = jobsNow(), bad = jobs.filter((one) => one.state === "failing").length;
+    const late = jobs.filter((one) => one.state === "late" || one.state === "held").length;
+    const shut = closedNow().length;
+    const words = [shut ? t("t_closed", { n: shut }) : "", bad ? t("t_failing", { n: bad }) : "", late ? t("t_late", { n: late }) : ""].filter(Boolean);
+    if (state) words.unshift(t("t_old", { age: span(old) }));
+    const name = [detail && sheet ? sheet[1] : "", t(here()), t("title")].filter(Boolean).join(" · ");
+    document.title = (words.length ? `● ${words.slice(0, 2).join(", ")} · ` : "") + name;
+    const color = state === "bad" || shut || bad ? "b3261e" : state || late ? "b87503" : "17713f";
+    const icon = `data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='8' cy='8' r='7' fill='%23${color}'/%3E%3C/svg%3E`;
+    if ($("icon").getAttribute("href") !== icon) $("icon").setAttribute("href", icon);
+    const line = [lang, D.away, state, state ? span(old) : ""].join();
+    if (line !== told) fill($("banners"),
+      D.away && !nothingYet() ? el("p", { class: "banner warn" }, t("mirror")) : null,
+      state ? el("p", { class: "banner " + state }, t("old_page", { age: span(old) }), " ", D.live ? null : command("marketctl report")) : null);
+    told = line; // it is read out when it changes
+    const time = $("made");
+    time.dateTime = iso(made);
+    const text = D.live && !state ? t("live", { age: span(old) }) : `${clock(made)} UTC · ${old < 5000 ? t("just_now") : t("ago", { age: span(old) })}`;
+    if (time.textContent !== text) time.textContent = text;
+    $("made-word").hidden = Boolean(D.live && !state);
+  }
+
+  /** The watched asset's networks with a closed door; a network that is open nowhere and did not change in a day is dead and no news. */
+  function closedNow() {
+    const networks = new Set(D.watch.networks), found = [];
+    const recent = new Set(D.changes.rows.filter(([, , , , field]) => field === "deposit" || field === "withdraw").map(([, p, asset, network]) => [p, asset, network].join()));
+    for (const ticker of D.watch.assets) for (const row of groupOf(ticker)) {
+      if (!row.slug || (networks.size && !networks.has(row.slug))) continue;
+      const cells = [...row.cells.values()].filter((one) => !walletOld(one.p));
+      const shut = { withdraw: cells.filter((one) => one.withdraw === 1), deposit: cells.filter((one) => one.deposit === 1) };
+      if (!shut.withdraw.length && !shut.deposit.length) continue;
+      const news = cells.some((one) => recent.has([one.p, one.code || one.ticker, one.key].join()));
+      if (news || cells.some((one) => one.withdraw === 2 || one.deposit === 2)) found.push({ row, shut, cells });
+    }
+    return found.sort((a, b) => Math.max(b.shut.withdraw.length, b.shut.deposit.length) - Math.max(a.shut.withdraw.length, a.shut.deposit.length));
+  }
+
+  function groupOf(ticker) {
+    wallets();
+    return groups.get(ticker) || [];
   }
 
   function dark() {
@@ -878,12 +1136,12 @@
     document.querySelectorAll("[data-t-label]").forEach((one) => { one.setAttribute("aria-label", t(one.dataset.tLabel)); });
     $("lang").textContent = lang === "ru" ? "English" : "Русский";
     $("lang").lang = lang === "ru" ? "en" : "ru";
-    $("lang").setAttribute("aria-label", t("lang_label"));
+    $("lang").title = t("lang_label");
     $("footer").textContent = t("footer", { version: D.version });
+    document.querySelectorAll("[data-t-name]").forEach((one) => { one.setAttribute("aria-label", t(one.dataset.tName)); });
     themeButton();
-    banners();
+    shown = null;
     show();
-    if ($("detail").open && detail) detail();
   }
 
   const theme = recall("theme");
@@ -901,16 +1159,95 @@
   });
   $("d-close").addEventListener("click", () => $("detail").close());
   $("detail").addEventListener("click", (event) => { if (event.target === $("detail")) $("detail").close(); });
-  $("detail").addEventListener("close", () => { detail = null; $("d-body").replaceChildren(); });
+  $("detail").addEventListener("close", () => {
+    detail = null;
+    $("d-body").replaceChildren();
+    if (!sheet) return head();
+    sheet = null;
+    // Back would open it again: what one closed is gone from the way back too.
+    if (pushed) history.back();
+    else address();
+    pushed = false;
+    return head();
+  });
   document.querySelectorAll("form").forEach((form) => form.addEventListener("submit", (event) => event.preventDefault()));
-  addEventListener("hashchange", () => { show(); scrollTo(0, 0); });
+  addEventListener("hashchange", show);
   const printing = (on) => [priceGrid, walletGrid].forEach((grid) => { if (grid) { grid.printing = on; grid.heads(); grid.draw(); } });
   addEventListener("beforeprint", () => printing(true));
   addEventListener("afterprint", () => printing(false));
-  setInterval(() => {
-    banners();
+
+  // Time passes ------------------------------------------------------------------------------
+
+  let standing = "";
+
+  /** Judge anew, and draw what is told otherwise now. */
+  function turn() {
+    const crossed = judge(), states = jobsNow().map((one) => one.state).join() + W.at.map((_, p) => walletOld(p)).join();
+    if (crossed || states !== standing) redraw(standing !== "" && states !== standing);
+    standing = states;
     document.querySelectorAll("time[data-ms]").forEach(tick);
-  }, 10000);
+    head();
+  }
+
+  function redraw(states) {
+    const name = here();
+    if (name === "health") health();
+    else if (name === "prices") { if ($("p-which").value) pricesFilter(true); else priceGrid.draw(); }
+    else if (states && name === "wallet") { walletFilter(true); showRoutes(); }
+    if (detail) detail();
+  }
+
+  setInterval(turn, 1000);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) turn(); });
+
+  // A page that a web server gives looks whether there is a newer one; a file from the disk asks nobody.
+  let tag = null;
+
+  async function lookForNewer() {
+    if (document.hidden || D.live) return;
+    try {
+      const answer = await fetch(location.href.split("#")[0], { method: "HEAD", cache: "no-cache", credentials: "same-origin" });
+      if (!answer.ok) return;
+      const modified = Date.parse(answer.headers.get("Last-Modified") || ""), etag = answer.headers.get("ETag");
+      const newer = modified > Date.parse(document.lastModified) + 500 || (tag !== null && etag !== null && etag !== tag);
+      tag = etag;
+      if (newer) again();
+    } catch { /* the server is away: the head tells how old this is */ }
+  }
+
+  /** Load the page anew; the address keeps search, sorting and sheet, this keeps the rest. */
+  function again() {
+    const active = document.activeElement;
+    try {
+      sessionStorage.setItem("marketctl-place", JSON.stringify([scrollY, [priceGrid, walletGrid].map((grid) => (grid ? grid.frame.scrollTop : 0)),
+        active ? active.id : "", active && active.id && "selectionStart" in active ? active.selectionStart : null, $("detail").scrollTop]));
+    } catch { /* then it begins on top */ }
+    location.reload();
+  }
+
+  function backInPlace() {
+    let kept = null;
+    try {
+      kept = JSON.parse(sessionStorage.getItem("marketctl-place"));
+      sessionStorage.removeItem("marketctl-place");
+    } catch { /* nothing is kept */ }
+    if (!kept) return;
+    const [y, tops, id, caret, inside] = kept;
+    [priceGrid, walletGrid].forEach((grid, i) => { if (grid) grid.frame.scrollTop = tops[i]; });
+    if (id && $(id) && !$("detail").open) {
+      $(id).focus({ preventScroll: true });
+      if (caret !== null) $(id).setSelectionRange(caret, caret);
+    }
+    $("detail").scrollTop = inside;
+    scrollTo(0, y);
+  }
+
+  if (location.protocol.startsWith("http") && !D.live) {
+    setInterval(lookForNewer, 10000);
+    document.addEventListener("visibilitychange", lookForNewer);
+  }
   speak();
+  turn();
+  backInPlace();
   document.documentElement.dataset.ready = "yes";
 })();

@@ -1,17 +1,20 @@
 """The board's quotes and their history, as small as they can be told."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from marketctl.board.compact import (
     DAY_MS,
     DERIVED,
     HALTED,
+    HELD,
     IS_MID,
+    MARKED,
     RATE,
-    STALE,
     TRADING,
+    TWIN,
     decimal,
     safe,
     size,
@@ -19,8 +22,12 @@ from marketctl.board.compact import (
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import MarketctlError
 from marketctl.redis.connection import RedisConnection
-from marketctl.views.freshness import is_stale, limit_ms
+from marketctl.times import ms_or_none
+from marketctl.views.freshness import limit_ms
 from marketctl.views.quotes import Live, Reader
+from marketctl.views.twins import Coins
+
+WORDS = ("verdict", "reference", "deviation_percent", "cause")
 
 HISTORY_SERIES = 2500
 
@@ -54,38 +61,63 @@ return table.concat(kept, '\\n')
 
 
 def gather_quotes(
-    entries: Sequence[ProviderEntry], lives: Sequence[Live], made_ms: int
-) -> tuple[dict[str, Any], list[dict[str, int]]]:
-    """Return the quotes in columns by provider, and how many of each provider's are stale or one-sided."""
-    pairs = sorted({pair for live in lives for pair in live.quotes})
+    entries: Sequence[ProviderEntry], lives: Sequence[Live], coins: Coins, made_ms: int
+) -> dict[str, Any]:
+    """Return the quotes in columns by provider, what the sentinel holds among them, and how old they may be.
+
+    Nothing is judged here by its age: the page does that, at the moment it is looked at. `d` is a quote's own time as
+    milliseconds before the provider's (0: collected with the rest, null: unknown).
+    """
+    pairs = sorted({pair for live in lives for pair in (*live.quotes, *live.held)})
     place = {pair: index for index, pair in enumerate(pairs)}
-    columns, counts = [], []
+    apart = twins_of(coins, lives, pairs)
+    columns = []
     for entry, live in zip(entries, lives, strict=True):
-        max_age = limit_ms(entry.prices_interval_s, live.kept_ms)
         column: dict[str, Any] = {name: [] for name in ("x", "b", "a", "l", "v", "f", "d")}
-        stale = one_sided = 0
+        notes: dict[int, list[Any]] = {}
         base = live.collected_ms or made_ms
-        for pair, quote in live.quotes.items():
-            bid, ask, last, mid = (decimal(quote.get(name)) for name in ("bid", "ask", "last", "mid"))
-            age = live.age_ms(quote, made_ms)
-            flags = {"trading": TRADING, "halted": HALTED}.get(str(quote.get("status")), 0)
-            if mid or quote.get("derived") is True:
-                flags |= RATE | (IS_MID if mid else 0) | (DERIVED if quote.get("derived") is True else 0)
-            if is_stale(age, max_age):
-                flags |= STALE
-                stale += 1
-            one_sided += bool(bid) != bool(ask)
+        for pair, quote in chain(live.quotes.items(), live.held.items()):
+            note = live.held.get(pair) if quote is live.held.get(pair) else live.marked.get(pair)
+            *cells, own = quote_cells(live, quote, made_ms, held=quote is live.held.get(pair))
+            if live.provider in apart.get(pair, ()):
+                cells[4] |= TWIN
+            if note is not None:
+                cells[4] |= MARKED
+                notes[len(column["x"])] = note_cells(note)
             column["x"].append(place[pair])
-            column["b"].append(bid)
-            column["a"].append(ask)
-            column["l"].append(mid or last)
-            column["v"].append(decimal(quote.get("quote_volume")))
-            column["f"].append(flags)
-            # The quote's own time, as milliseconds before the provider's.
-            column["d"].append(None if age is None else base - (made_ms - age))
-        columns.append(column | {"at": base, "max": max_age})
-        counts.append({"quotes": len(live.quotes), "stale": stale, "one_sided": one_sided})
-    return {"pairs": pairs, "by": columns}, counts
+            for name, cell in zip("balvf", cells, strict=True):
+                column[name].append(cell)
+            column["d"].append(own if own is None or own == 0 else base - own)
+        columns.append(column | {"at": base, "max": limit_ms(entry.prices_interval_s, live.kept_ms), "notes": notes})
+    return {"pairs": pairs, "by": columns}
+
+
+def quote_cells(live: Live, quote: Mapping[str, Any], made_ms: int, *, held: bool) -> list[Any]:
+    """Return bid, ask, last or middle, turnover, flags and own time (0: none told, None: unknown) of a quote."""
+    bid, ask, last, mid = (decimal(quote.get(name)) for name in ("bid", "ask", "last", "mid"))
+    flags = {"trading": TRADING, "halted": HALTED}.get(str(quote.get("status")), 0)
+    if mid or quote.get("derived") is True:
+        flags |= RATE | (IS_MID if mid else 0) | (DERIVED if quote.get("derived") is True else 0)
+    if held:
+        flags |= HELD
+    told = [ms for ms in (ms_or_none(quote.get("collected_at")), ms_or_none(quote.get("at"))) if ms is not None]
+    own = None if live.age_ms(quote, made_ms) is None else min(told, default=0)
+    return [bid, ask, mid or last, decimal(quote.get("quote_volume")), flags, own]
+
+
+def note_cells(record: Mapping[str, Any]) -> list[Any]:
+    """Return the sentinel's verdict, since when (ms), the reference price, the deviation in percent and the cause."""
+    told = [safe(record[name], 60) if isinstance(record.get(name), str) else "" for name in WORDS]
+    return [told[0], ms_or_none(record.get("since")), *told[1:]]
+
+
+def twins_of(coins: Coins, lives: Sequence[Live], pairs: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return pair → the providers whose coin is another one of that name, with the reason."""
+    found = {}
+    for pair in pairs:
+        if any(ticker in coins.twins for ticker in pair.split("/")):
+            found[pair] = coins.apart(pair, [live.provider for live in lives if pair in live.quotes])
+    return found
 
 
 def gather_history(reader: Reader, prices: Mapping[str, Any], made_ms: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from marketctl.errors import MarketctlError
 from marketctl.providers.networks import native_coins
 from marketctl.times import ms_or_none
 from marketctl.views.changes import changes, whole_record
-from marketctl.views.freshness import age_ms, is_stale, limit_ms
+from marketctl.views.freshness import limit_ms
 from marketctl.views.routes import find_routes
 from marketctl.views.twins import same_contract
 
@@ -63,15 +63,13 @@ def gather_wallets(
                 places[entries[place].name, code, key] = row
                 if isinstance(slug, str) and isinstance(contract, str) and contract:
                     contracts.setdefault((ticker, slug), []).append((row, contract))
-    ages = [is_stale(age_ms(made_ms, collected_ms(found)), limit_ms(entry.wallet_interval_s))
-            for entry, found in zip(entries, wallets, strict=True)]  # fmt: skip
     return {
         "texts": texts.all,
         "names": names,
         "rows": rows,
         "percent": percent,
         "at": [collected_ms(found) for found in wallets],
-        "old": [found is not None and old for found, old in zip(wallets, ages, strict=True)],
+        "max": [limit_ms(entry.wallet_interval_s) for entry in entries],
         "twins": _twins(contracts),
         "routes": _routes(texts, by_ticker, places, entries, made_ms),
         "native": native_coins(),

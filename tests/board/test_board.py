@@ -14,7 +14,7 @@ import pytest
 from marketctl import board
 from marketctl.board import build_board, embed
 from marketctl.board.charts import draw
-from marketctl.board.compact import DERIVED, HALTED, IS_MID, RATE, STALE, TRADING
+from marketctl.board.compact import DERIVED, HALTED, HELD, IS_MID, MARKED, RATE, TRADING, TWIN
 from marketctl.cli import invoke as marketctl
 from marketctl.files.journal import read_journal
 from marketctl.files.snapshots import write_snapshot
@@ -30,6 +30,7 @@ from marketctl.views.snapshots import snapshot
 from tests.desk import EVIL, asset, head, make_desk, quote
 
 NOW = now_ms()
+WALLET = 3 * 3_600_000
 WORDS = json.loads((board.FOLDER / "words.json").read_text(encoding="utf-8"))
 
 
@@ -106,7 +107,7 @@ ROWS = {
     ("BYBIT", "BTC/USDT"): ("100.10", "100.20", "100.15", "123456.5", TRADING),
     ("BYBIT", "ETH/USDT"): ("10", "", "", "5", TRADING),
     ("BYBIT", "<script>/USDT"): ("1.0", "1.10", "", "", TRADING),
-    ("BYBIT", "OLD/USDT"): ("2", "3", "", "", TRADING | STALE),
+    ("BYBIT", "OLD/USDT"): ("2", "3", "", "", TRADING),
     ("BYBIT", "TINY/USDT"): ("0.0000000001234567", "0.0000000001234568", "", "", HALTED),
     ("KUCOIN", "BTC/USDT"): ("100.15", "100.30", "100.2", "99999999999.123", TRADING),
     ("KUCOIN", "ETH/USDT"): ("10.1", "10.2", "", "", 0),
@@ -143,13 +144,45 @@ def test_unreachable_redis_is_told_without_its_password(tmp_path):
 def test_a_quote_keeps_its_own_time_however_late_the_page_is_made(desk):
     ages = []
     for later in (0, 3_600_000):
-        found = told(made(desk, NOW + later))
-        column = found["prices"]["by"][0]
-        at = {found["prices"]["pairs"][x]: column["at"] - d for x, d in zip(column["x"], column["d"], strict=True)}
-        ages.append((at["BTC/USDT"], at["ETH/USDT"], at["OLD/USDT"]))
-        assert all(flags & STALE for flags in column["f"]) is bool(later)
-    # The provider's own time where it tells one, else when it was collected.
-    assert ages == [(NOW - 5_000, NOW - 5_000, NOW - 7_200_000)] * 2
+        column = told(made(desk, NOW + later))["prices"]["by"][0]
+        pairs = told(made(desk, NOW + later))["prices"]["pairs"]
+        own = {pairs[x]: d for x, d in zip(column["x"], column["d"], strict=True)}
+        ages.append((column["at"], own["BTC/USDT"], own["ETH/USDT"], column["at"] - own["OLD/USDT"]))
+        assert column["max"] == 60_000  # three intervals, at least a minute: the page judges by it
+    # 0: no time of its own, that of the collection; a clock that runs ahead makes nothing newer than its arrival.
+    assert ages == [(NOW - 5_000, -4_100, 0, NOW - 7_200_000)] * 2
+
+
+def test_what_the_sentinel_holds_and_marks_is_shown_with_its_reason(desk):
+    path = desk.settings.data_dir / "prices" / "KUCOIN.json"
+    found = json.loads(path.read_text())
+    record = {"verdict": "outlier", "why": "-88 % from 100", "reference": "100.15", "deviation_percent": "-88.00",
+              "bid": "12.01", "ask": "12.02", "since": "2026-11-26T01:00:00.000Z"} | {"collected_at": found["collected_at"]}  # fmt: skip
+    found["held"] = {"DOGE/USDT": record}
+    found["marked"] = {"ETH/USDT": record | {"verdict": "disagree", "reference": None, "deviation_percent": None}}
+    path.write_text(json.dumps(found))
+    shown = told(made(desk))
+    rows = rows_of(shown)
+    assert rows["KUCOIN", "DOGE/USDT"] == ("12.01", "12.02", "", "", HELD | MARKED)
+    assert rows["KUCOIN", "ETH/USDT"][4] == MARKED
+    column = shown["prices"]["by"][1]
+    notes = {shown["prices"]["pairs"][column["x"][int(index)]]: note for index, note in column["notes"].items()}
+    assert notes == {
+        "DOGE/USDT": ["outlier", 1795654800000, "100.15", "-88.00", ""],
+        "ETH/USDT": ["disagree", 1795654800000, "", "", ""],
+    }
+
+
+def test_quotes_of_another_coin_of_one_name_are_twins(desk):
+    for provider in ("BYBIT", "KUCOIN"):
+        path = desk.settings.data_dir / "prices" / f"{provider}.json"
+        found = json.loads(path.read_text())
+        found["quotes"]["GEM/USDT"] = found["quotes"]["BTC/USDT"]
+        path.write_text(json.dumps(found))
+    rows = rows_of(told(made(desk)))
+    # Two contracts, one each: nobody can say which coin the name means.
+    assert [rows[provider, "GEM/USDT"][4] for provider in ("BYBIT", "KUCOIN")] == [TRADING | TWIN] * 2
+    assert not any(flags & TWIN for (_, pair), (*_, flags) in rows.items() if pair != "GEM/USDT")
 
 
 def test_history_is_what_the_streams_hold(page):
@@ -190,20 +223,21 @@ def test_history_that_cannot_be_read_is_told_and_prices_stay(tmp_path):
 def test_health_of_each_job(page):
     found = told(page)
     jobs = {
-        (one["name"], name): (job["state"], job["failures"], job["reason"])
+        (one["name"], name): (job["at"] is not None, job["limit"], job["failures"], job["reason"])
         for one in found["providers"]
         for name, job in one["jobs"].items()
     }
+    hour = 3 * 3_600_000  # prices: two and a half times the minute that is really kept
     assert jobs == {
-        ("BYBIT", "wallet"): ("ok", 0, None),
-        ("BYBIT", "prices"): ("ok", 0, None),
-        ("BYBIT", "stats"): ("ok", 0, None),
-        ("KUCOIN", "wallet"): ("ok", 0, None),
-        ("KUCOIN", "prices"): ("ok", 0, None),
-        ("KUCOIN", "stats"): ("failing", 3, "rate-limited"),
-        ("OPENEXCHANGERATES", "wallet"): ("ok", 0, None),
-        ("OPENEXCHANGERATES", "prices"): ("ok", 0, None),
-        ("OPENEXCHANGERATES", "stats"): ("skipped", 0, "no-credentials"),
+        ("BYBIT", "wallet"): (True, WALLET, 0, None),
+        ("BYBIT", "prices"): (True, 150_000, 0, None),
+        ("BYBIT", "stats"): (True, hour, 0, None),
+        ("KUCOIN", "wallet"): (True, WALLET, 0, None),
+        ("KUCOIN", "prices"): (True, 150_000, 0, None),
+        ("KUCOIN", "stats"): (True, hour, 3, "rate-limited"),
+        ("OPENEXCHANGERATES", "wallet"): (True, WALLET, 0, None),
+        ("OPENEXCHANGERATES", "prices"): (True, hour, 0, None),
+        ("OPENEXCHANGERATES", "stats"): (False, hour, 0, "no-credentials"),
     }
     assert found["disabled"] == ["MEXC"]
     bybit = found["providers"][0]
@@ -215,20 +249,12 @@ def test_health_of_each_job(page):
         "remaining": 50,
         "resets_at": "2026-11-24T00:00:00.000Z",
     }
-    assert bybit["jobs"]["prices"]["counts"] == {"quotes": 5, "stale": 1, "one_sided": 1}
+    prices = bybit["jobs"]["prices"]
+    assert (prices["live"], prices["source"], prices["still"]) == ("ok", NOW - 5_000, 150_000)
     assert bybit["jobs"]["wallet"]["counts"] == {"assets": 4, "networks": 5}
     assert bybit["jobs"]["prices"]["sync"] == "marketctl prices collect -p BYBIT"
     unknown = found["providers"][2]
     assert (unknown["latency"], unknown["platform"], unknown["quota"]) == (None, "unknown", None)
-
-
-def test_a_job_without_new_data_is_late(desk):
-    states = [
-        {name: job["state"] for name, job in one["jobs"].items()}
-        for one in told(made(desk, NOW + 7_200_000))["providers"]
-    ]
-    assert states[0] == {"wallet": "ok", "prices": "late", "stats": "ok"}
-    assert states[2] == {"wallet": "ok", "prices": "ok", "stats": "skipped"}
 
 
 def entries_of(found: dict) -> dict[tuple, dict]:
@@ -329,7 +355,7 @@ def test_nothing_collected_yet_is_a_page_too(tmp_path):
     from marketctl.providers.loader import load_registry
 
     found = told(made(load_registry(tmp_path / "providers.toml", environ={})))
-    assert {job["state"] for one in found["providers"] for job in one["jobs"].values()} == {"never"}
+    assert {job["at"] for one in found["providers"] for job in one["jobs"].values()} == {None}
     assert (found["prices"]["pairs"], found["wallet"]["texts"], found["changes"]["total"]) == ([], [], 0)
 
 
@@ -382,7 +408,7 @@ def test_the_page_may_load_nothing_and_run_its_own_script_alone(page):
     digest = b64encode(sha256(parsed.scripts[2].encode()).digest()).decode()
     assert policy == (
         f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+        "connect-src 'self'; base-uri 'none'; form-action 'none'"
     )
     for tag, attributes in parsed.tags:
         assert not attributes.get("src"), tag
@@ -501,19 +527,17 @@ def test_run_refreshes_the_report_also_when_a_provider_fails(sandbox, tmp_path, 
     assert marketctl(["--config", str(folder / "providers.toml"), *words]) == 3
     assert json.loads(capsys.readouterr().out)["command"] == "run"
     found = {one["name"]: one["jobs"]["prices"] for one in told(output.read_bytes())["providers"]}
-    assert (found["KUCOIN"]["state"], found["KUCOIN"]["reason"], found["KUCOIN"]["failures"]) == (
-        "failing",
-        "blocked",
-        1,
-    )
-    assert found["BYBIT"]["state"] == "ok"
+    assert (found["KUCOIN"]["reason"], found["KUCOIN"]["failures"], found["KUCOIN"]["at"]) == ("blocked", 1, None)
+    assert (found["BYBIT"]["failures"], found["BYBIT"]["live"]) == (0, "ok")
 
 
 def test_run_whose_report_cannot_be_written_says_so_and_keeps_what_it_collected(sandbox, tmp_path, capsys):
     folder = write_setup(sandbox, tmp_path / "desk").parent
-    words = ["run", "--once", "--task", "prices", "-p", "BYBIT", "-q", "--report", str(tmp_path)]
+    path = tmp_path / "file" / "board.html"
+    path.parent.write_text("no folder")
+    words = ["run", "--once", "--task", "prices", "-p", "BYBIT", "-q", "--report", str(path)]
     assert marketctl(["--config", str(folder / "providers.toml"), *words]) == 3
-    assert f"the report was not written: cannot write {tmp_path}" in capsys.readouterr().err
+    assert f"the report was not written: cannot write {path}" in capsys.readouterr().err
     assert (folder / "data/prices/BYBIT.json").exists()
 
 
@@ -545,7 +569,7 @@ def test_every_word_is_there_in_both_languages_and_used():
         assert len(texts) == 2, key
         assert all(texts), key
         assert sorted(re.findall(r"\{\w+\}", texts[0])) == sorted(re.findall(r"\{\w+\}", texts[1])), key
-    made_up = ("state_", "job_", "r_", "c_", "why_", "id_", "platform_", "growth_", "badge_", "unit_", "which_")
+    made_up = ("state_", "v_", "job_", "r_", "c_", "why_", "id_", "platform_", "growth_", "badge_", "unit_", "which_")
     listed = set(re.findall(r'"([\w-]+)"', script))
     assert sorted(key for key in set(WORDS) - used - listed if not key.startswith(made_up)) == []
 

@@ -8,13 +8,19 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from marketctl.board import build_board
 from marketctl.config.registry import Registry
+from marketctl.files.atomic import write_output
+from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.times import now_ms
 from marketctl.views.compare import compare, spread
 from marketctl.views.quotes import open_reader
@@ -67,7 +73,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, now: int) -> Registry:
 @pytest.fixture(scope="module")
 def page(desk: Registry, now: int) -> Path:
     path = desk.settings.data_dir / "report.html"
-    with open_reader(desk) as reader:
+    with EmbeddedRedis(desk.settings.data_dir), open_reader(desk) as reader:
         path.write_bytes(build_board(reader, now))
     return path
 
@@ -131,6 +137,23 @@ def go(browser: Any, section: str) -> None:
     until(lambda: browser.find_element(By.ID, f"sec-{section}").is_displayed())
 
 
+@contextmanager
+def folder_server(folder: Path) -> Iterator[str]:
+    """Serve a folder as any web server does."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 def until(seen: Callable[[], Any], seconds: float = 5) -> Any:
     end = time.monotonic() + seconds
     while not (found := seen()):
@@ -169,11 +192,17 @@ def column(browser: Any, number: int) -> list[str]:
     return [row[number] for row in cells(browser, "#p-grid")]
 
 
+def later(browser: Any, seconds: int) -> None:
+    """Let the page's clock run ahead, and wait until it has looked at it."""
+    browser.execute_script(f"const now = Date.now; Date.now = () => now() + {seconds * 1000}")
+    time.sleep(1.2)
+
+
 # Loading ---------------------------------------------------------------------------------
 
 
 def test_it_loads_without_an_error_or_a_request(board):
-    assert board.title == "Health · Market board"
+    assert board.title == "● 1 closed, 1 failing · Health · Market board"
     for section in ("prices", "wallet", "stats", "health"):
         go(board, section)
     assert troubles(board) == []
@@ -201,7 +230,7 @@ def test_health_tells_state_reason_and_what_to_type(board):
     assert text.startswith(
         "failing KUCOIN stats Too many requests: wait, or collect less often. Failures in a row: 3; last success"
     )
-    assert kucoin.find_element(By.TAG_NAME, "code").text == "marketctl stats collect -p KUCOIN"
+    assert kucoin.find_element(By.TAG_NAME, "code").text == "marketctl status"  # to ask again makes it worse
     (skipped,) = [i for i in board.find_elements(By.CSS_SELECTOR, ".attention li") if "OPENEXCHANGERATES" in i.text]
     assert skipped.find_element(By.TAG_NAME, "code").text == "marketctl credentials set OPENEXCHANGERATES"
     bybit = board.find_element(By.CSS_SELECTOR, "[aria-labelledby=p-BYBIT]")
@@ -210,7 +239,7 @@ def test_health_tells_state_reason_and_what_to_type(board):
     assert "5 quotes, 1 stale, 1 one-sided" in text
     gauge = bybit.find_element(By.CSS_SELECTOR, "[role=meter]")
     assert [gauge.get_attribute(f"aria-value{name}") for name in ("now", "max", "text")] == [
-        "50", "800", "basic, 50 of 800 left, resets 2026-11-24 00:00 UTC",
+        "50", "800", "basic, 50 of 800 left, reset 2026-11-24 00:00 UTC since then",
     ]  # fmt: skip
     assert "marketctl providers enable MEXC" in board.find_element(By.ID, "cards").text
 
@@ -323,10 +352,127 @@ def test_ages_are_of_the_data_and_grow_while_one_looks(board):
     pick(board, "p-search", "OLD/USDT")
     age = board.find_element(By.CSS_SELECTOR, "#p-grid time")
     assert age.text == "2 h"
-    board.execute_script("const now = Date.now; Date.now = () => now() + 3 * 3600 * 1000")
+    later(board, 3 * 3600)
     pick(board, "p-search", "BTC")
     assert set(column(board, 9)) == {"3 h"}
     assert "old" in board.find_element(By.CSS_SELECTOR, "#p-grid time").get_attribute("class")
+
+
+# Judged by its own clock -------------------------------------------------------------------
+
+GREEN = """
+  return [...document.querySelectorAll('body *')]
+    .filter(one => one.offsetParent && one.innerText && one.innerText.trim())
+    .filter(one => { const style = getComputedStyle(one);
+      return [style.color, style.backgroundColor].some(color => {
+        const [r, g, b, a = 1] = color.match(/[\\d.]+/g).map(Number);
+        return a && g > r + 12 && g > b + 12 }) })
+    .map(one => one.className + ': ' + one.innerText.slice(0, 40))"""
+
+
+def test_three_hours_later_nothing_is_green_and_nothing_is_best(board):
+    assert board.execute_script(GREEN)
+    go(board, "prices")
+    pick(board, "p-which", "fresh")
+    assert column(board, 0) == ["BTC/USDT", "BTC/USDT", "ETH/USDT", f"{EVIL}/USDT"]
+    click_row(board, "#p-grid", "BTC/USDT")
+    assert len(board.find_elements(By.CSS_SELECTOR, "#d-body .best")) == 2
+    later(board, 3 * 3600 + 60)
+    # The open sheet, the filter and the tiles judge anew, by themselves.
+    assert board.find_elements(By.CSS_SELECTOR, "#d-body .best") == []
+    best = [one.text for one in board.find_elements(By.CSS_SELECTOR, "#d-body .kpi dd")]
+    assert best == ["unknown"] * 3
+    assert board.execute_script(GREEN) == []
+    board.find_element(By.ID, "d-close").click()
+    until(lambda: "pair=" not in board.current_url)
+    assert cells(board, "#p-grid") == [["Nothing matches."]]
+    for section in ("prices", "wallet", "stats", "health"):
+        go(board, section)
+        assert board.execute_script(GREEN) == [], section
+    healthy, trouble = [" ".join(one.text.split()) for one in board.find_elements(By.CSS_SELECTOR, "#kpis dd")][:2]
+    assert (healthy, trouble) == ("0 of 3", "8 1 skipped")
+    assert board.title.startswith("● 3 h old, ")
+    assert "What is shown here is 3 h old." in board.find_element(By.ID, "banners").text
+    assert board.execute_script("return document.documentElement.dataset.old") == "bad"
+
+
+def test_a_quote_turns_stale_at_its_limit_while_one_looks(board):
+    go(board, "prices")
+    pick(board, "p-search", "BTC")
+    assert [row[8] for row in cells(board, "#p-grid")] == ["", ""]
+    later(board, 150)  # two and a half times the minute that this desk keeps
+    until(lambda: [row[8] for row in cells(board, "#p-grid")] == ["stale", "stale"])
+
+
+# Addresses -------------------------------------------------------------------------------
+
+
+def test_search_sorting_and_sheet_have_an_address(board, page):
+    go(board, "prices")
+    pick(board, "p-search", "btc /usdt")
+    pick(board, "p-provider", "1")
+    pick(board, "p-which", "fresh")
+    board.find_element(By.CSS_SELECTOR, "#p-grid th.c-bid button").click()
+    assert board.current_url.endswith("#prices?q=btc%20/usdt&provider=KUCOIN&which=fresh&sort=-bid")
+    click_row(board, "#p-grid", "BTC/USDT")
+    assert board.current_url.endswith("&sort=-bid&pair=BTC/USDT")
+    address = board.current_url
+    board.get("about:blank")
+    board.get(address)  # as a colleague opens it
+    assert board.find_element(By.ID, "d-title").text == "BTC/USDT"
+    assert board.title.endswith("BTC/USDT · Prices · Market board")
+    board.find_element(By.ID, "d-close").click()
+    until(lambda: "pair=" not in board.current_url)
+    assert [row[:2] for row in cells(board, "#p-grid")] == [["BTC/USDT", "KUCOIN"]]
+    assert board.find_element(By.ID, "p-search").get_attribute("value") == "btc /usdt"
+    assert board.find_element(By.CSS_SELECTOR, "#p-grid th.c-bid").get_attribute("aria-sort") == "descending"
+
+
+def test_back_closes_a_sheet_and_stays_in_its_section(board):
+    go(board, "wallet")
+    pick(board, "w-search", "usdt")
+    click_row(board, "#w-grid", "USDT")
+    assert board.current_url.endswith("#wallet?q=usdt&asset=USDT")
+    board.back()
+    until(lambda: not board.find_element(By.ID, "detail").is_displayed())
+    assert board.current_url.endswith("#wallet?q=usdt")
+    assert board.find_element(By.ID, "sec-wallet").is_displayed()
+    board.forward()
+    until(lambda: board.find_element(By.ID, "detail").is_displayed())
+    board.back()
+    board.back()
+    until(lambda: board.find_element(By.ID, "sec-health").is_displayed())
+
+
+def test_an_address_of_nothing_says_so(board, page):
+    board.get(f"{page.as_uri()}#prices?pair=NO/SUCH&q=%E0%A4%A")
+    board.refresh()
+    assert board.find_element(By.ID, "d-body").text == "No provider quotes NO/SUCH now."
+
+
+def test_a_served_file_loads_itself_anew_and_keeps_the_place(chromium, desk, tmp_path):
+    path = tmp_path / "market.html"
+
+    def write(at: int) -> None:
+        with open_reader(desk) as reader:
+            write_output(path, build_board(reader, at))
+
+    write(now_ms() - 100_000)
+    os.utime(path, (time.time() - 100, time.time() - 100))
+    with folder_server(tmp_path) as url:
+        chromium.get("about:blank")
+        chromium.get(f"{url}/market.html#prices?q=BTC&pair=BTC/USDT")
+        chromium.execute_script("window.before = 1")
+        write(now_ms())
+        # It looks every ten seconds, and when one comes back to it.
+        chromium.execute_script("document.dispatchEvent(new Event('visibilitychange'))")
+        until(lambda: chromium.execute_script("return window.before") is None, 20)
+        until(lambda: chromium.execute_script("return document.documentElement.dataset.ready") == "yes")
+        assert chromium.current_url.endswith("#prices?q=BTC&pair=BTC/USDT")
+        assert chromium.find_element(By.ID, "d-title").text == "BTC/USDT"
+        assert chromium.find_element(By.ID, "p-search").get_attribute("value") == "BTC"
+        assert troubles(chromium) == []
+    chromium.get_log("performance")
 
 
 # Wallet ----------------------------------------------------------------------------------
@@ -415,6 +561,8 @@ def test_an_asset_named_script_stays_text_everywhere(board):
         click_row(board, grid, name)
         assert board.find_element(By.ID, "d-title").text.startswith(name)
         board.find_element(By.ID, "d-close").click()
+        until(lambda: not board.current_url.endswith("/USDT"))
+        until(lambda: "asset=" not in board.current_url)
     go(board, "wallet")
     pick(board, "r-asset", EVIL)
     click_row(board, "#w-grid", "USDT")
@@ -464,9 +612,9 @@ def test_language_is_switched_and_remembered(board):
         text = board.find_element(By.ID, f"sec-{section}").text
         assert not set(text.split()) & {"Provider", "unknown", "Search", "open", "Nothing", "failing"}
     board.refresh()
-    assert board.title == "Состояние · Табло рынка"
+    assert board.title == "● закрыто: 1, сбоев: 1 · Состояние · Табло рынка"
     board.find_element(By.ID, "lang").click()
-    assert board.title == "Health · Market board"
+    assert board.title == "● 1 closed, 1 failing · Health · Market board"
 
 
 def test_keyboard_alone_finds_a_pair_and_comes_back(board):
