@@ -1005,7 +1005,7 @@
 
   function address() {
     const wanted = addressNow(...(sheet || []));
-    if (wanted !== location.hash) location.replace(wanted); // history.replaceState is refused to a file on the disk
+    if (wanted !== location.hash) location.replace(wanted);
     shown = addressNow();
   }
 
@@ -1165,7 +1165,7 @@
     if (!sheet) return head();
     sheet = null;
     // Back would open it again: what one closed is gone from the way back too.
-    if (pushed) history.back();
+    if (pushed) window.history.back();
     else address();
     pushed = false;
     return head();

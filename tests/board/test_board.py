@@ -156,8 +156,9 @@ def test_a_quote_keeps_its_own_time_however_late_the_page_is_made(desk):
 def test_what_the_sentinel_holds_and_marks_is_shown_with_its_reason(desk):
     path = desk.settings.data_dir / "prices" / "KUCOIN.json"
     found = json.loads(path.read_text())
-    record = {"verdict": "outlier", "why": "-88 % from 100", "reference": "100.15", "deviation_percent": "-88.00",
-              "bid": "12.01", "ask": "12.02", "since": "2026-11-26T01:00:00.000Z"} | {"collected_at": found["collected_at"]}  # fmt: skip
+    record = {"verdict": "outlier", "why": "-88 % from 100", "reference": "100.15", "deviation_percent": "-88.00"}
+    record |= {"bid": "12.01", "ask": "12.02", "since": "2026-11-26T01:00:00.000Z"}
+    record["collected_at"] = found["collected_at"]
     found["held"] = {"DOGE/USDT": record}
     found["marked"] = {"ETH/USDT": record | {"verdict": "disagree", "reference": None, "deviation_percent": None}}
     path.write_text(json.dumps(found))
@@ -487,6 +488,7 @@ def test_report_to_a_named_file_and_open(desk, capsys, monkeypatch, tmp_path):
     shown = []
     monkeypatch.setattr("click.launch", shown.append)
     output = tmp_path / "new" / "board.html"
+    output.parent.mkdir()
     assert marketctl(["--config", str(desk.path), "report", "-q", "-o", str(output), "--open"]) == 0
     assert capsys.readouterr() == ("", "")
     assert shown == [output.as_uri()]
