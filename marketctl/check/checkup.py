@@ -371,6 +371,8 @@ class Checkup:
 
     def published(self) -> list[Finding]:
         """Look at what readers get: in Redis; in the files where Redis is not to be asked."""
+        from marketctl.redis.connection import prove_writable
+
         if self.redis.error is not None:
             raise self.redis.error
         last_good = ms_or_none(
@@ -385,6 +387,10 @@ class Checkup:
         where = self.redis.store.where
         found = [self.judge_age(live, last_good, f"{len(live.quotes)} quotes published", where)]
         found += self.judge_held(live)
+        try:
+            prove_writable(self.redis.store, self.entry.name)
+        except RedisFailed as error:
+            found.append(Finding("fail", f"cannot be written: {error.message}", error.reason, error.hint))
         if live.failing:
             found.append(Finding("warn", f"the last collection failed: {live.last_error}", "suspect"))
         if self.redis.policy not in (None, "noeviction"):

@@ -84,11 +84,11 @@ class RedisConnection:
         replies = self._round_trip(pack, len(keys), keys[0])
         for index, reply in enumerate(replies):
             if isinstance(reply, Exception):
-                raise self._failed(reply, keys[index])
+                raise self._refused(reply, keys[index])
             if isinstance(reply, list):  # EXEC returns the errors of the commands before it
                 for place, found in enumerate(reply):
                     if isinstance(found, Exception):
-                        raise self._failed(found, keys[index - len(reply) + place])
+                        raise self._refused(found, keys[index - len(reply) + place])
         return replies
 
     def run_script(self, script: str, keys: Sequence[str], args: Sequence[str | int | bytes]) -> list[Any]:
@@ -102,7 +102,7 @@ class RedisConnection:
         if isinstance(reply, Exception) and type(reply).__name__ == "NoScriptError":
             (reply,) = self._round_trip(lambda connection: connection.pack_command("EVAL", script, *operands), 1, key)
         if isinstance(reply, Exception):
-            raise self._failed(reply, key)
+            raise self._refused(reply, key)
         return list(reply)
 
     def close(self) -> None:
@@ -218,6 +218,24 @@ class RedisConnection:
         except (ValueError, TypeError):
             raise _bad_url() from None  # the text of the error may hold a part of the password
 
+    def _refused(self, error: Exception, key: str) -> RedisFailed:
+        """Say why the server refused a command; what its words leave open is asked."""
+        text = str(error)
+        if "WRONGTYPE" in text and key:
+            (found,) = self._round_trip(lambda connection: connection.pack_command("TYPE", key), 1, key)
+            expected = kept_as(key)
+            if isinstance(found, bytes) and expected is not None:
+                told = f"{self.where}: key {printable(key)} is a {found.decode()}, not a {expected}"
+                return RedisFailed(f"{told}: something else wrote it", hint="Delete it, or change redis_prefix.")
+        if "unknown command" in text.lower():
+            (told,) = self._round_trip(lambda connection: connection.pack_command("INFO", "server"), 1, "")
+            if isinstance(told, bytes) and b"redis_mode:sentinel" in told:
+                return RedisFailed(
+                    f"{self.where} is a Redis Sentinel, which holds no data",
+                    hint="Point redis_url to the primary it names: redis-cli -p PORT sentinel masters.",
+                )
+        return self._failed(error, key)
+
     def _failed(self, error: Exception, key: str = "") -> RedisFailed:
         """Put an error of redis-py into one line."""
         text = printable(str(error))
@@ -241,7 +259,9 @@ KNOWN_FAILURES = (
     ("NoPermission", "{where} does not let this user do it: {text}", "Give the user of redis_url these rights (ACL)."),
     ("ReadOnly", "{where} is a read-only replica", "Point redis_url to its primary."),
     ("OutOfMemory", "{where} is out of memory", "Raise its maxmemory, or keep less history."),
-    ("CLUSTERDOWN", "{where}: the cluster is down", "See CLUSTER INFO on its nodes."),
+    ("ClusterDown", "{where}: the cluster is down: {text}", "See CLUSTER INFO on its nodes."),
+    ("unknown command", "{where} does not know a command: {text}", "Redis 6.2 or newer, or Valkey, is needed."),
+    ("NOREPLICAS", "{where} has too few replicas and refuses to write", "See min-replicas-to-write and its replicas."),
     ("AskError", "{where} is moving the slot of this key to another node", "Try again when it is done."),
     ("TRYAGAIN", "{where} is moving the slot of this key to another node", "Try again when it is done."),
     ("BusyLoading", "{where} is still loading its data", "Try again in a moment."),
@@ -265,6 +285,22 @@ KNOWN_FAILURES = (
     ("TimeoutError", "{where} did not answer in time", "See whether it is overloaded, or the network slow."),
     ("ConnectionError", "cannot reach {where}: {text}", "See whether it runs and redis_url is right."),
 )
+
+
+# What marketctl keeps under the keys of a provider; streams of history beside these.
+KEPT_AS = {
+    **dict.fromkeys(("l1", "l1:meta", "held", "marked", "wallet", "wallet:meta"), "hash"),
+    **dict.fromkeys(("stats", "reference"), "string"),
+    "events": "stream",
+}
+
+
+def kept_as(key: str) -> str | None:
+    """Return the type of what marketctl keeps under a key, None where that is not told."""
+    if key.endswith(":providers"):
+        return "set"
+    name = key.rpartition("}:")[2]
+    return KEPT_AS.get(name) or ("stream" if "}:h:" in key else None)
 
 
 def _key_of(command: Sequence[str | int | bytes]) -> str:
@@ -337,6 +373,14 @@ def server_info(store: RedisConnection) -> dict[str, Any]:
         "saved_at_s": _number(told.get("rdb_last_save_time")),
         "unsaved_changes": _number(told.get("rdb_changes_since_last_save")),
     }
+
+
+def prove_writable(store: RedisConnection, provider: str) -> None:
+    """Raise RedisFailed where the server would refuse a publish: a replica, full memory, a full disk, missing rights.
+
+    What is asked is a command that writes, of a stream that is not there and is not made: nothing changes.
+    """
+    store.call("XADD", store.key(provider, "probe"), "NOMKSTREAM", "*", "by", "check")
 
 
 def _number(text: str | None) -> int | None:

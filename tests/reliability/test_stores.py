@@ -17,6 +17,7 @@ import pytest
 
 from marketctl.redis import connection as redis_store
 from marketctl.redis import publish
+from marketctl.redis.program import find_server
 from marketctl.redis.publish import _script
 from tools.torture_world import RedisServer
 
@@ -265,7 +266,7 @@ def test_set_of_providers_of_a_wrong_type_is_named(at_desk, clean_redis, key):
     clean_redis.say("SET", key, "mine")
     hurt = at_desk.call("prices", "collect", "-p", "BYBIT")
     assert (hurt.code, len(hurt.lines)) == (1, 1)
-    assert f"key {key} is of another type" in hurt.lines[0]
+    assert f"key {key} is a string, not a set: something else wrote it" in hurt.lines[0]
     assert clean_redis.say("GET", key) == b"mine"
 
 
@@ -548,3 +549,77 @@ def test_read_only_disk_is_told_in_one_line(at_desk, clean_redis, small_disk):
         "Next: Name a folder that can be written with --data-dir."
     ]
     assert live(clean_redis) == quotes
+
+
+def refuse_as_replica(server):
+    server.say("REPLICAOF", "127.0.0.1", 1)
+    return lambda: server.say("REPLICAOF", "NO", "ONE")
+
+
+def refuse_without_memory(server):
+    server.say("CONFIG", "SET", "maxmemory", 1)
+    return lambda: server.say("CONFIG", "SET", "maxmemory", 0)
+
+
+def refuse_without_replicas(server):
+    server.say("CONFIG", "SET", "min-replicas-to-write", 1)
+    return lambda: server.say("CONFIG", "SET", "min-replicas-to-write", 0)
+
+
+@pytest.mark.parametrize(
+    ("refuse", "word"),
+    [
+        (refuse_as_replica, "is a read-only replica"),
+        (refuse_without_memory, "is out of memory"),
+        (refuse_without_replicas, "has too few replicas and refuses to write"),
+    ],
+)
+def test_check_fails_where_redis_cannot_be_written(at_desk, clean_redis, refuse, word):
+    at_desk.write(clean_redis.url)
+    assert at_desk.call("prices", "collect", "-p", "BYBIT").code == 0
+    changes = clean_redis.say("INFO", "persistence")["rdb_changes_since_last_save"]
+    assert at_desk.call("check", "BYBIT", "--format", "nagios", as_json=False).code == 0
+    undo = refuse(clean_redis)
+    try:
+        assert at_desk.call("check", "BYBIT", "--format", "nagios", as_json=False).code == 2
+        hurt = at_desk.call("check", "BYBIT", as_json=False)
+        assert hurt.code == 1
+        assert f"cannot be written: Redis at {clean_redis.url} {word}" in hurt.said
+    finally:
+        undo()
+    assert clean_redis.say("INFO", "persistence")["rdb_changes_since_last_save"] == changes
+
+
+@pytest.mark.parametrize("output", ["table", "nagios"])
+def test_check_fails_where_the_live_set_is_gone(at_desk, clean_redis, output):
+    at_desk.write(clean_redis.url)
+    assert at_desk.call("prices", "collect", "-p", "BYBIT").code == 0
+    assert clean_redis.say("DEL", "marketctl:{BYBIT}:l1") == 1  # meta and the mirror are as they were
+    hurt = at_desk.call("check", "BYBIT", "--format", output, as_json=False)
+    assert hurt.code == {"table": 1, "nagios": 2}[output]
+    assert "the live quotes are gone: expired, evict" in hurt.said
+
+
+def test_cluster_without_its_slots_is_told_as_that(at_desk, tmp_path):
+    with RedisServer(tmp_path / "cluster", "--cluster-enabled", "yes") as server:
+        at_desk.write(server.url)
+        hurt = at_desk.call("prices", "collect", "-p", "BYBIT", "-q", as_json=False)
+    (line,) = hurt.lines
+    assert f"Redis at {server.url}: the cluster is down: Hash slot not served. Next: See CLUSTER INFO" in line
+
+
+class SentinelServer(RedisServer):
+    """A Redis Sentinel, which wants a file of settings before everything else."""
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        settings = self.folder / "sentinel.conf"
+        settings.write_text(f"port {self.port}\nbind 127.0.0.1\nsentinel monitor desk 127.0.0.1 1 2\n")
+        return subprocess.Popen([find_server(), str(settings), "--sentinel"], stdout=subprocess.DEVNULL)
+
+
+def test_port_of_a_redis_sentinel_is_told_as_that(at_desk, tmp_path):
+    with SentinelServer(tmp_path / "sentinel") as server:
+        at_desk.write(server.url)
+        hurt = at_desk.call("prices", "collect", "-p", "BYBIT", "-q", as_json=False)
+    (line,) = hurt.lines
+    assert f"Redis at {server.url} is a Redis Sentinel, which holds no data. Next: Point redis_url to" in line
