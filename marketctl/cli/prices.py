@@ -305,7 +305,8 @@ def read_quotes(given: Globals, names: list[str], pairs: Sequence[str] = ()) -> 
         if set(wanted) - {pair for live in lives for pair in (*live.quotes, *live.held)}:
             lives = [reader.read(entry) for entry in entries]
         if reader.away is not None and any(live.quotes for live in lives):
-            log.warning("quotes are from the mirror: %s", reader.away.message)
+            tell = log.info if registry.settings.redis_url == "none" else log.warning  # files alone are wanted there
+            tell("quotes are from the mirror: %s", reader.away.message)
     if any(live.quotes for live in lives):  # otherwise the error says all this
         for live in lives:
             if live.state != "never" and (words := live.words()):

@@ -255,6 +255,11 @@ KNOWN_FAILURES = (
     ),
     ("NOAUTH", "{where} wants a password", "Write it into redis_url: redis://:PASSWORD@host."),
     ("Authentication required", "{where} wants a password", "Write it into redis_url: redis://:PASSWORD@host."),
+    (
+        "without any password configured",
+        "{where} has no password set, and redis_url has one",
+        "Take it out of redis_url, or set it there: requirepass or a user (ACL).",
+    ),
     ("AuthenticationError", "{where} refused the password", "Correct the user and password in redis_url."),
     ("NoPermission", "{where} does not let this user do it: {text}", "Give the user of redis_url these rights (ACL)."),
     ("ReadOnly", "{where} is a read-only replica", "Point redis_url to its primary."),

@@ -15,6 +15,8 @@ from marketctl.times import to_iso
 
 DECIMALS = ("bid", "ask", "last", "mid", "bid_size", "ask_size", "volume", "quote_volume")
 
+TRIES = 20  # a reading takes a millisecond, publishes are seconds apart
+
 META_NUMBERS = frozenset(
     (
         "schema",
@@ -144,14 +146,27 @@ def read_set(
     store: RedisConnection, provider: str
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any], dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """Return live quotes and meta as `read_l1` does, and of the same moment what is held and what is marked."""
-    keys = [store.key(provider, name) for name in ("l1", "l1:meta", "held", "marked")]
-    *_, (raw, raw_meta, *kept) = store.send(
-        lambda connection: connection.pack_commands([("MULTI",), *(("HGETALL", key) for key in keys), ("EXEC",)]),
-        [keys[0], *keys, keys[0]],
-    )
-    quotes = _read_values(store, keys[0], raw, _read_value)
+    keys = [store.key(provider, name) for name in ("l1:meta", "l1", "held", "marked")]
+    raw_meta, raw, *kept = _of_one_moment(store, keys[0], [("HGETALL", key) for key in keys[1:]])
+    quotes = _read_values(store, keys[1], raw, _read_value)
     held, marked = (_read_values(store, key, one, _read_record) for key, one in zip(keys[2:], kept, strict=True))
-    return quotes, _read_meta(store, keys[1], raw_meta), held, marked
+    return quotes, _read_meta(store, keys[0], raw_meta), held, marked
+
+
+def _of_one_moment(store: RedisConnection, meta: str, commands: Sequence[tuple[str, ...]]) -> list[Any]:
+    """Return meta and the replies to these commands, all of the same publish.
+
+    A publish changes meta, so what stands between two equal ones is of one moment. A transaction would be refused
+    where memory is full, and wants rights that a reader may lack. Raises RedisFailed.
+    """
+    about = ("HGETALL", meta)
+    for _ in range(TRIES):
+        before, *replies, after = store.batch([about, *commands, about])
+        if before == after:
+            return [before, *replies]
+    raise RedisFailed(
+        f"{store.where}: {meta} changed {TRIES} times while it was read", hint="See who publishes so often."
+    )
 
 
 def _read_values(
@@ -172,10 +187,7 @@ def read_some(
     """Return what `read_set` does of these pairs alone, and how many live quotes there are; all of one moment."""
     live, meta, *kept = (store.key(provider, name) for name in ("l1", "l1:meta", "held", "marked"))
     asked = [("HMGET", key, *pairs) for key in (live, *kept)]
-    *_, (values, held, marked, raw_meta, count) = store.send(
-        lambda connection: connection.pack_commands([("MULTI",), *asked, ("HGETALL", meta), ("HLEN", live), ("EXEC",)]),
-        [live, live, *kept, meta, live, live],
-    )
+    raw_meta, values, held, marked, count = _of_one_moment(store, meta, [*asked, ("HLEN", live)])
 
     def some(key: str, found: Sequence[bytes | None], read: Callable[[bytes], dict[str, Any]]) -> dict[str, Any]:
         told = [

@@ -613,7 +613,7 @@ def test_foreign_meta_and_history_are_refused_and_named(store: RedisConnection) 
     with pytest.raises(RedisFailed, match=r"h:A/B is not as marketctl writes it: it holds bid"):
         read_history(store, "BYBIT", "A/B")
     store.call("SET", store.key("BYBIT", "l1"), "mine")
-    with pytest.raises(RedisFailed, match=r"key t\d+:\{BYBIT\}:l1 is of another type: something else wrote it$"):
+    with pytest.raises(RedisFailed, match=r"key t\d+:\{BYBIT\}:l1 is a string, not a hash: something else wrote it$"):
         read_l1(store, "BYBIT")
 
 

@@ -71,7 +71,7 @@ def at_desk(sandbox, tmp_path, capfd, no_sleep) -> Desk:
         code = command_line(["--config", str(folder / "providers.toml"), *words, *(["--json"] if as_json else [])])
         out, err = capfd.readouterr()
         document = json.loads(out) if as_json and out.startswith("{") else {}
-        results = {f"{one['provider']} {one['job']}": one for one in document.get("results", [])}
+        results = {f"{one['provider']} {one['job']}": one for one in document.get("results", []) if "job" in one}
         return Outcome(code, results, err.splitlines(), out + err, document)
 
     write()

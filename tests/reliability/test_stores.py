@@ -623,3 +623,26 @@ def test_port_of_a_redis_sentinel_is_told_as_that(at_desk, tmp_path):
         hurt = at_desk.call("prices", "collect", "-p", "BYBIT", "-q", as_json=False)
     (line,) = hurt.lines
     assert f"Redis at {server.url} is a Redis Sentinel, which holds no data. Next: Point redis_url to" in line
+
+
+def test_readers_need_no_memory_and_no_transactions(at_desk, clean_redis):
+    at_desk.write(clean_redis.url)
+    assert at_desk.call("prices", "collect", "-p", "BYBIT").code == 0
+    shown = at_desk.call("prices", "show", "BYBIT", "BTC/USDT")
+    assert shown.document["results"][0]["source"] == "redis"
+    clean_redis.say("ACL", "SETUSER", "looker", "on", ">pw", "~*", "+@read", "+@connection", "-multi", "-exec")
+    at_desk.write(clean_redis.url.replace("//", "//looker:pw@"))
+    clean_redis.say("CONFIG", "SET", "maxmemory", 1)
+    try:
+        for words in (("BYBIT",), ("BYBIT", "BTC/USDT")):
+            again = at_desk.call("prices", "show", *words)
+            assert (again.code, again.lines, again.document["results"][0]["source"]) == (0, [], "redis")
+    finally:
+        clean_redis.say("CONFIG", "SET", "maxmemory", 0)
+        clean_redis.say("ACL", "DELUSER", "looker")
+
+
+def test_password_where_none_is_set_is_told_as_that(at_desk, clean_redis):
+    at_desk.write(clean_redis.url.replace("//", "//:unset@"))
+    (line,) = at_desk.call("prices", "collect", "-p", "BYBIT", "-q", as_json=False).lines
+    assert f"Redis at {clean_redis.url} has no password set, and redis_url has one. Next: Take it out" in line
