@@ -478,7 +478,8 @@ def test_data_folder_that_vanishes_between_and_in_the_midst_of_runs_is_made_anew
         del api.answer
     assert gone
     assert (told.code, told.lines) == (0, [])
-    assert sorted(one.name for one in at_desk.data.iterdir()) == ["cache", "history", "prices", "state", "stats", "wallet"]
+    kept = ["cache", "history", "prices", "state", "stats", "wallet"]
+    assert sorted(one.name for one in at_desk.data.iterdir()) == kept
 
 
 def run_apart(desk, *words: str, before: str = "") -> subprocess.CompletedProcess[str]:
