@@ -44,11 +44,14 @@ def complete_provider_or_asset(ctx: click.Context, param: click.Parameter, incom
 
 
 def _registry(ctx: click.Context) -> "Registry | None":
+    """Read the registry, where it is ours to trust; nothing that it names is imported for a look at names."""
     from marketctl.cli.options import Globals
+    from marketctl.config.registry import read_registry
     from marketctl.errors import MarketctlError
 
+    given = ctx.find_object(Globals) or Globals()
     try:
-        return (ctx.find_object(Globals) or Globals()).registry()
+        return read_registry(given.registry_path(), data_dir=given.data_dir)
     except MarketctlError:
         return None
 

@@ -76,3 +76,16 @@ def test_help_loads_nothing_heavy(marketctl, command):
     done = marketctl(*command.split(), "--help")
     assert done.stdout.startswith(f"Usage: {' '.join(['marketctl', *command.split()])}")
     assert (done.returncode, done.stderr) == (0, "loaded:\n")
+
+
+def test_completion_imports_nothing_that_a_registry_names(marketctl, tmp_path):
+    (tmp_path / "here" / "spy.py").write_text("print('imported,imported')\n")
+    (tmp_path / "here" / "providers.toml").write_text('[providers.HTX]\npath = "spy:Adapter"\nown_option = 1\n')
+    assert completions(marketctl, "marketctl run -p H") == (["HTX"], "loaded:\n")
+    assert "imported" in marketctl("providers", "show", "HTX").stdout  # the module can be found from there
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file away")
+def test_completion_offers_nothing_of_somebody_elses_registry(marketctl, tmp_path):
+    os.chown(tmp_path / "here" / "providers.toml", 65534, 65534)
+    assert completions(marketctl, "marketctl run -p H") == ([], "loaded:\n")
