@@ -93,6 +93,29 @@ def test_a_long_file_says_why():
     assert wrong == []
 
 
+SMALL = {"cex": 250, "cash": 200, "bank": 200, "psp": 250}  # lines of an adapter's file
+CLASS = 110
+FUNCTION = 40
+
+
+def adapter_files() -> list[Path]:
+    """Those that hold an adapter of ours, and what `providers new` writes."""
+    files = [path for kind in SMALL for path in sorted((ROOT / "marketctl/providers" / kind).glob("[a-z]*.py"))]
+    return [path for path in files if path.stem not in ("base", "credits", "markup")]
+
+
+@pytest.mark.parametrize("path", adapter_files(), ids=lambda path: path.stem)
+def test_an_adapter_is_read_in_a_few_minutes(path):
+    text = path.read_text(encoding="utf-8")
+    kind = path.parent.name
+    assert len(text.splitlines()) <= SMALL[kind], f"a {kind} adapter has at most {SMALL[kind]} lines"
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.end_lineno:
+            longest = CLASS if isinstance(node, ast.ClassDef) else FUNCTION
+            lines = node.end_lineno - node.lineno + 1
+            assert lines <= longest, f"{node.name} has {lines} lines: what others share belongs in the base"
+
+
 def test_every_module_says_what_it_is_for():
     paths = [path for path in (ROOT / "marketctl").rglob("*.py") if "templates" not in path.parts]
     assert [str(path) for path in paths if not rooms.first_line(path)] == []

@@ -7,7 +7,7 @@ Long: an adapter's author finds in one place what is his to write and what is gi
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -47,6 +47,8 @@ B = TypeVar("B", AssetBatch, QuoteBatch)
 MOST_PAGES = 50
 
 MOST_UNLISTED = 10_000
+
+YEAR_S = 365 * 86400.0
 
 # A key that is refused must not take away what is public.
 KEY_TROUBLE = (AuthFailed, ClockSkew, ConfigError, IpNotAllowed, NoCredentials)
@@ -285,16 +287,16 @@ class Provider(Refusals):
 
     @contextmanager
     def named(self) -> Iterator[None]:
-        """Have an answer that cannot be read name its request, and what to do next."""
+        """Have an answer that cannot be read, or tells of a dead key, name its request, and what to do next."""
         before = len(self.answered)
         try:
             yield
-        except BadAnswer as error:
+        except (AuthFailed, BadAnswer) as error:
             asked = self.answered[before:]
             if asked and not any(one in error.message for one in self.answered):
                 error.message = f"{self.main_request(asked)}: {error.message}"
                 error.args = (error.message,)
-            error.hint = error.hint or next_step(BadAnswer, self.client.provider)
+            error.hint = error.hint or next_step(type(error), self.client.provider)
             raise
 
     def main_request(self, asked: list[str]) -> str:
@@ -308,6 +310,21 @@ class Provider(Refusals):
         except MarketctlError as error:
             log.info("%s stays unknown: %s", what, error.message, extra={"provider": self.client.provider})
             return None
+
+    def last_known(self, what: str, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return what is told now, and keep it; where it cannot be had, what was told last, and say so."""
+        known = self.memory.get(what, YEAR_S)
+        last: dict[str, Any] = known[0] if known and isinstance(known[0], dict) else {}
+        try:
+            found = ask()
+        except MarketctlError as error:
+            if not last:
+                raise
+            log.warning("the last known %s are used: %s", what, error.message, extra={"provider": self.client.provider})
+            return last
+        if found != last:
+            self.memory.put(what, found)
+        return found
 
     def pages(self, path: str, query: Mapping[str, str], param: str, *cursor: str) -> Iterator[Any]:
         """Yield the pages of a list: the next one is asked for while the answer holds another cursor at this path."""
@@ -387,6 +404,18 @@ def ending(days: int | None) -> tuple[str, ...]:
         return ()
     when = f"in {days} days" if days > 1 else "within a day"
     return (f"the key ends {when}: renew it, or bind it to an address",)
+
+
+def key_info(granted: tuple[str, ...] | None, writes: Sequence[str], enough: str, days: int | None = None) -> KeyInfo:
+    """Tell what a key may do; warn of what it may beyond reading (`writes`), and of one that ends soon."""
+    warnings = (f"the key may {' and '.join(writes)}; {enough}",) if writes else ()
+    return KeyInfo(granted, warnings + ending(days))
+
+
+def seconds_until(answer: "Answer", header: str) -> float | None:
+    """Read a header that names a moment (ms); None where it names none."""
+    told = integer(answer.headers.get(header))
+    return None if told is None else (told - now_ms()) / 1000
 
 
 def measure(answer: "Answer", server_ms: int | None) -> Clock:

@@ -121,6 +121,25 @@ class QuoteBatch:
             (pair.symbol, bid, ask, bid_size, ask_size, last, None, volume, turnover, pair.status, at_ms, False)
         )
 
+    def add_rows(self, found: Iterable[dict[str, Any]], fields: tuple[str, ...], at_ms: int | None = None) -> None:
+        """Take the rows of a ticker list of one time, as `add` does.
+
+        `fields` names where these stand: symbol, bid, ask, bid size, ask size, last, volume, quote volume.
+        """
+        for row in found:
+            symbol, bid, ask, bid_size, ask_size, last, volume, turnover = map(row.get, fields)
+            self.add(
+                symbol,
+                bid,
+                ask,
+                bid_size=bid_size,
+                ask_size=ask_size,
+                last=last,
+                volume=volume,
+                quote_volume=turnover,
+                at_ms=at_ms,
+            )
+
     def add_rate(
         self,
         pair: str,
@@ -229,12 +248,12 @@ class AssetBatch:
             return None
         return text
 
-    def limit(self, value: object) -> str | None:
-        """Return a maximum; one that means "none" (negative, or 10^17 and more) is None."""
+    def limit(self, value: object, digits: int = 17) -> str | None:
+        """Return a maximum; one that means "none" (-1, or of more digits: 10^17 and more) is None."""
         if value == "-1" or value == -1:
             return None
         text = self.amount(value)
-        return None if text is None or len(text.partition(".")[0]) > 17 else text
+        return None if text is None or len(text.partition(".")[0]) > digits else text
 
     def switch(self, value: object) -> bool | None:
         """Return a three-valued flag; a value that is no switch is unknown and counted."""

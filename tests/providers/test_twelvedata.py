@@ -8,7 +8,7 @@ from marketctl.errors import AuthFailed, BadAnswer, NoCredentials, PermissionDen
 from marketctl.http.messages import Answer, Request, encode_query
 from marketctl.models import Asset, KeyInfo, Platform, Quota, Quote, Stats
 from marketctl.providers.cash import twelvedata
-from marketctl.providers.cash.credits import Plan, RateBook
+from marketctl.providers.cash.credits import Plan, RateBook, parse_quota
 from marketctl.providers.cash.twelvedata import ListTooLong, TwelveDataCashAdapter, UnknownSymbol
 from marketctl.sandbox.base import Call
 from tests.providers.clock import HandClock
@@ -106,7 +106,7 @@ def test_rates_of_a_single_pair_come_flat(sample):
 
 def test_quota_is_of_the_day_where_there_is_one_else_of_the_minute(sample):
     def read(body):
-        return twelvedata.parse_quota(twelvedata.parse_usage(body), 1767226805000)
+        return parse_quota(twelvedata.parse_usage(body), 1767226805000)
 
     basic = read(sample("twelvedata/api_usage"))
     assert basic == Quota("basic", 120, 800, 680, "2026-01-02T00:00:00.000Z")

@@ -15,19 +15,14 @@ from marketctl.models import KeyInfo, Quota
 from marketctl.providers.base import NO_ENVELOPE, Failure
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.providers.cash.base import CashProvider, add_currency, add_pair, seconds
-from marketctl.providers.cash.credits import DAY_S, Credits
+from marketctl.providers.cash.credits import DAY_S, Credits, next_fetch_ms, refresh_seconds
 from marketctl.providers.fields import bad_answer, code, integer, mapping, member, table, text
-from marketctl.times import from_iso, now_ms
+from marketctl.times import ms_or_none, now_ms
 
 if TYPE_CHECKING:
     from marketctl.http.messages import Answer, Request
 
-# Rates show up one to two minutes after the time they bear.
-LATE_S = 90
-
 _until = re.compile(r"until (\d{4}-\d\d-\d\d)").search
-_frequency = re.compile(r"(\d{1,6})[ -]?([smhd])").match
-_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": DAY_S}
 
 
 class OpenExchangeRatesCashAdapter(CashProvider):
@@ -90,9 +85,8 @@ class OpenExchangeRatesCashAdapter(CashProvider):
         query = {"prettyprint": "false"}
         if self.base != "USD":
             if usage.features.get("base") is False:
-                raise errors.PermissionDenied(
-                    "this plan has only the base USD", hint="take `base` out of providers.toml"
-                )
+                hint = "take `base` out of providers.toml"
+                raise errors.PermissionDenied("this plan has only the base USD", hint=hint)
             query["base"] = self.base
         if usage.features.get("bid-ask"):
             query["show_bid_ask"] = "1"
@@ -125,18 +119,15 @@ class OpenExchangeRatesCashAdapter(CashProvider):
         request.headers["Authorization"] = f"Token {self.keys['app_id']}"
 
     def failure(self, answer: "Answer") -> Failure | None:
-        body = answer.body
-        if not isinstance(body, dict):
+        if not isinstance(body := answer.body, dict):
             return NO_ENVELOPE
         return (text(body.get("message")) or "error", text(body.get("description")) or "") if "error" in body else None
 
     def retry_after(self, answer: "Answer") -> float | None:
         # The only hint is a date in the words; it may be decades ahead.
         found = _until(text(mapping(answer.body).get("description")) or "")
-        try:
-            wait = (from_iso(found[1]) - now_ms()) / 1000 if found else 0.0
-        except ValueError:
-            wait = 0.0
+        until = ms_or_none(found[1]) if found else None
+        wait = 0.0 if until is None else (until - now_ms()) / 1000
         return wait if wait > 0 else super().retry_after(answer)
 
 
@@ -162,21 +153,6 @@ def parse_usage(body: Any) -> Usage:
         Quota(text(plan.get("name")), made, None if limit == -1 else limit, None if left == -1 else left),
         integer(usage.get("days_remaining")),
     )
-
-
-def refresh_seconds(frequency: str) -> int:
-    """Read how often a plan's rates change: "3600s", "30-minute" or "hourly"; unknown is an hour."""
-    words = {"hourly": 3600, "daily": DAY_S}
-    found = _frequency(frequency)
-    return max(1, int(found[1]) * _UNIT_S[found[2]]) if found else words.get(frequency, 3600)
-
-
-def next_fetch_ms(fetched_ms: int, timestamp: int | None, refresh_s: int) -> int:
-    """Tell when newer rates can be had: the first refresh after the last fetch, counted from the rates' own time."""
-    if timestamp is None:
-        return fetched_ms + refresh_s * 1000
-    refresh_ms = refresh_s * 1000
-    return fetched_ms + refresh_ms - (fetched_ms - (timestamp + LATE_S) * 1000) % refresh_ms
 
 
 def parse_currencies(body: Any) -> AssetBatch:

@@ -8,46 +8,45 @@ Quirks: a wrong key may come with HTTP 200, so the body decides; 404 means an un
 
 import re
 from collections.abc import Mapping
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from marketctl import errors
-from marketctl.models import KeyInfo, Quota
 from marketctl.providers.base import NO_ENVELOPE, Failure
-from marketctl.providers.batch import AssetBatch, QuoteBatch
-from marketctl.providers.cash.base import CashProvider, add_currency, seconds
-from marketctl.providers.cash.credits import DAY_MS, DAY_S, MINUTE_MS, Credits, Plan, RateBook, Row, next_turn
+from marketctl.providers.batch import AssetBatch
+from marketctl.providers.cash.base import add_currency, seconds
+from marketctl.providers.cash.credits import (
+    DAY_MS,
+    MINUTE_MS,
+    ListTooLong,
+    MeteredProvider,
+    Plan,
+    Row,
+    UnknownSymbol,
+    next_turn,
+    reason_of,
+)
 from marketctl.providers.fields import bad_answer, integer, mapping, member, objects, rows, text
-from marketctl.times import now_ms, to_iso
+from marketctl.times import now_ms
 
 if TYPE_CHECKING:
     from marketctl.http.messages import Answer, Request
 
-# Asked for when the registry names no pairs.
-PAIRS = ("EUR/USD", "GBP/USD", "USD/RUB", "USD/TRY", "USD/JPY", "USD/CNY", "USD/KZT")
-BASIC = Plan(8, 800)
-USAGE = frozenset({"plan", "limit", "used", "day_used", "day_limit"})
-LONGEST_LIST = 120
 MOST_PAGES = 50
 
-_minute_limit = re.compile(r"for the current minute.*current limit being ([1-9]\d{0,8})").search
 
-
-class UnknownSymbol(errors.BadAnswer):
-    """The provider does not know a pair."""
-
-
-class ListTooLong(errors.BadAnswer):
-    """The list of symbols is too long for one request."""
-
-
-class TwelveDataCashAdapter(CashProvider):
-    """Speaks to TWELVEDATA. Remembers rates, the plan and the credits left, to ask for no pair too often."""
+class TwelveDataCashAdapter(MeteredProvider):
+    """Speaks to TWELVEDATA."""
 
     base_url = "https://api.twelvedata.com"
     credentials = ("api_key",)
     endpoints = ("GET /api_usage", "GET /exchange_rate", "GET /forex_pairs")
     kept_headers = ("api-credits-used", "api-credits-left", "is_batch")
+    basic = Plan(8, 800)
+    longest_list = 120
+    left_header = "api-credits-left"
+    minute_limit = re.compile(r"for the current minute.*current limit being ([1-9]\d{0,8})")
+    # Asked for when the registry names no pairs.
+    usual_pairs = ("EUR/USD", "GBP/USD", "USD/RUB", "USD/TRY", "USD/JPY", "USD/CNY", "USD/KZT")
     # The HTTP status says little, and one code has several meanings: the words decide.
     error_words = {
         "available starting with": (errors.PermissionDenied, "the plan does not have it"),
@@ -81,101 +80,13 @@ class TwelveDataCashAdapter(CashProvider):
         except errors.AuthFailed:
             return self.get("/forex_pairs", query, signed=True)
 
-    def prices(self) -> QuoteBatch:
-        """Ask for the pairs whose last rate is old enough, the oldest first, as far as the credits go."""
-        now = now_ms()
-        book = RateBook(self.memory, dict.fromkeys(self.wanted) or PAIRS)
-        plan = self.plan()
-        age = plan.min_age_ms(len(book.pairs))
-        due = book.due(age, now)
-        late, trouble = self.ask_rates(due, book, plan.minute, now)
-        batch = book.batch(late)
-        if trouble and not batch.quotes:
-            raise trouble
-        batch.cached = len(late) == len(due)
-        batch.until_ms = (batch.collected_ms or now) + age
-        return batch
+    def buy(self, pairs: list[str]) -> tuple["Answer", dict[str, Row]]:
+        answer = self.ask("GET", "/exchange_rate", {"symbol": ",".join(pairs), "dp": "11"}, signed=True)
+        return answer, parse_rates(answer.body, pairs)
 
-    def ask_rates(
-        self, due: list[str], book: RateBook, limit: int, now: int
-    ) -> tuple[list[str], errors.MarketctlError | None]:
-        """Spend the credits left on rates; return the pairs that must wait for others, and what stood in the way."""
-        longest = LONGEST_LIST
-        trouble: errors.MarketctlError | None = None
-        while due and (left := self.credits.left(limit)):
-            chunk = due[: min(longest, left)]
-            # A refused request may cost as much as an answered one.
-            self.credits.note(left - len(chunk))
-            try:
-                answer = self.ask("GET", "/exchange_rate", {"symbol": ",".join(chunk), "dp": "11"}, signed=True)
-                found = parse_rates(answer.body, chunk)
-                self.note_credits(answer, left - len(chunk) if len(found) == len(chunk) else 0)
-            except ListTooLong:
-                if longest < LONGEST_LIST or len(chunk) == 1:
-                    raise
-                longest = len(chunk) // 2
-                continue
-            except errors.RateLimited as error:
-                self.note_refusal(error)
-                return due, error
-            except (UnknownSymbol, errors.PermissionDenied) as error:
-                if len(chunk) > 1:
-                    raise
-                trouble, found = error, {chunk[0]: [None, None, reason_of(type(error))]}
-            due = [pair for pair in due if pair not in found]
-            book.take(found, now)
-        return due, self.credits.used_up() if due else trouble
-
-    def plan(self) -> Plan:
-        """Return the plan as told within a day, else ask for it (1 credit) while there are credits."""
-        known = self.known_usage(DAY_S)
-        if known is None and not self.credits.left(BASIC.minute):
-            return BASIC
-        usage = known[0] if known else self.told(lambda: self.usage, None)
-        return Plan(usage["limit"], usage["day_limit"]) if usage else BASIC
-
-    def known_usage(self, max_age_s: float) -> tuple[dict[str, Any], int] | None:
-        """Return the plan as it was told, and when; what another version remembered is not known."""
-        known = self.memory.get("usage", max_age_s)
-        if known is None or not isinstance(known[0], dict) or not known[0].keys() >= USAGE:
-            return None
-        return known if type(known[0]["limit"]) is int and isinstance(known[0]["day_limit"], int | None) else None
-
-    @cached_property
-    def credits(self) -> Credits:
-        """The credits left, as remembered."""
-        return Credits(self.memory)
-
-    @cached_property
-    def usage(self) -> dict[str, Any]:
-        """The plan and what is used of it, asked for once a job (1 credit)."""
+    def ask_usage(self) -> tuple["Answer", dict[str, Any]]:
         answer = self.ask("GET", "/api_usage", signed=True)
-        usage = parse_usage(answer.body)
-        self.memory.put("usage", usage)
-        self.note_credits(answer, usage["limit"] - (usage["used"] or 1))
-        return usage
-
-    def note_credits(self, answer: "Answer", guess: int) -> None:
-        """Remember the credits left of this minute: by the header, which may be absent."""
-        told = integer(answer.headers.get("api-credits-left"))
-        self.credits.note(guess if told is None else min(told, guess))
-
-    def note_refusal(self, error: errors.RateLimited) -> None:
-        """Remember that there are no credits for a while, and a limit of the minute that is told in the words."""
-        self.credits.note(0, error.retry_after)
-        limit, known = _minute_limit(error.message), self.known_usage(DAY_S)
-        if limit and known:
-            self.memory.put("usage", known[0] | {"limit": int(limit[1])}, known[1])
-
-    def check_key(self) -> KeyInfo:
-        left = self.quota().remaining
-        return KeyInfo(warnings=("no credits are left for now",) if left == 0 else ())
-
-    def quota(self) -> Quota:
-        # A question costs a credit: with none left, what was told within this minute has to do.
-        known = self.known_usage(60)
-        told = self.usage if known is None or self.credits.left(known[0]["limit"]) else known[0]
-        return parse_quota(told, now_ms())
+        return answer, parse_usage(answer.body)
 
     def sign(self, request: "Request") -> None:
         request.headers["Authorization"] = f"apikey {self.keys['api_key']}"
@@ -208,11 +119,6 @@ def class_of(number: str, words: str) -> type[errors.MarketctlError] | None:
     cls = TwelveDataCashAdapter
     unknown = "**symbol**" in words and number in ("400", "404") and cls.say(words) is None
     return UnknownSymbol if unknown else cls.classify(number, words)
-
-
-def reason_of(cls: type[errors.MarketctlError] | None) -> str:
-    """Return why a pair has no rate."""
-    return "unknown-symbol" if cls is UnknownSymbol else "permission" if cls is errors.PermissionDenied else "no-price"
 
 
 def parse_list(found: list[dict[str, Any]]) -> tuple[AssetBatch, int]:
@@ -264,11 +170,3 @@ def parse_usage(body: Any) -> dict[str, Any]:
     numbers = {"used": "current_usage", "day_used": "daily_usage", "day_limit": "plan_daily_limit"}
     told = {name: integer(body.get(field)) for name, field in numbers.items()}
     return {"plan": text(body.get("plan_category")), "limit": limit, **told}
-
-
-def parse_quota(usage: Mapping[str, Any], now: int) -> Quota:
-    """Tell the budget that runs out first: the day's where there is one, else the minute's."""
-    day = usage["day_limit"] is not None
-    limit, used = (usage["day_limit"], usage["day_used"]) if day else (usage["limit"], usage["used"])
-    left = None if used is None else max(0, limit - used)
-    return Quota(usage["plan"], used, limit, left, to_iso(next_turn(now, DAY_MS if day else MINUTE_MS)))

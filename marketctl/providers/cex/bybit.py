@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from marketctl import errors
 from marketctl.models import Asset, KeyInfo, Network, Pair, Platform
-from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, ending
+from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, key_info, seconds_until
 from marketctl.providers.batch import AssetBatch, QuoteBatch
 from marketctl.providers.fields import count, integer, mapping, member, named, objects, rows, shift_point, text
 from marketctl.providers.networks import common_network
 from marketctl.providers.signing import hmac_hex, is_pem, rsa_signature
 from marketctl.text import printable
-from marketctl.times import now_ms
 
 if TYPE_CHECKING:
     from marketctl.http.messages import Answer, Request
@@ -119,9 +118,8 @@ class BybitAdapter(Exchange):
 
     def retry_after(self, answer: "Answer") -> float | None:
         # The header is often missing, and lies in the past when the cap is not hit.
-        reset = integer(answer.headers.get("x-bapi-limit-reset-timestamp"))
-        named_s = super().retry_after(answer)
-        return named_s if reset is None else max(named_s or 0.1, min(10.0, (reset - now_ms()) / 1000))
+        reset_s, named_s = seconds_until(answer, "x-bapi-limit-reset-timestamp"), super().retry_after(answer)
+        return named_s if reset_s is None else max(named_s or 0.1, min(10.0, reset_s))
 
 
 def rsa_sign(secret: str, message: str) -> str:
@@ -171,19 +169,8 @@ def parse_pairs(body: Any) -> list[Pair]:
 
 def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
     """Read /v5/market/tickers?category=spot; the envelope's time is the only one."""
-    at_ms = integer(body.get("time"))
-    for row in rows(body, "result", "list"):
-        batch.add(
-            row.get("symbol"),
-            row.get("bid1Price"),
-            row.get("ask1Price"),
-            bid_size=row.get("bid1Size"),
-            ask_size=row.get("ask1Size"),
-            last=row.get("lastPrice"),
-            volume=row.get("volume24h"),
-            quote_volume=row.get("turnover24h"),
-            at_ms=at_ms,
-        )
+    fields = ("symbol", "bid1Price", "ask1Price", "bid1Size", "ask1Size", "lastPrice", "volume24h", "turnover24h")
+    batch.add_rows(rows(body, "result", "list"), fields, integer(body.get("time")))
     return batch
 
 
@@ -213,5 +200,5 @@ def parse_key(body: Any) -> KeyInfo:
     result = mapping(member(body, "result"))
     groups = mapping(result.get("permissions")).items()
     granted = tuple(f"{group}.{name}" for group, names in groups if isinstance(names, list) for name in names)
-    writes = ("the key may write; a read-only key is enough",) if integer(result.get("readOnly")) == 0 else ()
-    return KeyInfo(granted, writes + ending(integer(result.get("deadlineDay"))))
+    writes = ["write"] if integer(result.get("readOnly")) == 0 else []
+    return key_info(granted, writes, "a read-only key is enough", integer(result.get("deadlineDay")))

@@ -6,15 +6,13 @@ Limits: 10 requests a second and address by an old rule, prices 4500 per 5 min; 
 Quirks: four envelopes; exponents in prices; one code for wrong key, signature, address and clock, told apart by words.
 """
 
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from marketctl import errors
 from marketctl.http.messages import encode_query
-from marketctl.log import log
 from marketctl.models import Asset, KeyInfo, Network, Pair, Platform, any_open
-from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, ending
+from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, key_info, seconds_until
 from marketctl.providers.batch import AssetBatch, QuoteBatch
 from marketctl.providers.fields import (
     bad_answer,
@@ -32,18 +30,16 @@ from marketctl.providers.fields import (
 from marketctl.providers.networks import common_network
 from marketctl.providers.signing import hmac_base64
 from marketctl.text import printable
-from marketctl.times import now_ms, to_iso
+from marketctl.times import to_iso
 
 if TYPE_CHECKING:
     from marketctl.http.messages import Answer, Request
 
-CLOCK = (errors.ClockSkew, "the timestamp is refused, so this machine's clock is off")
 ADDRESS = (errors.IpNotAllowed, "the key is bound to other addresses")
-SECRET = (errors.AuthFailed, "api_secret is wrong")
 WORDS = {"allowed": True, "prohibited": False}
-NO_LIMIT = 10**13
-YEAR_S = 365 * 86400.0
-HALTED = ("pre-online", "not-online", "suspend", "offline", "transfer-board", "fuse")
+LIMITS = ("too-many-request", "too-many-requests", "base-request-exceed-frequency-limit")
+OFF = ("pre-online", "not-online", "suspend", "offline", "transfer-board", "fuse")
+STATES = {"online": "trading", **dict.fromkeys(OFF, "halted")}
 
 
 class HtxAdapter(Exchange):
@@ -68,33 +64,21 @@ class HtxAdapter(Exchange):
     error_statuses = {429: errors.RateLimited}
     # One code covers five causes; the Chinese may stand alone.
     error_words = {
-        "invalid submission time": CLOCK,
-        "无效的提交时间": CLOCK,
-        "incorrect ip address": ADDRESS,
-        "ip地址错误": ADDRESS,
-        "invalid.ip": ADDRESS,
+        **dict.fromkeys(("invalid submission time", "无效的提交时间"), (errors.ClockSkew, "")),
+        **dict.fromkeys(("incorrect ip address", "ip地址错误", "invalid.ip"), ADDRESS),
         "has expired": (errors.AuthFailed, "the key has expired"),
         "incorrect access key": (errors.AuthFailed, "api_key is unknown, or deleted"),
-        "verification failure": SECRET,
-        "校验失败": SECRET,
-        "auth.fail": (errors.AuthFailed, ""),
-        "too many request": (errors.RateLimited, ""),
-        "too.many.request": (errors.RateLimited, ""),
-        "request limit": (errors.RateLimited, ""),
+        **dict.fromkeys(("verification failure", "校验失败"), (errors.AuthFailed, "api_secret is wrong")),
+        **dict.fromkeys(("too many request", "too.many.request", "request limit"), (errors.RateLimited, "")),
         "request timeout": (errors.Unavailable, ""),
+        # The last three stand beside 1002, which else is a lack of rights.
+        **dict.fromkeys(("auth.fail", "unauthorized", "signature", "access key"), (errors.AuthFailed, "")),
     }
     error_codes = {
         errors.AuthFailed: {"api-signature-not-valid", "api-signature-check-failed", "login-required", "1003"},
         errors.PermissionDenied: {"1002"},
         errors.IpNotAllowed: {"2000"},
-        errors.RateLimited: {
-            "too-many-request",
-            "too-many-requests",
-            "base-request-exceed-frequency-limit",
-            "1006",
-            "40403",
-            "4000",
-        },
+        errors.RateLimited: {*LIMITS, "1006", "40403", "4000"},
         errors.Unavailable: {"gateway-internal-error", "base-system-error", "timeout", "500"},
         errors.Maintenance: {"system-maintenance"},
     }
@@ -105,34 +89,16 @@ class HtxAdapter(Exchange):
         return parse_assets(body, self.names())
 
     def names(self) -> dict[str, Any]:
-        """Return ticker, full name and kind by code: those of the pairs, and of the settings for coins without one.
-
-        The list of coins knows codes alone, and another coin may wear one as its ticker: without both lists the names
-        are the last known ones, or none is told at all.
-        """
-        known = self.memory.get("names", YEAR_S)
-        last: dict[str, Any] = known[0] if known and isinstance(known[0], dict) else {}
-        try:
-            found = parse_names(self.get("/v2/settings/common/currencies"))
-            pairs = self.pair_list().by_symbol.values()
-        except errors.MarketctlError as error:
-            if not last:
-                raise
-            log.warning("the last known names are used: %s", error.message, extra={"provider": self.client.provider})
-            return last
-        for pair in pairs:
-            for key, ticker in ((pair.quote_code, pair.quote), (pair.base_code, pair.base)):
-                found[key] = [ticker, *found.get(key, ("", None, None))[1:]]
-        if found != last:
-            self.memory.put("names", found)
-        return found
+        """Return ticker, full name and kind by code: the list of coins knows codes alone."""
+        # Another coin may wear a code as its ticker: without both lists the names are the last known ones, or none.
+        path = "/v2/settings/common/currencies"
+        return self.last_known("names", lambda: parse_names(self.get(path), self.pair_list().by_symbol.values()))
 
     def pairs(self) -> list[Pair]:
         return parse_pairs(self.get("/v2/settings/common/symbols"))
 
     def prices(self) -> QuoteBatch:
-        body = self.get("/market/tickers")
-        return parse_prices(body, self.quote_batch())
+        return parse_prices(self.get("/market/tickers"), self.quote_batch())
 
     def platform(self) -> Platform:
         return parse_status(self.get("/v2/market-status"))
@@ -144,12 +110,8 @@ class HtxAdapter(Exchange):
         return parse_key(self.told(lambda: self.get("/v2/user/api-key", query, signed=True), None), query["accessKey"])
 
     def sign(self, request: "Request") -> None:
-        proof = {
-            "AccessKeyId": self.keys["api_key"],
-            "SignatureMethod": "HmacSHA256",
-            "SignatureVersion": "2",
-            "Timestamp": str(to_iso(request.timestamp_ms))[:19],
-        }
+        proof = {"AccessKeyId": self.keys["api_key"], "SignatureMethod": "HmacSHA256", "SignatureVersion": "2"}
+        proof["Timestamp"] = str(to_iso(request.timestamp_ms))[:19]
         fields = [*encode_query(proof).split("&"), *filter(None, request.query.split("&"))]
         query = "&".join(sorted(fields, key=lambda field: field.partition("=")[0]))
         message = f"{request.method}\n{request.host}\n{request.path}\n{query}"
@@ -164,25 +126,22 @@ class HtxAdapter(Exchange):
         words = next((body[key] for key in ("err-msg", "err_msg", "message") if text(body.get(key))), "")
         return NO_ENVELOPE if number is None else (str(number), str(words))
 
-    def error_class(self, code: str, words: str, answer: "Answer") -> type[errors.MarketctlError] | None:
-        said = words.lower()
-        if code == "1002" and any(word in said for word in ("unauthorized", "signature", "access key")):
-            return errors.AuthFailed
-        return super().error_class(code, words, answer)
-
     def retry_after(self, answer: "Answer") -> float | None:
-        expire = integer(answer.headers.get("x-hb-ratelimit-requests-expire"))
-        left = 0.0 if expire is None else (expire - now_ms()) / 1000
+        left = seconds_until(answer, "x-hb-ratelimit-requests-expire")
         # The longest window there is has 5 minutes: what lies beyond is no time in ms.
-        return left if 0 < left <= 300 else super().retry_after(answer)
+        return left if left is not None and 0 < left <= 300 else super().retry_after(answer)
 
 
-def parse_names(body: Any) -> dict[str, Any]:
-    """Read /v2/settings/common/currencies: ticker, full name and kind by upper-case code."""
-    return {
+def parse_names(body: Any, pairs: Iterable[Pair] = ()) -> dict[str, Any]:
+    """Read /v2/settings/common/currencies: ticker, full name and kind by upper-case code; the pairs' tickers win."""
+    found = {
         key.upper(): [(code(row.get("dn")) or key).upper(), text(row.get("fn")), integer(row.get("at"))]
         for row, key in named(rows(body, "data"), "cc")
     }
+    for pair in pairs:
+        for key, ticker in ((pair.quote_code, pair.quote), (pair.base_code, pair.base)):
+            found[key] = [ticker, *found.get(key, ("", None, None))[1:]]
+    return found
 
 
 def parse_assets(body: Any, names: Mapping[str, Any]) -> AssetBatch:
@@ -204,7 +163,6 @@ def parse_assets(body: Any, names: Mapping[str, Any]) -> AssetBatch:
 def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch, delisted: bool) -> Network:
     """Read one element of `chains`."""
     name, protocol, base = (text(chain.get(field)) for field in ("displayName", "baseChainProtocol", "baseChain"))
-    limit = batch.amount(chain.get("maxWithdrawAmt"))
     fast = count(chain.get("numOfFastConfirmations"))
     tags = [batch.switch(chain[field]) for field in ("addrWithTag", "addrDepositTag") if chain.get(field) is not None]
     fee, percent, note = parse_fee(chain, batch)
@@ -216,7 +174,7 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch, delisted: 
         withdraw=False if delisted else batch.switch(chain.get("withdrawStatus")),
         deposit_min=batch.amount(chain.get("minDepositAmt")),
         withdraw_min=batch.amount(chain.get("minWithdrawAmt")),
-        withdraw_max=None if limit is None or Decimal(limit) >= NO_LIMIT else limit,
+        withdraw_max=batch.limit(chain.get("maxWithdrawAmt"), digits=13),  # 10^13 is none
         withdraw_fee=fee,
         withdraw_fee_percent=percent,
         precision=count(chain.get("withdrawPrecision")),
@@ -231,19 +189,20 @@ def parse_fee(chain: dict[str, Any], batch: AssetBatch) -> tuple[str | None, str
     """Return the withdrawal fee, the fee in percent and a note: `withdrawFeeType` decides which field counts."""
     bounds = [batch.amount(chain.get(field)) for field in ("minTransactFeeWithdraw", "maxTransactFeeWithdraw")]
     note = f"fee {bounds[0] or '?'} to {bounds[1] or '?'}" if any(bounds) else None
-    if chain.get("withdrawFeeType") == "ratio":
+    kind = chain.get("withdrawFeeType")
+    if kind == "ratio":
         rate = batch.amount(chain.get("transactFeeRateWithdraw"))
         return None, None if rate is None else shift_point(rate, 2), note
-    if chain.get("withdrawFeeType") == "circulated":
+    if kind == "circulated":
         return bounds[0], None, note
     fee = batch.amount(chain.get("transactFeeWithdraw"))
     steps = objects(mapping(chain.get("withdrawFeeExpandData")).get("step-fixed-step-list"))
-    if steps:
-        fees, ends = ([batch.amount(step.get(field)) for step in steps] for field in ("fee", "max"))
-        told = [f"{one} up to {end}" for one, end in zip(fees, ends[:-1], strict=False)]
-        # The fee that is told is the highest step's, and the last step has no end.
-        return fee or fees[-1], None, f"fee {', '.join([*told, f'{fees[-1]} above'])}"
-    return fee, None, "the fee floats with the network" if chain.get("isDynamic") is True else note
+    if not steps:
+        return fee, None, "the fee floats with the network" if chain.get("isDynamic") is True else note
+    fees, ends = ([batch.amount(step.get(field)) for step in steps] for field in ("fee", "max"))
+    told = [f"{one} up to {end}" for one, end in zip(fees, ends[:-1], strict=False)]
+    # The fee that is told is the highest step's, and the last step has no end.
+    return fee or fees[-1], None, f"fee {', '.join([*told, f'{fees[-1]} above'])}"
 
 
 def parse_pairs(body: Any) -> list[Pair]:
@@ -255,34 +214,17 @@ def parse_pairs(body: Any) -> list[Pair]:
         symbol = code(row.get("sc")) or code(row.get("symbol"))
         base, quote = code(row.get("bc")), code(row.get("qc"))
         if symbol and base and quote:
+            status = STATES.get(str(row.get("state")))
+            status = "halted" if status and row.get("te") is False else status
             shown = ((code(row.get("bcdn")) or base).upper(), (code(row.get("qcdn")) or quote).upper())
-            pairs.append(Pair(symbol, *shown, base.upper(), quote.upper(), pair_status(row)))
+            pairs.append(Pair(symbol, *shown, base.upper(), quote.upper(), status))
     return pairs
-
-
-def pair_status(row: dict[str, Any]) -> str | None:
-    """Tell whether a pair trades; None for a state nobody has explained."""
-    state = row.get("state")
-    if state == "online":
-        return "halted" if row.get("te") is False else "trading"
-    return "halted" if state in HALTED else None
 
 
 def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
     """Read /market/tickers: `amount` is in base units, `vol` in quote units, one time for all."""
-    at_ms = integer(body.get("ts"))
-    for row in rows(body, "data"):
-        batch.add(
-            row.get("symbol"),
-            row.get("bid"),
-            row.get("ask"),
-            bid_size=row.get("bidSize"),
-            ask_size=row.get("askSize"),
-            last=row.get("close"),
-            volume=row.get("amount"),
-            quote_volume=row.get("vol"),
-            at_ms=at_ms,
-        )
+    fields = ("symbol", "bid", "ask", "bidSize", "askSize", "close", "amount", "vol")
+    batch.add_rows(rows(body, "data"), fields, integer(body.get("ts")))
     return batch
 
 
@@ -304,6 +246,5 @@ def parse_key(body: Any, key: str) -> KeyInfo:
         raise errors.AuthFailed("the key has expired", hint="make a new one")
     permission = text(row.get("permission"))
     granted = None if permission is None else tuple(permission.replace(" ", "").split(","))
-    writes = " and ".join(name for name in granted or () if name in ("trade", "withdraw"))
-    warnings = (f"the key may {writes}; a read-only key is enough",) if writes else ()
-    return KeyInfo(granted, warnings + ending(integer(row.get("validDays"))))  # -1: no end
+    writes = [name for name in granted or () if name in ("trade", "withdraw")]
+    return key_info(granted, writes, "a read-only key is enough", integer(row.get("validDays")))  # -1: no end

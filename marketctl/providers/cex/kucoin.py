@@ -209,19 +209,9 @@ def pair_status(row: dict[str, Any], now: int) -> str | None:
 
 def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
     """Read /api/v1/market/allTickers: one snapshot with one time; a null side is an empty one."""
-    at_ms = integer(mapping(member(body, "data")).get("time"))
-    for row in rows(body, "data", "ticker"):
-        batch.add(
-            row.get("symbol"),
-            row.get("buy"),
-            row.get("sell"),
-            bid_size=row.get("bestBidSize"),
-            ask_size=row.get("bestAskSize"),
-            last=row.get("last"),
-            volume=row.get("vol"),
-            quote_volume=row.get("volValue"),
-            at_ms=at_ms,
-        )
+    fields = ("symbol", "buy", "sell", "bestBidSize", "bestAskSize", "last", "vol", "volValue")
+    found = rows(body, "data", "ticker")
+    batch.add_rows(found, fields, integer(body["data"].get("time")))
     return batch
 
 

@@ -27,6 +27,9 @@ from marketctl.text import printable
 if TYPE_CHECKING:
     from marketctl.http.messages import Answer, Request
 
+Row = dict[str, Any]
+Fees = dict[tuple[str, str], Row]
+
 PLAY_MONEY = frozenset({"DBTC", "DUSDT"})
 NEVER = Decimal(10**17)  # a minimum of so much says that the network is closed
 PLATFORM = {"1": "ok", "system operational": "ok", "0": "maintenance", "system maintenance": "maintenance"}
@@ -51,10 +54,7 @@ class WhitebitAdapter(Exchange):
     error_statuses = {429: errors.RateLimited, 451: errors.Blocked}
     # One number has several meanings: the words decide.
     error_words = {
-        "too many requests": (
-            errors.ClockSkew,
-            "the nonce did not rise: the clock, or another user of this key",
-        ),
+        "too many requests": (errors.ClockSkew, "the nonce did not rise: the clock, or another user of this key"),
         "your nonce is more than": (errors.ClockSkew, "this machine's clock is off"),
         "this action is unauthorized": (
             errors.AuthFailed,
@@ -66,18 +66,15 @@ class WhitebitAdapter(Exchange):
     }
 
     def assets(self) -> AssetBatch:
-        assets = table(self.get("/api/v4/public/assets"))
-        return parse_assets(assets, self.get("/api/v4/public/fee"))
+        return parse_assets(table(self.get("/api/v4/public/assets")), self.get("/api/v4/public/fee"))
 
     def pairs(self) -> list[Pair]:
         markets = self.get("/api/v4/public/markets")
-        return parse_pairs(
-            markets, self.aside("what is halted", lambda: table(self.get("/api/v4/public/ticker"))) or {}
-        )
+        frozen = self.aside("what is halted", lambda: table(self.get("/api/v4/public/ticker")))
+        return parse_pairs(markets, frozen or {})
 
     def prices(self) -> QuoteBatch:
-        body = self.get("/api/v1/public/tickers")
-        return parse_prices(body, self.quote_batch())
+        return parse_prices(self.get("/api/v1/public/tickers"), self.quote_batch())
 
     def clock(self) -> Clock:
         answer = self.ask("GET", "/api/v4/public/time")
@@ -137,23 +134,17 @@ def parse_assets(body: Any, fees: Any) -> AssetBatch:
         elif not isinstance(row.get("name"), str | None):
             batch.skip("bad-row")
         else:
-            is_coin = "confirmations" in row
-            asset = Asset(
-                ticker.upper(),
-                ticker.upper(),
-                text(row.get("name")),
-                fiat=not is_coin,
-                precision=count(row.get("currency_precision")),
-                # A coin that names no network at all has none to move on.
-                deposit=False if is_coin else batch.switch(row.get("can_deposit")),
-                withdraw=False if is_coin else batch.switch(row.get("can_withdraw")),
-                networks=parse_networks(ticker, row, fee_of, batch) if is_coin else {},
-            )
-            batch.add(asset)
+            is_coin, shown, name = "confirmations" in row, ticker.upper(), text(row.get("name"))
+            # A coin that names no network at all has none to move on.
+            ways = ("can_deposit", "can_withdraw")
+            deposit, withdraw = (False if is_coin else batch.switch(row.get(way)) for way in ways)
+            networks = parse_networks(ticker, row, fee_of, batch) if is_coin else {}
+            precision = count(row.get("currency_precision"))
+            batch.add(Asset(shown, shown, name, not is_coin, precision, deposit, withdraw, networks))
     return batch
 
 
-def parse_fees(body: Any) -> dict[tuple[str, str], dict[str, Any]]:
+def parse_fees(body: Any) -> Fees:
     """Read /api/v4/public/fee into entries by ticker and network; the network is "" where the key tells none."""
     fees = {}
     for key, value in table(body).items():
@@ -166,18 +157,15 @@ def parse_fees(body: Any) -> dict[tuple[str, str], dict[str, Any]]:
     return fees
 
 
-def parse_networks(
-    ticker: str, row: dict[str, Any], fee_of: Mapping[tuple[str, str], dict[str, Any]], batch: AssetBatch
-) -> dict[str, Network]:
+def parse_networks(ticker: str, row: Row, fee_of: Fees, batch: AssetBatch) -> dict[str, Network]:
     """Read the networks of a coin: all that any of the five places names, retired ones too."""
     listed, limits, memo = mapping(row.get("networks")), mapping(row.get("limits")), mapping(row.get("memo"))
     confirmations = mapping(row.get("confirmations"))
     places = [listed.get("deposits"), listed.get("withdraws"), limits.get("deposit"), limits.get("withdraw")]
-    named = [name for place in [*places, confirmations] if isinstance(place, list | dict) for name in place]
-    names = dict.fromkeys(map(code, named))
-    memo_required = any_open([batch.switch(memo.get("deposit")), batch.switch(memo.get("withdraw"))])
-    if memo_required is None:
-        memo_required = batch.switch(row.get("is_memo"))
+    found = [name for place in [*places, confirmations] if isinstance(place, list | dict) for name in place]
+    names = dict.fromkeys(map(code, found))
+    told = any_open([batch.switch(memo.get("deposit")), batch.switch(memo.get("withdraw"))])
+    memo_required = batch.switch(row.get("is_memo")) if told is None else told
     networks = {}
     for name in names:
         if name is None:
@@ -206,7 +194,7 @@ def parse_networks(
 
 
 def parse_way(
-    way: str, name: str, row: dict[str, Any], fee: dict[str, Any], whole: dict[str, Any], batch: AssetBatch
+    way: str, name: str, row: Row, fee: Row, whole: Row, batch: AssetBatch
 ) -> tuple[bool | None, str | None, str | None]:
     """Read one direction of a network: is it open, the minimum and the maximum. The nearest teller wins."""
     listed = mapping(row.get("networks")).get(f"{way}s", [])  # the list is absent when the direction is off
@@ -236,10 +224,8 @@ def parse_pairs(body: Any, frozen: Mapping[str, Any]) -> list[Pair]:
     pairs = []
     for row, symbol, base, quote in named(rows(body), "name", "stock", "money"):
         base, quote = base.upper(), quote.upper()
-        halted = flag(mapping(frozen.get(symbol)).get("isFrozen"))
-        status = None if halted is None else "halted" if halted else "trading"
-        if flag(row.get("tradesEnabled")) is False:
-            status = "halted"
+        off = flag(row.get("tradesEnabled")) is False or flag(mapping(frozen.get(symbol)).get("isFrozen"))
+        status = None if off is None else "halted" if off else "trading"
         spot = row.get("type") == "spot" and PLAY_MONEY.isdisjoint((base, quote))
         pairs.append(Pair(symbol, base, quote, base, quote, status, spot))
     return pairs
@@ -250,15 +236,9 @@ def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
     for symbol, value in table(body, "result").items():
         row = mapping(value)
         ticker, at = mapping(row.get("ticker")), integer(row.get("at"))
-        batch.add(
-            symbol,
-            ticker.get("bid"),
-            ticker.get("ask"),
-            last=ticker.get("last"),
-            volume=ticker.get("vol"),
-            quote_volume=ticker.get("deal"),
-            at_ms=at * 1000 if at else None,
-        )
+        bid, ask, last, volume, turnover = map(ticker.get, ("bid", "ask", "last", "vol", "deal"))
+        at_ms = at * 1000 if at else None
+        batch.add(symbol, bid, ask, last=last, volume=volume, quote_volume=turnover, at_ms=at_ms)
     return batch
 
 
