@@ -35,7 +35,7 @@ from marketctl.http.messages import (
     encode_query,
     read_json,
 )
-from marketctl.http.ratelimit import SHORT_WAIT_S, Hold, Pace, Waiting
+from marketctl.http.ratelimit import Pace, Waiting
 from marketctl.http.retries import again, too_long, wait_s
 from marketctl.http.transport import Transport, no_auth
 from marketctl.lean_imports import import_requests
@@ -221,7 +221,8 @@ class Client:
             refuse_failure(request, answer, self.provider)
         except MarketctlError as error:
             exchange.error = error.reason
-            self._heed(error)
+            if self.pace is not None:
+                self.pace.heed(error, now_ms())
             raise
         finally:
             if exchange.status is None:
@@ -239,20 +240,6 @@ class Client:
             if self.recorded is not None:
                 self.recorded.append(exchange)
         return answer
-
-    def _heed(self, error: MarketctlError) -> None:
-        """Let whoever comes next keep to the wait we were told: no need to hear it again."""
-        if self.pace is None or error.of_key or not isinstance(error, RateLimited | Blocked):
-            return
-        left_s = error.retry_after or 0.0
-        if error.until_ms is not None:
-            now = now_ms()
-            left_s = (error.until_ms - now) / 1000
-            if left_s > SHORT_WAIT_S or (isinstance(error, Blocked) and left_s > 0):
-                self.pace.remember(Hold(error.until_ms, now, error.reason, error.message))
-                return
-        if isinstance(error, RateLimited) and left_s > 0:
-            self.pace.delay(left_s)
 
     def transfer(self, request: Request, exchange: Exchange) -> Answer:
         """Send it once and read the answer, whatever it says. Raises NetworkFailed, TimedOut, DeadlineExceeded ..."""

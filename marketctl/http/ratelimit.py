@@ -123,6 +123,19 @@ class Pace:
             beside.unlink(missing_ok=True)
             raise StorageFailed(f"{place}: {error.strerror}", hint="set TMPDIR to another folder") from error
 
+    def heed(self, error: MarketctlError, now: int) -> None:
+        """Let whoever comes next keep to the wait an answer named: no need to hear it again."""
+        if error.of_key or not isinstance(error, RateLimited | Blocked):
+            return
+        left_s = error.retry_after or 0.0
+        if error.until_ms is not None:
+            left_s = (error.until_ms - now) / 1000
+            if left_s > SHORT_WAIT_S or (isinstance(error, Blocked) and left_s > 0):
+                self.remember(Hold(error.until_ms, now, error.reason, error.message))
+                return
+        if isinstance(error, RateLimited) and left_s > 0:
+            self.delay(left_s)
+
     def held(self) -> Hold | None:
         """Return the wait the provider named, while it lasts."""
         try:
