@@ -269,7 +269,9 @@ class Checkup:
         words = f": {told.message}" if told.message else ""
         if told.status == "maintenance":
             return [Finding("fail", f"maintenance{words}", "maintenance", "wait until it is over")]
-        return [Finding("pass", "not told" if told.status == "unknown" and not words else f"{told.status}{words}")]
+        if told.status == "unknown" and not words:
+            return [Finding("skipped", "not told")]
+        return [Finding("pass", f"{told.status}{words}")]
 
     def wallet(self, adapter: Provider) -> list[Finding]:
         """Read the coins and networks."""

@@ -23,7 +23,7 @@ def open_adapter(
     from marketctl.files.machine import machine_dir
     from marketctl.http.client import Client
     from marketctl.http.ratelimit import Pace, address_of
-    from marketctl.redis.shared import SharedPace
+    from marketctl.redis.shared import SharedPace, WatchedPace
 
     cls = load_adapter(entry)
     base_url = entry.base_url or cls.base_url
@@ -31,8 +31,8 @@ def open_adapter(
     pace = Pace(machine_dir(instead=run.desk.state_dir) / f"{_file_word(address)}.pace", *cls.rate)
     read_only = read_only or run.options.dry_run
     store = None if run.options.dry_run else run.desk.shared_redis()
-    if store is not None and not read_only:
-        pace = SharedPace(store, address, pace)
+    if store is not None:
+        pace = (WatchedPace if read_only else SharedPace)(store, address, pace)
     cache = (run.settings.data_dir / "cache", entry.name, base_url, read_only)
     if memory is None:
         memory = SharedMemory(store, *cache) if store is not None and cls.shared_memory else Memory(*cache)

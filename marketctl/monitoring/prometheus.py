@@ -22,6 +22,11 @@ def prometheus_text(results: Sequence[Health]) -> str:
             of((health, int(health.healthy)) for health in results),
         ),
         (
+            "marketctl_blocked",
+            "1 if this location is refused, which is not the same as down, else 0.",
+            of((health, int(any(check.status == "unknown" for check in health.checks))) for health in results),
+        ),
+        (
             "marketctl_check_status",
             "1 if this check is healthy (pass, warn or unconfigured), 0 if not (fail or unknown).",
             [

@@ -82,6 +82,28 @@ return {1}
 """
 
 
+def as_told(text: bytes | str, left_ms: int) -> Hold:
+    """Return a wait as it was told to another machine; whether it lasts, the server's clock has said."""
+    now = now_ms()
+    return read_hold(text, now) or Hold(now + int(left_ms), now, RateLimited.reason, "told another machine")
+
+
+class WatchedPace(Pace):
+    """The machine's own count, and the waits named to any machine: for who looks, and writes nothing there."""
+
+    def __init__(self, store: "RedisConnection", address: str, own: Pace) -> None:
+        super().__init__(own.path, own.rate, own.burst)
+        self._store, self._hold_key = store, store.key(address, "hold")
+
+    def held(self) -> Hold | None:
+        """Return the wait the provider named, here or there: the one that lasts longer."""
+        found = [super().held()]
+        with suppress(RedisFailed):  # what needs Redis tells it
+            if told := self._store.call("GET", self._hold_key):
+                found.append(as_told(told, self._store.call("PTTL", self._hold_key)))
+        return max((hold for hold in found if hold is not None), key=lambda hold: hold.until_ms, default=None)
+
+
 class SharedPace(Pace):
     """One budget an address for all who share a Redis server, at `P:{api.bybit.com}:pace`; the named wait beside it.
 
@@ -122,8 +144,5 @@ class SharedPace(Pace):
         args = [f"{word:.9f}" for word in (self.rate, self.burst, *words)]
         wait, *held = self._store.run_script(RESERVE, [self._key, self._hold_key], args)
         if held:
-            now = now_ms()
-            # As told there; whether it lasts, the server's clock has said.
-            hold = read_hold(held[0], now) or Hold(now + int(held[1]), now, RateLimited.reason, "told another machine")
-            raise hold.error()
+            raise as_told(*held).error()
         return float(wait)

@@ -240,6 +240,10 @@ def test_prometheus_text_leaves_out_what_is_unknown():
 # TYPE marketctl_healthy gauge
 marketctl_healthy{provider="KUCOIN"} 1
 marketctl_healthy{provider="BYBIT"} 0
+# HELP marketctl_blocked 1 if this location is refused, which is not the same as down, else 0.
+# TYPE marketctl_blocked gauge
+marketctl_blocked{provider="KUCOIN"} 0
+marketctl_blocked{provider="BYBIT"} 1
 # HELP marketctl_check_status 1 if this check is healthy (pass, warn or unconfigured), 0 if not (fail or unknown).
 # TYPE marketctl_check_status gauge
 marketctl_check_status{provider="KUCOIN",check="clock",status="pass"} 1

@@ -11,11 +11,11 @@ import pytest
 
 from marketctl.cli import invoke as marketctl
 from marketctl.errors import Blocked, MarketctlError, RateLimited
-from marketctl.http.ratelimit import Hold, Pace
+from marketctl.http.ratelimit import Hold, Pace, address_of
 from marketctl.redis import lock as turn
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.lock import RedisLock
-from marketctl.redis.shared import SharedMemory, SharedPace
+from marketctl.redis.shared import SharedMemory, SharedPace, WatchedPace
 from marketctl.sandbox.base import Sandbox
 from marketctl.sandbox.setup import write_setup
 from marketctl.times import now_ms, to_iso
@@ -206,6 +206,41 @@ def test_another_machines_wait_lasts_by_the_servers_clock(
     assert 590_000 < error.value.until_ms - (now - 86_400_000) <= 600_000
     store.call("DEL", "p:{BYBIT}:hold")
     assert south.reserve() == 0
+
+
+def test_who_only_looks_sees_another_machines_wait_and_writes_nothing(store: RedisConnection, tmp_path: Path) -> None:
+    north, _south = budgets(store, tmp_path)
+    look = WatchedPace(store, "BYBIT", Pace(tmp_path / "look", 2.0, 3.0))
+    assert look.reserve() == 0
+    assert store.call("KEYS", "*") == []
+    now = now_ms()
+    north.remember(Hold(now + 600_000, now, "blocked", "GET x/y: HTTP 418: ip banned"))
+    with pytest.raises(Blocked) as error:
+        look.reserve()
+    assert error.value.until_ms == now + 600_000
+    look.remember(Hold(now + 900_000, now, "blocked", "told here"))
+    assert look.held().until_ms == now + 900_000
+    assert json.loads(store.call("GET", "p:{BYBIT}:hold"))["until_ms"] == now + 600_000
+
+
+def test_check_sees_a_ban_that_was_told_to_another_machine_and_asks_nothing(
+    server: RedisServer, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    registry = write_setup(sandbox, tmp_path / "desk")
+    registry.write_text(registry.read_text().replace('redis_url = "embedded"', f'redis_url = "{server.url}"'))
+    server.say("FLUSHALL")
+    now = now_ms()
+    with RedisConnection(server.url, tmp_path, "marketctl") as found:
+        address = address_of(sandbox.url("BYBIT"))
+        elsewhere = SharedPace(found, address, Pace(tmp_path / "elsewhere", 2.0, 3.0))
+        elsewhere.remember(Hold(now + 600_000, now, "blocked", "GET x/y: HTTP 418: ip banned"))
+    code = marketctl(["--config", str(registry), "check", "BYBIT", "--json"])
+    checks = {one["check"]: one for one in json.loads(capsys.readouterr().out)["results"][0]["checks"]}
+    assert code == 1
+    assert (checks["clock"]["status"], checks["clock"]["reason"]) == ("unknown", "blocked")
+    assert checks["clock"]["message"].startswith("blocked from this location, which is not the same as down: GET x/y")
+    assert checks["clock"]["hint"] == f"not before {to_iso(now + 600_000)}"
+    assert sandbox.requests("BYBIT") == {}
 
 
 def test_without_redis_the_machines_own_budget_counts(server: RedisServer, tmp_path: Path) -> None:
