@@ -3,9 +3,11 @@
 import pytest
 
 from marketctl.errors import StorageFailed
+from marketctl.providers.cex import kucoin, mexc
 from marketctl.times import from_iso
 from marketctl.views.compare import choose_pair, choose_pairs, compare, sparkline, spread
 from marketctl.views.quotes import Live
+from marketctl.views.twins import find_coins
 
 NOW = from_iso("2026-01-02T12:00:00Z")
 BOUNDS = dict.fromkeys("ABCDE", 60_000)
@@ -71,6 +73,33 @@ def test_compare_leaves_stale_halted_and_rates_out_of_best():
     ]
     assert [row["best_bid"] for row in found["rows"]] == [False, True, False, False, False]
     assert [row["best_ask"] for row in found["rows"]] == [True, False, False, False, False]
+
+
+def test_compare_two_coins_of_one_ticker_are_both_twins_and_nobody_is_best():
+    """One venue's MOON is worth a thousandth of the other's: their wallets tell two contracts on one network."""
+    first = kucoin.parse_assets({"code": "200000", "data": [{"currency": "MOON", "name": "MOON", "chains": [
+        {"chainName": "ERC20", "chainId": "eth", "isDepositEnabled": True, "isWithdrawEnabled": True,
+         "contractAddress": "0x" + "1f" * 20}]}]})  # fmt: skip
+    second = mexc.parse_assets([{"coin": "MOON", "name": "Moon", "networkList": [
+        {"netWork": "ETH", "network": "Ethereum(ERC20)", "depositEnable": True, "withdrawEnable": True,
+         "contract": "0x" + "2E" * 20}]}])  # fmt: skip
+    wallets = {
+        name: {"collected_at": "2026-01-02T11:59:00.000Z", "assets": {"MOON": batch.assets["MOON"].to_dict()}}
+        for name, batch in (("A", first), ("B", second))
+    }
+    lives = [
+        live("A", MOON_USDT=quote("0.0030", "0.0031"), BTC_USDT=quote("1", "2")),
+        live("B", MOON_USDT=quote("300", "301"), BTC_USDT=quote("1", "2")),
+    ]
+    coins = find_coins(wallets)
+    found = compare("MOON/USDT", lives, NOW, BOUNDS, coins)
+    assert [(row["provider"], row["left_out"]) for row in found["rows"]] == [("A", "twin"), ("B", "twin")]
+    assert not any(row["best_bid"] or row["best_ask"] for row in found["rows"])
+    assert found["rows"][0]["twin"] == (
+        f"MOON is another coin at B: on ethereum contract 0x{'1f' * 20} is not 0x{'2E' * 20}"
+    )
+    # The same venues' other coins are compared as ever.
+    assert [row["left_out"] for row in compare("BTC/USDT", lives, NOW, BOUNDS, coins)["rows"]] == [None, None]
 
 
 def test_compare_equal_prices_share_the_best_and_close_ones_do_not():
