@@ -13,6 +13,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "docs")]  # the code beside this file, wha
 
 import click  # noqa: E402
 import rooms  # noqa: E402
+import schemas  # noqa: E402
 
 from marketctl.cli import root  # noqa: E402
 from marketctl.cli.options import OutputOption, SharedOption, json_option  # noqa: E402
@@ -232,6 +233,18 @@ def main(names: list[str]) -> None:
     if not names:
         for name, text in unit_files().items():
             (ROOT / "docs" / "systemd" / name).write_text(text, encoding="utf-8")
+        write_schemas()
+
+
+def write_schemas() -> None:
+    """Write docs/schema/, and remove what is no schema any more."""
+    folder, fresh = ROOT / "docs", schemas.pages()
+    for path in (folder / "schema").rglob("*.json"):
+        if path.relative_to(folder).as_posix() not in fresh:
+            path.unlink()
+    for name, text in fresh.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

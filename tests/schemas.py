@@ -1,0 +1,140 @@
+"""Holds what is written against docs/schema/: documents of commands, files, lines, Redis values. Strict: we may
+write no field that a schema does not name, readers are to allow more.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import fastjsonschema
+
+FOLDER = Path(__file__).parent.parent / "docs" / "schema"
+
+seen: set[str] = set()
+_wrong: list[str] = []
+_picked = threading.local()
+
+
+@cache
+def validator(name: str) -> Callable[[Any], Any] | None:
+    """Return a schema's check; None where there is no such schema."""
+    path = FOLDER / f"{name}.json"
+    return fastjsonschema.compile(strict(json.loads(path.read_bytes()))) if path.exists() else None
+
+
+def strict(schema: Any) -> Any:
+    """Return the same schema without room for fields it does not name."""
+    if isinstance(schema, list):
+        return [strict(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: strict(value) for key, value in schema.items() if key not in ("$id", "$schema")}
+    if isinstance(schema.get("properties"), dict) and schema.get("type") in ("object", ["object", "null"]):
+        found.setdefault("additionalProperties", False)
+    return found
+
+
+def hold(name: str, document: Any) -> None:
+    """Note where a document is not what its schema says; a test that wrote it fails at its end."""
+    check = validator(name)
+    if check is None:
+        _wrong.append(f"docs/schema/{name}.json is missing: describe it in docs/schemas.py, then make docs")
+        return
+    seen.add(name)
+    try:
+        check(document)
+    except fastjsonschema.JsonSchemaException as error:
+        told = f"{error.message} (found {error.value!r:.200})"
+        _wrong.append(f"docs/schema/{name}.json: {told}: mend it, or docs/schemas.py and make docs")
+
+
+def wrong() -> list[str]:
+    """Return what was noted since the last call."""
+    found, _wrong[:] = list(dict.fromkeys(_wrong)), []
+    return found
+
+
+@contextmanager
+def watching() -> Iterator[None]:
+    """Hold everything that is written against its schema, by looking over the shoulder of whoever writes it."""
+    from marketctl.cli import output
+    from marketctl.files import state
+    from marketctl.jobs import dump_file, stats, wallet
+    from marketctl.monitoring import runlog
+    from marketctl.redis import publish, quotes
+
+    def lines(name: str) -> Callable[..., None]:
+        return lambda _path, found, *_rest: [hold(name, plain(line)) for line in found]
+
+    def snapshot(name: str, key: str) -> Callable[..., None]:
+        def look(_path: Path, head: Mapping[str, Any], _key: str, records: Mapping[str, Any], *_rest: Any) -> None:
+            hold(name, plain(head) | {key: {code: read(one) for code, one in records.items()}})
+
+        return look
+
+    def document(found: Any, **_more: Any) -> None:
+        if isinstance(found, dict) and "command" in found and not getattr(_picked, "yes", False):
+            hold(f"commands/{found['command'].replace(' ', '-')}", plain(found))
+        _picked.yes = False
+
+    def chosen(shape: Any, *_rest: Any) -> None:
+        _picked.yes = shape.columns is not None
+
+    def values(found: Mapping[str, str]) -> None:
+        for one in list(found.values())[:200]:
+            hold("redis/l1", json.loads(one))
+
+    with ExitStack() as stack:
+
+        def look(place: Any, name: str, before: Callable[..., Any]) -> None:
+            real = getattr(place, name)
+
+            def called(*args: Any, **more: Any) -> Any:
+                before(*args, **more)
+                return real(*args, **more)
+
+            stack.enter_context(patch.object(place, name, called))
+
+        look(output, "json_text", document)
+        look(output, "arrange_records", chosen)
+        look(state, "write_document", lambda _path, found: hold("files/state", plain(found)))
+        look(stats, "write_document", lambda _path, found: hold("files/stats", plain(found)))
+        look(stats, "append_journal", lines("files/stats-history-line"))
+        look(wallet, "append_journal", lines("files/changes-line"))
+        look(wallet, "staged_snapshot", snapshot("files/wallet", "assets"))
+        look(runlog, "append_journal", lines("files/run-log-line"))
+        look(dump_file, "document_bytes", lambda found: hold("files/dump", plain(found)))
+        real = publish.l1_values
+
+        def l1_values(*args: Any, **more: Any) -> Any:
+            found = real(*args, **more)
+            values(found)
+            return found
+
+        stack.enter_context(patch.object(publish, "l1_values", l1_values))
+        look(quotes, "write_mirror", mirror)
+        yield
+
+
+def mirror(_path: Path, head: Mapping[str, Any], quotes: Mapping[str, Any], own_ms: Any = None) -> None:
+    """Hold a mirror against its schema."""
+    from marketctl.redis.quotes import mirror_lines
+
+    some = dict(list(quotes.items())[:200])
+    own = {pair: ms for pair, ms in (own_ms or {}).items() if pair in some}
+    hold("files/prices", plain(head) | {"quotes": {pair: json.loads(x) for pair, x in mirror_lines(some, own).items()}})
+
+
+def read(record: Any) -> Any:
+    """Return a record, be it a JSON text already."""
+    return json.loads(record) if isinstance(record, str) else plain(record)
+
+
+def plain(found: Any) -> Any:
+    """Return what JSON makes of it."""
+    return json.loads(json.dumps(found, default=str))

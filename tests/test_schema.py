@@ -1,0 +1,121 @@
+"""docs/schema/ is what docs/schemas.py says, is valid, is met by real output, and finds what is not as promised."""
+
+import json
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+from click.testing import CliRunner
+
+from marketctl.cli import root
+from marketctl.sandbox.setup import write_setup
+from tests import schemas as watched
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "docs"))
+
+import schemas  # noqa: E402
+
+COMMITTED = sorted(path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs/schema").rglob("*.json"))
+
+
+def test_committed_schemas_are_what_the_code_says():
+    fresh = schemas.pages()
+    assert sorted(fresh) == COMMITTED, "run make docs"
+    assert [name for name in COMMITTED if (ROOT / "docs" / name).read_text() != fresh[name]] == [], "run make docs"
+
+
+@pytest.mark.parametrize("name", COMMITTED)
+def test_schema_is_one_of_draft_2020_12(name):
+    found = json.loads((ROOT / "docs" / name).read_bytes())
+    assert found["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema.Draft202012Validator.check_schema(found)
+
+
+def test_every_command_that_reports_has_a_schema():
+    import click
+
+    def walk(group: click.Group, words: list[str]) -> list[str]:
+        found = []
+        for name in group.list_commands(click.Context(group)):
+            command = group.get_command(click.Context(group), name)
+            if isinstance(command, click.Group):
+                found += walk(command, [*words, name])
+            elif any(option.name == "as_json" for option in command.params):
+                found.append(" ".join([*words, name]))
+        return found
+
+    # `wallet changes` prints lines of the journal: files/changes-line.
+    assert sorted({*walk(root, []), "wallet changes"} - set(schemas.COMMANDS)) == ["wallet changes"]
+
+
+@pytest.fixture
+def watching():
+    with watched.watching():
+        yield
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory, sandbox_server) -> Path:
+    """A registry whose providers were collected once."""
+    return write_setup(sandbox_server, tmp_path_factory.mktemp("schema") / "desk")
+
+
+COMMANDS = [
+    "run --once -p KUCOIN -p MEXC -p OPENEXCHANGERATES --json",
+    "prices collect -p KUCOIN --json",
+    "wallet sync -p KUCOIN --json",
+    "stats collect -p KUCOIN --json",
+    "dump all -p KUCOIN --json",
+    "dump list --json",
+    "check KUCOIN --json",
+    "wallet show KUCOIN USDT --json",
+    "wallet routes USDT --from MEXC --to KUCOIN --json",
+    "wallet unmapped --json",
+    "prices show KUCOIN --json",
+    "prices compare BTC/USDT --json",
+    "prices history KUCOIN BTC/USDT --json",
+    "prices at 0s KUCOIN BTC/USDT --json",
+    "prices held --json",
+    "prices gaps --json",
+    "stats show --json",
+    "status --json",
+    "asset USDT --json",
+    "convert 1000 USDT@MEXC BTC@KUCOIN --json",
+    "providers list --json",
+    "providers show KUCOIN --json",
+    "credentials list --json",
+    "redis status --json",
+    "notify run --dry-run --json",
+    "notify status --json",
+    "notify mute --json",
+]
+
+
+def test_documents_of_a_desk_are_as_promised(desk, watching):
+    """One after another, as each shows what those before have collected; with the common head in all of them."""
+    document = jsonschema.Draft202012Validator
+    for line in COMMANDS:
+        done = CliRunner().invoke(root, ["--config", str(desk), *line.split()], standalone_mode=False)
+        assert done.stdout, (line, done.stderr, done.exception)
+        told = json.loads(done.stdout)
+        assert line.startswith(told["command"])
+        name = told["command"].replace(" ", "-")
+        schema = watched.strict(json.loads((watched.FOLDER / "commands" / f"{name}.json").read_bytes()))
+        assert [error.message for error in document(schema).iter_errors(told)] == [], line
+    assert watched.wrong() == []
+    files = {"files/wallet", "files/prices", "files/stats", "files/state", "files/dump", "redis/l1"}
+    assert files <= watched.seen
+
+
+def test_what_is_not_as_promised_is_found():
+    good = {"symbol": "BTCUSDT", "bid": "1.5", "at": 1767225600000}
+    for wrong in ({"bid": 1.5}, {"bid": "1.5e3"}, {"bidd": "1"}, {"symbol": None}, {"at": "2026-01-01T00:00:00.000Z"}):
+        watched.hold("redis/l1", good | wrong)
+        assert len(watched.wrong()) == 1, wrong
+    watched.hold("redis/l1", good)
+    watched.hold("commands/no-such-command", {})
+    assert watched.wrong() == [
+        "docs/schema/commands/no-such-command.json is missing: describe it in docs/schemas.py, then make docs"
+    ]
