@@ -4,13 +4,15 @@ import json
 import sys
 from pathlib import Path
 
-import jsonschema
 import pytest
 from click.testing import CliRunner
 
 from marketctl.cli import root
 from marketctl.sandbox.setup import write_setup
-from tests import schemas as watched
+
+jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed: make .venv/.dev")
+pytest.importorskip("fastjsonschema", reason="fastjsonschema is not installed: make .venv/.dev")
+from tests import schemas as watched  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "docs"))
