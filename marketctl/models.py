@@ -155,10 +155,14 @@ class Quota:
 
 @dataclass(slots=True)
 class KeyInfo:
-    """What a provider tells of the key it accepted; `warnings` are for the operator."""
+    """What a provider tells of the key it accepted; `warnings` are for the operator.
+
+    `days_left` are whole days until the key ends; None where that is not told, or it has no end.
+    """
 
     permissions: tuple[str, ...] | None = None
     warnings: tuple[str, ...] = ()
+    days_left: int | None = None
 
 
 @dataclass(slots=True)

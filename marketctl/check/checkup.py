@@ -49,6 +49,8 @@ QUOTA_LOW = 10  # percent
 
 QUOTA_SOON_MS = 7 * 86_400_000  # where it is not told when a plan begins anew
 
+KEY_DAYS = 7
+
 SIDE_BY_SIDE = 8  # providers
 
 MARKED_MS = 86_400_000  # a mark is news for a day; two books that always disagree are none
@@ -60,6 +62,14 @@ HOPELESS = frozenset(("network", "timeout", "deadline", "blocked", "rate-limited
 
 # What waiting does not mend counts at once, whatever --fail-after says.
 LASTING = frozenset(("auth", "permission", "ip-not-allowed", "clock-skew", "config", "internal"))
+
+
+def ending(days: int | None) -> tuple[str, ...]:
+    """Warn of a key that ends within a week."""
+    if days is None or days > KEY_DAYS:
+        return ()
+    when = f"in {days} days" if days > 1 else "within a day"
+    return (f"the key ends {when}: renew it, or bind it to an address",)
 
 
 def check_providers(
@@ -323,7 +333,8 @@ class Checkup:
             raise no_credentials(self.entry, adapter)
         info = adapter.check_key()
         granted = f"accepted: {', '.join(info.permissions)}" if info.permissions else "accepted"
-        return [Finding("pass", granted), *(Finding("warn", words, "permission") for words in info.warnings)]
+        warnings = (*info.warnings, *ending(info.days_left))
+        return [Finding("pass", granted), *(Finding("warn", words, "permission") for words in warnings)]
 
     def quota(self, adapter: Provider) -> list[Finding]:
         """Look what the plan has left."""

@@ -136,13 +136,14 @@ def status(as_json: bool) -> int:
     """
     from marketctl.log import log
     from marketctl.notify.channels import shown
-    from marketctl.notify.ledger import FileStore
+    from marketctl.notify.ledger import kept
     from marketctl.times import now_ms, to_iso
 
     given = globals_of()
     registry = given.registry()
     urls = channel_urls(given, required=False)
-    ledger = FileStore(registry.settings.data_dir / "state").load()
+    with kept(registry.settings) as store:
+        ledger = store.load()
     rows = []
     for name in dict.fromkeys([*urls, *ledger.outbox]):
         told = ledger.channels.get(name, {})
@@ -222,13 +223,12 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
       marketctl notify mute tron --off
     """
     from marketctl.errors import Busy
-    from marketctl.notify.ledger import FileStore
+    from marketctl.notify.ledger import kept
     from marketctl.times import now_ms, to_iso
 
     given = globals_of()
-    store = FileStore(given.registry().settings.data_dir / "state")
     until = None if span == "ever" else now_ms() + _span_ms(span)
-    with store.lock() as ours:
+    with kept(given.registry().settings) as store, store.lock() as ours:
         if not ours:
             raise Busy("another run is telling", hint=f"marketctl notify mute {what or ''}".rstrip())
         ledger = store.load()

@@ -42,6 +42,7 @@ class WatchSettings:
     failing_after_s: int | None = 600
     stale: bool = True
     held: bool = True
+    crossed: bool = True
     quota_within_s: int | None = 2 * 86400
     key_within_s: int | None = 7 * 86400
     twins: bool = True
@@ -70,6 +71,7 @@ def read_watch(table: Table) -> WatchSettings:
         failing_after_s=_span(table, "failing_after", usual.failing_after_s),
         stale=table.flag("stale", True),
         held=table.flag("held", True),
+        crossed=table.flag("crossed", True),
         quota_within_s=_span(table, "quota_within", usual.quota_within_s),
         key_within_s=_span(table, "key_within", usual.key_within_s),
         twins=table.flag("twins", True),

@@ -1,6 +1,7 @@
 """The state file of a provider: how each job ended last."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,20 @@ from marketctl.files.snapshots import SCHEMA, write_document
 from marketctl.times import to_iso
 
 
-def record_state(state_dir: Path, provider: str, job: str, *, at_ms: int, ok: bool | None, reason: str | None) -> None:
+def record_state(
+    state_dir: Path,
+    provider: str,
+    job: str,
+    *,
+    at_ms: int,
+    ok: bool | None,
+    reason: str | None,
+    crossed: Sequence[str] = (),
+) -> None:
     """Note how a job ended: ok, failed, or neither (`None`: skipped, which is no failure).
 
-    The jobs of a provider may end in several processes at once. Raises StorageFailed.
+    `crossed` are the pairs whose bid was above their ask, some of them. The jobs of a provider may end in several
+    processes at once. Raises StorageFailed.
     """
     path = state_dir / f"{safe_name(provider)}.json"
     with flocked(state_dir / f".{provider}.json.lock"):
@@ -22,6 +33,9 @@ def record_state(state_dir: Path, provider: str, job: str, *, at_ms: int, ok: bo
         entry["last_attempt"] = to_iso(at_ms)
         entry["last_reason"] = reason
         if ok:
+            entry.pop("crossed", None)
+            if crossed:
+                entry["crossed"] = list(crossed)
             entry["last_success"] = to_iso(at_ms)
             entry["failures"] = 0
         elif ok is False:
@@ -31,6 +45,8 @@ def record_state(state_dir: Path, provider: str, job: str, *, at_ms: int, ok: bo
 
 def read_state(state_dir: Path, provider: str) -> dict[str, dict[str, Any]]:
     """Return job → `{"last_attempt", "last_success", "failures", "last_reason"}`; what is broken is left out.
+
+    Those of prices have "crossed" beside it where pairs were.
 
     Raises StorageFailed when the file cannot be opened.
     """
@@ -49,5 +65,6 @@ def _is_state(entry: Any) -> bool:
     return (
         isinstance(entry, dict)
         and type(entry.get("failures")) is int
+        and isinstance(entry.get("crossed", []), list)
         and all(isinstance(entry.get(key, 0), str | None) for key in ("last_attempt", "last_success", "last_reason"))
     )

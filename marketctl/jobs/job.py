@@ -63,7 +63,8 @@ def _note_end(run: Run, entry: ProviderEntry, job: str, result: Result, started:
         return
     ok = {"ok": True, "failed": False, "skipped": None}[result.status]
     try:
-        record_state(run.desk.state_dir, entry.name, job, at_ms=started, ok=ok, reason=result.reason)
+        place = run.desk.state_dir
+        record_state(place, entry.name, job, at_ms=started, ok=ok, reason=result.reason, crossed=result.crossed)
     except StorageFailed as error:
         if result.status == "ok":
             result.fail(error)

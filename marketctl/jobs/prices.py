@@ -22,6 +22,8 @@ from marketctl.views.held import in_words, mirror_record
 
 KEPT = ("held", "marked")
 
+NOTED = 100  # pairs that are crossed, for alerts; the rest is counted
+
 TOLD = 5  # lines a run and provider; the rest is counted
 
 
@@ -44,6 +46,7 @@ def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
         "held": 0,
         "held_by": {},
     }
+    result.crossed = crossed_pairs(batch)
     if run.options.dump_raw:
         result.batch = prices_batch(batch)
     for skip in batch.skips:
@@ -63,6 +66,13 @@ def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
         raise
     if not entry.pairs:
         run.keep(entry.name, "prices", batch)
+
+
+def crossed_pairs(batch: QuoteBatch) -> list[str]:
+    """Return the pairs that were left out because their bid is above their ask, some of them."""
+    symbols = [skip.symbol for skip in batch.skips if skip.reason == "crossed"]
+    named = [(batch.pairs.by_symbol.get(symbol), symbol) for symbol in symbols[:NOTED]]
+    return sorted(pair.key if pair and pair.key else symbol for pair, symbol in named)
 
 
 def gone_words(pairs: Sequence[str]) -> str:

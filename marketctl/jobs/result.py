@@ -28,12 +28,13 @@ class Result:
     stored: list[str] = field(default_factory=list)
     counts: dict[str, Any] = field(default_factory=dict)
     copy_lost: bool = field(default=False, repr=False)  # the file is there, its copy in Redis is not
+    crossed: list[str] = field(default_factory=list, repr=False)  # pairs whose bid was above their ask, some of them
     # What was read, for a dump; None where reading failed.
     batch: dict[str, Any] | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the shape of `--json`."""
-        names = [name for name in self.__dataclass_fields__ if name not in ("counts", "batch", "copy_lost")]
+        names = [name for name in self.__dataclass_fields__ if name not in ("counts", "batch", "copy_lost", "crossed")]
         return {name: getattr(self, name) for name in names} | self.counts
 
     def fail(self, error: MarketctlError) -> None:

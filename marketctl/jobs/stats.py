@@ -9,8 +9,9 @@ from marketctl.files.journal import append_journal
 from marketctl.files.snapshots import read_snapshot, write_document
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run, copy_to_redis
+from marketctl.jobs.whole import DAY_MS
 from marketctl.log import log
-from marketctl.models import JOBS, Stats
+from marketctl.models import JOBS, KeyInfo, Stats
 from marketctl.providers.base import Provider
 from marketctl.times import now_ms, to_iso
 
@@ -40,6 +41,7 @@ def collect_stats(run: Run, entry: ProviderEntry, adapter: Provider, result: Res
         "networks": stats.networks.get("total"),
         **_forecast_quota(run, entry, document, collected),
     }
+    document |= _key_end(run, adapter, collected)
     _note_totals(run, entry, document)
     write_document(run.path("stats", entry.name), document)
     result.stored.append("file")
@@ -86,6 +88,16 @@ def _forecast_quota(run: Run, entry: ProviderEntry, document: dict[str, Any], co
     marks = marks if isinstance(marks, list) else []
     document["quota_marks"] = next_marks(marks, quota, collected)
     return {"quota": quota, "quota_runs_dry_at": to_iso(forecast(quota, marks, collected).dry_ms)}
+
+
+def _key_end(run: Run, adapter: Provider, collected: int) -> dict[str, Any]:
+    """Return when the key ends, where somebody watches for that: one question more; what is not told is null."""
+    watch = run.registry.watch
+    if not watch.given or watch.key_within_s is None or not adapter.credentials or not adapter.has_key():
+        return {}
+    info = adapter.with_key(adapter.check_key, KeyInfo())
+    ends_ms = None if info.days_left is None else collected + info.days_left * DAY_MS
+    return {"key_ends_at": to_iso(ends_ms)}
 
 
 def _note_totals(run: Run, entry: ProviderEntry, document: Mapping[str, Any]) -> None:

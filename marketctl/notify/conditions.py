@@ -1,5 +1,6 @@
 """What is now so that somebody wants to be told: one condition for one cause over all venues, from files and Redis."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,6 +10,7 @@ from typing import Any
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.config.watch import WatchSettings
 from marketctl.errors import MarketctlError
+from marketctl.files.state import read_state
 from marketctl.jobs.forecast import pace
 from marketctl.models import JOBS
 from marketctl.times import from_iso, to_iso
@@ -68,7 +70,8 @@ def look(
         _twins(picture, settings, known, now_ms)
     _prices(picture, registry, reader, known)
     _jobs(picture, registry, reader)
-    _quotas(picture, registry)
+    _crossed(picture, registry)
+    _plans(picture, registry)
     return picture
 
 
@@ -147,12 +150,7 @@ def _twins(picture: Picture, settings: WatchSettings, wallets: Wallets, now_ms: 
                 picture.add(Condition(f"twin {ticker} {' '.join(ends)}", "twin", facts))
 
 
-class _NoLimit(dict[str, float]):
-    def __missing__(self, key: str) -> float:
-        return float("inf")
-
-
-_NO_LIMIT = _NoLimit()
+_NO_LIMIT: Mapping[str, float] = defaultdict(lambda: float("inf"))
 
 
 # Prices -----------------------------------------------------------------------------------
@@ -246,9 +244,32 @@ def _jobs(picture: Picture, registry: Registry, reader: Reader) -> None:
                 picture.add(Condition(f"held {entry.name}", "held", facts))
 
 
-def _quotas(picture: Picture, registry: Registry) -> None:
+def _crossed(picture: Picture, registry: Registry) -> None:
+    """Find watched pairs that a venue shows with the bid above the ask: it is not published, and something is wrong."""
+    if not registry.watch.crossed:
+        return
+    venues: dict[str, list[str]] = {}
+    for entry in registry.enabled():
+        try:
+            state = read_state(registry.settings.data_dir / "state", entry.name).get("prices", {})
+        except MarketctlError:
+            continue
+        for pair in state.get("crossed", ()):
+            if pair in registry.watch.pairs:
+                venues.setdefault(pair, []).append(entry.name)
+    for pair, names in venues.items():
+        facts = {"pair": pair, "venues": names}
+        picture.add(Condition(f"crossed {pair}", "crossed", facts, " ".join(names)))
+
+
+def _plans(picture: Picture, registry: Registry) -> None:
+    """Look at what ends: a plan and a key."""
     settings = registry.watch
     for entry, stats in _stats(registry):
+        ends_ms, within_s = _ms(stats.get("key_ends_at")), settings.key_within_s
+        if ends_ms is not None and within_s is not None and ends_ms - picture.at_ms <= within_s * 1000:
+            told: dict[str, Any] = {"provider": entry.name, "ends_at": to_iso(ends_ms)}
+            picture.add(Condition(f"key {entry.name}", "key", told))
         if settings.quota_within_s is not None:
             dry_ms = pace(stats).dry_ms
             if dry_ms is not None and dry_ms - picture.at_ms <= settings.quota_within_s * 1000:

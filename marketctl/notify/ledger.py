@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from marketctl.errors import StorageFailed
+from marketctl.errors import RedisFailed, StorageFailed
 from marketctl.files.snapshots import SCHEMA, encode_json, to_bytes, write_document
 
 if TYPE_CHECKING:
+    from marketctl.config.registry import Settings
     from marketctl.redis.connection import RedisConnection
 
 NAME = "notify"  # data/state/notify.json; no provider is called so, their names are upper case
@@ -114,6 +115,10 @@ class RedisStore:
         self._redis = redis
         self._key = f"{prefix}:notify"
 
+    def exists(self) -> bool:
+        """Tell whether workers keep their ledger here. Raises RedisFailed."""
+        return bool(self._redis.call("EXISTS", self._key))
+
     @contextmanager
     def lock(self) -> Iterator[bool]:
         """Hold the lock for some minutes at most, or tell that another machine has it."""
@@ -134,3 +139,28 @@ class RedisStore:
     def save(self, ledger: Ledger) -> None:
         """Replace the key. Raises RedisFailed."""
         self._redis.call("SET", self._key, to_bytes(encode_json(ledger.document())).decode())
+
+
+@contextmanager
+def kept(settings: "Settings") -> Iterator[Store]:
+    """Open the ledger there is: that of the workers in Redis where they keep one, else this machine's.
+
+    Raises RedisFailed where Redis is away and this machine never told anything.
+    """
+    own = FileStore(settings.data_dir / "state")
+    if settings.redis_url in ("embedded", "none"):
+        yield own
+        return
+    from marketctl.redis.connection import connect
+
+    redis = connect(settings.redis_url, settings.data_dir, settings.redis_prefix)
+    assert redis is not None
+    with closing(redis):
+        shared = RedisStore(redis, settings.redis_prefix)
+        try:
+            theirs = shared.exists()
+        except RedisFailed:
+            if not own.path.exists():
+                raise
+            theirs = False
+        yield shared if theirs else own

@@ -1,6 +1,7 @@
 """One look and what is told of it: picture, ledger, outbox, channels. It raises nothing that would harm a job."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from marketctl.notify.ledger import Store
 from marketctl.notify.rules import compare, is_muted
 from marketctl.notify.words import lines as in_words
 from marketctl.times import now_ms, to_iso
-from marketctl.views.quotes import open_reader
+from marketctl.views.quotes import Reader, open_reader
 from marketctl.views.status import read_wallets
 
 
@@ -42,8 +43,12 @@ def tell(
     dry_run: bool = False,
     send: outbox.Send | None = None,
     wallets: Wallets | None = None,
+    reader: Reader | None = None,
+    journals: bool = True,
 ) -> Outcome:
     """Look, note what is new, and send what waits. With `dry_run` nothing is noted and nothing sent.
+
+    `journals` is off where several machines share a ledger: each has its own journals, none has all.
 
     The ledger is written before anything is sent and after every message, so that nothing is lost and nothing comes
     twice. Raises StorageFailed or RedisFailed where the ledger cannot be kept.
@@ -57,9 +62,9 @@ def tell(
         at = now_ms()
         known = read_wallets(registry) if wallets is None else wallets
         before = {key: one["facts"] for key, one in ledger.active.items()}
-        with open_reader(registry) as reader:
-            picture = look(registry, reader, at, before, known)
-        changed = toggles(registry, new_lines(registry, ledger), known)
+        with nullcontext(reader) if reader is not None else open_reader(registry) as opened:
+            picture = look(registry, opened, at, before, known)
+        changed = toggles(registry, new_lines(registry, ledger), known) if journals else {}
         events = compare(picture, ledger, registry.watch, changed)
         outcome.muted = in_words([one for one in events if is_muted(ledger, one, at)], registry.watch.language)
         outcome.lines = in_words([one for one in events if not is_muted(ledger, one, at)], registry.watch.language)

@@ -398,18 +398,15 @@ class Exchange(Provider):
         return self.read(self.assets).assets
 
 
-def ending(days: int | None) -> tuple[str, ...]:
-    """Warn of a key that ends within a week; negative days are no end."""
-    if days is None or not 0 <= days <= 7:
-        return ()
-    when = f"in {days} days" if days > 1 else "within a day"
-    return (f"the key ends {when}: renew it, or bind it to an address",)
+def days_left(days: int | None) -> int | None:
+    """Return the days until a key ends as `KeyInfo` has them: negative days are no end."""
+    return None if days is None or days < 0 else days
 
 
 def key_info(granted: tuple[str, ...] | None, writes: Sequence[str], enough: str, days: int | None = None) -> KeyInfo:
-    """Tell what a key may do; warn of what it may beyond reading (`writes`), and of one that ends soon."""
+    """Tell what a key may do; warn of what it may beyond reading (`writes`); negative days are no end."""
     warnings = (f"the key may {' and '.join(writes)}; {enough}",) if writes else ()
-    return KeyInfo(granted, warnings + ending(days))
+    return KeyInfo(granted, warnings, days_left(days))
 
 
 def seconds_until(answer: "Answer", header: str) -> float | None:

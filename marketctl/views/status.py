@@ -9,7 +9,7 @@ from marketctl.files.snapshots import read_snapshot
 from marketctl.files.state import read_state
 from marketctl.models import JOBS
 from marketctl.redis.quotes import read_meta
-from marketctl.times import from_iso, to_iso
+from marketctl.times import from_iso, ms_or_none, to_iso
 from marketctl.views.doors import Door, doors, ways_out
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
 from marketctl.views.quotes import Reader
@@ -38,6 +38,9 @@ def job_status(registry: Registry, reader: Reader, entry: ProviderEntry, job: st
     told["age_ms"] = age = age_ms(now_ms, collected)
     told |= {"failures": state.get("failures", 0), "reason": state.get("last_reason")}
     told["last_success"] = state.get("last_success")
+    attempt = ms_or_none(state.get("last_attempt"))
+    if collected and attempt and collected > attempt + entry.deadline_s * 1000:  # another machine had it since
+        told |= {"failures": 0, "reason": None, "last_success": to_iso(collected)}
     if told["reason"] in SKIPPED:
         told["state"] = SKIPPED[told["reason"]]
     elif told["failures"]:

@@ -30,6 +30,7 @@ from marketctl.providers.loader import load_registry
 from marketctl.redact import protect, redact
 from marketctl.redis.lock import LEASE_S
 from marketctl.text import sentence
+from marketctl.workers.alerts import ask_for_alerts, tell_alerts
 from marketctl.workers.broker import broker_url
 from marketctl.workers.rates import ask_for_rates, build_rates
 
@@ -106,6 +107,8 @@ def _job(task: Any, provider: str, job: str, due_ms: int | None = None) -> dict[
     _tell(result)
     if job == "prices" and result.reason != "busy":
         ask_for_rates(desk, rates_task)
+    if result.reason != "busy":
+        ask_for_alerts(desk, alerts_task)
     if result.status == "ok" or result.reason:  # else nothing was to be done: no line of the run log
         log_run(run, "run", [result])
     return run_document(run, "run", [result])
@@ -114,6 +117,11 @@ def _job(task: Any, provider: str, job: str, due_ms: int | None = None) -> dict[
 def _rates() -> dict[str, Any]:
     """Build the rates of a site; return how many directions are in and out."""
     return build_rates(_desk())
+
+
+def _alerts() -> dict[str, Any]:
+    """Tell what is new; return how many lines that was and which channels failed."""
+    return tell_alerts(_desk())
 
 
 def _watched(run: Run, entry: ProviderEntry, job: str) -> Result:
@@ -139,6 +147,7 @@ def _tell(result: Result) -> None:
 _how = {"bind": True, "acks_late": True, "reject_on_worker_lost": True, "max_retries": None}
 job_task: Any = app.task(name="marketctl.job", **_how)(_job)
 rates_task: Any = app.task(name="marketctl.rates")(_rates)
+alerts_task: Any = app.task(name="marketctl.alerts")(_alerts)
 
 
 class _Redacted(logging.Formatter):

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from marketctl.check.checkup import ending
 from marketctl.errors import AuthFailed, BadAnswer, Blocked, ConfigError, IpNotAllowed, PermissionDenied
 from marketctl.http.messages import Answer, Request
 from marketctl.models import KeyInfo, Pair, Platform, any_open
@@ -316,16 +317,18 @@ def test_a_status_alone_says_what_was_asked_and_what_to_do(adapt, cls, status, k
 
 
 @pytest.mark.parametrize(
-    ("days", "warnings"),
+    ("days", "left", "warnings"),
     [
-        (2, ("the key ends in 2 days: renew it, or bind it to an address",)),
-        (0, ("the key ends within a day: renew it, or bind it to an address",)),
-        (8, ()), (-1, ()), (-2, ()), (None, ()),
+        (7, 7, ("the key ends in 7 days: renew it, or bind it to an address",)),
+        (2, 2, ("the key ends in 2 days: renew it, or bind it to an address",)),
+        (0, 0, ("the key ends within a day: renew it, or bind it to an address",)),
+        (8, 8, ()), (-1, None, ()), (-2, None, ()), (None, None, ()),
     ],
 )  # fmt: skip
-def test_bybit_a_key_that_ends_within_a_week_is_warned_of(days, warnings):
+def test_bybit_a_key_that_ends_within_a_week_is_warned_of(days, left, warnings):
     result = {"readOnly": 1, "permissions": {"Wallet": ["AccountTransfer"]}, "deadlineDay": days}
-    assert bybit.parse_key({"result": result}) == KeyInfo(("Wallet.AccountTransfer",), warnings)
+    assert bybit.parse_key({"result": result}) == KeyInfo(("Wallet.AccountTransfer",), (), left)
+    assert ending(left) == warnings
 
 
 def test_bybit_an_rsa_key_signs_and_one_that_is_none_is_named(adapt, tmp_path):

@@ -199,16 +199,15 @@ def test_prices_empty_sides_are_none_and_each_row_has_its_own_time(sample):
             KeyInfo(
                 ("SPOT_WITHDRAW_READ", "SPOT_DEAL_WRITE"),
                 ("the key may write (SPOT_DEAL_WRITE); SPOT_WITHDRAW_READ is enough",),
+                8,
             ),
         ),
         (
             {"status": "VALID", "permissions": "SPOT_ACCOUNT_READ", "remainingValidity": 7},
             KeyInfo(
                 ("SPOT_ACCOUNT_READ",),
-                (
-                    "the key lacks SPOT_WITHDRAW_READ, which the list of coins needs",
-                    "the key ends in 7 days: renew it, or bind it to an address",
-                ),
+                ("the key lacks SPOT_WITHDRAW_READ, which the list of coins needs",),
+                7,
             ),
         ),
     ],
@@ -363,7 +362,7 @@ def test_jobs_against_the_sandbox_make_these_requests(sandbox, adapt):
     assert batch.quotes["DEAD/USDT"].bid is None
     assert batch.quotes["67/USDT"].ask == "0.03920"
     assert batch.skipped == Counter({"no-price": 1, "unknown-symbol": 1})
-    assert adapter.check_key() == KeyInfo(("SPOT_ACCOUNT_READ", "SPOT_WITHDRAW_READ"))
+    assert adapter.check_key() == KeyInfo(("SPOT_ACCOUNT_READ", "SPOT_WITHDRAW_READ"), (), 82)
     adapter.prices()
     assert sandbox.requests("MEXC") == {
         "GET /api/v3/capital/config/getall": 1,

@@ -98,11 +98,15 @@ class Fleet:
                 start_new_session=True,
             )
 
+    @property
+    def command(self) -> list[str]:
+        """marketctl with this registry."""
+        return [sys.executable, "-m", "marketctl", "--config", str(self.registry)]
+
     def marketctl(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command on the desk, beside the workers."""
-        command = [sys.executable, "-m", "marketctl", "--config", str(self.registry), *words]
         return subprocess.run(
-            command,
+            [*self.command, *words],
             cwd=self.folder,
             env=self.environment("desk"),
             capture_output=True,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from marketctl import errors
 from marketctl.models import Asset, KeyInfo, Network, Pair
-from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, ending
+from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, days_left
 from marketctl.providers.batch import AssetBatch, QuoteBatch
 from marketctl.providers.fields import code, count, integer, member, named, objects, rows, step_precision, table, text
 from marketctl.providers.networks import common_network
@@ -198,4 +198,4 @@ def parse_key(body: Any) -> KeyInfo:
         warnings.append(f"the key may write ({', '.join(writes)}); SPOT_WITHDRAW_READ is enough")
     if granted and "SPOT_WITHDRAW_READ" not in granted:
         warnings.append("the key lacks SPOT_WITHDRAW_READ, which the list of coins needs")
-    return KeyInfo(granted or None, (*warnings, *ending(days)))  # -999 never ends
+    return KeyInfo(granted or None, tuple(warnings), days_left(days))  # -999 never ends

@@ -1,0 +1,68 @@
+"""Alerts with workers: told once over all machines, from what Redis has, whichever of them looks."""
+
+import json
+import subprocess
+
+import pytest
+
+pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
+pytest.importorskip("apprise", reason="apprise is not installed: pip install 'marketctl[notify]'")
+
+from tests.notify.receivers import SECRET, Webhook
+from tests.workers.fleet import Fleet, wait_for
+
+WATCH = """
+[watch]
+assets = ["USDT"]
+networks = ["tron"]
+fee = false
+stale = false
+twins = false
+failing_after = false
+"""
+
+
+def wallets(fleet: Fleet, machine: str, closed: bool) -> None:
+    """Have KUCOIN's wallet collected on a machine until USDT's withdrawals over tron are closed or open."""
+    for _ in range(8):
+        env = fleet.environment(machine)
+        for words in (["wallet", "sync", "-q", "-p", "KUCOIN"], ["asset", "USDT", "--format", "ndjson"]):
+            done = subprocess.run(
+                [*fleet.command, *words], env=env, capture_output=True, text=True, timeout=20, check=True
+            )
+        rows = [json.loads(line) for line in done.stdout.splitlines()]
+        if {row["withdraw"] for row in rows if row.get("network") == "tron"} == {not closed}:
+            return
+    pytest.fail("the sandbox's network does not move")
+
+
+def test_alerts_are_told_once_over_all_machines_from_what_redis_has(tmp_path):
+    fleet = Fleet(tmp_path)
+    try:
+        with Webhook() as hook:
+            fleet.registry.write_text(fleet.registry.read_text() + WATCH)
+            keys = fleet.registry.with_name("credentials.toml")
+            keys.write_text(f'{keys.read_text()}\n[notify]\nhook = "{hook.url}"\n')
+            # The wallet is collected on another machine than those that tell, whose folders have none.
+            wallets(fleet, "collector", closed=False)
+            fleet.start("south", "worker", "-c", "1", "-Q", "prices,alerts")
+            fleet.start("north", "worker", "-c", "1", "-Q", "prices,alerts")
+            fleet.start("north", "beat")
+            wait_for(lambda: fleet.server.say("EXISTS", "marketctl:notify"), 25)
+            assert hook.messages == []
+            wallets(fleet, "collector", closed=True)
+            (closed,) = wait_for(lambda: hook.messages, 25)
+            assert closed.startswith("USDT · tron: withdrawals closed at 1 of 1")
+            shown = json.loads(fleet.marketctl("notify", "status", "--json").stdout)
+            assert [one["key"] for one in shown["active"]] == ["door USDT tron withdraw"]
+            fleet.kill("south", "worker")  # whoever told it: the other goes on
+            wallets(fleet, "collector", closed=False)
+            wait_for(lambda: len(hook.messages) > 1, 25)
+            assert [text.split(";")[0] for text in hook.messages[1:]] == [
+                "USDT · tron: withdrawals open again at 1 of 1"
+            ]
+            assert not list(tmp_path.glob("[ns]o*th/data/wallet/*.json"))
+            assert SECRET not in fleet.told()
+            assert fleet.server.say("LLEN", "marketctl:celery:alerts") <= 2
+    finally:
+        fleet.close()
