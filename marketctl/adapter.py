@@ -29,7 +29,7 @@ from marketctl.models import (
 )
 from marketctl.providers.bank.base import DAY, BankProvider, Fixing, read_day
 from marketctl.providers.bank.markup import read_xml
-from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, Provider, ending, measure
+from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, Provider, days_left, measure
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.providers.cash.base import CashProvider, Rate, add_currency, add_pair, cross, quotient, seconds
 from marketctl.providers.cash.credits import DAY_MS, DAY_S, MINUTE_MS, Credits, Plan, RateBook, Row, next_turn
@@ -103,9 +103,9 @@ __all__ = [
     "count_open",
     "count_pairs",
     "cross",
+    "days_left",
     "decimal_text",
     "encode_query",
-    "ending",
     "errors",
     "flag",
     "from_iso",
