@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from marketctl.cli.options import FILE, HELP, Command, Group, global_options, globals_of, json_option, provider_option
-from marketctl.cli.output import Column, print_document, print_rows
+from marketctl.cli.output import Column, print_document, print_rows, sentence, write
 from marketctl.cli.working import Progress, open_run
 from marketctl.log import log
 
@@ -99,7 +99,7 @@ def list_(as_json: bool) -> int:
         try:
             found = read_dump(path)
         except StorageFailed as error:
-            log.warning("left out: %s", error.message, extra={"where": "marketctl"})
+            log.warning("left out: %s", sentence(error.message), extra={"where": "marketctl"})
             continue
         told = "not read" if found.get("batch") is None else "read"
         rows.append((found["provider"], found["job"], found["collected_at"], len(found["requests"]), told, str(path)))
@@ -150,6 +150,5 @@ def replay(file: Path, as_json: bool) -> int:
         records = batch.get("assets") or batch.get("quotes") or batch.get("stats") or {}
         told = "nothing to compare with" if before is None else f"{len(changed)} differences"
         print_rows(given, REPLAYED, [(entry.name, found["job"], len(records), told)])
-        for line in changed:
-            click.echo(line)
+        write("".join(f"{line}\n" for line in changed))
     return 1 if changed else 0

@@ -334,17 +334,20 @@ class Since(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         import re
 
-        from marketctl.times import from_iso, now_ms
+        from marketctl.times import FUTURE_MS, from_iso, now_ms, to_iso
 
         if isinstance(value, int):
             return value
         if span := re.fullmatch(r"([0-9]{1,9})(s|m|min|h|d|w)", value.strip().lower()):
             return max(0, now_ms() - int(span[1]) * self.units[span[2]] * 1000)
         try:
-            return max(0, from_iso(value.strip()))
+            at_ms = max(0, from_iso(value.strip()))
         except (ValueError, OverflowError):
             expected = "expected a time span (30s, 15min, 24h, 7d) or a time (2026-01-31T12:00Z)"
             self.fail(f"{value!r} is no time: {expected}", param, ctx)
+        if at_ms > (now := now_ms()) + FUTURE_MS:
+            self.fail(f"{value!r} is in the future: it is {to_iso(now)}", param, ctx)
+        return at_ms
 
 
 class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on alone

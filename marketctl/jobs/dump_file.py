@@ -67,7 +67,10 @@ def write_dump(path: Path, made: Mapping[str, Any], *, force: bool = False) -> b
 
 def read_dump(path: Path) -> dict[str, Any]:
     """Read a dump. Raises StorageFailed when the file is none of ours."""
-    found = read_snapshot(path)
+    try:
+        found = read_snapshot(path)
+    except StorageFailed as error:  # whatever it is, no next run writes it
+        raise StorageFailed(error.message, hint="marketctl dump list") from error
     if found is None:
         raise StorageFailed(f"{path}: no such file", hint="marketctl dump list")
     wanted = {"provider": str, "job": str, "requests": list, "collected_at": str, "base_url": str}

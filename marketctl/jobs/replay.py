@@ -134,6 +134,11 @@ def differences(before: Any, after: Any, path: str = "") -> list[str]:
         return [
             line
             for key in sorted(before.keys() | after.keys())
-            for line in differences(before.get(key), after.get(key), f"{path}.{key}" if path else str(key))
+            for line in differences(before.get(key), after.get(key), f"{path}.{_name(key)}" if path else _name(key))
         ]
     return [] if before == after else [f"{path}: {json.dumps(before)} -> {json.dumps(after)}"]
+
+
+def _name(key: object) -> str:
+    """Return a key as it stands in a line: a dump comes from anywhere, and may hold what drives a terminal."""
+    return text if (text := str(key)).isprintable() else json.dumps(text)
