@@ -232,7 +232,18 @@ SERVER = shape({"running": FLAG, "socket": TEXT, "program": unknown(TEXT), "serv
                 "version": unknown(TEXT), **dict.fromkeys(("pid", "uptime_s", "memory_bytes", "providers",
                 "saved_bytes", "unsaved_changes"), unknown(COUNT)), "saved_at": unknown(TIME),
                 "save_failed": unknown(FLAG), "stays": FLAG})  # fmt: skip
-EVENT = shape({"keys": many(TEXT), "kind": WORD, "status": WORD, "type": WORD, "title": TEXT, "text": TEXT})
+EVENT = shape(
+    {
+        "id?": COUNT,
+        "at?": TIME,
+        "keys": many(TEXT),
+        "kind": WORD,
+        "status": WORD,
+        "type": WORD,
+        "title": TEXT,
+        "text": TEXT,
+    }
+)
 MUTE = shape({"what": TEXT, "until": unknown(TIME)})
 CHANNEL = {"channel": WORD, "to": unknown(TEXT), "error": unknown(TEXT)}
 
@@ -242,6 +253,11 @@ BUILD = {
         {"directions": COUNT, "in": COUNT, "out": COUNT, "out_by": by(COUNT), "came": many(TEXT), "went": many(TEXT)}
     ),
 }
+
+RATES_LINE = shape({
+    "at": TIME, "run_id": RUN_ID, "command": words("rates build"), "provider": {"type": "null"}, "job": words("rates"),
+    "status": words("ok", "failed"), "reason": unknown(TEXT), "message": unknown(TEXT), "duration_ms": COUNT,
+}, BUILD["counts"])  # fmt: skip
 
 # command → its results, and what else stands in the document
 COMMANDS: dict[str, tuple[Schema, dict[str, Schema]]] = {
@@ -322,8 +338,8 @@ SCHEMAS: dict[str, tuple[str, Schema]] = {
         {"schema": {"const": 1}, "provider": WORD, "jobs": shape({f"{job}?": LAST for job in JOBS})})),
     "files/dump": ("a dump, data/raw/prices-BYBIT.json", DUMP),
     "files/rates": ("the JSON export of `rates build`", shape({"schema": {"const": 1}, "rates": many(RATE)})),
-    "files/run-log-line": ("a line of the run log", shape(
-        {**OF_ANY, "at": TIME, "run_id": RUN_ID, "command": TEXT}, RESULT)),
+    "files/run-log-line": ("a line of the run log: a job's result, or a build of the rates", {"anyOf": [
+        shape({**OF_ANY, "at": TIME, "run_id": RUN_ID, "command": TEXT}, RESULT), RATES_LINE]}),
     "redis/l1": ("a field of the hash P:{BYBIT}:l1", L1),
     "redis/l1-meta": ("the hash P:{BYBIT}:l1:meta; all values are texts", META),
     "redis/held": ("a field of the hash P:{BYBIT}:held", REDIS_HELD),
