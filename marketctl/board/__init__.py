@@ -52,13 +52,16 @@ def write_board(path: Path, reader: "Reader") -> int:
     return len(page)
 
 
-def build_board(reader: "Reader", made_ms: int) -> bytes:
-    """Make the page of what can be read now; what cannot be read is told in it. Raises ConfigError."""
+def build_board(reader: "Reader", made_ms: int, live: str | None = None) -> bytes:
+    """Make the page of what can be read now; what cannot be read is told in it. Raises ConfigError.
+
+    `live` is the state from which on a server tells the page what changes; a file has none.
+    """
     require_extra()
     from marketctl.board.charts import draw
     from marketctl.board.gather import gather
 
-    found = gather(reader, made_ms)
+    found = gather(reader, made_ms) | {"live": live}
     script = _text("page.js")
     page = _template().render(
         charts=draw(found["stats"]),

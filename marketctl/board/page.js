@@ -1242,6 +1242,66 @@
     scrollTo(0, y);
   }
 
+  // Served live: what changes comes by itself, a provider at a time.
+
+  function takeChanges({ now: at, by }) {
+    hear(at);
+    let arrangement = false;
+    const touched = new Set();
+    for (const one of by) {
+      if (one.jobs) {
+        if (one.at !== null) Object.assign(columns[one.p], { at: one.at, max: one.max });
+        for (const [name, facts] of Object.entries(one.jobs)) Object.assign(D.providers[one.p].jobs[name], facts, facts.at === null ? { at: D.providers[one.p].jobs[name].at } : {});
+      }
+      for (const cells of one.rows || []) {
+        const [pair, ...rest] = cells, known = (quoted.get(pair) || []).find((row) => row.p === one.p), row = quoteRow(one.p, pair, rest);
+        touched.add(pair);
+        if (known) {
+          for (const name of ["bid", "ask", "last", "volume", "f", "own", "note", "spread", "one"]) known[name] = row[name];
+          known.version += 1;
+        } else {
+          quotes.push(row);
+          quoted.set(pair, [...(quoted.get(pair) || []), row]);
+          arrangement = true;
+        }
+      }
+      const gone = new Set(one.gone || []);
+      gone.forEach((pair) => touched.add(pair));
+      if (gone.size) {
+        quotes = quotes.filter((row) => row.p !== one.p || !gone.has(row.pair));
+        arrangement = true;
+      }
+    }
+    // Ages stand for all rows of a provider that published, also where the price is the same.
+    const published = new Set(by.filter((one) => one.jobs).map((one) => one.p));
+    if (priceGrid) priceGrid.made.forEach((_, row) => { if (published.has(row.p)) row.version += 1; });
+    if (arrangement) arrange();
+    if (document.hidden) { unseen = true; return; }
+    judge();
+    const moving = $("p-which").value || (priceGrid && priceGrid.sort.id !== "sources" && priceGrid.sort.id !== "pair" && priceGrid.sort.id !== "provider");
+    if (here() === "prices") { if (arrangement || moving) pricesFilter(true); else priceGrid.later(); }
+    else if (here() === "health" && by.some((one) => one.jobs)) health();
+    if (detail && sheet && (sheet[0] !== "pair" || touched.has(sheet[1]))) detail();
+    turn();
+  }
+
+  let unseen = false;
+
+  function hear(at) {
+    shift = at - Date.now();
+    made = at;
+  }
+
+  function listen() {
+    const source = new EventSource("events?since=" + D.live);
+    source.addEventListener("beat", (event) => { hear(JSON.parse(event.data).now); head(); });
+    source.addEventListener("changes", (event) => takeChanges(JSON.parse(event.data)));
+    source.addEventListener("again", () => { source.close(); setTimeout(again, 500 + Math.random() * 1500); });
+    source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000); });
+    document.addEventListener("visibilitychange", () => { if (!document.hidden && unseen) { unseen = false; SECTIONS[here()](); if (detail) detail(); } });
+  }
+
+  if (D.live) listen();
   if (location.protocol.startsWith("http") && !D.live) {
     setInterval(lookForNewer, 10000);
     document.addEventListener("visibilitychange", lookForNewer);

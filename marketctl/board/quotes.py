@@ -78,7 +78,7 @@ def gather_quotes(
         base = live.collected_ms or made_ms
         for pair, quote in chain(live.quotes.items(), live.held.items()):
             note = live.held.get(pair) if quote is live.held.get(pair) else live.marked.get(pair)
-            *cells, own = quote_cells(live, quote, made_ms, held=quote is live.held.get(pair))
+            cells, own = quote_cells(quote, held=quote is live.held.get(pair)), _own(live, quote, made_ms)
             if live.provider in apart.get(pair, ()):
                 cells[4] |= TWIN
             if note is not None:
@@ -92,17 +92,21 @@ def gather_quotes(
     return {"pairs": pairs, "by": columns}
 
 
-def quote_cells(live: Live, quote: Mapping[str, Any], made_ms: int, *, held: bool) -> list[Any]:
-    """Return bid, ask, last or middle, turnover, flags and own time (0: none told, None: unknown) of a quote."""
+def quote_cells(quote: Mapping[str, Any], *, held: bool) -> list[Any]:
+    """Return bid, ask, last or middle, turnover and flags of a quote, as Redis holds it or a file."""
     bid, ask, last, mid = (decimal(quote.get(name)) for name in ("bid", "ask", "last", "mid"))
     flags = {"trading": TRADING, "halted": HALTED}.get(str(quote.get("status")), 0)
     if mid or quote.get("derived") is True:
         flags |= RATE | (IS_MID if mid else 0) | (DERIVED if quote.get("derived") is True else 0)
     if held:
         flags |= HELD
+    return [bid, ask, mid or last, decimal(quote.get("quote_volume")), flags]
+
+
+def _own(live: Live, quote: Mapping[str, Any], made_ms: int) -> int | None:
+    """Return a quote's own time: 0 that of the collection, None unknown."""
     told = [ms for ms in (ms_or_none(quote.get("collected_at")), ms_or_none(quote.get("at"))) if ms is not None]
-    own = None if live.age_ms(quote, made_ms) is None else min(told, default=0)
-    return [bid, ask, mid or last, decimal(quote.get("quote_volume")), flags, own]
+    return None if live.age_ms(quote, made_ms) is None else min(told, default=0)
 
 
 def note_cells(record: Mapping[str, Any]) -> list[Any]:

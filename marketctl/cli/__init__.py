@@ -33,6 +33,7 @@ COMMANDS = {
     "prices": "Collect and show the best bid and ask of every pair.",
     "stats": "Collect and show how each provider is doing.",
     "report": "Write the market board: all of it as one HTML page.",
+    "board": "Serve the market board live, on this machine.",
     "rates": "Build the export of a desk's rates out of live quotes.",
     "convert": "Find what arrives: the best ways through books and networks.",
     "check": "Check the health of providers, cheapest test first.",

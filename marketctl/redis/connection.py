@@ -119,6 +119,38 @@ class RedisConnection:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
+    @contextmanager
+    def hints(self, pattern: str) -> Iterator[Callable[[float], list[str]]]:
+        """Lend what waits for messages, on a connection of its own: it returns the channels that spoke.
+
+        It waits at most the seconds it is given. Raises RedisFailed.
+        """
+        import_redis()
+        from redis.exceptions import RedisError
+
+        try:
+            connection = self._connect(None)
+            connection.connect()
+            connection.send_command("PSUBSCRIBE", pattern)
+            connection.read_response()
+        except RedisError as error:
+            raise self._failed(error) from error
+
+        def wait(seconds: float) -> list[str]:
+            channels = []
+            try:
+                while connection.can_read(timeout=seconds):
+                    channels.append(connection.read_response()[2].decode(errors="replace"))
+                    seconds = 0
+            except RedisError as error:
+                raise self._failed(error) from error
+            return channels
+
+        try:
+            yield wait
+        finally:
+            connection.disconnect()
+
     def _round_trip(self, pack: Callable[[Any], Iterable[bytes]], count: int, key: str) -> list[Any]:
         """Return the replies, errors among them as they are; `key` says which node of a cluster is asked."""
         with self._lock:

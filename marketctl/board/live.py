@@ -1,0 +1,285 @@
+"""What changed since: the live quotes as the page's rows, each with the number of its last change.
+
+Driven by the hints that a publish gives, and by a look at the files; a set is fetched as one text and compared before
+anything of it is parsed, so that only what moved costs.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from threading import Condition, Event
+from typing import Any
+
+from marketctl.board.compact import HELD, MARKED, TWIN
+from marketctl.board.health import gather_job, gather_prices
+from marketctl.board.quotes import note_cells, quote_cells
+from marketctl.config.registry import ProviderEntry, Registry
+from marketctl.errors import MarketctlError
+from marketctl.log import log
+from marketctl.redis.connection import RedisConnection
+from marketctl.times import ms_or_none, now_ms
+from marketctl.views.freshness import age_ms, limit_ms
+from marketctl.views.quotes import Live, Reader, open_reader
+from marketctl.views.twins import known_coins
+
+# Live, held and marked quotes as lines, and meta, of one moment; nothing where the run is the one already seen.
+SET = """
+if redis.call('HGET', KEYS[4], 'seq') == ARGV[1] then return {} end
+local told = {}
+for i = 1, 3 do
+  local all, lines = redis.call('HGETALL', KEYS[i]), {}
+  for j = 1, #all, 2 do lines[#lines + 1] = all[j] .. '\\t' .. all[j + 1] end
+  told[i] = table.concat(lines, '\\n')
+end
+told[4] = redis.call('HGETALL', KEYS[4])
+return told
+"""
+TICK_S = 1.0  # between two looks at the files
+ALL_S = 5.0  # between two looks at every provider: a hint may be lost
+AGAIN_S = 10.0  # until a Redis that is away is tried again
+GATHER_S = 0.1  # what is published together is told together
+
+Values = dict[str, Any]  # pair -> raw bytes or, of a mirror, the quote
+
+
+@dataclass
+class Watched:
+    """A provider's rows, and when each changed last; `none` are pairs that are gone."""
+
+    seq: str = ""
+    values: tuple[Values, Values, Values] = field(default_factory=lambda: ({}, {}, {}))
+    rows: dict[str, list[Any]] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    gone: dict[str, int] = field(default_factory=dict)
+    at: int | None = None
+    limit: int = 0
+    jobs: dict[str, Any] = field(default_factory=dict)
+    facts: int = 0  # the number of the last change of `at`, `limit` or `jobs`
+    files: tuple[Any, ...] = ()
+
+
+class Changes:
+    """Keeps the state and tells deltas: `begin` in a thread, `wait` and `since` from any."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.epoch = secrets.token_hex(4)
+        self.serial = 0
+        self.shape = 0  # changes of what the page holds beside quotes and jobs: wallets, statistics
+        self.entries = registry.enabled()
+        self.watched = {entry.name: Watched() for entry in self.entries}
+        self.moved = Condition()
+        self._stop = Event()
+        self._told: tuple[tuple[int, int], bytes] = ((-1, -1), b"")
+
+    @property
+    def state(self) -> str:
+        """The moment of which a page is made."""
+        return f"{self.epoch}-{self.serial}-{self.shape}"
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stop.set()
+        with self.moved:
+            self.moved.notify_all()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was told to end."""
+        return self._stop.is_set()
+
+    def run(self) -> None:
+        """Look until stopped; what cannot be read now is tried again."""
+        while not self.stopped:
+            try:
+                self._with_reader()
+            except MarketctlError as error:
+                log.warning("%s", error.message)
+                self._stop.wait(TICK_S)
+
+    def _with_reader(self) -> None:
+        with ExitStack() as stack:
+            reader = stack.enter_context(open_reader(self.registry))
+            store = reader.store
+            wait: Callable[[float], list[str]] = self._sleep
+            if store is not None:
+                wait = stack.enter_context(store.hints(f"{self.registry.settings.redis_prefix}:changed:*"))
+            begun, last_all = time.monotonic(), 0.0
+            while not self.stopped:
+                at = time.monotonic()
+                everything = at - last_all >= (ALL_S if store is not None else 0)
+                hinted = {channel.rpartition(":")[2] for channel in (() if everything else wait(TICK_S))}
+                if hinted:
+                    self._stop.wait(GATHER_S)
+                    hinted |= {channel.rpartition(":")[2] for channel in wait(0)}
+                self.look(reader, None if everything else hinted)
+                if everything:
+                    last_all = at
+                    if store is None:
+                        self._sleep(TICK_S)
+                if store is None and self.registry.settings.redis_url != "none" and at - begun > AGAIN_S:
+                    return
+
+    def _sleep(self, seconds: float) -> list[str]:
+        self._stop.wait(seconds)
+        return []
+
+    def look(self, reader: Reader, names: set[str] | None = None) -> None:
+        """Take what these providers (None: all) have new, and what every provider's files have."""
+        number, shape = self.serial + 1, self.shape
+        for entry in self.entries:
+            seen = self.watched[entry.name]
+            if names is None or entry.name in names:
+                if reader.store is None:
+                    self._mirror(reader, entry, seen, number)
+                else:
+                    self._redis(reader.store, entry, seen, number)
+            shape += self._files(entry, seen, number)
+        with self.moved:
+            if shape != self.shape or any(
+                number in (seen.facts, *seen.changed.values(), *seen.gone.values()) for seen in self.watched.values()
+            ):
+                self.serial, self.shape = number, shape
+                self.moved.notify_all()
+
+    def _redis(self, store: RedisConnection, entry: ProviderEntry, seen: Watched, number: int) -> None:
+        keys = [store.key(entry.name, name) for name in ("l1", "held", "marked", "l1:meta")]
+        told = store.call("EVAL", SET, 4, *keys, seen.seq or "-")
+        if not told:
+            return
+        live, held, marked = (dict(line.split(b"\t", 1) for line in text.split(b"\n") if line) for text in told[:3])
+        meta = {name.decode(): value.decode() for name, value in zip(told[3][::2], told[3][1::2], strict=True)}
+        collected, earlier = (int(meta[name]) if name in meta else None for name in ("collected_ms", "earlier_ms"))
+        kept = collected - earlier if collected is not None and earlier is not None else None
+        seen.seq = meta.get("seq", "")
+        texts = tuple(
+            {pair.decode(errors="replace"): value for pair, value in one.items()} for one in (live, held, marked)
+        )
+        now = now_ms()
+
+        def own(value: Mapping[str, Any]) -> int | None:
+            told = [ms for ms in (value.get("collected_ms"), value.get("at")) if isinstance(ms, int)]
+            dated = value.get("mid") is not None
+            known = age_ms(now, value.get("collected_ms") or collected, value.get("at"), dated=dated) is not None
+            return min(told, default=0) if known else None
+
+        self._take(entry, seen, number, texts, json.loads, own)
+        self._facts(entry, seen, number, Live(entry.name, "redis", "ok" if live else "held" if held else "expired",
+                    collected_ms=collected, earlier_ms=earlier), limit_ms(entry.prices_interval_s, kept))  # fmt: skip
+
+    def _mirror(self, reader: Reader, entry: ProviderEntry, seen: Watched, number: int) -> None:
+        path = self.registry.settings.data_dir / "prices" / f"{entry.name}.json"
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            return
+        version = f"{stat.st_mtime_ns}-{stat.st_size}-{stat.st_ino}"
+        if seen.seq == version:
+            return
+        live = reader.look(entry)
+        seen.seq, now = version, now_ms()
+
+        def own(value: Mapping[str, Any]) -> int | None:
+            told = [ms for ms in (ms_or_none(value.get("collected_at")), ms_or_none(value.get("at"))) if ms is not None]
+            return None if live.age_ms(value, now) is None else min(told, default=0)
+
+        self._take(entry, seen, number, (live.quotes, live.held, live.marked), lambda value: value, own)
+        self._facts(entry, seen, number, live, limit_ms(entry.prices_interval_s, live.kept_ms))
+
+    def _take(
+        self,
+        entry: ProviderEntry,
+        seen: Watched,
+        number: int,
+        values: tuple[Values, ...],
+        read: Callable[[Any], Mapping[str, Any]],
+        own: Callable[[Mapping[str, Any]], int | None],
+    ) -> None:
+        """Make rows of what differs from before."""
+        moved: set[str] = set()
+        for old, new in zip(seen.values, values, strict=True):
+            moved |= {pair for pair, value in new.items() if old.get(pair) != value} | (old.keys() - new.keys())
+        live, held, marked = values
+        seen.values = (live, held, marked)
+        for pair in moved:
+            kept = pair not in live
+            value = held.get(pair) if kept else live[pair]
+            if value is None:
+                if seen.rows.pop(pair, None) is not None:
+                    seen.changed.pop(pair, None)
+                    seen.gone[pair] = number
+                continue
+            quote = read(value)
+            row = [pair, *quote_cells(quote, held=kept), own(quote)]
+            note = quote if kept else read(marked[pair]) if pair in marked else None
+            if note is not None:
+                row[5] |= MARKED
+                row.append(_note(note))
+            seen.rows[pair] = row
+            seen.changed[pair] = number
+            seen.gone.pop(pair, None)
+        self._twins(entry.name, moved)
+
+    def _twins(self, name: str, pairs: set[str]) -> None:
+        coins = known_coins(self.registry)
+        for pair in pairs if coins.twins else ():
+            row = self.watched[name].rows.get(pair)
+            if row is not None and any(ticker in coins.twins for ticker in pair.split("/")):
+                told = [
+                    one for one, seen in self.watched.items() if pair in seen.rows and not seen.rows[pair][5] & HELD
+                ]
+                row[5] |= TWIN if name in coins.apart(pair, told) else 0
+
+    def _facts(self, entry: ProviderEntry, seen: Watched, number: int, live: Live, limit: int) -> None:
+        seen.at, seen.limit, seen.facts = live.collected_ms, limit, number
+        facts = gather_prices(self.registry, entry, live, now_ms()) | {"limit": limit}
+        owns = sorted(row[6] or (live.collected_ms or 0) for row in seen.rows.values() if not row[5] & HELD)
+        facts["source"] = min(owns[(len(owns) - 1) // 2], live.collected_ms or 0) if owns else live.collected_ms
+        seen.jobs["prices"] = facts
+
+    def _files(self, entry: ProviderEntry, seen: Watched, number: int) -> bool:
+        """Take new states of jobs; True where a wallet or statistics are new, which the page loads anew for."""
+        data = self.registry.settings.data_dir
+        paths = [data / job / f"{entry.name}.json" for job in ("state", "wallet", "stats")]
+        found = tuple(path.stat().st_mtime_ns if path.exists() else None for path in paths)
+        before, seen.files = seen.files, found
+        if not before or found == before:
+            return False
+        if found[0] != before[0]:
+            seen.facts = number
+            for job in ("wallet", "prices", "stats"):
+                state = gather_job(self.registry, entry, job, None)
+                kept = {name: state[name] for name in ("attempt", "success", "failures", "reason")}
+                seen.jobs[job] = seen.jobs.get(job, {}) | kept
+        return found[1:] != before[1:]
+
+    def since(self, serial: int) -> bytes:
+        """Return what changed after that number, as one event's JSON: only what moved, a provider at a time."""
+        with self.moved:
+            here = (serial, self.serial)
+            if self._told[0] == here:
+                return self._told[1]
+            told = []
+            for place, entry in enumerate(self.entries):
+                seen = self.watched[entry.name]
+                one: dict[str, Any] = {"p": place}
+                if rows := [seen.rows[pair] for pair, number in seen.changed.items() if number > serial]:
+                    one["rows"] = rows
+                if gone := [pair for pair, number in seen.gone.items() if number > serial]:
+                    one["gone"] = gone
+                if seen.facts > serial:
+                    one |= {"at": seen.at, "max": seen.limit, "jobs": seen.jobs}
+                if len(one) > 1:
+                    told.append(one)
+            event = json.dumps({"now": now_ms(), "by": told}, ensure_ascii=False, separators=(",", ":")).encode()
+            self._told = (here, event)
+            return event
+
+
+def _note(record: Mapping[str, Any]) -> list[Any]:
+    """Return a record's cells; in Redis its times are milliseconds."""
+    cells = note_cells(record)
+    return [cells[0], cells[1] if cells[1] is not None else record.get("since"), *cells[2:]]
