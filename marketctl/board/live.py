@@ -91,6 +91,15 @@ class Changes:
         """Whether it was told to end."""
         return self._stop.is_set()
 
+    def wait(self, serial: int, shape: int, seconds: float) -> None:
+        """Wait until something is new since that state, at most these seconds."""
+        with self.moved:
+            self.moved.wait_for(lambda: self.stopped or (self.serial, self.shape) != (serial, shape), seconds)
+
+    def pause(self, seconds: float) -> None:
+        """Wait these seconds, less when it ends."""
+        self._stop.wait(seconds)
+
     def run(self) -> None:
         """Look until stopped; what cannot be read now is tried again."""
         while not self.stopped:

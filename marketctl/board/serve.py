@@ -85,7 +85,7 @@ class BoardServer(ThreadingHTTPServer):
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = "board", 0
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         """Say nothing of a client that went away; our own errors stay loud."""
         import sys
 
@@ -134,19 +134,20 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer, as long as there is room."""
         if not self.server.room.acquire(blocking=False):
-            return self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
+            return
         try:
             self._answer()
         finally:
             self.server.room.release()
 
-    do_HEAD = do_GET
+    do_HEAD = do_GET  # noqa: N815
 
     def do_POST(self) -> None:
         """Refuse: the board is read-only."""
         self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "the board is read-only")
 
-    do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_POST
+    do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_POST  # noqa: N815
 
     def _answer(self) -> None:
         parts = urlsplit(self.path)
@@ -199,7 +200,8 @@ class Handler(BaseHTTPRequestHandler):
         try:
             page = self.server.page()
         except MarketctlError as error:
-            return self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, error.message)
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, error.message)
+            return
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", "text/html; charset=utf-8")
         self._end(len(page))
@@ -230,12 +232,8 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 self._event("beat", f'{{"now":{now_ms()}}}', state)
             begun = monotonic()
-            with changes.moved:
-                changes.moved.wait_for(
-                    lambda: changes.stopped or (changes.serial, changes.shape) != (now, known), BEAT_S
-                )  # noqa: B023
-            with changes.moved:
-                changes.moved.wait_for(lambda: changes.stopped, max(0.0, PACE_S - (monotonic() - begun)))
+            changes.wait(now, known, BEAT_S)
+            changes.pause(max(0.0, PACE_S - (monotonic() - begun)))
 
     def _event(self, name: str, data: str, state: str) -> None:
         self.wfile.write(f"event: {name}\nid: {state}\ndata: {data}\n\n".encode())

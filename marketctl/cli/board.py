@@ -4,7 +4,7 @@ import click
 
 from marketctl.cli.options import HELP, Command, global_options, globals_of
 
-TOKEN_VARIABLE = "MARKETCTL_BOARD_TOKEN"
+TOKEN_VARIABLE = "MARKETCTL_BOARD_TOKEN"  # noqa: S105
 
 
 @click.command(cls=Command, context_settings=HELP)

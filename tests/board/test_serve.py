@@ -1,0 +1,186 @@
+"""The board served live: deltas from a real Redis and from files, and nothing for whom it is not meant."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from marketctl.board.serve import BoardServer
+from marketctl.errors import ConfigError
+from marketctl.files.snapshots import write_snapshot
+from marketctl.models import Network
+from marketctl.redis.connection import connect
+from marketctl.redis.embedded import EmbeddedRedis
+from marketctl.redis.publish import publish_l1
+from marketctl.redis.quotes import write_mirror
+from marketctl.times import now_ms
+from tests.desk import asset, head, make_desk, quote
+
+TOKEN = "a-token-of-some-length"
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return make_desk(tmp_path, now_ms(), "none")
+
+
+@contextmanager
+def served(desk, bind="127.0.0.1:0", token=None):
+    server = BoardServer(desk, bind, token)
+    with server.serving():
+        yield server
+
+
+def ask(server, path="/", method="GET", **headers):
+    connection = http.client.HTTPConnection(*server.server_address[:2], timeout=20)
+    connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    answer = connection.getresponse()
+    return answer.status, answer.read(), dict(answer.getheaders())
+
+
+class Stream:
+    """The events of a server: one after another, with their numbers."""
+
+    def __init__(self, server, state="0-0-0", **headers):
+        self.connection = http.client.HTTPConnection(*server.server_address[:2], timeout=20)
+        self.connection.request("GET", f"/events?since={state}", headers=headers)
+        self.answer = self.connection.getresponse()
+
+    def next(self):
+        told = {}
+        while line := self.answer.readline().decode().rstrip("\n"):
+            name, _, value = line.partition(": ")
+            told[name] = value
+        return told["event"], json.loads(told["data"])
+
+    def until(self, kind, seen=lambda data: True):
+        while True:
+            name, data = self.next()
+            if name == kind and seen(data):
+                return data
+
+
+def state_of(page):
+    return json.loads(page.partition(b'id="data">')[2].partition(b"</script>")[0])["live"]
+
+
+def rows(data, p):
+    return {row[0]: row[1:3] for one in data["by"] if one["p"] == p for row in one.get("rows", [])}
+
+
+def test_what_changes_in_redis_comes_within_a_second_and_nothing_else(tmp_path):
+    desk = make_desk(tmp_path, now_ms())
+    with EmbeddedRedis(desk.settings.data_dir), served(desk) as server:
+        time.sleep(0.5)
+        stream = Stream(server, state_of(ask(server)[1]))
+        at = now_ms()
+        quotes = {"BTC/USDT": quote("200.10", "200.20"), "ETH/USDT": quote("10.1", "10.2"), "NEW/USDT": quote("1", "2")}
+        with connect("embedded", desk.settings.data_dir) as store:
+            publish_l1(store, "KUCOIN", quotes, run_id="r2", collected_ms=at, interval_s=10, skipped=0)
+        data = stream.until("changes", lambda data: rows(data, 1))
+        assert time.time() * 1000 - at < 2_000  # a second where the machine is quiet
+        assert rows(data, 1) == {"BTC/USDT": ["200.10", "200.20"], "NEW/USDT": ["1", "2"]}
+        (one,) = [one for one in data["by"] if one["p"] == 1]
+        assert (one["at"], one["jobs"]["prices"]["at"]) == (at, at)
+
+
+def test_what_changes_in_files_comes_too_and_who_was_away_gets_it_all(desk):
+    with served(desk) as server:
+        state = state_of(ask(server)[1])
+        path = desk.settings.data_dir / "prices" / "KUCOIN.json"
+        write_mirror(path, head("KUCOIN", "prices", now_ms()), {"BTC/USDT": quote("300", "301")})
+
+        def moved(data):
+            return rows(data, 1).get("BTC/USDT") == ["300", "301"]
+
+        stream = Stream(server, state)
+        data = stream.until("changes", moved)
+        assert [one["gone"] for one in data["by"] if one.get("gone")] in ([["ETH/USDT"]], [])
+        again = Stream(server, state).until("changes", moved)  # the same, for one who asks later
+        assert rows(again, 1)["BTC/USDT"] == ["300", "301"]
+
+
+def test_a_new_wallet_and_a_server_that_began_anew_make_the_page_load_anew(desk):
+    with served(desk) as server:
+        time.sleep(0.3)
+        stream = Stream(server, state_of(ask(server)[1]))
+        stream.next()
+        coins = {"USDT": asset("USDT", {"TRX": Network(network="tron", deposit=True, withdraw=False)})}
+        write_snapshot(
+            desk.settings.data_dir / "wallet" / "KUCOIN.json", head("KUCOIN", "wallet", now_ms()), "assets", coins
+        )
+        stream.until("again")
+        assert Stream(server, "other-1-0").next()[0] == "again"
+
+
+def test_the_page_is_hardened_and_read_only(desk):
+    with served(desk) as server:
+        status, page, headers = ask(server)
+        assert (status, page[:15]) == (200, b"<!doctype html>")
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+        assert ask(server, method="HEAD")[:2] == (200, b"")
+        for method in ("POST", "PUT", "DELETE"):
+            assert ask(server, method=method)[0] == 405
+        assert ask(server, "/../etc/passwd")[0] == 404
+        # A page elsewhere whose name was made to lead here.
+        assert ask(server, Host="evil.example")[0] == 403
+        assert ask(server, "/events?since=0-0-0", Host="evil.example:8080")[0] == 403
+        assert ask(server, "/events", Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="cors")[0] == 403
+        assert ask(server, Host="localhost:8080")[0] == 200
+
+
+def test_a_token_is_asked_of_everybody_and_kept_in_a_cookie(desk):
+    with served(desk, token=TOKEN) as server:
+        assert ask(server)[0] == 401
+        assert ask(server, "/events?since=0-0-0")[0] == 401
+        assert ask(server, "/?token=wrong")[0] == 401
+        status, _, headers = ask(server, f"/?token={TOKEN}")
+        assert (status, headers["Location"]) == (303, "./")
+        assert headers["Set-Cookie"] == f"marketctl-board={TOKEN}; HttpOnly; SameSite=Strict; Path=/"
+        assert ask(server, Cookie=f"marketctl-board={TOKEN}")[0] == 200
+        assert ask(server, Authorization=f"Bearer {TOKEN}")[0] == 200
+        assert ask(server, Authorization="Bearer wrong")[0] == 401
+
+
+@pytest.mark.parametrize(
+    ("bind", "words"), [("0.0.0.0:0", "other machines"), ("8080", "cannot bind"), ("a:b", "cannot bind")]
+)
+def test_where_it_may_not_or_cannot_listen(desk, bind, words):
+    with pytest.raises(ConfigError, match=words):
+        BoardServer(desk, bind, None)
+
+
+def test_a_socket_in_the_file_system_is_left_and_taken_again(desk, tmp_path):
+    path = tmp_path / "board.sock"
+    with socket.socket(socket.AF_UNIX) as killed:
+        killed.bind(str(path))  # and nobody takes it away
+    with served(desk, f"unix:{path}"):
+        assert path.stat().st_mode & 0o777 == 0o660
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            client.sendall(b"GET / HTTP/1.1\r\nHost: market.example\r\n\r\n")
+            assert client.recv(15) == b"HTTP/1.0 200 OK"
+        with pytest.raises(ConfigError, match="another board"):
+            BoardServer(desk, f"unix:{path}", None)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_the_command_ends_with_its_signal_and_keeps_the_token_out_of_arguments(desk, number, code):
+    words = [sys.executable, "-m", "marketctl", "--config", str(desk.path), "board", "--bind", "127.0.0.1:0", "--token"]
+    environ = os.environ | {"MARKETCTL_BOARD_TOKEN": TOKEN}
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environ) as process:
+        line = process.stderr.readline()
+        assert "the board is at http://127.0.0.1:" in line
+        assert TOKEN not in line
+        process.send_signal(number)
+        assert process.wait(20) == code
