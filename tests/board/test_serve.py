@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
@@ -41,8 +41,8 @@ def served(desk, bind="127.0.0.1:0", token=None):
 def ask(server, path="/", method="GET", **headers):
     connection = http.client.HTTPConnection(*server.server_address[:2], timeout=20)
     connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
-    answer = connection.getresponse()
-    return answer.status, answer.read(), dict(answer.getheaders())
+    with closing(connection), connection.getresponse() as answer:
+        return answer.status, answer.read(), dict(answer.getheaders())
 
 
 class Stream:
@@ -52,6 +52,13 @@ class Stream:
         self.connection = http.client.HTTPConnection(*server.server_address[:2], timeout=20)
         self.connection.request("GET", f"/events?since={state}", headers=headers)
         self.answer = self.connection.getresponse()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.answer.close()
+        self.connection.close()
 
     def next(self):
         told = {}
@@ -77,47 +84,46 @@ def rows(data, p):
 
 def test_what_changes_in_redis_comes_within_a_second_and_nothing_else(tmp_path):
     desk = make_desk(tmp_path, now_ms())
+    quotes = {"BTC/USDT": quote("200.10", "200.20"), "ETH/USDT": quote("10.1", "10.2"), "NEW/USDT": quote("1", "2")}
     with EmbeddedRedis(desk.settings.data_dir), served(desk) as server:
         time.sleep(0.5)
-        stream = Stream(server, state_of(ask(server)[1]))
-        at = now_ms()
-        quotes = {"BTC/USDT": quote("200.10", "200.20"), "ETH/USDT": quote("10.1", "10.2"), "NEW/USDT": quote("1", "2")}
-        with connect("embedded", desk.settings.data_dir) as store:
+        with Stream(server, state_of(ask(server)[1])) as stream, connect("embedded", desk.settings.data_dir) as store:
+            at = now_ms()
             publish_l1(store, "KUCOIN", quotes, run_id="r2", collected_ms=at, interval_s=10, skipped=0)
-        data = stream.until("changes", lambda data: rows(data, 1))
-        assert time.time() * 1000 - at < 2_000  # a second where the machine is quiet
+            data = stream.until("changes", lambda data: rows(data, 1))
+        assert time.time() * 1000 - at < 2_000  # a fifth of a second where the machine is quiet
         assert rows(data, 1) == {"BTC/USDT": ["200.10", "200.20"], "NEW/USDT": ["1", "2"]}
         (one,) = [one for one in data["by"] if one["p"] == 1]
         assert (one["at"], one["jobs"]["prices"]["at"]) == (at, at)
 
 
 def test_what_changes_in_files_comes_too_and_who_was_away_gets_it_all(desk):
+    def moved(data):
+        return rows(data, 1).get("BTC/USDT") == ["300", "301"]
+
     with served(desk) as server:
         state = state_of(ask(server)[1])
-        path = desk.settings.data_dir / "prices" / "KUCOIN.json"
-        write_mirror(path, head("KUCOIN", "prices", now_ms()), {"BTC/USDT": quote("300", "301")})
-
-        def moved(data):
-            return rows(data, 1).get("BTC/USDT") == ["300", "301"]
-
-        stream = Stream(server, state)
-        data = stream.until("changes", moved)
-        assert [one["gone"] for one in data["by"] if one.get("gone")] in ([["ETH/USDT"]], [])
-        again = Stream(server, state).until("changes", moved)  # the same, for one who asks later
-        assert rows(again, 1)["BTC/USDT"] == ["300", "301"]
+        with Stream(server, state) as stream:
+            stream.next()
+            path = desk.settings.data_dir / "prices" / "KUCOIN.json"
+            write_mirror(path, head("KUCOIN", "prices", now_ms()), {"BTC/USDT": quote("300", "301")})
+            data = stream.until("changes", moved)
+        assert [one["gone"] for one in data["by"] if one.get("gone")] == [["ETH/USDT"]]
+        with Stream(server, state) as late:
+            assert moved(late.until("changes", moved))
 
 
 def test_a_new_wallet_and_a_server_that_began_anew_make_the_page_load_anew(desk):
     with served(desk) as server:
         time.sleep(0.3)
-        stream = Stream(server, state_of(ask(server)[1]))
-        stream.next()
-        coins = {"USDT": asset("USDT", {"TRX": Network(network="tron", deposit=True, withdraw=False)})}
-        write_snapshot(
-            desk.settings.data_dir / "wallet" / "KUCOIN.json", head("KUCOIN", "wallet", now_ms()), "assets", coins
-        )
-        stream.until("again")
-        assert Stream(server, "other-1-0").next()[0] == "again"
+        with Stream(server, state_of(ask(server)[1])) as stream:
+            stream.next()
+            coins = {"USDT": asset("USDT", {"TRX": Network(network="tron", deposit=True, withdraw=False)})}
+            path = desk.settings.data_dir / "wallet" / "KUCOIN.json"
+            write_snapshot(path, head("KUCOIN", "wallet", now_ms()), "assets", coins)
+            stream.until("again")
+        with Stream(server, "other-1-0") as stream:
+            assert stream.next()[0] == "again"
 
 
 def test_the_page_is_hardened_and_read_only(desk):

@@ -18,15 +18,17 @@ from typing import Any
 import pytest
 
 from marketctl.board import build_board
+from marketctl.board.serve import BoardServer
 from marketctl.config.registry import Registry
 from marketctl.files.atomic import write_output
 from marketctl.redis.embedded import EmbeddedRedis
+from marketctl.redis.quotes import write_mirror
 from marketctl.times import now_ms
 from marketctl.views.compare import compare, spread
 from marketctl.views.quotes import open_reader
 from marketctl.views.routes import find_routes
 from marketctl.views.snapshots import snapshot
-from tests.desk import EVIL, make_desk, quotes, wallets
+from tests.desk import EVIL, head, make_desk, quote, quotes, wallets
 
 webdriver = pytest.importorskip("selenium.webdriver", reason="Selenium is not installed: make test-browser")
 
@@ -252,11 +254,11 @@ def test_prices_show_every_quote_with_its_digits(board, now):
     shown = {(row[1], row[0]): row for row in cells(board, "#p-grid")}
     assert len(shown) == 8
     for provider, found in quotes(now).items():
-        for pair, quote in found.items():
+        for pair, one in found.items():
             row = shown[provider, pair]
-            nothing = "–" if quote.mid else "none"
-            assert row[2:4] == [quote.bid or nothing, quote.ask or nothing]
-            _, share = spread(quote.bid, quote.ask)
+            nothing = "–" if one.mid else "none"
+            assert row[2:4] == [one.bid or nothing, one.ask or nothing]
+            _, share = spread(one.bid, one.ask)
             if share is not None:
                 assert float(row[4].removesuffix(" %")) == pytest.approx(float(share), abs=0.0006)
             else:
@@ -475,6 +477,25 @@ def test_a_served_file_loads_itself_anew_and_keeps_the_place(chromium, desk, tmp
     chromium.get_log("performance")
 
 
+def test_a_quote_that_moves_is_on_the_served_page_within_a_second(chromium, tmp_path):
+    desk = make_desk(tmp_path, now_ms(), "none")
+    path = desk.settings.data_dir / "prices" / "KUCOIN.json"
+    server = BoardServer(desk, "127.0.0.1:0", None)
+    with server.serving():
+        chromium.get("about:blank")
+        chromium.get(f"{server.url}#prices?q=BTC&pair=BTC/USDT")
+        until(lambda: chromium.find_element(By.ID, "made").text.startswith("live"))
+        begun = time.monotonic()
+        write_mirror(path, head("KUCOIN", "prices", now_ms()), {"BTC/USDT": quote("100.19", "100.31")})
+        until(lambda: [row[:3] for row in cells(chromium, "#d-body > .scroll")][-1][:2] == ["KUCOIN", "100.19 best"])
+        assert time.monotonic() - begun < 4  # files are looked at every second
+        chromium.find_element(By.ID, "d-close").click()
+        assert ["BTC/USDT", "KUCOIN", "100.19"] in [row[:3] for row in cells(chromium, "#p-grid")]
+        assert troubles(chromium) == []
+        assert all(url.startswith((server.url, "data:", "about:")) for url in requests(chromium))
+        chromium.get("about:blank")
+
+
 # Wallet ----------------------------------------------------------------------------------
 
 
@@ -677,8 +698,7 @@ def test_every_control_has_a_name(board):
 def test_twelve_thousand_rows_stay_fluid_and_print_in_part(chromium, tmp_path_factory):
     from marketctl.files.snapshots import write_snapshot
     from marketctl.models import Network
-    from marketctl.redis.quotes import write_mirror
-    from tests.desk import asset, head, quote
+    from tests.desk import asset
 
     at = now_ms()
     desk = make_desk(tmp_path_factory.mktemp("big"), at, "none")
