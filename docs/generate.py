@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "docs")]  # the code beside this file, whatever is installed
 
 import click  # noqa: E402
+import registry_page as registry_keys  # noqa: E402
 import rooms  # noqa: E402
 import schemas  # noqa: E402
 
@@ -194,6 +195,15 @@ def bridge_page() -> str:
     return f"{written}{GENERATED}\n{table(head, rows)}\n"
 
 
+def registry_page() -> str:
+    """Return docs/registry.md: what is written there, and a table for each table of the registry."""
+    written = (ROOT / "docs" / "registry.md").read_text(encoding="utf-8").partition(GENERATED)[0]
+    head = ("key", "what", "default", "meaning")
+    titles = {name: f"[{name}]" for name in registry_keys.MEANINGS} | {"settings.history": "history, in [settings]"}
+    blocks = [f"## {titles[name]}\n\n{table(head, registry_keys.rows(name))}" for name in registry_keys.MEANINGS]
+    return written + GENERATED + "\n" + "\n\n".join(blocks) + "\n"
+
+
 def architecture_page() -> str:
     """Return docs/architecture.md: what is written there, with the rooms as they are."""
     written = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
@@ -221,6 +231,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "cli.md": cli_page,
     "bridge.md": bridge_page,
     "architecture.md": architecture_page,
+    "registry.md": registry_page,
 }
 
 

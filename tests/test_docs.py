@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
+from marketctl import errors
 from marketctl.cli import root
 
 ROOT = Path(__file__).parent.parent
@@ -31,7 +32,7 @@ def commands(group: click.Group = root, path: str = "marketctl") -> list[tuple[s
     return found
 
 
-@pytest.mark.parametrize("page", ["cli.md", "providers.md", "bridge.md", "architecture.md"])
+@pytest.mark.parametrize("page", ["cli.md", "providers.md", "bridge.md", "architecture.md", "registry.md"])
 def test_generated_page_is_up_to_date(generate, page):
     if page == "bridge.md":
         pytest.importorskip("ccxt", reason="ccxt is not installed: pip install ccxt (the extra ccxt)")
@@ -57,6 +58,46 @@ def test_every_command_has_help_with_an_example_and_is_in_the_docs():
         if not re.search(rf"^##+ {path}$", page, re.MULTILINE):
             wrong.append(f"{path}: not in docs/cli.md, run make docs")
     assert wrong == []
+
+
+def reasons() -> set[str]:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "reason")]
+    return {kind.reason for kind in kinds}
+
+
+@pytest.mark.parametrize("page", ["troubleshooting.md", "troubleshooting.ru.md"])
+def test_every_reason_has_its_section_and_a_next_step(page):
+    sections = re.split(r"^###? ", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    explained = dict(section.split("\n", 1) for section in sections[1:])
+    told = {title: text for title, text in explained.items() if text.strip()}
+    assert set(told) == reasons()
+
+
+# Pages in two languages: the same headings, tables and lists, the same commands and settings.
+PAIRS = sorted(DOCS.glob("**/*.ru.md")) + sorted(DOCS.parent.glob("*.ru.md"))
+
+
+def blocks(text: str) -> list[str]:
+    return re.findall(r"^ *```.*?^ *```$", text, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("russian", PAIRS, ids=lambda path: path.name)
+def test_both_languages_have_the_same_commands_and_headings(russian):
+    english = russian.with_name(russian.name.replace(".ru.md", ".md"))
+    texts = [path.read_text(encoding="utf-8") for path in (english, russian)]
+    shown = [[re.sub(r"\s+#.*", "", block) for block in blocks(text)] for text in texts]
+    assert shown[0] == shown[1]
+    bare = [re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL) for text in texts]
+    shape = [re.findall(r"^(#+ |- |\| |[0-9]+\. )", text, flags=re.MULTILINE) for text in bare]
+    assert shape[0] == shape[1]
+    commands = [set(re.findall(r"`(marketctl [^`]+)`", text)) for text in bare]
+    assert commands[0] == commands[1]
+
+
+@pytest.mark.parametrize("russian", PAIRS, ids=lambda path: path.name)
+def test_russian_pages_keep_to_one_vocabulary(russian):
+    text = russian.read_text(encoding="utf-8").lower()
+    assert re.findall(r"режим\w* повторени\w*|наблюдени\w*|вердикт\w*", text) == []
 
 
 @pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
