@@ -24,7 +24,11 @@ ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 UNITS = sorted((DOCS / "systemd").iterdir())
 GUIDES = (DOCS / "operations.md", DOCS / "operations.ru.md")
-PAGES = [*GUIDES, DOCS / "monitoring/README.md", DOCS / "scripting.md", ROOT / "README.md"]
+PAGES = [
+    *GUIDES,
+    *(DOCS / f"{name}.md" for name in ("monitoring/README", "scripting", "questions", "troubleshooting", "registry")),
+    *(ROOT.glob("README*.md")),
+]
 
 
 def blocks(page: Path) -> list[str]:
