@@ -113,7 +113,7 @@ def on_a_terminal(words: list[str], folder: Path, env: dict[str, str]) -> str:
             shown += piece
         os.close(ours)
         process.wait(60)
-    return shown.decode().replace("\r\n", "\n")
+    return shown.decode().replace("\r\n", "\n").replace("\r", "\n")  # progress is overwritten
 
 
 def shape(text: str) -> list[str]:
@@ -138,7 +138,7 @@ def test_session_of_a_document_shows_what_it_says(desk, command, output):
     folder, env = desk
     got = shape(on_a_terminal(shlex.split(command), folder, env))
     wanted = shape(output)
-    assert wanted[0] == got[0]
+    assert wanted[0] in got[:3]  # behind progress and notices
     # Documents leave rows out; of those they show, each has the cells of a real one, whatever is best today.
     cells = {len(line.split()) for line in got}
     table = [line for line in wanted if not re.search(r": \w|; *$", line)]  # what is closed today is in no column
