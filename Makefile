@@ -8,7 +8,7 @@ RUN := $(VENV)/bin/
 PIP := $(RUN)python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers test-long torture test-browser lint format docs dist bench clean
+.PHONY: help demo test test-servers test-long torture test-browser lint format docs site dist bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +40,11 @@ format: $(VENV)/.dev ## Put the code into its usual form
 	@$(RUN)ruff check --fix --quiet .
 	@$(RUN)ruff format .
 
-docs: $(VENV)/.dev ## Generate docs/cli.md and docs/providers.md
+docs: $(VENV)/.dev ## Generate the pages and units that are made from the code
 	@$(RUN)python docs/generate.py
+
+site: $(VENV)/.site ## Build the documents as a site into site/html, links checked
+	@NO_MKDOCS_2_WARNING=1 $(RUN)python tools/site.py
 
 dist: $(VENV)/.pack ## Build wheel and sdist into dist/ and check them
 	@rm -rf dist
@@ -53,7 +56,7 @@ bench: $(VENV)/.dev ## Measure marketctl beside its peers, in one run
 	@$(RUN)python benchmarks/run.py
 
 clean: ## Remove what the targets made, the demo's data included; your own data stay
-	rm -rf $(VENV) benchmarks/.venv build dist *.egg-info .servers .mypy_cache .pytest_cache .ruff_cache data/demo
+	rm -rf $(VENV) benchmarks/.venv build dist site *.egg-info .servers .mypy_cache .pytest_cache .ruff_cache data/demo
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "marketctl needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3"; exit 4; }
@@ -68,6 +71,10 @@ $(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
 	@echo "installing into $(VENV) (half a minute the first time) ..."
 	@$(PIP) install --editable '.[dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.site: pyproject.toml | $(VENV)/bin/python
+	@$(PIP) install --editable '.[docs]'
+	@touch $@
 
 $(VENV)/.pack: | $(VENV)/bin/python
 	@$(PIP) install build twine check-wheel-contents

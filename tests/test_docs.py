@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 
 import click
@@ -104,3 +105,22 @@ def test_russian_pages_keep_to_one_vocabulary(russian):
 def test_links_lead_to_files(path):
     for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", path.read_text(encoding="utf-8")):
         assert (DOCS / target).exists(), f"docs/{path.name} links to {target}, which is not there"
+
+
+def test_every_page_is_in_the_contents_of_the_site():
+    named = set(
+        re.findall(r"^ +- (?:[^:\n]+: )?(\S+\.md)$", (DOCS.parent / "mkdocs.yml").read_text(), flags=re.MULTILINE)
+    )
+    pages = {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")}
+    assert named - {"index.md", "index.ru.md", "CHANGELOG.md"} == {
+        page for page in pages if not page.startswith("schema/")
+    }
+
+
+def test_every_dependency_has_its_line():
+    """All extras: what for, why this one. The names are those of pyproject.toml."""
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(one for more in project["optional-dependencies"].values() for one in more)]
+    names = {re.match(r"[\w-]+", one)[0] for one in wanted} - {"marketctl"}
+    page = (DOCS / "dependencies.md").read_text(encoding="utf-8").lower()
+    assert {name for name in names if not re.search(rf"\b{name}\b", page)} == set()
