@@ -124,7 +124,7 @@ class Bench:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         unpaced = changed.pop("unpaced", False)
-        template = (ROOT / "marketctl" / "templates" / "providers.toml").read_text()
+        template = (ROOT / "marketctl" / "config" / "starter" / "providers.toml").read_text()
         settings = {"redis_url": self.redis, "redis_prefix": name, "prices_interval_s": 10} | changed
         lines = ["[settings]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
         for provider in providers:

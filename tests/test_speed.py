@@ -15,7 +15,7 @@ import pytest
 
 from marketctl.cli import invoke as marketctl
 from marketctl.files import atomic, snapshots
-from marketctl.files.atomic import write_atomic
+from marketctl.files.atomic import staged
 from marketctl.files.snapshots import read_records, write_snapshot
 from marketctl.http import transport
 from marketctl.http.client import Client
@@ -196,15 +196,15 @@ def test_each_file_is_written_once_a_job_and_nothing_else(registry, monkeypatch,
     command = ["--config", str(registry), *words.split(), "-q"]
     assert marketctl(command) == 0  # the cache of pairs is filled
     written: dict[str, int] = {}
-    usual = write_atomic
+    usual = staged
 
     def write(path, data, *args, **kwargs):
         name = f"{path.parent.name}/{path.name}"
         written[name] = written.get(name, 0) + len(data)
-        usual(path, data, *args, **kwargs)
+        return usual(path, data, *args, **kwargs)
 
-    monkeypatch.setattr(atomic, "write_atomic", write)
-    monkeypatch.setattr(snapshots, "write_atomic", write)
+    monkeypatch.setattr(atomic, "staged", write)
+    monkeypatch.setattr(snapshots, "staged", write)
     assert marketctl(command) == 0
     assert sorted(written) == files
     assert written == {name: (registry.parent / "data" / name).stat().st_size for name in files}

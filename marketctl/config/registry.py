@@ -99,6 +99,7 @@ class Settings:
     pairs_max_age_s: int
     history: HistorySettings
     archive_days: int
+    archive_max_mb: int
     ping_url: str | None = field(repr=False)  # who knows it may ping
     run_log: Path | None
     run_log_max_mb: int
@@ -299,6 +300,7 @@ def _read_settings(
             archive=history.flag("archive", True),
         ),
         archive_days=table.count("archive_days", 30, 1, 36500),
+        archive_max_mb=table.count("archive_max_mb", 2048, 1, 10_000_000),
         ping_url=table.text("ping_url", _fits_ping_url, PING_URL, secret=True),
         run_log=absolute(run_log, base, f"{table.where} run_log") if run_log else None,
         run_log_max_mb=table.count("run_log_max_mb", 10, 1, 10_000),

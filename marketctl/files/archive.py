@@ -67,11 +67,12 @@ def archive_path(data_dir: Path, provider: str, day: str) -> Path:
 class Archive:
     """The archive of one provider, for one append: `whole` says whether every pair is wanted, then `append` them."""
 
-    def __init__(self, data_dir: Path, provider: str, at_ms: int, keep_days: int) -> None:
+    def __init__(self, data_dir: Path, provider: str, at_ms: int, keep_days: int, max_bytes: int | None = None) -> None:
         self.data_dir = data_dir
         self.path = archive_path(data_dir, provider, day_of(at_ms))
         self.at_ms = at_ms
         self.keep_days = keep_days
+        self.max_bytes = max_bytes
         self._end = self._look()
         self.whole = self._end is None or not 0 <= at_ms - self._end.whole_ms < WHOLE_MS
 
@@ -98,8 +99,8 @@ class Archive:
         """The time of the last append of the day."""
         return None if self._end is None else self._end.at_ms
 
-    def append(self, lines: Sequence[str]) -> None:
-        """Add lines, each a JSON text, as one member. Raises StorageFailed."""
+    def append(self, lines: Sequence[str]) -> list[str]:
+        """Add lines, each a JSON text, as one member; return the days that had to go for it. Raises StorageFailed."""
         whole_ms = self.at_ms if self.whole or self._end is None else self._end.whole_ms
         new = not self.path.exists()
         try:
@@ -125,6 +126,8 @@ class Archive:
             _ends[self.path] = end
         if new:
             forget_days(self.data_dir, self.at_ms, self.keep_days)
+        # Once an hour: so much more than allowed it can be.
+        return make_room(self.data_dir, self.at_ms, self.max_bytes) if self.whole and self.max_bytes else []
 
 
 def make_member(start: int, at_ms: int, whole_ms: int, data: bytes) -> bytes:
@@ -171,11 +174,37 @@ def forget_days(data_dir: Path, now_ms: int, keep_days: int) -> None:
     first = (datetime.fromtimestamp(now_ms / 1000, UTC) - timedelta(days=keep_days)).strftime("%Y-%m-%d")
     for day in days(data_dir):
         if day < first:
-            for path in (folder / day).glob("*.jsonl.gz"):
-                with suppress(OSError):
-                    path.unlink()
-            with suppress(OSError):
-                (folder / day).rmdir()
+            _remove(folder / day)
+
+
+def make_room(data_dir: Path, now_ms: int, max_bytes: int) -> list[str]:
+    """Remove the oldest days while all of them are larger than allowed; return those. The present day always stays."""
+    folder, gone = data_dir / "history", []
+    sizes = {day: sum(map(_size, (folder / day).glob("*.jsonl.gz"))) for day in days(data_dir)}
+    total = sum(sizes.values())
+    for day, size in sizes.items():
+        if total <= max_bytes or day >= day_of(now_ms):
+            break
+        if size:
+            _remove(folder / day)
+            gone.append(day)
+        total -= size
+    return gone
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # another process has removed it
+        return 0
+
+
+def _remove(day: Path) -> None:
+    for path in day.glob("*.jsonl.gz"):
+        with suppress(OSError):
+            path.unlink()
+    with suppress(OSError):
+        day.rmdir()
 
 
 # Reading -----------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from marketctl.config.registry import ProviderEntry
 from marketctl.errors import StorageFailed
 from marketctl.files.archive import Archive
 from marketctl.jobs.run import Run
+from marketctl.log import log
 from marketctl.models import Quote
 from marketctl.redis.quotes import read_l1
 from marketctl.times import to_iso
@@ -34,7 +35,9 @@ def keep_in_archive(
     if not (history.enabled and history.archive):
         return None
     try:
-        archive = Archive(run.settings.data_dir, entry.name, collected_ms, run.settings.archive_days)
+        settings = run.settings
+        limits = (settings.archive_days, settings.archive_max_mb * 1_000_000)
+        archive = Archive(settings.data_dir, entry.name, collected_ms, *limits)
         if archive.last_ms is not None and collected_ms <= archive.last_ms and not (archive.whole or held):
             return None  # the same answer once more
         at = to_iso(collected_ms) or ""
@@ -48,9 +51,16 @@ def keep_in_archive(
             for pair, verdict in held.items()
         ]
         whole = "true" if archive.whole else "false"
-        archive.append([f'{{"at":"{at}","run_id":"{run.run_id}","whole":{whole}}}', *lines])
+        forgotten = archive.append([f'{{"at":"{at}","run_id":"{run.run_id}","whole":{whole}}}', *lines])
     except StorageFailed as error:
         return f"published, but not archived: {error.message}"
+    if forgotten:
+        log.warning(
+            "the archive was larger than archive_max_mb (%d) and forgot %s. Next: raise it, or keep fewer pairs",
+            settings.archive_max_mb,
+            ", ".join(forgotten),
+            extra={"provider": entry.name, "job": "prices"},
+        )
     return None
 
 
@@ -58,7 +68,10 @@ def quote_lines(at: str, quotes: Mapping[str, Quote], pairs: Iterable[str]) -> l
     """Write one line a pair: time, pair and the prices that are known."""
     head = f'{{"at":"{at}","pair":'
     return [
-        "".join(
+        # Nearly every one has all three and no middle of its own.
+        f'{head}{encode_basestring_ascii(pair)},"bid":"{quote[1]}","ask":"{quote[2]}","last":"{quote[5]}"}}'
+        if quote[1] and quote[2] and quote[5] and not quote[6]
+        else "".join(
             (
                 head,
                 encode_basestring_ascii(pair),

@@ -85,6 +85,7 @@ def test_settings_defaults(here: Path) -> None:
         "pairs_max_age_s": 300,
         "history": HistorySettings(enabled=True, max_len=100, max_age_s=86400, pairs=("*",), archive=True),
         "archive_days": 30,
+        "archive_max_mb": 2048,
         "ping_url": None,
         "run_log": None,
         "run_log_max_mb": 10,
@@ -117,6 +118,7 @@ def test_settings_all_given(here: Path) -> None:
         pairs_max_age_s = 0
         history = { enabled = false, max_len = 5, max_age_s = 6, pairs = ["BTC/*", "ETH/USDT"] }
         archive_days = 7
+        archive_max_mb = 100
         ping_url = "https://hc-ping.com/0123456789abcdef/desk"
         run_log = "logs/runs.jsonl"
         run_log_max_mb = 1
@@ -139,6 +141,7 @@ def test_settings_all_given(here: Path) -> None:
         "pairs_max_age_s": 0,
         "history": HistorySettings(enabled=False, max_len=5, max_age_s=6, pairs=("BTC/*", "ETH/USDT")),
         "archive_days": 7,
+        "archive_max_mb": 100,
         "ping_url": "https://hc-ping.com/0123456789abcdef/desk",
         "run_log": here / "logs/runs.jsonl",
         "run_log_max_mb": 1,
@@ -707,6 +710,7 @@ def test_shipped_comments_tell_the_true_defaults(here: Path) -> None:
         "pairs_max_age_s",
         "history",
         "archive_days",
+        "archive_max_mb",
         "run_log_max_mb",
         "run_log_keep",
     ]

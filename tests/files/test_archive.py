@@ -104,6 +104,22 @@ def test_old_days_go_and_what_is_not_ours_stays(tmp_path):
     assert [one.name for one in (tmp_path / "history" / "2026-11-27").iterdir()] == ["notes.txt"]
 
 
+def test_beyond_its_size_the_oldest_days_go_first_and_the_present_one_stays(tmp_path, forgetful):
+    def step(at_ms, max_bytes, size):
+        one = Archive(tmp_path, "BYBIT", at_ms, 30, max_bytes)
+        return one.append([random.Random(at_ms).randbytes(size // 2).hex()])
+
+    assert [step(T0 + day * DAY_MS, 50_000, 10_000) for day in range(3)] == [[], [], []]
+    (tmp_path / "history" / "2026-11-26" / "notes.txt").write_text("x" * 100_000)  # not ours: neither counts nor goes
+    assert step(T0 + 2 * DAY_MS + 1000, 1, 10_000) == []  # between two whole sets nobody looks
+    assert step(T0 + 3 * DAY_MS, 20_000, 10_000) == ["2026-11-26", "2026-11-27"]
+    assert days(tmp_path) == ["2026-11-26", "2026-11-28", "2026-11-29"]
+    assert begins_ms(tmp_path, "BYBIT") == T0 + 2 * DAY_MS
+    assert step(T0 + 3 * DAY_MS + 3_600_000, 1, 10_000) == ["2026-11-28"]
+    assert days(tmp_path) == ["2026-11-26", "2026-11-29"]
+    assert step(T0 + 3 * DAY_MS + 2 * 3_600_000, 1, 10_000) == []  # told once
+
+
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, path):
     path.parent.parent.mkdir(parents=True)
     path.parent.write_text("in the way")
