@@ -14,14 +14,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from marketctl.cli import invoke as marketctl
+from marketctl.config.credentials import load_credentials
 from marketctl.files import atomic, snapshots
 from marketctl.files.atomic import staged
 from marketctl.files.snapshots import read_records, write_snapshot
 from marketctl.http import transport
 from marketctl.http.client import Client
 from marketctl.jobs import changes as wallet
+from marketctl.jobs.desk import Desk
+from marketctl.jobs.run import Run
+from marketctl.jobs.runner import run_jobs
 from marketctl.models import Pair
+from marketctl.providers import pairs
 from marketctl.providers.batch import PairList, QuoteBatch
+from marketctl.providers.loader import load_registry
 from marketctl.sandbox.setup import write_setup
 
 # Of these none is needed where nothing is fetched and nothing goes wrong.
@@ -208,6 +214,23 @@ def test_each_file_is_written_once_a_job_and_nothing_else(registry, monkeypatch,
     assert marketctl(command) == 0
     assert sorted(written) == files
     assert written == {name: (registry.parent / "data" / name).stat().st_size for name in files}
+
+
+def test_a_later_cycle_reads_no_list_of_pairs_and_opens_no_connection(registry, monkeypatch):
+    read: list[int] = []
+    made = pairs._remembered
+    monkeypatch.setattr(pairs, "_remembered", lambda found: read.append(len(found)) or made(found))
+    lent: list[transport.Transport] = []
+    lend = transport.Lines.lend
+    monkeypatch.setattr(transport.Lines, "lend", lambda *words: lent.append(lend(*words)) or lent[-1])
+    found = load_registry(registry)
+    with Desk(found, load_credentials(registry.with_name("credentials.toml"))) as desk:
+        for _ in range(4):
+            results = run_jobs(Run(desk), [(found.provider("KUCOIN"), "prices")])
+            assert [result.status for result in results] == ["ok"]
+    assert len(read) == 1  # the first cycle asked for it
+    assert len(set(map(id, lent))) == 1
+    assert lent[0].connects == 1
 
 
 def test_an_unchanged_wallet_is_compared_without_reading_it(registry, monkeypatch):

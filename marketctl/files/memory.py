@@ -1,13 +1,27 @@
 """What adapters remember between runs: small files that may be lost."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from marketctl.errors import StorageFailed
 from marketctl.files.atomic import safe_name, write_atomic
 from marketctl.files.snapshots import to_bytes
 from marketctl.times import now_ms
+
+
+class _Made(NamedTuple):
+    """What was made of a file, which one that was (device, file, size, time), and what its envelope told."""
+
+    stamp: tuple[int, ...]
+    make: Callable[[Any], Any]
+    base_url: str
+    at_ms: int
+    value: Any
+
+
+_made: dict[Path, _Made] = {}  # of this process; a file that was replaced since is read anew
 
 
 class Memory:
@@ -34,13 +48,40 @@ class Memory:
         except OSError:
             return None
 
+    def get_made(self, key: str, max_age_s: float, make: Callable[[Any], Any]) -> tuple[Any, int] | None:
+        """Return what `make` makes of the value and when that was stored (ms), or None.
+
+        It is made once for as long as the file stays the same: whoever gets it must not change it.
+        """
+        path = self._path(key)
+        try:
+            stat = path.stat()
+        except OSError:
+            return self._make(key, max_age_s, make)
+        stamp = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        known = _made.get(path)
+        if known is None or (known.stamp, known.make, known.base_url) != (stamp, make, self._base_url):
+            found = self._make(key, max_age_s, make)
+            if found is not None and key not in self._unsaved:
+                _made[path] = _Made(stamp, make, self._base_url, found[1], found[0])
+            return found
+        return (known.value, known.at_ms) if self._young(known.at_ms, max_age_s) else None
+
+    def _make(self, key: str, max_age_s: float, make: Callable[[Any], Any]) -> tuple[Any, int] | None:
+        found = self.get(key, max_age_s)
+        return None if found is None else (make(found[0]), found[1])
+
+    @staticmethod
+    def _young(at_ms: int, max_age_s: float) -> bool:
+        return 0 <= now_ms() - at_ms <= max_age_s * 1000
+
     def _read(self, envelope: str | bytes, max_age_s: float) -> tuple[Any, int] | None:
         try:
             told = json.loads(envelope)
             value, at_ms, base_url = told["value"], told["at_ms"], told["base_url"]
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
-        if type(at_ms) is not int or base_url != self._base_url or not 0 <= now_ms() - at_ms <= max_age_s * 1000:
+        if type(at_ms) is not int or base_url != self._base_url or not self._young(at_ms, max_age_s):
             return None
         return value, at_ms
 

@@ -37,7 +37,7 @@ from marketctl.http.messages import (
 )
 from marketctl.http.ratelimit import Pace, Waiting
 from marketctl.http.retries import again, too_long, wait_s
-from marketctl.http.transport import Transport, no_auth
+from marketctl.http.transport import Lines, Transport, no_auth
 from marketctl.lean_imports import import_requests
 from marketctl.log import log
 from marketctl.times import now_ms
@@ -83,6 +83,7 @@ class Client:
         pace: Pace | None = None,
         recording: bool = False,
         provider: str = "",
+        lines: Lines | None = None,
     ) -> None:
         self.provider = provider
         self.base_url = base_url.rstrip("/")
@@ -106,7 +107,10 @@ class Client:
         self._session = requests.Session()
         self._session.auth = no_auth  # else requests would look into ~/.netrc
         self._session.headers.clear()
-        self._transport = Transport()
+        # What the last job left open is used again.
+        self._lines, self._address = lines, f"{self.base_url} {proxy or ''}"
+        self._transport = lines.lend(self._address) if lines else Transport()
+        self._left_open = self._transport.connects
         self._session.mount("https://", self._transport)
         self._session.mount("http://", self._transport)
         # Time limits of sockets start anew with each byte: only this ends an answer that drips.
@@ -124,6 +128,11 @@ class Client:
         if self._watchdog is not None:
             self._watchdog.cancel()
             self._watchdog = None
+        # Close to the deadline the watchdog may be at work just now.
+        lines, self._lines = self._lines, None
+        if lines is not None and self.left_s() > 1:
+            self._session.adapters.clear()  # it is no longer ours to close
+            lines.give_back(self._address, self._transport)
         self._session.close()
 
     def ask(
@@ -258,7 +267,7 @@ class Client:
             prepared = self._session.prepare_request(asked)
             prepared.url = url  # exactly what was signed: requests would quote it anew
             # Not Session.send: it follows a redirect in thought, and reads its body without limit.
-            response = self._session.get_adapter(url).send(prepared, timeout=timeout, **settings)
+            response = self._send_over(url, prepared, timeout, settings)
             encoding = response.headers.get("Content-Encoding")
             with response:
                 content = self._read(response.raw, where)
@@ -277,6 +286,21 @@ class Client:
         raw = f"{request.method} {request.path}" in self.formats
         body, is_json = (content, False) if raw else read_json(content)
         return Answer(response.status_code, headers, body, content, is_json, sent, received, raw, where)
+
+    def _send_over(self, url: str, prepared: Any, timeout: float, settings: Any) -> Any:
+        """Send it; over a connection that the last job left open and its server has ended since, once more.
+
+        That is no failure of the provider: nothing was answered, and all we ask can be asked twice.
+        """
+        adapter = self._session.get_adapter(url)
+        try:
+            return adapter.send(prepared, timeout=timeout, **settings)
+        except requests.ConnectionError:
+            stale = self._left_open and self._transport.connects == self._left_open
+            if not stale or self.left_s() <= 0:
+                raise
+        self._left_open = 0
+        return adapter.send(prepared, timeout=min(timeout, self.left_s()), **settings)
 
     def _read(self, raw: Any, where: str) -> bytes:
         # read1 returns what one receive brought, and never unpacks more than a chunk at once.

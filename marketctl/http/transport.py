@@ -1,6 +1,7 @@
-"""Requests' transport with one TLS context for all and sockets that a watchdog can cut off."""
+"""Requests' transport: one TLS context for all, sockets that a watchdog can cut off, connections that are kept."""
 
 import socket
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import lru_cache
@@ -25,6 +26,7 @@ class Transport(HTTPAdapter):
     def __init__(self) -> None:
         self.sockets: WeakSet[socket.socket] = WeakSet()
         self.over = False
+        self.connects = 0  # connections begun, ever
         super().__init__()
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
@@ -47,6 +49,7 @@ class Transport(HTTPAdapter):
 
             class Connection(base):  # type: ignore[misc, valid-type]
                 def connect(self) -> None:
+                    transport.connects += 1
                     try:
                         super().connect()
                     except Exception as error:
@@ -65,6 +68,37 @@ class Transport(HTTPAdapter):
         for one in list(self.sockets):
             with suppress(OSError):
                 socket.socket.shutdown(one, socket.SHUT_RDWR)  # not SSLSocket's own: another thread is reading
+
+
+KEEP_S = 45.0  # servers end what is idle after a minute or more, and what lies in between forgets it without a word
+
+
+class Lines:
+    """Connections that are kept from one job to the next, by address; each is lent to one client at a time."""
+
+    def __init__(self) -> None:
+        self._free: dict[str, tuple[Transport, float]] = {}
+
+    def lend(self, address: str) -> Transport:
+        """Return the transport of an address as its last client left it, or a new one."""
+        kept, since = self._free.pop(address, (None, 0.0))
+        if kept is not None and time.monotonic() - since <= KEEP_S:
+            return kept
+        if kept is not None:
+            kept.close()
+        return Transport()
+
+    def give_back(self, address: str, transport: Transport) -> None:
+        """Keep it for the next one; what was cut off is closed."""
+        mine = (transport, time.monotonic())
+        # Two accounts of one exchange may be at work side by side: one of them is enough to keep.
+        if transport.over or self._free.setdefault(address, mine) is not mine:
+            transport.close()
+
+    def close(self) -> None:
+        """Close what is kept."""
+        while self._free:
+            self._free.popitem()[1][0].close()
 
 
 def _tls_context(pool: Mapping[str, Any]) -> "ssl.SSLContext | None":

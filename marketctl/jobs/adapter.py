@@ -45,6 +45,7 @@ def open_adapter(
         pace=pace,
         recording=recording,
         provider=entry.name,
+        lines=run.desk.lines(),
         **cls.client_settings(),
     )
     return cls(

@@ -13,6 +13,7 @@ from marketctl.providers.loader import load_registry
 from marketctl.redact import protect
 
 if TYPE_CHECKING:
+    from marketctl.http.transport import Lines
     from marketctl.redis.connection import RedisConnection
 
 
@@ -24,6 +25,7 @@ class Desk:
         self.settings = registry.settings
         self.keys = keys
         self._redis: RedisConnection | None = None
+        self._lines: Lines | None = None
         self._opening = threading.Lock()
 
     def redis(self) -> "RedisConnection | None":
@@ -52,6 +54,15 @@ class Desk:
 
             import_redis()
 
+    def lines(self) -> "Lines":
+        """Return the connections to providers that are kept from job to job."""
+        with self._opening:
+            if self._lines is None:
+                from marketctl.http.transport import Lines
+
+                self._lines = Lines()
+            return self._lines
+
     def shared_redis(self) -> "RedisConnection | None":
         """Return the connection to a Redis server that other machines may use as well; None without one."""
         if self.settings.redis_url in ("embedded", "none"):
@@ -71,7 +82,10 @@ class Desk:
         return self.settings.data_dir / "state"
 
     def close(self) -> None:
-        """Leave Redis; the last one out stops the embedded one, unless it is to stay."""
+        """Close the connections and leave Redis; the last one out stops the embedded one, unless it is to stay."""
+        lines, self._lines = self._lines, None
+        if lines is not None:
+            lines.close()
         redis, self._redis = self._redis, None
         if redis is not None:
             redis.close()

@@ -30,7 +30,7 @@ from marketctl.models import Asset, Clock, KeyInfo, Pair, Platform, Quota, Stats
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.providers.counts import count_open, count_pairs, turnover
 from marketctl.providers.fields import integer, mapping, text, told_by
-from marketctl.providers.pairs import remembered_pairs
+from marketctl.providers.pairs import remembered_list
 from marketctl.providers.refusals import NO_ENVELOPE, Failure, Refusals
 from marketctl.times import END_MS, now_ms
 
@@ -244,9 +244,8 @@ class Provider(Refusals):
 
         Unknown symbols refresh them once; those that a fresh list does not know are remembered with it.
         """
-        known = self.memory.get("pairs", self.pairs_max_age_s)
-        pairs = remembered_pairs(known[0]) if known else []
-        if known is None or not pairs:
+        known = self.memory.get_made("pairs", self.pairs_max_age_s, remembered_list)
+        if known is None or not known[0].by_symbol:
             return self.fresh_pairs()
 
         def refresh() -> PairList | None:
@@ -261,7 +260,9 @@ class Provider(Refusals):
 
         unlisted = self.memory.get("unlisted", self.pairs_max_age_s)
         same = unlisted is not None and unlisted[1] == known[1] and isinstance(unlisted[0], list)
-        return PairList(pairs, refresh, frozenset(map(str, unlisted[0])) if unlisted and same else frozenset())
+        told = frozenset(map(str, unlisted[0])) if unlisted and same else frozenset()
+        lent: PairList = known[0].lent(refresh, told)
+        return lent
 
     def fresh_pairs(self) -> PairList:
         """Ask for the pairs and remember them, with their keys."""

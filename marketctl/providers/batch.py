@@ -168,6 +168,9 @@ class QuoteBatch:
 
     def gone(self, pairs: Iterable[str]) -> list[str]:
         """Return those of the configured pairs that the source has no more; what could not be asked is not one."""
+        pairs = list(pairs)
+        if not pairs:
+            return []
         unknown = {skip.symbol for skip in self.skips if skip.reason in ("unknown-symbol", "permission")}
         listed = {pair.key for pair in self.pairs.by_symbol.values()}
         return [

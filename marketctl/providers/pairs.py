@@ -28,6 +28,12 @@ class PairList:
         if any(pair.key is None for pair in self.by_symbol.values()):
             self.by_symbol = {pair.symbol: pair for pair in _with_keys(self.by_symbol.values())}
 
+    def lent(self, refresh: "Callable[[], PairList | None]", unlisted: frozenset[str]) -> "PairList":
+        """Return a list of the same pairs that learns on its own."""
+        one = PairList((), refresh, unlisted)
+        one.by_symbol = self.by_symbol
+        return one
+
     def find(self, symbol: object) -> Pair | None:
         """Return the pair of a symbol, or None when the provider does not list it."""
         if not isinstance(symbol, str):
@@ -79,8 +85,12 @@ def _with_keys(pairs: Iterable[Pair]) -> list[Pair]:
     return [pair._replace(key=keys.get(pair.symbol, "")) for pair in pairs]
 
 
-def remembered_pairs(found: Any) -> list[Pair]:
-    """Read pairs that were remembered; those of another version, or of another shape, are none."""
+def remembered_list(found: Any) -> PairList:
+    """Read a list of pairs that was remembered; one of another version, or of another shape, is empty."""
+    return PairList(_remembered(found))
+
+
+def _remembered(found: Any) -> list[Pair]:
     try:
         pairs = list(map(Pair._make, found))
         good = all(type(pair[0]) is type(pair[1]) is type(pair[2]) is type(pair[7]) is str for pair in pairs)

@@ -1,5 +1,6 @@
 """What machines share through a Redis server: one rate budget an address, and one memory a provider."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,10 @@ class SharedMemory(Memory):
         envelope = self._call("GET", key)
         found = [super().get(key, max_age_s), self._read(envelope, max_age_s) if envelope else None]
         return max((one for one in found if one is not None), key=lambda one: one[1], default=None)
+
+    def get_made(self, key: str, max_age_s: float, make: Callable[[Any], Any]) -> tuple[Any, int] | None:
+        """Return what `make` makes of the value and when that was stored (ms), or None; made anew each time."""
+        return self._make(key, max_age_s, make)
 
     def put(self, key: str, value: Any, at_ms: int | None = None) -> None:
         """Remember a JSON value here and there, as of now or the time given."""

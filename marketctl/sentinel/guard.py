@@ -13,7 +13,7 @@ from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
 from marketctl.sentinel.held import forget_releases, last_good_of, make_record, read_aside
 from marketctl.sentinel.judge import Before, Case, Peer, Span, Verdict, judge
-from marketctl.sentinel.market import NOWHERE, Good, market_of, pack
+from marketctl.sentinel.market import NOWHERE, Good, market_of, middles_of, pack
 from marketctl.times import now_ms
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.held import Records
@@ -130,16 +130,9 @@ class Guard:
         """
         market = self.market
         get = market.bands.get
-        middles: list[float] = []
+        middles = middles_of(quotes)
         suspects = []
-        add = middles.append
-        for pair, quote in quotes.items():
-            bid, ask = quote[1], quote[2]
-            if bid is not None and ask is not None:
-                value = (float(bid) + float(ask)) * 0.5
-            else:
-                value = float(quote[6] or bid or ask or 0)
-            add(value)
+        for pair, value in zip(quotes, middles, strict=True):
             low, high = get(pair, NOWHERE)
             if not low <= value <= high and not market.fits(pair, value):
                 suspects.append(pair)

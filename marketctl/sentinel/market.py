@@ -8,6 +8,7 @@ import json
 from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -246,20 +247,36 @@ def middle(bid: str | None, ask: str | None, mid: str | None) -> float:
 
 VERSION = 1
 
+_bid, _ask, _mid, _status, _at = map(itemgetter, (1, 2, 6, 9, 10))
+
+
+def middles_of(quotes: Mapping[str, Quote]) -> list[float]:
+    """Return the middle of each, or the one side there is, as a float."""
+    bids, asks = list(map(_bid, quotes.values())), list(map(_ask, quotes.values()))
+    if None not in bids and None not in asks:  # whole columns at once take half the time
+        return [(bid + ask) * 0.5 for bid, ask in zip(map(float, bids), map(float, asks), strict=True)]
+    return [
+        (float(bid) + float(ask)) * 0.5 if bid is not None and ask is not None else float(mid or bid or ask or 0)
+        for bid, ask, mid in zip(bids, asks, map(_mid, quotes.values()), strict=True)
+    ]
+
 
 def pack(quotes: Mapping[str, Quote], middles: Sequence[float], run_id: str, collected_ms: int) -> bytes:
     """Write a set for `_take_reference`: texts to judge by, floats to look through. Halted ones are left out."""
     chosen = quotes
-    if any(quote[9] == "halted" for quote in quotes.values()):
+    if "halted" in set(map(_status, quotes.values())):
         chosen = {pair: quote for pair, quote in quotes.items() if quote[9] != "halted"}
         middles = [one for one, quote in zip(middles, quotes.values(), strict=True) if quote[9] != "halted"]
     values = chosen.values()
-    bids = " ".join([quote[1] or quote[6] or ABSENT for quote in values])
-    asks = " ".join([quote[2] or ("=" if quote[1] is None and quote[6] else ABSENT) for quote in values])
-    times = {quote[10] for quote in values}
-    ats = [quote[10] for quote in values] if len(times) > 1 else list(times)
+    bids, asks, ats = list(map(_bid, values)), list(map(_ask, values)), list(map(_at, values))
+    if None in bids or None in asks:
+        bids = [quote[1] or quote[6] or ABSENT for quote in values]
+        asks = [quote[2] or ("=" if quote[1] is None and quote[6] else ABSENT) for quote in values]
+    times = set(ats)
+    words = {at: str(at or ABSENT) for at in times}  # many are the same
+    told = map(words.__getitem__, ats if len(times) > 1 else times)
     head = {"version": VERSION, "run_id": run_id, "collected_ms": collected_ms}
-    texts = (json.dumps(head), json.dumps(list(chosen)), bids, asks, " ".join([str(at or ABSENT) for at in ats]))
+    texts = (json.dumps(head), json.dumps(list(chosen)), " ".join(bids), " ".join(asks), " ".join(told))  # type: ignore[arg-type]
     return "\n".join(texts).encode() + b"\n" + array("d", middles).tobytes()
 
 

@@ -52,3 +52,27 @@ def test_memory_read_only_or_on_a_bad_disk_stores_nothing(tmp_path: Path, caplog
     assert caplog.messages == [
         f"BYBIT: not remembered: cannot write {tmp_path / 'cache/BYBIT.pairs.json'}: File exists"
     ]
+
+
+def test_what_is_made_of_a_file_is_made_once_until_it_is_replaced(tmp_path: Path) -> None:
+    made = []
+
+    def make(value: object) -> tuple[object]:
+        made.append(value)
+        return (value,)
+
+    memory = Memory(tmp_path, "BYBIT", "x")
+    assert memory.get_made("pairs", 60, make) is None
+    memory.put("pairs", "one", at_ms := now_ms() - 5000)
+    first = memory.get_made("pairs", 60, make)
+    assert first == (("one",), at_ms)
+    again = Memory(tmp_path, "BYBIT", "x").get_made("pairs", 60, make)
+    assert again is not None
+    assert again[0] is first[0]  # type: ignore[index]
+    assert Memory(tmp_path, "BYBIT", "x").get_made("pairs", 4, make) is None  # it ages all the same
+    assert Memory(tmp_path, "BYBIT", "http://another").get_made("pairs", 60, make) is None
+    Memory(tmp_path, "BYBIT", "x").put("pairs", "two")
+    assert memory.get_made("pairs", 60, make)[0] == ("two",)  # type: ignore[index]
+    (tmp_path / "BYBIT.pairs.json").unlink()
+    assert memory.get_made("pairs", 60, make) is None
+    assert made == ["one", "two"]

@@ -1,0 +1,116 @@
+"""Connections that are kept from one job to the next: used again, never a failure of the provider."""
+
+import pytest
+
+from marketctl.errors import NetworkFailed
+from marketctl.http import transport
+from marketctl.http.client import Client
+from marketctl.http.transport import Lines
+from tests.wire import Wire, reply
+
+
+@pytest.fixture
+def serve():
+    """Start a server that gives these answers."""
+    wires = []
+
+    def start(*answers):
+        wires.append(Wire(*answers))
+        return wires[-1]
+
+    yield start
+    for wire in wires:
+        wire.stop()
+
+
+@pytest.fixture
+def lines():
+    """What one process keeps."""
+    one = Lines()
+    yield one
+    one.close()
+
+
+def job(lines, wire, **given):
+    """Ask once as a job does, with no attempt to spare; return the client."""
+    settings = {"timeout_s": 5, "deadline_s": 30, "attempts": 1, "endpoints": frozenset({"GET /x"}), "lines": lines}
+    with Client(wire.url, **settings | given) as client:
+        client.ask("GET", "/x", check=lambda _answer: None)
+    return client
+
+
+def drop(_wire, _asked, _write):
+    """Hang up without an answer."""
+
+
+def last(_wire, _asked, write):
+    """Answer, and end the connection as servers do that have waited long enough."""
+    write(reply())
+
+
+def test_the_next_job_uses_the_connection_of_the_last_one(serve, lines):
+    wire = serve()
+    for _ in range(3):
+        client = job(lines, wire)
+        client.close()  # twice is no harm to who has it now
+    assert (wire.connections, len(wire.asked)) == (1, 3)
+
+
+def test_one_that_its_server_has_ended_is_opened_anew(serve, lines):
+    wire = serve(last, reply())
+    job(lines, wire)
+    client = job(lines, wire)
+    assert (wire.connections, len(wire.asked), client.retries) == (2, 2, 0)
+
+
+def test_one_that_ends_as_we_ask_is_asked_once_more_and_no_failure(serve, lines):
+    wire = serve(reply(), drop, reply())
+    job(lines, wire)
+    client = job(lines, wire)
+    assert (wire.connections, len(wire.asked)) == (2, 3)
+    assert (client.requests, client.retries) == (1, 0)
+
+
+def test_one_that_ends_twice_is_a_failure(serve, lines):
+    wire = serve(reply(), drop, drop, reply())
+    job(lines, wire)
+    with pytest.raises(NetworkFailed, match="the connection was closed without an answer"):
+        job(lines, wire)
+    assert len(wire.asked) == 3
+
+
+def test_a_connection_of_the_same_job_that_ends_is_a_failure_as_ever(serve, lines):
+    wire = serve(drop, reply())
+    with pytest.raises(NetworkFailed):
+        job(lines, wire)
+    assert len(wire.asked) == 1
+
+
+def test_one_that_lay_too_long_is_not_used(serve, lines, monkeypatch):
+    wire = serve()
+    monkeypatch.setattr(transport, "KEEP_S", -1.0)
+    job(lines, wire)
+    job(lines, wire)
+    assert wire.connections == 2
+
+
+def test_one_that_may_be_cut_off_is_not_kept(serve, lines):
+    wire = serve()
+    job(lines, wire, deadline_s=0.9)  # its watchdog is close
+    job(lines, wire)
+    assert wire.connections == 2
+
+
+def test_two_at_once_have_one_each(serve, lines):
+    wire = serve()
+    settings = {"timeout_s": 5, "deadline_s": 30, "attempts": 1, "endpoints": frozenset({"GET /x"}), "lines": lines}
+    with Client(wire.url, **settings) as one, Client(wire.url, **settings) as other:
+        for client in (one, other, one):
+            client.ask("GET", "/x", check=lambda _answer: None)
+    job(lines, wire)
+    assert wire.connections == 2
+
+
+def test_another_way_to_the_same_host_has_its_own(serve, lines):
+    wire = serve()
+    assert lines.lend(f"{wire.url} ") is not lines.lend(f"{wire.url} http://proxy")
