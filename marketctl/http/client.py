@@ -100,19 +100,14 @@ class Client:
         self.kept_headers = SAFE_HEADERS.union(kept_headers)
         self.pace = pace
         self.clock_offset_ms = 0
-        self.requests = 0
-        self.retries = 0
-        self.bytes = 0
+        self.requests = self.retries = self.bytes = 0
         self.recorded: list[Exchange] | None = [] if recording else None
         self._session = requests.Session()
         self._session.auth = no_auth  # else requests would look into ~/.netrc
         self._session.headers.clear()
-        # What the last job left open is used again.
-        self._lines, self._address = lines, f"{self.base_url} {proxy or ''}"
-        self._transport = lines.lend(self._address) if lines else Transport()
-        self._left_open = self._transport.connects
-        self._session.mount("https://", self._transport)
-        self._session.mount("http://", self._transport)
+        self._lines, self._way = lines, f"{self.base_url} {proxy or ''}"
+        self._transport = lines.lend(self._way) if lines else Transport()
+        self._session.adapters.update({"https://": self._transport, "http://": self._transport})
         # Time limits of sockets start anew with each byte: only this ends an answer that drips.
         self._watchdog: threading.Timer | None = None
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
@@ -128,11 +123,10 @@ class Client:
         if self._watchdog is not None:
             self._watchdog.cancel()
             self._watchdog = None
-        # Close to the deadline the watchdog may be at work just now.
-        lines, self._lines = self._lines, None
-        if lines is not None and self.left_s() > 1:
+        if self._lines and self.left_s() > 1:  # later the watchdog may be at work just now
             self._session.adapters.clear()  # it is no longer ours to close
-            lines.give_back(self._address, self._transport)
+            self._lines.give_back(self._way, self._transport)
+        self._lines = None
         self._session.close()
 
     def ask(
@@ -267,7 +261,7 @@ class Client:
             prepared = self._session.prepare_request(asked)
             prepared.url = url  # exactly what was signed: requests would quote it anew
             # Not Session.send: it follows a redirect in thought, and reads its body without limit.
-            response = self._send_over(url, prepared, timeout, settings)
+            response = self._session.get_adapter(url).send(prepared, timeout=timeout, **settings)
             encoding = response.headers.get("Content-Encoding")
             with response:
                 content = self._read(response.raw, where)
@@ -286,21 +280,6 @@ class Client:
         raw = f"{request.method} {request.path}" in self.formats
         body, is_json = (content, False) if raw else read_json(content)
         return Answer(response.status_code, headers, body, content, is_json, sent, received, raw, where)
-
-    def _send_over(self, url: str, prepared: Any, timeout: float, settings: Any) -> Any:
-        """Send it; over a connection that the last job left open and its server has ended since, once more.
-
-        That is no failure of the provider: nothing was answered, and all we ask can be asked twice.
-        """
-        adapter = self._session.get_adapter(url)
-        try:
-            return adapter.send(prepared, timeout=timeout, **settings)
-        except requests.ConnectionError:
-            stale = self._left_open and self._transport.connects == self._left_open
-            if not stale or self.left_s() <= 0:
-                raise
-        self._left_open = 0
-        return adapter.send(prepared, timeout=min(timeout, self.left_s()), **settings)
 
     def _read(self, raw: Any, where: str) -> bytes:
         # read1 returns what one receive brought, and never unpacks more than a chunk at once.

@@ -27,6 +27,7 @@ class Transport(HTTPAdapter):
         self.sockets: WeakSet[socket.socket] = WeakSet()
         self.over = False
         self.connects = 0  # connections begun, ever
+        self.left_open = 0  # and when this client got it: unless there is one more, what was left open is in use
         super().__init__()
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
@@ -62,6 +63,19 @@ class Transport(HTTPAdapter):
             pool.ConnectionCls = Connection
         return pool
 
+    def send(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a request; over a connection that was left open and its server has ended since, once more.
+
+        That is no failure of the provider: nothing was answered, and all we ask can be asked twice.
+        """
+        try:
+            return super().send(*args, **kwargs)
+        except requests.ConnectionError:
+            if not self.left_open or self.connects != self.left_open or self.over:
+                raise
+        self.left_open = 0
+        return super().send(*args, **kwargs)
+
     def cut(self) -> None:
         """Break off all connections, also those to come; whoever reads from one sees its end."""
         self.over = True
@@ -83,6 +97,7 @@ class Lines:
         """Return the transport of an address as its last client left it, or a new one."""
         kept, since = self._free.pop(address, (None, 0.0))
         if kept is not None and time.monotonic() - since <= KEEP_S:
+            kept.left_open = kept.connects
             return kept
         if kept is not None:
             kept.close()

@@ -276,7 +276,7 @@ def pack(quotes: Mapping[str, Quote], middles: Sequence[float], run_id: str, col
     words = {at: str(at or ABSENT) for at in times}  # many are the same
     told = map(words.__getitem__, ats if len(times) > 1 else times)
     head = {"version": VERSION, "run_id": run_id, "collected_ms": collected_ms}
-    texts = (json.dumps(head), json.dumps(list(chosen)), " ".join(bids), " ".join(asks), " ".join(told))  # type: ignore[arg-type]
+    texts = (json.dumps(head), json.dumps(list(chosen)), " ".join(bids), " ".join(asks), " ".join(told))
     return "\n".join(texts).encode() + b"\n" + array("d", middles).tobytes()
 
 
