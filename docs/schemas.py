@@ -142,7 +142,8 @@ RATE = shape({**dict.fromkeys(("in", "out", "amount", "frommin", "frommax"), DEC
 
 # What a run reports -------------------------------------------------------------------------
 
-RESULT = of_class(Result, without=["counts", "batch", "copy_lost"], job=JOB, status=words("ok", "skipped", "failed"),
+UNTOLD = set(Result.__dataclass_fields__) - set(Result("", "").to_dict())  # a result's own notes
+RESULT = of_class(Result, without=UNTOLD, job=JOB, status=words("ok", "skipped", "failed"),
                   reason=REASON, collected_at=TIME, stored=many(words("file", "redis")))  # fmt: skip
 OF_WALLET = {**dict.fromkeys(("assets?", "networks?", "skipped?"), COUNT), "skipped_by?": by(COUNT),
              **dict.fromkeys(("created?", "updated?", "unchanged?", "removed?"), unknown(COUNT))}  # fmt: skip
