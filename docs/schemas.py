@@ -124,7 +124,7 @@ MARKS = many(shape({"at": TIME, "used": INTEGER, "resets_at": unknown(TIME)}))
 WALLET = shape({"assets": by(ASSET), "known_since?": TIME, "largest?": shape({"at": TIME, "count": COUNT})}, HEAD)
 MIRROR = shape({"quotes": by(QUOTE), "complete": FLAG, "earlier_at": unknown(TIME), "held": by(ASIDE),
                 "marked": by(ASIDE), "largest?": shape({"at": TIME, "count": SECONDS})}, HEAD)  # fmt: skip
-STATISTICS = shape({"stats": STATS, "quota_marks": MARKS}, HEAD)
+STATISTICS = shape({"stats": STATS, "quota_marks": MARKS, "key_ends_at?": unknown(TIME)}, HEAD)
 CHANGE = shape({"at": TIME, "run_id": RUN_ID, "provider": WORD, "asset": TEXT, "network": unknown(TEXT), "field": WORD,
                 "before": ANYTHING, "after": ANYTHING})  # fmt: skip
 EXCHANGE = shape({"method": words("GET", "POST"), "path": TEXT, "query": by(TEXT), "status": unknown(INTEGER),
@@ -134,7 +134,7 @@ BATCH = shape({"assets?": by(ASSET), "quotes?": by(QUOTE), "stats?": STATS, "ski
 DUMP = shape({"base_url": TEXT, "pairs": many(TEXT), "requests": many(EXCHANGE), "batch": unknown(BATCH),
               "error": unknown(shape({"reason": REASON, "message": TEXT}))}, HEAD)  # fmt: skip
 LAST = shape({"last_attempt": unknown(TIME), "last_success": unknown(TIME), "failures": COUNT,
-              "last_reason": unknown(REASON)})  # fmt: skip
+              "last_reason": unknown(REASON), "crossed?": many(TEXT)})  # fmt: skip
 RATE = shape({**dict.fromkeys(("in", "out", "amount", "frommin", "frommax"), DECIMAL), "from": WORD, "to": WORD,
               "tomin?": DECIMAL, "tomax?": DECIMAL, "fromfee?": many(TEXT), "tofee?": many(TEXT), "delay?": COUNT,
               "floating?": shape({"minutes": unknown(COUNT), "percent": unknown(DECIMAL)}), "labels?": many(WORD),
