@@ -3,7 +3,7 @@
 import click
 
 from marketctl.cli.complete import complete_provider_or_pair
-from marketctl.cli.options import HELP, Command, Since, global_options, globals_of, json_option, only_provider_option
+from marketctl.cli.options import HELP, Command, Moment, global_options, globals_of, json_option, only_provider_option
 from marketctl.cli.output import Column, print_document, print_rows
 
 THEN = (
@@ -18,7 +18,7 @@ THEN = (
 
 @click.command(cls=Command, context_settings=HELP)
 @only_provider_option()
-@click.argument("at_ms", type=Since(), metavar="TIME")
+@click.argument("at_ms", type=Moment(), metavar="TIME")
 @click.argument("words", nargs=-1, metavar="[PROVIDER] [PAIR]...", shell_complete=complete_provider_or_pair)
 @json_option
 @global_options

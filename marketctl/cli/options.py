@@ -329,6 +329,7 @@ class Since(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
     """How far back: a time span or a time. The value is that time in milliseconds."""
 
     name = "since"
+    future = False
     units = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
@@ -345,9 +346,16 @@ class Since(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
         except (ValueError, OverflowError):
             expected = "expected a time span (30s, 15min, 24h, 7d) or a time (2026-01-31T12:00Z)"
             self.fail(f"{value!r} is no time: {expected}", param, ctx)
-        if at_ms > (now := now_ms()) + FUTURE_MS:
+        if not self.future and at_ms > (now := now_ms()) + FUTURE_MS:
             self.fail(f"{value!r} is in the future: it is {to_iso(now)}", param, ctx)
         return at_ms
+
+
+class Moment(Since):
+    """A moment to look at: as of one to come is known what is known now."""
+
+    name = "moment"
+    future = True
 
 
 class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on alone

@@ -1,5 +1,8 @@
 """marketctl report: the market board, one HTML file made of what was collected."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,8 +49,21 @@ def command(output: str | None, show: bool) -> int:
     if not given.quiet:
         click.echo(path.absolute())
     if show:
-        click.launch(path.absolute().as_uri())
+        with environment_without_keys():
+            click.launch(path.absolute().as_uri())
     return 0
+
+
+@contextmanager
+def environment_without_keys() -> Iterator[None]:
+    """Keep what is ours from programs started meanwhile: a browser lives on for days and hands its environment down."""
+    ours = {name: value for name, value in os.environ.items() if name.startswith("MARKETCTL_")}
+    for name in ours:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(ours)
 
 
 def protect_keys(given: Globals) -> None:

@@ -16,7 +16,7 @@ from marketctl.cli.options import (
     Command,
     Globals,
     Group,
-    Since,
+    Moment,
     dump_raw_option,
     global_options,
     globals_of,
@@ -138,7 +138,7 @@ def sync(
 @only_provider_option()
 @click.argument("words", nargs=-1, metavar="PROVIDER [ASSET]...", shell_complete=complete_provider_or_asset)
 @click.option("--closed", is_flag=True, help="Only networks that are closed in a direction.")
-@click.option("--at", "at_ms", type=Since(), metavar="TIME", help="As it was known then: a time, or a span back.")
+@click.option("--at", "at_ms", type=Moment(), metavar="TIME", help="As it was known then: a time, or a span back.")
 @json_option
 @global_options
 def show(providers: tuple[str, ...], words: tuple[str, ...], closed: bool, at_ms: int | None, as_json: bool) -> int:

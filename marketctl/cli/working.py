@@ -1,10 +1,11 @@
 """How the commands that run jobs tell what happened: progress, a table, or one JSON document; then the exit code."""
 
 import logging
+import resource
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +50,21 @@ def open_desk(given: Globals) -> "Desk":
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     _keep_signals()
+    _raise_open_files()
     registry = given.registry()
     return Desk(registry, given.keys())
+
+
+OPEN_FILES = 65_536  # a lock for each job, and connections: far more than any run needs
+
+
+def _raise_open_files() -> None:
+    """Take the open files we may have: what most systems give at first does not do for hundreds of providers."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # a system may allow less than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:

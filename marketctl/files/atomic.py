@@ -93,6 +93,8 @@ HINTS = {
     errno.ENOSPC: "Free some space on that disk.",
     errno.EDQUOT: "Free some space on that disk.",
     errno.EFBIG: "Raise the limit on file sizes (ulimit -f).",
+    errno.EMFILE: "Raise the limit on open files (ulimit -n), or do fewer jobs in one run (-p, --task).",
+    errno.ENFILE: "Raise this machine's limit on open files (fs.file-max).",
     errno.EACCES: "Make it accessible to this user, or name another folder with --data-dir.",
     errno.EPERM: "Make it accessible to this user, or name another folder with --data-dir.",
     errno.EROFS: "Name a folder that can be written with --data-dir.",
