@@ -1,4 +1,4 @@
-"""The table of benchmarks/run.py, on the terminal and in docs/performance.md."""
+"""The table of benchmarks/run.py, on the terminal and in docs/proofs/performance.md."""
 
 import os
 import platform

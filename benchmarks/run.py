@@ -1,4 +1,4 @@
-"""Measure marketctl beside its peers: whole processes, alternating, in one run; write docs/performance.md.
+"""Measure marketctl beside its peers: whole processes, alternating, in one run; write docs/proofs/performance.md.
 
 Everything is local: answers rendered beforehand (server.py), a real Redis on a unix socket.
 
@@ -48,7 +48,7 @@ def main(runs: int, turns: int) -> int:
     for row in table_of(figures):
         print("\t".join(row))
     if runs >= 3:
-        write_page(ROOT / "docs" / "performance.md", figures, turns)
+        write_page(ROOT / "docs" / "proofs" / "performance.md", figures, turns)
     return 0
 
 
