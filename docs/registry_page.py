@@ -40,6 +40,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "pairs_max_age_s": "how old a cached list of pairs may be",
         "history": "which quotes are kept in Redis, see below",
         "archive_days": "how long the day files of prices stay",
+        "archive_max_mb": "all day files together; beyond that the oldest days go first",
         "ping_url": "a dead-man switch (healthchecks.io); who knows the URL may ping",
         "run_log": "a file with one line of JSON for each result",
         "run_log_max_mb": "when the run log is put aside",
@@ -93,6 +94,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "failing_after": 'time span: a job fails so long: `"10min"`; false: never',
         "stale": "tell of data that are too old",
         "held": "tell of prices that are kept back",
+        "crossed": "tell of a venue whose best bid is above its own best ask",
         "quota_within": "time span: a plan runs dry so soon; false: never",
         "key_within": "time span: a key ends so soon; false: never",
         "twins": "tell of coins that share a ticker",
@@ -153,7 +155,7 @@ def default(value: object) -> str:
 
 
 def rows(name: str) -> Iterator[tuple[str, str, str, str]]:
-    """Yield key, kind, default and meaning of a table. Raises KeyError for a key that nobody has explained here."""
+    """Yield key, kind, default and meaning of a table. Raises LookupError for a key that nobody has explained here."""
     found, read, entry = asked()
     holders: dict[str, Any] = {
         "settings": read.settings,
@@ -163,6 +165,8 @@ def rows(name: str) -> Iterator[tuple[str, str, str, str]]:
         "watch": read.watch,
     }
     for key, kind in found[name].items():
+        if key not in MEANINGS[name]:
+            raise LookupError(f"docs/registry_page.py: the reader knows [{name}] {key}: give it a meaning there")
         meaning = MEANINGS[name][key]
         own, colon, rest = meaning.partition(": ")
         if not kind and colon:
