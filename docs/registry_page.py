@@ -94,7 +94,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "failing_after": 'time span: a job fails so long: `"10min"`; false: never',
         "stale": "tell of data that are too old",
         "held": "tell of prices that are kept back",
-        "crossed": "tell of a venue whose best bid is above its own best ask",
+        "crossed": "tell of a watched pair whose bid is above its ask",
         "quota_within": "time span: a plan runs dry so soon; false: never",
         "key_within": "time span: a key ends so soon; false: never",
         "twins": "tell of coins that share a ticker",
