@@ -59,7 +59,7 @@ def _dump_command(what: str, help_line: str) -> click.Command:
                 if result.status == "ok" and not result.counts.get("written"):
                     progress.clear()
                     log.warning("%s: %s", result.counts["file"], result.message)
-            progress.clear()
+            progress.end()
             if as_json:
                 print_document(given, run_document(run, f"dump {what}", results))
             elif output != "-" and not given.quiet:

@@ -209,13 +209,34 @@ def _count(value: int | None) -> str:
     return "unknown" if value is None else str(value)
 
 
+Cause = tuple[str | None, str | None, str | None]  # reason, message, hint
+
+NAMES = 12  # of providers in a line
+
+
+def failed_too(results: Sequence["Result"]) -> str:
+    """Say which jobs failed for a cause that is told already: `prices of 2 providers (BYBIT, HTX)`."""
+    jobs: dict[str, list[str]] = {}
+    for result in results:
+        jobs.setdefault(result.job, []).append(result.provider)
+    told = []
+    for job, names in jobs.items():
+        shown = ", ".join(names[:NAMES]) + (f" and {len(names) - NAMES} others" if len(names) > NAMES else "")
+        told.append(f"{job} of {names[0]}" if len(names) == 1 else f"{job} of {len(names)} providers ({shown})")
+    return ", ".join(told)
+
+
 class Progress:
-    """One line on a terminal that says what is being done; failures get lines of their own on stderr."""
+    """One line on a terminal that says what is being done; failures get lines of their own on stderr.
+
+    Of several with one cause the first is told at once, and in the end whom else it met.
+    """
 
     def __init__(self, given: Globals, total: int = 0) -> None:
         self.shown = sys.stderr is not None and sys.stderr.isatty() and not given.quiet and given.log_format == "text"
         self.length = 0
         self.busy: list[str] = []
+        self.causes: dict[Cause, list[Result]] = {}
         self.total = total
         self.over = 0
         self.doing: dict[str, str] = {}
@@ -259,6 +280,11 @@ class Progress:
         if result.reason == "busy":
             self.busy.append(f"{result.provider} {result.job}")
             return
+        if result.status == "failed":
+            same = self.causes.setdefault((result.reason, result.message, result.hint), [])
+            same.append(result)
+            if len(same) > 1:
+                return
         self.clear()
         tell = log.error if result.status == "failed" else log.info
         reason = f" ({result.reason})" if result.reason else ""
@@ -266,10 +292,15 @@ class Progress:
         tell("%s", words, extra={"provider": result.provider, "job": result.job, "reason": result.reason})
 
     def end(self) -> None:
-        """Tell in one line what another run is doing, however much that is."""
+        """Tell what is left to tell: one line a cause, and one for all that another run is doing."""
         from marketctl.log import log
 
         self.clear()
+        for (reason, _, _), (first, *more) in self.causes.items():
+            if more:
+                words = f"failed ({reason}) as {first.provider} {first.job} did: {failed_too(more)}"
+                log.error("%s", words, extra={"where": "marketctl", "reason": reason})
+        self.causes.clear()
         if self.busy:
             words = f"another run is doing {', '.join(self.busy)}"
             log.error("%s", sentence(words, "wait for it, or use --lock-wait"), extra={"reason": "busy"})
