@@ -216,7 +216,7 @@ def test_history_that_cannot_be_read_is_told_and_prices_stay(tmp_path):
         reader.store.call("DEL", reader.store.key("KUCOIN", "h:BTC/USDT"))
         reader.store.call("SET", reader.store.key("KUCOIN", "h:BTC/USDT"), "something else")
         found = told(build_board(reader, NOW))
-    assert "h:BTC/USDT is of another type" in found["history"]["error"]
+    assert "h:BTC/USDT is a string, not a stream" in found["history"]["error"]
     assert found["history"]["series"] == []
     assert rows_of(found) == ROWS
 
