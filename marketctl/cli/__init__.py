@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
 from types import TracebackType
 
 import click
@@ -115,6 +116,7 @@ def _show_status(ctx: click.Context) -> bool:
 def main(args: Sequence[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     sys.excepthook = show_bug
+    escape_unwritable()
     try:
         code = invoke(args)
         for stream in (sys.stdout, sys.stderr):
@@ -125,6 +127,13 @@ def main(args: Sequence[str] | None = None) -> None:
     except Stopped as stopped:  # a signal in the last moment
         code = stopped.exit_code
     sys.exit(code)
+
+
+def escape_unwritable() -> None:
+    """Have escaped what a stream's encoding has no letters for: a path or a name must not end a command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
