@@ -47,8 +47,18 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
         finally:
             os.close(folder)
     except OSError as error:
-        raise StorageFailed(f"{path}: cannot be written: {error.strerror}") from error
+        hint = EDIT_HINTS.get(error.errno or 0)
+        raise StorageFailed(f"{path}: cannot be written: {error.strerror}", hint=hint) from error
 
+
+EDIT_HINTS = {  # of a file of the user's, which stays as it was
+    errno.EBUSY: "it is mounted by itself and cannot be replaced: change it where it comes from, or mount its folder",
+    errno.EROFS: "it is mounted read-only: change it where it comes from",
+    errno.EACCES: "do it as the user who owns its folder",
+    errno.EPERM: "do it as the user who owns its folder",
+    errno.ENOSPC: "free some space on that disk",
+    errno.EDQUOT: "free some space on that disk",
+}
 
 EDIT_S = 10.0  # an edit takes a moment
 
@@ -98,6 +108,7 @@ HINTS = {
     errno.EACCES: "Make it accessible to this user, or name another folder with --data-dir.",
     errno.EPERM: "Make it accessible to this user, or name another folder with --data-dir.",
     errno.EROFS: "Name a folder that can be written with --data-dir.",
+    errno.EBUSY: "It is mounted by itself and cannot be replaced: mount its folder instead.",
     errno.EISDIR: "Move that folder away.",
     errno.ENOTDIR: "Move the file away that stands where a folder is expected.",
     errno.EEXIST: "Move the file away that stands where a folder is expected.",

@@ -8,18 +8,19 @@ import pytest
 from tests.cli.test_streams import run
 
 PLAIN = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+WESTERN = {"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "latin-1"}
 PLACE = "дом"
 
 
-@pytest.fixture
-def plain(folder):
-    """Run a command in a folder whose name is not ASCII, under a locale that is; stdout's bytes are ASCII or JSON."""
+@pytest.fixture(params=[PLAIN, WESTERN], ids=["ascii", "latin-1"])
+def plain(folder, request):
+    """Run a command in a folder whose name no stream has the letters for."""
     path = folder / "providers.toml"
     path.write_text(path.read_text().replace('redis_url = "embedded"', 'redis_url = "none"'))
     moved = folder.rename(folder.with_name(PLACE))
 
     def call(*words):
-        done = run(moved, *words, env=os.environ | PLAIN)
+        done = run(moved, *words, env=os.environ | request.param)
         assert "Traceback" not in done.stderr
         return done
 
