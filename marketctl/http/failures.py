@@ -131,8 +131,8 @@ def _certificate_hint(error: ssl.SSLCertVerificationError) -> str:
 def no_bundle(where: str, error: BaseException) -> MarketctlError:
     """Tell an error of the system on the way out: mostly a bundle of certificates that is not there."""
     if "TLS CA certificate bundle" in str(error):
-        return ConfigError(
-            f"{where}: {printable(error)}", hint="set REQUESTS_CA_BUNDLE to a file that is there, or unset it"
+        return ConfigError(  # the same for whomever we asked
+            printable(error), hint="set REQUESTS_CA_BUNDLE to a file that is there, or unset it"
         )
     return NetworkFailed(f"{where}: {printable(getattr(error, 'strerror', None) or type(error).__name__)}")
 

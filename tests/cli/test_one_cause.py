@@ -1,6 +1,7 @@
 """One cause is told once, whomever it met."""
 
 import json
+import re
 
 from marketctl.cli.options import Globals
 from marketctl.cli.working import Progress
@@ -26,6 +27,19 @@ def test_redis_that_is_away_is_told_once(ctl, folder):
     assert first.startswith(f"{name} prices: failed (redis): {message.rstrip('.')}")
     names = ", ".join(other for other, _ in others)
     assert rest == f"marketctl: failed (redis) as {name} prices did: prices of {len(others)} providers ({names})"
+
+
+def test_a_bundle_of_certificates_that_is_gone_is_told_once(ctl, folder, monkeypatch, tmp_path):
+    path = folder / "providers.toml"
+    text = path.read_text().replace('"embedded"', '"none"')
+    path.write_text(re.sub(r'base_url = "http://[^"]*"', 'base_url = "https://127.0.0.1:9"', text))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "gone.pem"))
+    code, _, told = ctl("run", "--once", "--task", "prices", "-q")
+    assert code == 4
+    first, rest = told.splitlines()
+    assert "prices: failed (config): " in first
+    assert first.endswith("gone.pem. Next: set REQUESTS_CA_BUNDLE to a file that is there, or unset it.")
+    assert rest.startswith("marketctl: failed (config) as ")
 
 
 def test_the_first_of_each_cause_is_told_at_once(capsys):
