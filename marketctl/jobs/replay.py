@@ -29,6 +29,9 @@ class _NoMemory(Memory):
     def get(self, key: str, max_age_s: float) -> None:
         """Know nothing."""
 
+    def get_made(self, key: str, max_age_s: float, make: Any) -> None:
+        """Know nothing."""
+
     def put(self, key: str, value: Any, at_ms: int | None = None) -> None:
         """Forget it."""
 
