@@ -76,6 +76,9 @@ class FakeMemory:
     def get(self, key: str, _max_age_s: float) -> None:
         safe_name(key)
 
+    def get_made(self, key: str, _max_age_s: float, _make: Any) -> None:
+        safe_name(key)
+
     def put(self, key: str, value: Any, _at_ms: int | None = None) -> None:
         safe_name(key)
         to_bytes(json.dumps(value))
