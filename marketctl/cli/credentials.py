@@ -86,13 +86,13 @@ def ask_secret(label: str) -> str:
 
     from marketctl.config.key_lines import begins_pem, ends_pem, may_fold
 
-    click.echo(f"{label}: ", err=True, nl=False)
     place = sys.stdin.fileno()
     echoing = termios.tcgetattr(place)
     silent = termios.tcgetattr(place)
     silent[3] &= ~termios.ECHO
     # Not getpass: it throws away what of a paste was not read yet, all lines but the first.
     termios.tcsetattr(place, termios.TCSADRAIN, silent)
+    click.echo(f"{label}: ", err=True, nl=False)  # nobody is asked before the echo is off
     try:
         lines = [os.read(place, 65536).decode(errors="replace")]  # a terminal hands over one line at a time
         while lines[-1]:

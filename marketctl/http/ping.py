@@ -1,9 +1,9 @@
 """Tell a dead-man service something: a POST to a URL that is a secret."""
 
-import time
 from http import HTTPStatus
 
 from marketctl.errors import BadAnswer, RateLimited, Unavailable
+from marketctl.http import client as http_client
 from marketctl.http.client import Client
 from marketctl.http.messages import USER_AGENT, Exchange, Request
 from marketctl.http.retries import again
@@ -22,7 +22,7 @@ def ping(url: str, query: str, body: bytes = b"") -> None:
     """
     again(
         lambda: _ping_once(url, query, body),
-        sleep=time.sleep,
+        sleep=http_client.sleep,
         wait=lambda _state: 0.5,
         stop=lambda state: state.attempt_number >= 2,
     )

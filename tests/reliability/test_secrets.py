@@ -132,6 +132,7 @@ def guarded(sandbox, tmp_path, monkeypatch, known, no_sleep, capfd) -> Any:
     assert known.searched > 0
 
 
+ARGUMENTS = {"slow": "0.2", "drip": "0.2", "skew": "90000", "off": "2", "drift": "5", "move": "30"}
 FEW = {"bomb", "slow", "drip"}  # take their time: two providers are enough
 
 
@@ -139,7 +140,7 @@ FEW = {"bomb", "slow", "drip"}  # take their time: two providers are enough
 def test_no_secret_under_any_fault(guarded, sandbox, known, log_format):
     """Every kind of fault (as JSON some, for the same words), at -vv, with raw dumps and --json."""
     for kind in sorted(KINDS)[:: 1 if log_format == "text" else 4]:
-        spec = f"{kind}:0.2" if kind in ("slow", "drip") else f"{kind}:90000" if kind == "skew" else kind
+        spec = f"{kind}:{ARGUMENTS[kind]}" if kind in ARGUMENTS else kind
         sandbox.fault(*(f"{name}={spec}" for name in (("KUCOIN", "HTX") if kind in FEW else sandbox.apis)))
         told = guarded.call("-vv", "--log-format", log_format, "run", "--once", "--dump-raw", "--json", "--jobs", "4")
         assert len(told.results) == 24

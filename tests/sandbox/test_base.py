@@ -298,7 +298,9 @@ def test_setup_is_a_registry_and_keys_that_marketctl_accepts(sandbox, tmp_path):
 def test_setup_again_keeps_to_the_same_files(sandbox, tmp_path):
     first = write_setup(sandbox, tmp_path / "setup").read_text()
     assert write_setup(sandbox, tmp_path / "setup").read_text() == first
-    assert sorted(one.name for one in (tmp_path / "setup").iterdir()) == ["credentials.toml", "providers.toml"]
+    assert sorted(one.name for one in (tmp_path / "setup").iterdir()) == [
+        ".marketctl-sandbox", "credentials.toml", "providers.toml",
+    ]  # fmt: skip
 
 
 def test_setup_without_a_folder_makes_a_private_one(sandbox):
