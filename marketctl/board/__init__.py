@@ -8,7 +8,7 @@ import json
 from base64 import b64encode
 from functools import cache
 from hashlib import sha256
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,14 +31,7 @@ _compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 
 def require_extra() -> None:
     """See that what the page is made with is there. Raises ConfigError."""
-    missing = []
-    for name in ("jinja2", "pygal"):
-        try:
-            import_module(name)
-        except ModuleNotFoundError as error:
-            if error.name != name:
-                raise
-            missing.append(name)
+    missing = [name for name in ("jinja2", "pygal") if find_spec(name) is None]
     if missing:
         raise ConfigError(
             f"the report needs {' and '.join(missing)}", hint=f"pip install {' '.join(missing)} (the extra `report`)"

@@ -16,7 +16,8 @@ from marketctl.cli.options import (
     provider_option,
 )
 from marketctl.cli.output import Column, for_people, paragraph, print_document, print_rows, sentence, write
-from marketctl.cli.working import Progress, open_run
+from marketctl.cli.progress import Progress
+from marketctl.cli.working import open_run
 
 if TYPE_CHECKING:
     from marketctl.check.health import Check, Health

@@ -6,7 +6,8 @@ import click
 
 from marketctl.cli.options import FILE, HELP, Command, Group, global_options, globals_of, json_option, provider_option
 from marketctl.cli.output import Column, print_document, print_rows, sentence, write
-from marketctl.cli.working import Progress, open_run
+from marketctl.cli.progress import Progress
+from marketctl.cli.working import open_run
 from marketctl.log import log
 
 DUMPED = (Column("provider", "name"), Column("job", "name"), Column("status", "word"), Column("file", "path"))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from marketctl.cli.options import Globals
+from marketctl.cli.progress import Progress
 from marketctl.cli.rates import Rebuild
 from marketctl.cli.report import refresh
 from marketctl.cli.table import Column, spoken
-from marketctl.cli.working import COLUMNS, Progress, note_in_run_log, row
+from marketctl.cli.working import COLUMNS, note_in_run_log, row
 from marketctl.log import log
 from marketctl.times import now_ms, to_iso
 

@@ -3,7 +3,7 @@
 import pytest
 
 from marketctl.cli.options import Globals
-from marketctl.cli.working import Progress
+from marketctl.cli.progress import Progress
 from marketctl.http import client
 from marketctl.text import sentence
 

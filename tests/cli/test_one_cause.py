@@ -4,7 +4,7 @@ import json
 import re
 
 from marketctl.cli.options import Globals
-from marketctl.cli.working import Progress
+from marketctl.cli.progress import Progress
 from marketctl.jobs.result import Result
 
 AWAY = "Redis at redis://127.0.0.1:1/0"

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from marketctl.sandbox.world import World
+from marketctl.times import now_ms, to_iso
 
 TWIN = World().coins[16]
 
@@ -286,8 +287,9 @@ def test_unmapped(synced):
 def test_changes_of_one_kind_and_no_small_moves(synced, folder):
     from marketctl.files.journal import append_journal
 
-    line = {"run_id": "r", "provider": "MEXC", "asset": "USDT", "network": "TRX", "at": "2998-01-01T00:00:00.000Z"}
-    other = line | {"provider": "KUCOIN", "network": "trx", "at": "2997-12-31T23:59:59.000Z"}
+    start = now_ms()
+    line = {"run_id": "r", "provider": "MEXC", "asset": "USDT", "network": "TRX", "at": to_iso(start + 1)}
+    other = line | {"provider": "KUCOIN", "network": "trx", "at": to_iso(start)}
     events = [
         line | {"field": "withdraw_fee", "before": "100", "after": "100.9"},
         line | {"field": "withdraw_fee", "before": "100", "after": "105"},
@@ -297,7 +299,7 @@ def test_changes_of_one_kind_and_no_small_moves(synced, folder):
     ]
     append_journal(folder / "data/wallet/MEXC.changes.jsonl", [one for one in events if one["provider"] == "MEXC"])
     append_journal(folder / "data/wallet/KUCOIN.changes.jsonl", [one for one in events if one["provider"] == "KUCOIN"])
-    base = ("wallet", "changes", "USDT", "--since", "2997-01-01")
+    base = ("wallet", "changes", "USDT", "--since", to_iso(start))  # what was synced came before
 
     def whats(*words):
         return [row[1:] for row in rows(synced(*base, *words)[1])]

@@ -54,7 +54,7 @@ MEET = {
     "bnb-beacon-chain": ("BNB", "BEP2", None, None, "bnb", None),
     "assethub-polkadot": (None, "DOTASSETHUB", None, None, "statemint", None),
     "terra-classic": ("LUNA", "LUNC", "LUNC", "LUNC", "lunc", None),
-    "terra": ("LUNANEW", "LUNA2", None, None, "terra", None),
+    "terra": ("LUNANEW", None, None, None, "terra", None),
     "wax": ("WAXP", "WAX", None, "WAX1", "waxp", None),
     "stacks": ("STX", "STACKS", None, None, "stx", None),
     "kava-evm": ("KAVAEVM", None, None, None, "kavaevm", None),
