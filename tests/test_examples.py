@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 # They ask, edit this checkout or go on until stopped (as all with --watch do): tests of their own run them.
 ELSEWHERE = (
     "sandbox",
+    "board",
     "providers new",
     "credentials set",
     "init",
@@ -73,7 +74,7 @@ def desk(sandbox_server, tmp_path_factory):
 
 
 def test_there_are_examples_for_every_command():
-    assert {line.split()[1] for line in examples()} | {"sandbox", "init", "rates"} >= set(COMMANDS)
+    assert {line.split()[1] for line in examples()} | {"sandbox", "board", "init", "rates"} >= set(COMMANDS)
 
 
 @pytest.mark.parametrize("line", examples())
