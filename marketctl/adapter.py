@@ -29,10 +29,34 @@ from marketctl.models import (
 )
 from marketctl.providers.bank.base import DAY, BankProvider, Fixing, read_day
 from marketctl.providers.bank.markup import read_xml
-from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, Provider, days_left, measure
+from marketctl.providers.base import (
+    NO_ENVELOPE,
+    Exchange,
+    Failure,
+    Provider,
+    days_left,
+    key_info,
+    measure,
+    seconds_until,
+)
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.providers.cash.base import CashProvider, Rate, add_currency, add_pair, cross, quotient, seconds
-from marketctl.providers.cash.credits import DAY_MS, DAY_S, MINUTE_MS, Credits, Plan, RateBook, Row, next_turn
+from marketctl.providers.cash.credits import (
+    DAY_MS,
+    DAY_S,
+    MINUTE_MS,
+    Credits,
+    ListTooLong,
+    MeteredProvider,
+    Plan,
+    RateBook,
+    Row,
+    UnknownSymbol,
+    next_fetch_ms,
+    next_turn,
+    reason_of,
+    refresh_seconds,
+)
 from marketctl.providers.counts import count_open, count_pairs, turnover
 from marketctl.providers.fiat import is_fiat
 from marketctl.providers.fields import (
@@ -58,7 +82,7 @@ from marketctl.providers.networks import common_network, network_names, own_netw
 from marketctl.providers.refusals import words_of
 from marketctl.providers.signing import hmac_base64, hmac_hex, is_pem, rsa_signature
 from marketctl.text import printable
-from marketctl.times import from_iso, now_ms, to_iso
+from marketctl.times import from_iso, ms_or_none, now_ms, to_iso
 
 __all__ = [
     "DAY",
@@ -78,6 +102,8 @@ __all__ = [
     "Failure",
     "Fixing",
     "KeyInfo",
+    "ListTooLong",
+    "MeteredProvider",
     "Network",
     "NotANumber",
     "Pair",
@@ -93,6 +119,7 @@ __all__ = [
     "Request",
     "Row",
     "Stats",
+    "UnknownSymbol",
     "add_currency",
     "add_pair",
     "any_open",
@@ -115,13 +142,16 @@ __all__ = [
     "is_fiat",
     "is_pem",
     "is_zero",
+    "key_info",
     "log",
     "mapping",
     "measure",
     "member",
     "moment",
+    "ms_or_none",
     "named",
     "network_names",
+    "next_fetch_ms",
     "next_turn",
     "now_ms",
     "objects",
@@ -130,9 +160,12 @@ __all__ = [
     "quotient",
     "read_day",
     "read_xml",
+    "reason_of",
+    "refresh_seconds",
     "rows",
     "rsa_signature",
     "seconds",
+    "seconds_until",
     "shift_point",
     "step_precision",
     "table",

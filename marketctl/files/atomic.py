@@ -204,9 +204,11 @@ def write_new(path: Path, data: bytes, mode: int = 0o644) -> bool:
     Raises StorageFailed.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
-    if path.exists():
-        return False
     try:
+        make_folder(path.parent)
+        remove_leftovers(path)
+        if path.exists():
+            return False
         write_atomic(temporary, data, mode)
         try:
             os.link(temporary, path)
@@ -253,7 +255,12 @@ def remove_leftovers(path: Path) -> None:
     """Remove what killed writers of the same file left behind."""
     for name in os.listdir(path.parent):  # noqa: PTH208  (run at each write, and there is nothing to join)
         found = TEMPORARY.fullmatch(name) if name[0] == "." else None
-        if found is None or found["target"] != path.name:
+        if found is None:
+            continue
+        target = found["target"]
+        if inner := TEMPORARY.fullmatch(target):  # of a file that was itself to be put in place
+            target = inner["target"]
+        if target != path.name:
             continue
         leftover = path.with_name(name)
         with suppress(OSError):

@@ -261,7 +261,7 @@ class RedisConnection:
                 return RedisFailed(f"{told}: something else wrote it", hint="Delete it, or change redis_prefix.")
         if "unknown command" in text.lower():
             (told,) = self._round_trip(lambda connection: connection.pack_command("INFO", "server"), 1, "")
-            if isinstance(told, bytes) and b"redis_mode:sentinel" in told:
+            if isinstance(told, bytes) and b"_mode:sentinel" in told:  # redis_mode, Valkey: server_mode
                 return RedisFailed(
                     f"{self.where} is a Redis Sentinel, which holds no data",
                     hint="Point redis_url to the primary it names: redis-cli -p PORT sentinel masters.",

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from marketctl.check.checkup import ending
 from marketctl.cli import invoke as marketctl
-from marketctl.models import KeyInfo
 from marketctl.providers.cex import htx
 from marketctl.providers.cex.kucoin import KucoinAdapter
 from marketctl.providers.cex.rapira import RapiraAdapter
@@ -44,7 +44,8 @@ def test_a_refused_key_leaves_the_public_statistics(sandbox, adapt, no_sleep, tm
 )
 def test_htx_key_that_ends_soon_is_told(days, warnings):
     row = {"accessKey": "ours", "permission": "readOnly", "status": "normal", "validDays": days}
-    assert htx.parse_key({"code": 200, "data": [row]}, "ours") == KeyInfo(("readOnly",), warnings)
+    found = htx.parse_key({"code": 200, "data": [row]}, "ours")
+    assert (found.permissions, ending(found.days_left)) == (("readOnly",), warnings)
 
 
 def test_rapira_says_that_there_are_more_pages_and_the_set_is_not_whole(adapt, caplog):
