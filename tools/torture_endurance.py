@@ -199,7 +199,9 @@ class Endurance:
             self.judge(result, faults[result["provider"]], read_only, low, ended["run_id"])
         if begun["work"] == ["BYBIT", "prices"]:
             if self.planned:
-                self.drift = max(self.drift, abs(begun["at"] - max(self.planned, self.free)))
+                off = (begun["at"] - self.planned) % INTERVAL_S  # on the grid, or at once when there were hands again
+                late = abs(begun["at"] - max(self.planned, self.free))
+                self.drift = max(self.drift, min(late, off, INTERVAL_S - off))
             due = self.planned or begun["at"]  # a place on the grid; those that were missed are not made up for
             due += max(0, begun["at"] - due) // INTERVAL_S * INTERVAL_S
             self.planned = due + INTERVAL_S
