@@ -97,6 +97,8 @@ class Endurance:
         os.close(self.to_child[1])
         os.close(self.to_parent[0])
         path = self.hear(self.to_child[0])["path"]
+        told = os.open(self.root / "told.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(told, 2)  # failures are told there, and there are many
         import_everything()
         import marketctl.cli.repeat  # noqa: F401  (its clock is replaced, too)
         from marketctl.http import client
@@ -293,6 +295,8 @@ class Endurance:
     def finish(self) -> None:
         """Judge the whole: drift, memory, history, journal, sequence."""
         self.figures["drift at most, ms"] = round(self.drift * 1000)
+        if "Traceback" in (said := (self.root / "told.log").read_text(errors="replace")):
+            self.problems.add("traceback", said[said.index("Traceback") :][:2000])
         if self.drift > 1:
             self.problems.add("drift", f"{self.drift} s")
         settled = self.memory[len(self.memory) // 4 :]

@@ -163,18 +163,19 @@ def test_a_slow_a_hanging_and_a_dead_provider_cost_the_others_no_turn(sandbox, t
 def test_a_run_from_cron_is_not_held_up_by_the_one_before_that_waits_for_a_slow_provider(sandbox, tmp_path):
     """`run --once` gives each lock back when its job ended: the next run does all but what still goes on."""
     command = [*make(tmp_path, sandbox), "--once"]
-    first = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     data = tmp_path / "desk/data"
-    while not (data / f"prices/{QUICK}.json").exists():
-        assert first.poll() is None
-        time.sleep(0.02)
-    time.sleep(MOMENT_S)  # until then they began at the same moment
-    command[command.index(HANGING) - 1 : command.index(HANGING) + 1] = []
-    second = subprocess.run(command, capture_output=True, text=True, check=False)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as first:
+        # The quick one and the dead one have come to their end: the second run is to find them free.
+        while not all((data / f"state/{name}.json").exists() for name in (QUICK, DEAD)):
+            assert first.poll() is None
+            time.sleep(0.02)
+        time.sleep(MOMENT_S)  # until then they began at the same moment
+        command[command.index(HANGING) - 1 : command.index(HANGING) + 1] = []
+        second = subprocess.run(command, capture_output=True, text=True, check=False)
+        out, _ = first.communicate(timeout=15)
     results = {one["provider"]: one for one in json.loads(second.stdout)["results"]}
     assert {name: results[name]["status"] for name in (QUICK, SLOW)} == {QUICK: "ok", SLOW: "failed"}
     busy = f"another run is doing {SLOW} prices, it holds {data / f'state/{SLOW}.prices.lock'}"
     assert (results[SLOW]["message"], results[DEAD]["reason"], second.returncode) == (busy, "network", 3)
-    out, _ = first.communicate(timeout=15)
     ends = {one["provider"]: one["reason"] or one["status"] for one in json.loads(out)["results"]}
     assert ends == {QUICK: "ok", SLOW: "ok", HANGING: "deadline", DEAD: "network"}
