@@ -210,7 +210,7 @@ def conform(tmp_path, installed):
             text=True,
         )
         assert done.returncode in (0, 1), done.stdout + done.stderr
-        return re.findall(r"^FAILED .*\[(.+?)\]", done.stdout, re.MULTILINE), done.stdout.splitlines()[-1]
+        return re.findall(r"^FAILED [^[]*\[(.+?)\]", done.stdout, re.MULTILINE), done.stdout.splitlines()[-1]
 
     return run
 
