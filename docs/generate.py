@@ -17,7 +17,8 @@ import rooms  # noqa: E402
 import schemas  # noqa: E402
 
 from marketctl.cli import root  # noqa: E402
-from marketctl.cli.options import OutputOption, SharedOption, json_option  # noqa: E402
+from marketctl.cli.globals import OutputOption, SharedOption  # noqa: E402
+from marketctl.cli.options import json_option  # noqa: E402
 from marketctl.errors import EXIT_CODES  # noqa: E402
 from marketctl.providers.card import jobs_of, read_card  # noqa: E402
 from marketctl.providers.loader import load_adapter, load_registry  # noqa: E402

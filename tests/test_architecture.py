@@ -14,8 +14,6 @@ import rooms  # noqa: E402
 LONGEST = 300
 # Two modules of a room that need each other, one of them when a function runs; each with its reason.
 CIRCLES = {
-    "marketctl.cli.options > marketctl.cli.complete": "options name what completes them, and that reads the options",
-    "marketctl.cli.gaps > marketctl.cli.prices": "a command of the group, which imports it to have it",
     "marketctl.sandbox.base > marketctl.sandbox.faults": "a fault spoils a reply of the server that asks for it",
 }
 

@@ -16,7 +16,7 @@ from types import TracebackType
 import click
 
 from marketctl import __version__
-from marketctl.cli.options import HELP, global_options
+from marketctl.cli.globals import HELP, global_options
 from marketctl.errors import EXIT_FAILED, EXIT_SIGINT, EXIT_USAGE, MarketctlError, Stopped, exit_of
 from marketctl.text import closest
 
@@ -97,7 +97,7 @@ def root(ctx: click.Context) -> None:
 
 def _show_status(ctx: click.Context) -> bool:
     """Show how the desk stands, where there is one with data; what keeps us from it is no matter here: help helps."""
-    from marketctl.cli.options import Globals, globals_of
+    from marketctl.cli.globals import Globals, globals_of
 
     given = ctx.find_object(Globals) or Globals()
     try:

@@ -4,7 +4,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from marketctl.cli.options import Globals
+from marketctl.cli.globals import Globals
 
 if TYPE_CHECKING:
     from marketctl.config.registry import Registry

@@ -3,8 +3,10 @@
 import click
 
 from marketctl.cli.complete import complete_provider_or_pair
-from marketctl.cli.options import HELP, Command, Moment, global_options, globals_of, json_option, only_provider_option
+from marketctl.cli.globals import HELP, Command, global_options, globals_of
+from marketctl.cli.options import json_option, only_provider_option
 from marketctl.cli.output import Column, print_document, print_rows
+from marketctl.cli.param_types import Moment
 
 THEN = (
     Column("provider", "name"),

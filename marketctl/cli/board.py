@@ -2,7 +2,7 @@
 
 import click
 
-from marketctl.cli.options import HELP, Command, global_options, globals_of
+from marketctl.cli.globals import HELP, Command, global_options, globals_of
 
 TOKEN_VARIABLE = "MARKETCTL_BOARD_TOKEN"  # noqa: S105
 

@@ -4,18 +4,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marketctl.cli.options import (
-    FILE,
-    HELP,
-    Command,
-    Globals,
-    global_options,
-    globals_of,
-    max_age_option,
-    output_options,
-    provider_option,
-)
+from marketctl.cli.globals import HELP, Command, Globals, global_options, globals_of
+from marketctl.cli.options import max_age_option, output_options, provider_option
 from marketctl.cli.output import Column, for_people, paragraph, print_document, print_rows, sentence, write
+from marketctl.cli.param_types import FILE
 from marketctl.cli.progress import Progress
 from marketctl.cli.working import open_run
 

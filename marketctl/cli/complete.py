@@ -45,7 +45,7 @@ def complete_provider_or_asset(ctx: click.Context, param: click.Parameter, incom
 
 def _registry(ctx: click.Context) -> "Registry | None":
     """Read the registry, where it is ours to trust; nothing that it names is imported for a look at names."""
-    from marketctl.cli.options import Globals
+    from marketctl.cli.globals import Globals
     from marketctl.config.registry import read_registry
     from marketctl.errors import MarketctlError
 

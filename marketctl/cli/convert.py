@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from marketctl.cli.options import HELP, Command, global_options, globals_of, json_option
+from marketctl.cli.globals import HELP, Command, global_options, globals_of
+from marketctl.cli.options import json_option
 from marketctl.cli.output import Column, print_document, print_rows
 from marketctl.errors import EXIT_FAILED, EXIT_OK
 

@@ -4,16 +4,8 @@ import sys
 
 import click
 
-from marketctl.cli.options import (
-    HELP,
-    Command,
-    Globals,
-    Group,
-    global_options,
-    globals_of,
-    json_option,
-    provider_argument,
-)
+from marketctl.cli.globals import HELP, Command, Globals, Group, global_options, globals_of
+from marketctl.cli.options import json_option, provider_argument
 from marketctl.cli.output import Column, print_document, print_rows
 from marketctl.log import notice
 

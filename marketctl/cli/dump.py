@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
-from marketctl.cli.options import FILE, HELP, Command, Group, global_options, globals_of, json_option, provider_option
+from marketctl.cli.globals import HELP, Command, Group, global_options, globals_of
+from marketctl.cli.options import json_option, provider_option
 from marketctl.cli.output import Column, print_document, print_rows, sentence, write
+from marketctl.cli.param_types import FILE
 from marketctl.cli.progress import Progress
 from marketctl.cli.working import open_run
 from marketctl.log import log

@@ -5,16 +5,11 @@ from decimal import Decimal
 import click
 
 from marketctl.cli.complete import complete_pair
-from marketctl.cli.options import (
-    HELP,
-    Command,
-    Globals,
-    global_options,
-    globals_of,
-    json_option,
-    only_provider_option,
-)
+from marketctl.cli.globals import HELP, Command, Globals, global_options, globals_of
+from marketctl.cli.options import json_option, only_provider_option
 from marketctl.cli.output import Column, print_document, print_rows
+from marketctl.cli.param_types import Amount
+from marketctl.cli.quotes import is_of, read_quotes
 from marketctl.cli.watching import watch, watch_option
 
 COLUMNS = (
@@ -31,29 +26,6 @@ COLUMNS = (
     Column("age", "age", rank=4),
     Column("why"),
 )
-
-
-class Amount(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on alone
-    """A decimal above zero, exactly as typed; `sign` may stand behind it."""
-
-    def __init__(self, sign: str = "", zero: bool = False) -> None:
-        self.name = "percent" if sign else "amount"
-        self.sign = sign
-        self.zero = zero
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
-        if isinstance(value, Decimal):
-            return value
-        from decimal import InvalidOperation
-
-        try:
-            found = Decimal(str(value).strip().removesuffix(self.sign).strip())
-        except InvalidOperation:
-            found = Decimal(-1)
-        if not found.is_finite() or found < 0 or (found == 0 and not self.zero):
-            example = f"0.3{self.sign}" if self.sign else "1000"
-            self.fail(f"{value!r} is no {self.name}, expected one such as {example}", param, ctx)
-        return found
 
 
 @click.command("gaps", cls=Command, context_settings=HELP)
@@ -112,7 +84,6 @@ def _show(
     everything: bool,
     as_json: bool,
 ) -> int:
-    from marketctl.cli.prices import is_of, read_quotes
     from marketctl.log import log
     from marketctl.times import now_ms
     from marketctl.views.compare import choose_pairs

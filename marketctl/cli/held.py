@@ -3,16 +3,8 @@
 import click
 
 from marketctl.cli.complete import complete_provider_or_pair
-from marketctl.cli.options import (
-    HELP,
-    Command,
-    global_options,
-    globals_of,
-    json_option,
-    only_provider_option,
-    provider_and_words,
-    provider_option,
-)
+from marketctl.cli.globals import HELP, Command, global_options, globals_of
+from marketctl.cli.options import json_option, only_provider_option, provider_and_words, provider_option
 from marketctl.cli.output import Column, print_document, print_rows
 
 HELD = (

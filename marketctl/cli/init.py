@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from marketctl.cli.options import HELP, Command, global_options, globals_of
+from marketctl.cli.globals import HELP, Command, global_options, globals_of
 
 
 @click.command(cls=Command, context_settings=HELP)

@@ -2,8 +2,10 @@
 
 import click
 
-from marketctl.cli.options import HELP, Command, Globals, Group, Since, global_options, globals_of, json_option
+from marketctl.cli.globals import HELP, Command, Globals, Group, global_options, globals_of
+from marketctl.cli.options import json_option
 from marketctl.cli.output import Column, print_document, print_rows, sentence
+from marketctl.cli.param_types import Since
 
 EVENTS = (Column("kind", "name"), Column("status", "word"), Column("text"))
 CHANNELS = (

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from marketctl.cli.options import Globals
+from marketctl.cli.globals import Globals
 from marketctl.cli.table import Aged, Column, arrange, arrange_records, as_columns, seconds, spoken
 from marketctl.text import sentence
 

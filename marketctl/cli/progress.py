@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from marketctl.cli.options import Globals
+from marketctl.cli.globals import Globals
 from marketctl.cli.output import sentence
 
 if TYPE_CHECKING:

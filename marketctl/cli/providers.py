@@ -2,16 +2,8 @@
 
 import click
 
-from marketctl.cli.options import (
-    HELP,
-    Command,
-    Group,
-    global_options,
-    globals_of,
-    json_option,
-    output_options,
-    provider_argument,
-)
+from marketctl.cli.globals import HELP, Command, Group, global_options, globals_of
+from marketctl.cli.options import json_option, output_options, provider_argument
 from marketctl.cli.output import Column, paragraph, print_document, print_rows, write
 from marketctl.log import notice
 

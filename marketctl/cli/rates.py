@@ -1,33 +1,20 @@
-"""marketctl rates: the rates of an exchange desk's site, as an export for the aggregators.
+"""marketctl rates: the rates of an exchange desk's site, as an export for the aggregators."""
 
-Long: the commands of one group, of which the help is the larger part.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from marketctl.cli.options import (
-    HELP,
-    Command,
-    Globals,
-    Group,
-    global_options,
-    globals_of,
-    json_option,
-    lock_wait_option,
-)
+from marketctl.cli.globals import HELP, Command, Group, global_options, globals_of
+from marketctl.cli.options import json_option, lock_wait_option
 from marketctl.cli.output import Column, print_document, print_rows
+from marketctl.cli.rates_check import check
+from marketctl.cli.rates_explain import explain
+from marketctl.cli.rebuilding import rates_option, read_or_withdraw
 from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from marketctl.config.registry import Registry
-    from marketctl.jobs.desk import Desk
-    from marketctl.jobs.result import Result
-    from marketctl.rates.build import Built, Outcome
+    from marketctl.rates.build import Built
 
 COLUMNS = (
     Column("direction", "name"),
@@ -40,17 +27,6 @@ COLUMNS = (
     *(Column(name, extra=True) for name in ("reason", "rate", "amount")),
 )
 SUMMARY = (*(Column(name, "number") for name in ("directions", "in", "out")), Column("why"), Column("files", "path"))
-PARTS = (
-    Column("what", "name"),
-    Column("is"),
-    Column("age", "age"),
-    Column("allowed", "age", rank=1),
-    Column("verdict"),
-)
-
-rates_option = click.option(
-    "--rates", "rates", metavar="FILE", help="The directions; default rates.toml beside the registry."
-)
 
 
 @click.group(cls=Group, context_settings=HELP)
@@ -137,152 +113,6 @@ def show(only_out: bool, as_json: bool) -> int:
     return EXIT_FAILED if wrong else EXIT_OK
 
 
-@command.command(cls=Command, context_settings=HELP)
-@click.argument("direction", nargs=-1, required=True)
-@rates_option
-@json_option
-@global_options
-def explain(direction: tuple[str, ...], rates: str | None, as_json: bool) -> int:
-    """Work one direction out now: every quote with its age, every network, the exact rate, what is written.
-
-    Nothing is written; DIRECTION is FROM:TO, and FROM:TO:CITY where there are several.
-
-    \b
-    Example:
-      marketctl rates explain USDTTRC20:SBERRUB
-
-    Exit codes: 0 it is good, 1 it is out, 4 configuration.
-    """
-    from marketctl.rates.account import read_account
-    from marketctl.rates.look import choose
-    from marketctl.rates.look import explain as work_out
-    from marketctl.rates.plan import rates_path, read_plan
-    from marketctl.views.quotes import open_reader
-
-    given = globals_of()
-    registry = given.registry()
-    plan = read_plan(rates_path(registry.path, rates), registry)
-    chosen = choose(plan, direction)
-    with open_reader(registry) as reader:
-        outcome = work_out(chosen, plan, reader, read_account(registry.settings.data_dir / "rates"))
-    if as_json:
-        formula = {"formula": chosen.text, "in_decimals": chosen.in_decimals, "out_decimals": chosen.out_decimals}
-        print_document(given, {"schema": 1, "command": "rates explain", "results": [outcome.to_dict() | formula]})
-    else:
-        print_rows(given, PARTS, explained(outcome))
-    return EXIT_OK if outcome.status == "ok" else EXIT_FAILED
-
-
-@command.command(cls=Command, context_settings=HELP)
-@rates_option
-@click.option("--max-age", "max_age_s", type=click.FloatRange(min=0), metavar="S", help="Seconds a build may be old.")
-@click.option("--empty", "empty", is_flag=True, help="Empty the export when the last build is too old or wrong.")
-@json_option
-@global_options
-def check(rates: str | None, max_age_s: float | None, empty: bool, as_json: bool) -> int:
-    """Check rates.toml, and that the export is what a recent build wrote; asks nobody.
-
-    With --empty, from cron or a timer of its own, it is what takes old rates away when whatever builds them has died.
-
-    \b
-    Example:
-      marketctl rates check --empty -q
-
-    Exit codes: 0 good, 1 the export is too old, missing or changed, 4 rates.toml or the registry is wrong.
-    """
-    from marketctl.log import log
-    from marketctl.rates.account import read_account
-    from marketctl.rates.build import build_lock, withdraw
-    from marketctl.rates.look import build_limit_ms, troubles
-    from marketctl.rates.plan import rates_path, read_plan
-    from marketctl.times import now_ms
-
-    given = globals_of()
-    if empty:
-        registry, path = read_or_withdraw(given, rates)
-    else:
-        registry = given.registry()
-        path = rates_path(registry.path, rates)
-    plan = read_plan(path, registry)
-    folder = registry.settings.data_dir / "rates"
-    limit = build_limit_ms(registry) if max_age_s is None else round(max_age_s * 1000)
-    account = read_account(folder)
-    wrong = troubles(account, now_ms(), limit)
-    emptied: list[Path] = []
-    if wrong and empty:
-        with build_lock(folder, 10.0):
-            account = read_account(folder)  # a build may have ended meanwhile
-            wrong = troubles(account, now_ms(), limit)
-            emptied = withdraw(folder, path) if wrong else []
-    out = sorted(name for name, one in account.directions.items() if one["status"] == "out")
-    if as_json:
-        counts = {"directions": len(plan.directions), "out": out, "emptied": [str(one) for one in emptied]}
-        print_document(given, {"schema": 1, "command": "rates check", "problems": wrong, "results": [], **counts})
-    for problem in wrong:
-        log.error("%s", problem)
-    for one in emptied:
-        log.error("%s: emptied, its rates are too old to be offered", one)
-    if out and not as_json:
-        log.warning("out of the export: %s", ", ".join(out))
-    if not wrong and not as_json and not given.quiet:
-        click.echo(f"{path}: {len(plan.directions)} directions, good")
-    return EXIT_FAILED if wrong else EXIT_OK
-
-
-def read_or_withdraw(given: Globals, rates: str | None) -> "tuple[Registry, Path]":
-    """Return registry and rates.toml; a registry that cannot be read leaves no export. Raises ConfigError."""
-    from pathlib import Path
-
-    from marketctl.config.paths import DATA_DIR_VARIABLE
-    from marketctl.errors import ConfigError
-    from marketctl.rates.build import LOCK_WAIT_S, build_lock, withdraw
-    from marketctl.rates.plan import rates_path
-
-    place = given.registry_path()
-    path = rates_path(place, rates)
-    try:
-        return given.registry(), path
-    except ConfigError:
-        import os
-
-        named = given.data_dir or os.environ.get(DATA_DIR_VARIABLE)
-        folder = (Path(named) if named else place.parent / "data") / "rates"
-        if folder.exists():
-            with build_lock(folder, LOCK_WAIT_S):
-                withdraw(folder, path)
-        raise
-
-
-class Rebuild:
-    """Builds the export of `run --rates` after prices, with the desk's own connection."""
-
-    def __init__(self, desk: "Desk") -> None:
-        from marketctl.rates.build import Builder
-        from marketctl.rates.plan import rates_path
-
-        self._desk = desk
-        self._builder = Builder(desk.registry, rates_path(desk.registry.path))
-
-    def after(self, results: "Sequence[Result]") -> bool:
-        """Build, if there were prices among these; tell on stderr, not by raising, what failed.
-
-        A failed job counts as well: its quotes may have become too old.
-        """
-        from marketctl.errors import MarketctlError
-        from marketctl.log import log
-        from marketctl.monitoring.rates import tell
-        from marketctl.views.quotes import desk_reader
-
-        if not any(result.job == "prices" for result in results):
-            return True
-        try:
-            built = self._builder.build(desk_reader(self._desk.registry, self._desk.redis))
-        except MarketctlError as error:
-            log.error("the rates were not built: %s", error.message)
-            return False
-        return tell(built, self._desk.settings)
-
-
 def document(built: "Built") -> dict[str, Any]:
     """Return the document of `--json`."""
     from marketctl.times import to_iso
@@ -314,22 +144,5 @@ def summary(built: "Built") -> tuple[Any, ...]:
     return (counts["directions"], counts["in"], counts["out"], why or None, files)
 
 
-def explained(outcome: "Outcome") -> list[tuple[Any, ...]]:
-    """Return a direction's parts as rows."""
-    from marketctl.text import plain
-
-    one = outcome.direction
-    rows: list[tuple[Any, ...]] = [("formula", one.text, None, None, None)]
-    for judged in (*outcome.legs, *outcome.needs):
-        verdict = f"{judged.reason}: {judged.message}" if judged.reason else "good"
-        verdict += "".join(f" ! {note}" for note in judged.notes)
-        rows.append((judged.what, judged.value, judged.age_ms, judged.limit_ms, verdict))
-    if outcome.rate is not None:
-        rows.append(
-            ("rate", f"{plain(outcome.rate, 28)} {one.target.asset} for 1 {one.source.asset}", None, None, None)
-        )
-    if outcome.item is not None:
-        given = f"{outcome.item.gives} {one.source.code} for {outcome.item.gets} {one.target.code}"
-        rows.append(("in, out", given, None, None, "rounded in the desk's favour"))
-    verdict = "in the export" if outcome.status == "ok" else f"{outcome.reason}: {outcome.message}"
-    return [*rows, (one.name, outcome.status, None, None, verdict)]
+for one in (explain, check):
+    command.add_command(one)

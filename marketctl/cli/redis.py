@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marketctl.cli.options import HELP, Command, Globals, global_options, globals_of, json_option
+from marketctl.cli.globals import HELP, Command, Globals, global_options, globals_of
+from marketctl.cli.options import json_option
 from marketctl.cli.output import print_document
 
 if TYPE_CHECKING:

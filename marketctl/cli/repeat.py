@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from marketctl.cli.options import Globals
+from marketctl.cli.globals import Globals
 from marketctl.cli.progress import Progress
-from marketctl.cli.rates import Rebuild
+from marketctl.cli.rebuilding import Rebuild
 from marketctl.cli.report import refresh
 from marketctl.cli.table import Column, spoken
 from marketctl.cli.working import COLUMNS, note_in_run_log, row

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from marketctl.cli.options import FILE, HELP, Command, Globals, global_options, globals_of
+from marketctl.cli.globals import HELP, Command, Globals, global_options, globals_of
+from marketctl.cli.param_types import FILE
 
 if TYPE_CHECKING:
     from marketctl.jobs.desk import Desk

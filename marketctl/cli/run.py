@@ -2,13 +2,9 @@
 
 import click
 
+from marketctl.cli.globals import HELP, Command, global_options, globals_of
 from marketctl.cli.options import (
-    FILE,
-    HELP,
-    Command,
     dump_raw_option,
-    global_options,
-    globals_of,
     jobs_option,
     json_option,
     lock_wait_option,
@@ -16,6 +12,7 @@ from marketctl.cli.options import (
     provider_option,
     strict_option,
 )
+from marketctl.cli.param_types import FILE
 from marketctl.cli.working import do_work, open_desk, print_results
 
 # What may be typed -> the jobs it stands for; the old collectors' names go on working.
@@ -92,7 +89,7 @@ def command(
 
         require_extra()
     if rates:
-        from marketctl.cli.rates import read_or_withdraw
+        from marketctl.cli.rebuilding import read_or_withdraw
 
         read_or_withdraw(given, None)
     with open_desk(given) as desk, Watch(desk, whole=not providers, metrics=metrics) as watch:
@@ -109,7 +106,7 @@ def command(
         run = Run(desk, options)
         results, code = do_work(given, run, work, "run", watch)
         if rates:
-            from marketctl.cli.rates import Rebuild
+            from marketctl.cli.rebuilding import Rebuild
 
             if not Rebuild(desk).after(results):
                 code = code or EXIT_PARTIAL

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from marketctl.cli.options import FOLDER, HELP, Command, global_options
+from marketctl.cli.globals import HELP, Command, global_options
+from marketctl.cli.param_types import FOLDER
 from marketctl.log import notice
 
 

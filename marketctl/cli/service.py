@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from marketctl.cli.options import FOLDER, HELP, Command, Globals, Group, global_options, globals_of
+from marketctl.cli.globals import HELP, Command, Globals, Group, global_options, globals_of
+from marketctl.cli.param_types import FOLDER
 
 if TYPE_CHECKING:
     from pathlib import Path

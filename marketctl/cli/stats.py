@@ -2,13 +2,9 @@
 
 import click
 
+from marketctl.cli.globals import HELP, Command, Group, global_options, globals_of
 from marketctl.cli.options import (
-    HELP,
-    Command,
-    Group,
     dump_raw_option,
-    global_options,
-    globals_of,
     json_option,
     lock_wait_option,
     provider_argument,

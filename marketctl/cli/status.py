@@ -4,7 +4,8 @@ from typing import Any
 
 import click
 
-from marketctl.cli.options import HELP, Command, Globals, global_options, globals_of, json_option
+from marketctl.cli.globals import HELP, Command, Globals, global_options, globals_of
+from marketctl.cli.options import json_option
 from marketctl.cli.output import Aged, Column, for_people, paragraph, print_document, print_rows, write
 from marketctl.cli.watching import watch, watch_option
 

@@ -8,7 +8,7 @@ from contextlib import redirect_stderr, redirect_stdout
 
 import click
 
-from marketctl.cli.options import Globals
+from marketctl.cli.globals import Globals
 
 LEAST_S = 0.5
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from marketctl.cli.options import Globals
+from marketctl.cli.globals import Globals
 from marketctl.cli.output import Column, print_document, print_rows, sentence
 from marketctl.cli.progress import Progress, summary
 from marketctl.errors import EXIT_PARTIAL, EXIT_SIGINT, EXIT_SIGTERM, Stopped

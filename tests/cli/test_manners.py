@@ -2,7 +2,7 @@
 
 import pytest
 
-from marketctl.cli.options import Globals
+from marketctl.cli.globals import Globals
 from marketctl.cli.progress import Progress
 from marketctl.http import client
 from marketctl.text import sentence

@@ -3,7 +3,7 @@
 import json
 import re
 
-from marketctl.cli.options import Globals
+from marketctl.cli.globals import Globals
 from marketctl.cli.progress import Progress
 from marketctl.jobs.result import Result
 

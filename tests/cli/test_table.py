@@ -5,7 +5,7 @@ import json
 import click
 import pytest
 
-from marketctl.cli.options import Globals
+from marketctl.cli.globals import Globals
 from marketctl.cli.output import print_document, print_rows
 from marketctl.cli.table import Aged, Column
 from marketctl.cli.terminal import draw, may_color, shorten, size, text_width

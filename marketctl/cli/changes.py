@@ -1,0 +1,112 @@
+"""marketctl wallet changes: what opened, closed, moved."""
+
+from decimal import Decimal
+
+import click
+
+from marketctl.cli.complete import complete_asset
+from marketctl.cli.globals import HELP, Command, global_options, globals_of
+from marketctl.cli.options import (
+    json_option,
+    only_provider_option,
+    since_option,
+)
+from marketctl.cli.output import Column, for_people, print_rows
+from marketctl.cli.param_types import Amount
+
+KINDS = ("flags", "opened", "closed", "fees", "new", "gone", "other")
+CHANGED = (
+    Column("at", "time"),
+    Column("provider", "name"),
+    Column("asset", "name"),
+    Column("network", "name"),
+    Column("what"),
+    *(Column(name, extra=True) for name in ("field", "before", "after", "run_id")),
+)
+TOGETHER = (
+    Column("at", "time"),
+    Column("asset", "name"),
+    Column("network", "name"),
+    Column("what", "name"),
+    Column("provider"),
+)
+
+
+@click.command("changes", cls=Command, context_settings=HELP)
+@click.argument("assets", nargs=-1, metavar="[ASSET]...", shell_complete=complete_asset)
+@only_provider_option()
+@since_option
+@click.option("--only", metavar="KINDS", help=f"Only these kinds, divided by commas: {', '.join(KINDS)}.")
+@click.option(
+    "--min-change",
+    "least",
+    type=Amount("%", zero=True),
+    metavar="PERCENT",
+    help="Leave out fees and other figures that moved by less; on a terminal 1% is usual, 0% shows all.",
+)
+@json_option
+@global_options
+def changes(
+    assets: tuple[str, ...],
+    providers: tuple[str, ...],
+    since_ms: int,
+    only: str | None,
+    least: Decimal | None,
+    as_json: bool,
+) -> int:
+    """Show what opened, closed, changed its fee, came or went, oldest first; --json: one event a line.
+
+    On a terminal networks have their common names, the same event of several venues is one line, and fees that moved
+    by less than 1 % are counted, not shown. "flags" are "opened" and "closed" together.
+
+    \b
+    Example:
+      marketctl wallet changes --since 7d -p KUCOIN USDT
+      marketctl wallet changes --only opened,closed --min-change 5%
+    """
+    import json
+
+    from marketctl.files.snapshots import to_bytes
+    from marketctl.log import log
+    from marketctl.redact import redact_data
+    from marketctl.times import to_iso
+    from marketctl.views.changes import brief, narrow, together
+    from marketctl.views.changes import changes as read_changes
+
+    given = globals_of()
+    kinds = chosen_kinds(only)
+    events, problems = read_changes(given.registry(), since_ms, providers, assets)
+    for problem in problems:
+        log.error("%s", problem.message)
+    events = narrow(events, kinds)
+    people = for_people(given) and not as_json
+    least = Decimal(1) if least is None and people else least
+    shown = narrow(events, (), least)
+    hidden, events = len(events) - len(shown), shown
+    if as_json:
+        for event in events:
+            click.echo(to_bytes(json.dumps(redact_data(event), ensure_ascii=False, sort_keys=True)))
+        return 0
+    if hidden:
+        log.warning("%d moves under %s %% are not shown: --min-change 0%% shows them", hidden, f"{least:f}")
+    if not events:
+        log.warning("nothing%s changed since %s", " else" if hidden else "", to_iso(since_ms))
+        return 0
+    columns = TOGETHER if people and given.columns is None else CHANGED
+    if columns is TOGETHER:
+        events = together(given.registry(), events)
+    print_rows(given, columns, [[brief(event.get(column.key)) for column in columns] for event in events])
+    return 0
+
+
+def chosen_kinds(only: str | None) -> frozenset[str]:
+    """Read `--only`; none is all. Raises UsageError for a kind there is not."""
+    names = [
+        {"fee": "fees"}.get(name.strip().lower(), name.strip().lower())
+        for name in (only or "").split(",")
+        if name.strip()
+    ]
+    for name in names:
+        if name not in KINDS:
+            raise click.UsageError(f"--only {name}: there are {', '.join(KINDS)}.")
+    return frozenset(names)

@@ -1,0 +1,66 @@
+"""marketctl prices history: how a quote changed."""
+
+import click
+
+from marketctl.cli.complete import complete_provider_or_pair
+from marketctl.cli.globals import HELP, Command, global_options, globals_of
+from marketctl.cli.options import (
+    json_option,
+    only_provider_option,
+    provider_and_words,
+    since_option,
+)
+from marketctl.cli.output import Column, for_people, print_csv, print_document, print_rows
+
+KEPT = (Column("at", "time"), *(Column(name, "number") for name in ("bid", "ask", "last", "mid")))
+
+
+@click.command("history", cls=Command, context_settings=HELP)
+@only_provider_option()
+@click.argument("words", nargs=-1, metavar="PROVIDER PAIR", shell_complete=complete_provider_or_pair)
+@since_option
+@json_option
+@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated rows with a header.")
+@global_options
+def history(providers: tuple[str, ...], words: tuple[str, ...], since_ms: int, as_json: bool, as_csv: bool) -> int:
+    """Show how a quote changed, oldest first; on a terminal with a small chart of the middle price.
+
+    There is a line for each change: between two lines the first one held. It comes from Redis, and what has left that
+    from the archive; where less is kept than was asked for, that is said.
+
+    \b
+    Example:
+      marketctl prices history KUCOIN BTC/USDT --since 1h --csv
+    """
+    from marketctl.log import log
+    from marketctl.times import to_iso
+    from marketctl.views.compare import history as read_history
+    from marketctl.views.compare import sparkline
+
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv both want stdout: choose one.")
+    provider, pairs = provider_and_words(providers, words)
+    if len(pairs) != 1:
+        raise click.UsageError(f"One pair at a time: {' '.join(pairs)}." if pairs else "Missing argument 'PAIR'.")
+    (pair,) = pairs
+    given = globals_of()
+    found = read_history(given.registry(), provider, pair, since_ms)
+    key, records, since = found.pair, found.rows, to_iso(since_ms)
+    columns = [column.key for column in KEPT]
+    if found.away is not None:
+        log.warning("from the archive alone: %s", found.away.message)
+    if found.begins_at is None or (since is not None and found.begins_at > since):
+        log.warning("asked since %s, but nothing is kept from before %s", since, found.begins_at or "now")
+    elif not records:
+        log.warning("%s %s did not change since %s", provider.upper(), key, since)
+    if as_json:
+        document = {"schema": 1, "command": "prices history", "provider": provider.upper(), "pair": key}
+        told = {"since": since, "begins_at": found.begins_at, "results": records}
+        print_document(given, document | told)
+    elif as_csv:
+        print_csv(columns, [[record[column] for column in columns] for record in records])
+    else:
+        print_rows(given, KEPT, [[record[column] for column in columns] for record in records])
+        if for_people(given) and (chart := sparkline(records)):
+            click.echo(chart)
+    return 0
