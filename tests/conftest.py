@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,10 @@ from marketctl.sandbox.base import Sandbox
 from marketctl.testing import adapt, no_sleep  # noqa: F401  (fixtures, the same that third parties have)
 
 SAMPLES = Path(__file__).parent / "providers"
+
+# A Unix socket's path holds some 100 characters: a long folder, as macOS gives, leaves too few of them for ours.
+if len(tempfile.gettempdir()) > 24:
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = "/tmp"
 
 
 @pytest.fixture(autouse=True)
