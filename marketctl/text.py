@@ -32,13 +32,16 @@ def printable(value: object, limit: int = 200) -> str:
     return found if len(found) <= limit else found[: limit - 1] + "…"
 
 
+# What begins so is no step: nothing is to be done but to wait.
+WAITS = ("not before", "wait", "try again")
+
+
 def sentence(message: str, hint: str | None = None) -> str:
     """Join what was wrong and what to do next into one line, fit for a terminal."""
     words = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in " ".join(message.split()))
     if hint is None or not hint:
         return words
-    # A time is no step: nothing is to be done but to wait.
-    joint = "; " if hint.startswith("not before") else ". Next: "
+    joint = "; " if hint.startswith(WAITS) else ". Next: "
     return f"{words.rstrip('.')}{joint}{hint.rstrip('.')}."
 
 

@@ -283,4 +283,4 @@ def _clear(path: Path) -> None:
         except OSError:
             path.unlink()
             return
-    raise ConfigError(f"another board listens at {path}", hint="stop it, or name another path")
+    raise ConfigError(f"another board listens at {path}", hint="name another path, or end that board")

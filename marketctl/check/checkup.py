@@ -220,7 +220,7 @@ class Checkup:
             if name in REMOTE and error.reason in HOPELESS:
                 self.hopeless = self.hopeless or check
         except Exception as error:  # noqa: BLE001  (a bug of an adapter: told with its traceback, the others go on)
-            check.note(Finding("fail", f"{type(error).__name__}: {error}", "internal", "please report the traceback"))
+            check.note(Finding("fail", f"{type(error).__name__}: {error}", "internal", "report the traceback"))
             log.error(redact(traceback.format_exc().rstrip()), extra={"provider": self.entry.name, "job": "check"})
         check.duration_ms = round((time.monotonic() - started) * 1000)
 
@@ -236,7 +236,7 @@ class Checkup:
         elif isinstance(error, AuthFailed) and self.adapter is not None:
             hint = hint or f"marketctl credentials set {self.entry.name}"
         elif isinstance(error, DeadlineExceeded):
-            hint = hint or f"a check gives a provider at most {BUDGET_S:g} s in all"
+            hint = hint or f"lower timeout_s or attempts: a check gives a provider {BUDGET_S:g} s in all"
         return Finding(status, message, error.reason, hint)
 
     # Local, and cheapest --------------------------------------------------------------------
@@ -481,7 +481,10 @@ class Checkup:
         rates = live.rates or kind in ("CASH", "BANK")  # they rest at weekends
         if is_stale(age, standstill_ms(self.entry.prices_interval_s, live.kept_ms, rates=rates)):
             return Finding(
-                "warn", f"{told}; its own time stands still", "suspect", "see whether the source still works"
+                "warn",
+                f"{told}; its own time stands still",
+                "suspect",
+                "open the source's own page: does it still work?",
             )
         return Finding("pass", told)
 

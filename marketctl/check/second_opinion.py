@@ -139,7 +139,7 @@ def judge(told: str, compared: int, differences: list[Difference]) -> list[Findi
         more = f" and {len(words) - NAMED} more" if len(words) > NAMED else ""
         price = field in ("bid", "ask", "last", "status")
         status = "warn" if price or len(found) * ODD > max(compared, ODD) else "pass"
-        hint = "compare with `marketctl dump`: one of the two reads the API wrong" if status == "warn" else None
+        hint = "marketctl dump all, and look: one of the two reads the API wrong" if status == "warn" else None
         findings.append(
             Finding(status, f"{field}: {', '.join(words[:NAMED])}{more}", "suspect" if hint else None, hint)
         )

@@ -153,6 +153,10 @@ def show_bug(kind: type[BaseException], error: BaseException, trace: TracebackTy
 def invoke(args: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code. One line for every foreseen error, a traceback for a bug."""
     words = list(sys.argv[1:] if args is None else args)
+    if "_MARKETCTL_COMPLETE" in os.environ:  # a shell asks
+        from marketctl.cli.complete import speak_to_shells
+
+        speak_to_shells()
     try:
         result = root.main(words, prog_name="marketctl", standalone_mode=False)
     except click.exceptions.Exit as stop:

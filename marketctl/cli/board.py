@@ -48,7 +48,7 @@ def command(bind: str, guarded: bool, show: bool) -> int:
     protect_keys(given)
     known = os.environ.get(TOKEN_VARIABLE, "").strip()
     if guarded and known and (len(known) < 16 or not all(one.isalnum() or one in "-_" for one in known)):
-        raise ConfigError(f"{TOKEN_VARIABLE} is no good token", hint="16 or more letters, digits, - and _")
+        raise ConfigError(f"{TOKEN_VARIABLE} is no good token", hint="write 16 or more letters, digits, - and _")
     token = (known or secrets.token_urlsafe(24)) if guarded else None
     try:
         server = BoardServer(registry, bind, token)

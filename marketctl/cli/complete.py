@@ -1,4 +1,4 @@
-"""What the shell is offered for a word: providers of the registry, pairs and assets of the snapshots."""
+"""What the shell is offered for a word: providers of the registry, pairs, assets, directions and dumps of its data."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, FishComplete, add_completion_class
 
 if TYPE_CHECKING:
     from marketctl.config.registry import Registry
@@ -32,7 +32,7 @@ def complete_asset(ctx: click.Context, _param: click.Parameter, incomplete: str)
 
 def complete_provider_or_pair(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer a provider first, then pairs."""
-    if ctx.params.get(param.name or ""):
+    if ctx.params.get(param.name or "") or ctx.params.get("providers"):
         return complete_pair(ctx, param, incomplete)
     return complete_provider(ctx, param, incomplete) or complete_pair(ctx, param, incomplete)
 
@@ -41,6 +41,46 @@ def complete_provider_or_asset(ctx: click.Context, param: click.Parameter, incom
     """Offer a provider first, then assets."""
     given = ctx.params.get(param.name or "") or ctx.params.get("providers")
     return (complete_asset if given else complete_provider)(ctx, param, incomplete)
+
+
+def complete_place(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer assets; behind "@" the providers."""
+    asset, at, _ = incomplete.partition("@")
+    if at:
+        return _offer((f"{asset.upper()}@{name}" for name in _providers(ctx)), incomplete)
+    return _offer(_keys(ctx, "wallet"), incomplete)
+
+
+def complete_direction(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the directions of the last build of the rates."""
+    from marketctl.errors import MarketctlError
+    from marketctl.rates.account import read_account
+
+    registry = _registry(ctx)
+    try:
+        return _offer(read_account(registry.settings.data_dir / "rates").directions if registry else (), incomplete)
+    except MarketctlError:
+        return []
+
+
+def complete_dump(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer the dumps that are kept; files of any other place are left to the shell."""
+    registry = _registry(ctx)
+    found = sorted(registry.settings.dump_dir.glob("*.json")) if registry else []
+    names = [str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path) for path in found]
+    offered = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return offered or [CompletionItem(incomplete, type="file")]
+
+
+class Fish(FishComplete):
+    """As click speaks with fish, but a comma in a help's line does not end it."""
+
+    source_template = FishComplete.source_template.replace('string split ","', 'string split --max 1 ","')
+
+
+def speak_to_shells() -> None:
+    """Have what a shell asks for told our way."""
+    add_completion_class(Fish)
 
 
 def _registry(ctx: click.Context) -> "Registry | None":

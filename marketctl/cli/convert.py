@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from marketctl.cli.complete import complete_place
 from marketctl.cli.globals import HELP, Command, global_options, globals_of
 from marketctl.cli.options import json_option
 from marketctl.cli.output import Column, print_document, print_rows
@@ -27,8 +28,8 @@ COLUMNS = (
 
 @click.command(cls=Command, context_settings=HELP)
 @click.argument("amount")
-@click.argument("source", metavar="ASSET[@P]")
-@click.argument("target", metavar="ASSET[@P]")
+@click.argument("source", metavar="ASSET[@P]", shell_complete=complete_place)
+@click.argument("target", metavar="ASSET[@P]", shell_complete=complete_place)
 @click.option("--top", type=click.IntRange(1, 50), default=3, show_default=True, metavar="N", help="So many ways.")
 @click.option("--steps", type=click.IntRange(1, 6), default=4, show_default=True, metavar="N", help="At most so many.")
 @click.option("--via", multiple=True, metavar="WORD", help="Only over this asset, provider or network; repeatable.")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from marketctl.cli.complete import complete_dump
 from marketctl.cli.globals import HELP, Command, Group, global_options, globals_of
 from marketctl.cli.options import json_option, provider_option
 from marketctl.cli.output import Column, print_document, print_rows, sentence, write
@@ -124,7 +125,7 @@ def list_(as_json: bool) -> int:
 
 
 @command.command(cls=Command, context_settings=HELP)
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path), shell_complete=complete_dump)
 @json_option
 @global_options
 def replay(file: Path, as_json: bool) -> int:

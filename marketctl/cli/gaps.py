@@ -107,8 +107,8 @@ def _show(
     names = ("pair", "net_percent", "gross_percent", "buy_at", "ask", "sell_at", "bid", "network", "fee", "identity")
     print_rows(given, COLUMNS, [[gap[name] for name in (*names, "age_ms", "why")] for gap in shown])
     closed = sum(gap["net_percent"] is None for gap in found)
-    hint = f"; {closed} more that no open network bridges (--all)" if closed and not everything else ""
-    log.warning("%s", f"{len(shown)} gaps of {least:f} % and more in {len(chosen)} pairs{hint}")
+    more = f"; {closed} more that no open network bridges (--all)" if closed and not everything else ""
+    log.warning("%s", f"{len(shown)} gaps of {least:f} % and more in {len(chosen)} pairs{more}")
     return 0
 
 

@@ -135,7 +135,7 @@ class Progress:
         self.causes.clear()
         if self.busy:
             words = f"another run is doing {', '.join(self.busy)}"
-            log.error("%s", sentence(words, "wait for it, or use --lock-wait"), extra={"reason": "busy"})
+            log.error("%s", sentence(words, "add --lock-wait S, or wait until it is done"), extra={"reason": "busy"})
             self.busy.clear()
 
     def clear(self) -> None:

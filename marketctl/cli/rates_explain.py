@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from marketctl.cli.complete import complete_direction
 from marketctl.cli.globals import HELP, Command, global_options, globals_of
 from marketctl.cli.options import json_option
 from marketctl.cli.output import Column, print_document, print_rows
@@ -23,7 +24,7 @@ PARTS = (
 
 
 @click.command("explain", cls=Command, context_settings=HELP)
-@click.argument("direction", nargs=-1, required=True)
+@click.argument("direction", nargs=-1, required=True, shell_complete=complete_direction)
 @rates_option
 @json_option
 @global_options

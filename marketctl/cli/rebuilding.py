@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from marketctl.cli.globals import Globals
+from marketctl.cli.param_types import FILE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from marketctl.jobs.result import Result
 
 rates_option = click.option(
-    "--rates", "rates", metavar="FILE", help="The directions; default rates.toml beside the registry."
+    "--rates", "rates", type=FILE, metavar="FILE", help="The directions; default rates.toml beside the registry."
 )
 
 

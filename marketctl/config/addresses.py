@@ -36,7 +36,7 @@ def check_redis_url(url: str, source: str) -> None:
     if not re.fullmatch(r"/?\d{0,5}", parts.path):
         raise ConfigError(
             f"{source}: found no number behind the host, expected a database such as {scheme}://host:port/0",
-            hint="databases have numbers; to keep several desks apart use redis_prefix",
+            hint="write a number; to keep several desks apart set redis_prefix",
         )
 
 

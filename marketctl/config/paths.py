@@ -104,7 +104,7 @@ def read_text(path: Path, *, forbidden: int, complaint: str, chmod: str, instead
         return content.decode()
     except UnicodeDecodeError as error:
         # Without the error behind it: that one holds the file.
-        hint = "it looks like CP1251: save it as UTF-8" if _looks_cyrillic(content) else None
+        hint = "save it as UTF-8: it looks like CP1251" if _looks_cyrillic(content) else None
         raise ConfigError(f"{path}: not UTF-8 (byte {error.start + 1})", hint=hint) from None
 
 

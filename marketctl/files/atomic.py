@@ -52,10 +52,10 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
 
 
 EDIT_HINTS = {  # of a file of the user's, which stays as it was
-    errno.EBUSY: "it is mounted by itself and cannot be replaced: change it where it comes from, or mount its folder",
-    errno.EROFS: "it is mounted read-only: change it where it comes from",
-    errno.EACCES: "do it as the user who owns its folder",
-    errno.EPERM: "do it as the user who owns its folder",
+    errno.EBUSY: "change it where it comes from, or mount its folder: it is mounted by itself and cannot be replaced",
+    errno.EROFS: "change it where it comes from: it is mounted read-only",
+    errno.EACCES: "run it as the user who owns its folder",
+    errno.EPERM: "run it as the user who owns its folder",
     errno.ENOSPC: "free some space on that disk",
     errno.EDQUOT: "free some space on that disk",
 }
@@ -86,7 +86,7 @@ def edited(path: Path) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() > until:
                     told = f"another process has held the lock of {folder} for {EDIT_S:g} s"
-                    raise StorageFailed(told, hint=f"see which: fuser -v {folder}") from None
+                    raise StorageFailed(told, hint=f"run fuser -v {folder}") from None
                 time.sleep(0.02)
         yield
     finally:
@@ -108,7 +108,7 @@ HINTS = {
     errno.EACCES: "Make it accessible to this user, or name another folder with --data-dir.",
     errno.EPERM: "Make it accessible to this user, or name another folder with --data-dir.",
     errno.EROFS: "Name a folder that can be written with --data-dir.",
-    errno.EBUSY: "It is mounted by itself and cannot be replaced: mount its folder instead.",
+    errno.EBUSY: "Mount its folder instead: it is mounted by itself and cannot be replaced.",
     errno.EISDIR: "Move that folder away.",
     errno.ENOTDIR: "Move the file away that stands where a folder is expected.",
     errno.EEXIST: "Move the file away that stands where a folder is expected.",
@@ -125,7 +125,7 @@ def safe_name(name: str) -> str:
     """Return the name if it may be part of a file name; raises StorageFailed otherwise."""
     if SAFE_NAME.fullmatch(name) is None:
         raise StorageFailed(
-            f"{name!r} cannot be part of a file name", hint="Use letters, digits, '_', '-' and '.' only."
+            f"{name!r} cannot be part of a file name", hint="Write letters, digits, '_', '-' and '.' only."
         )
     return name
 

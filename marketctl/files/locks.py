@@ -62,7 +62,7 @@ def flocked(path: Path, wait_s: float = HELD_S) -> Iterator[None]:
     try:
         if not wait_lock(fd, path, wait_s):
             raise StorageFailed(
-                f"another process has held the lock {path} for {wait_s:g} s", hint=f"see which: fuser -v {path}"
+                f"another process has held the lock {path} for {wait_s:g} s", hint=f"run fuser -v {path}"
             )
         yield
     finally:

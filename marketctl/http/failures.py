@@ -58,7 +58,7 @@ def transfer_failure(where: str, error: BaseException, timeout_s: float, encodin
         return network_failure(where, error) if of_answer else unsendable(where)
     if timed_out(error):
         told = f"{where}: no answer within {timeout_s:g} s"
-        return TimedOut(told, hint="try again later, or raise timeout_s")
+        return TimedOut(told, hint="raise timeout_s, or try again later")
     if isinstance(error, urllib3.exceptions.DecodeError):
         return BadAnswer(f"{where}: the body is not the {printable(encoding, 40)} it says", hint=_ON_THE_WAY)
     if isinstance(error, requests.RequestException | urllib3.exceptions.HTTPError):
@@ -84,7 +84,7 @@ def network_failure(where: str, error: BaseException) -> MarketctlError:
         if handshake and isinstance(one, ConnectionResetError | BrokenPipeError | ssl.SSLEOFError):
             return NetworkFailed(
                 f"{where}: the connection was cut in the TLS handshake, before anything was asked",
-                hint="a firewall or a region's block may do that: set `base_url` of your region, or `proxy`",
+                hint="set `base_url` of your region, or `proxy`: a firewall or a region's block may do that",
             )
         if isinstance(one, urllib3.exceptions.SSLError):
             return NetworkFailed(f"{where}: TLS failed: {printable(one.args[0] if one.args else '')}", hint=_ON_THE_WAY)
@@ -174,7 +174,7 @@ def refuse_failure(request: Request, answer: Answer, provider: str = "") -> None
     elif not answer.is_json and answer.status != HTTPStatus.TOO_MANY_REQUESTS:
         told += " without readable JSON"
     if good and page:
-        raise Blocked(told, hint="a CDN, a geo-block or a captive portal may stand in between: look at it in a browser")
+        raise Blocked(told, hint="open it in a browser: a CDN, a geo-block or a captive portal may stand in between")
     if good:
         raise BadAnswer(f"{told} ({len(answer.content)} bytes)", hint=next_step(BadAnswer, provider))
     kind = class_of_status(answer)

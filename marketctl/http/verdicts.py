@@ -25,10 +25,10 @@ from marketctl.http.messages import Answer
 # What to do next, by kind. {provider} is its name in the registry.
 NEXT: Mapping[type[MarketctlError], str] = {
     AuthFailed: "marketctl credentials set {provider}",
-    PermissionDenied: "see what the key or its plan may do: marketctl check {provider}",
+    PermissionDenied: "marketctl check {provider}, to see what the key or its plan may do",
     IpNotAllowed: "add this machine's address to the key at the provider, or ask through `proxy`",
     ClockSkew: "sync this machine's clock (NTP)",
-    Blocked: "this address or country is refused, not the key: try `proxy`, or the region's `base_url`",
+    Blocked: "set `proxy`, or the region's `base_url`: this address or country is refused, not the key",
     RateLimited: "ask less often, or from fewer machines",
     Unavailable: "try again later: the provider's servers failed",
     Maintenance: "wait until it is over",

@@ -38,7 +38,7 @@ def run_job(run: Run, entry: ProviderEntry, job: str) -> Result:
         # A bug of ours or of a third party's adapter: loud, but the other providers still get their turn.
         result.status, result.reason = "failed", "internal"
         result.message = redact(f"{type(error).__name__}: {error}")
-        result.hint = "please report this with the traceback above"
+        result.hint = "report this with the traceback above"
         log.error(redact(traceback.format_exc().rstrip()), extra={"provider": entry.name, "job": job})
     if adapter is not None:
         client = adapter.client

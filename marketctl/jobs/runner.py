@@ -122,7 +122,7 @@ class Repeating:
             "turns are left out: %s (%g s)%s",
             what,
             self._entries[turn.provider].interval_s(turn.job),
-            ". Next: --jobs N lets N providers work side by side." if alone else "",
+            ". Next: add --jobs N, so that N providers work side by side." if alone else "",
             extra={"provider": turn.provider, "job": turn.job},
         )
 
@@ -198,7 +198,7 @@ def _by_another(result: Result, verdict: str, lock: Path | None) -> Result:
     else:
         where = f", it holds {lock}" if lock else ""
         message = f"another run is doing {result.provider} {result.job}{where}"
-        result.fail(Busy(message, hint="wait for it, or use --lock-wait"))
+        result.fail(Busy(message, hint="add --lock-wait S, or wait until it is done"))
     return result
 
 

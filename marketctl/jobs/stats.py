@@ -25,7 +25,11 @@ def collect_stats(run: Run, entry: ProviderEntry, adapter: Provider, result: Res
         adapter.known = {job: run.read.pop((entry.name, job)) for job in JOBS if (entry.name, job) in run.read}
     for job, batch in adapter.known.items():
         if batch is None:
-            raise HalfAnswer(f"the {job} of this run were not accepted: half of them are gone", hint="see above")
+            from marketctl.views.snapshots import HOW
+
+            force = f"marketctl {HOW[job]} -p {entry.name} --force"
+            told = f"the {job} of this run were not accepted: half of them are gone"
+            raise HalfAnswer(told, hint=f"If that is right, run `{force}` once.")
     accepted = frozenset(adapter.known)
     with adapter.named():
         stats = adapter.stats()

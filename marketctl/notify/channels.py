@@ -40,7 +40,7 @@ def open_channel(name: str, url: str) -> Any:
     if found is None:
         raise ConfigError(
             f"credentials.toml: [{TABLE}] {name}: apprise knows no such URL ({shown(url)})",
-            hint="see https://github.com/caronc/apprise/wiki for the form of each service",
+            hint="read https://github.com/caronc/apprise/wiki for the form of each service",
         )
     return found
 

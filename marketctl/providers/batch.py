@@ -192,9 +192,7 @@ class QuoteBatch:
         told = ", ".join(f"{count} {reason}" for reason, count in sorted(self.skipped.items()))
         if told:
             raise BadAnswer(f"none of {self.rows} quotes can be used: {told}")
-        raise BadAnswer(
-            "none of the configured pairs is offered", hint="compare `pairs` in providers.toml with its list"
-        )
+        raise BadAnswer("none of the configured pairs is offered", hint="correct `pairs` in providers.toml by its list")
 
 
 def _price(value: object) -> str | None:

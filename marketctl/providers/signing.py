@@ -51,6 +51,6 @@ def rsa_signature(private_key: str, message: bytes, name: str = "private_key") -
         # Without the cause: its words may hold parts of the key.
         raise ConfigError(
             f"{name} is no readable RSA key",
-            hint="expected the PEM, or its base64 as an exchange hands it out, without a passphrase",
+            hint="give the PEM, or its base64 as an exchange hands it out, without a passphrase",
         )
     return key.sign(message, PKCS1v15(), SHA256())

@@ -267,7 +267,9 @@ def build_lock(folder: Path, wait_s: float) -> Iterator[None]:
         until = time.monotonic() + wait_s
         while not try_lock(fd, path, fcntl.LOCK_EX):
             if time.monotonic() >= until:
-                raise Busy(f"another build of the rates holds {path}", hint="wait for it, or use --lock-wait")
+                raise Busy(
+                    f"another build of the rates holds {path}", hint="add --lock-wait S, or wait until it is done"
+                )
             time.sleep(POLL_S)
         yield
     finally:

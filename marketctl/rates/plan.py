@@ -169,7 +169,7 @@ def read_rates_text(path: Path) -> str:
         return read_text(path, forbidden=0o002, complaint="everybody can write it", chmod="o-w")
     except FileNotFoundError as error:
         raise ConfigError(
-            f"{path}: cannot be read: {error.strerror}", hint="docs/rates.md has one to begin with"
+            f"{path}: cannot be read: {error.strerror}", hint="copy the one of docs/rates.md, to begin with"
         ) from error
 
 

@@ -296,9 +296,13 @@ KNOWN_FAILURES = (
     ("NoPermission", "{where} does not let this user do it: {text}", "Give the user of redis_url these rights (ACL)."),
     ("ReadOnly", "{where} is a read-only replica", "Point redis_url to its primary."),
     ("OutOfMemory", "{where} is out of memory", "Raise its maxmemory, or keep less history."),
-    ("ClusterDown", "{where}: the cluster is down: {text}", "See CLUSTER INFO on its nodes."),
-    ("unknown command", "{where} does not know a command: {text}", "Redis 6.2 or newer, or Valkey, is needed."),
-    ("NOREPLICAS", "{where} has too few replicas and refuses to write", "See min-replicas-to-write and its replicas."),
+    ("ClusterDown", "{where}: the cluster is down: {text}", "Run redis-cli cluster info on its nodes."),
+    ("unknown command", "{where} does not know a command: {text}", "Install Redis 6.2 or newer, or Valkey."),
+    (
+        "NOREPLICAS",
+        "{where} has too few replicas and refuses to write",
+        "Check its replicas, or lower min-replicas-to-write.",
+    ),
     ("AskError", "{where} is moving the slot of this key to another node", "Try again when it is done."),
     ("TRYAGAIN", "{where} is moving the slot of this key to another node", "Try again when it is done."),
     ("BusyLoading", "{where} is still loading its data", "Try again in a moment."),
@@ -318,9 +322,9 @@ KNOWN_FAILURES = (
         "cannot open the socket of {where}: permission denied",
         "Let its group in (unixsocketperm 770) and put this user into it: usermod -aG redis USER.",
     ),
-    ("InvalidResponse", "{where} does not answer as a Redis does", "See whether host and port of redis_url are right."),
-    ("TimeoutError", "{where} did not answer in time", "See whether it is overloaded, or the network slow."),
-    ("ConnectionError", "cannot reach {where}: {text}", "See whether it runs and redis_url is right."),
+    ("InvalidResponse", "{where} does not answer as a Redis does", "Check host and port of redis_url."),
+    ("TimeoutError", "{where} did not answer in time", "Check whether it is overloaded, or the network slow."),
+    ("ConnectionError", "cannot reach {where}: {text}", "Check that it runs, and redis_url."),
 )
 
 

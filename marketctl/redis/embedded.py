@@ -124,7 +124,7 @@ class EmbeddedRedis:
                 said = answer.decode(errors="replace").strip() if answer else "no answer"
                 raise RedisFailed(
                     f"embedded Redis in {self.folder} is not ready after {until - began:.0f} s: {said}",
-                    hint=f"See {self.folder / 'redis.log'}.",
+                    hint=f"Read {self.folder / 'redis.log'}.",
                 )
             time.sleep(pause)
             pause = min(pause * 1.5, 0.05)
@@ -188,7 +188,9 @@ class EmbeddedRedis:
             until = time.monotonic() + STOP_S + START_S
             while not try_lock(fd, path):
                 if time.monotonic() > until:
-                    raise RedisFailed(f"another process holds {path}", hint="See whether it hangs.")
+                    raise RedisFailed(
+                        f"another process holds {path}", hint=f"Run fuser -v {path}, and end it if it hangs."
+                    )
                 time.sleep(0.005)
             yield
         finally:
@@ -316,7 +318,7 @@ class EmbeddedRedis:
         if killed or not dump.is_file() or "FATAL CONFIG" in said:
             raise failure
         if self._look:
-            raise RedisFailed(f"embedded Redis cannot read {dump}: {said}", hint="The next run sets it aside.")
+            raise RedisFailed(f"embedded Redis cannot read {dump}: {said}", hint="Run any job: it sets the file aside.")
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         aside = dump.with_name(f"{DUMP}.unreadable-{stamp}")
         try:
@@ -344,14 +346,14 @@ class EmbeddedRedis:
             words = f"FATAL CONFIG: {lines[-1]}"
             return RedisFailed(
                 f"the server of the embedded Redis does not know our options: {lines[-1]}",
-                hint="Redis 6.2 or newer, or Valkey, is needed.",
+                hint="Install Redis 6.2 or newer, or Valkey.",
             ), words
         said = [line.partition(" # ")[2] for line in lines if " # " in line]  # not the reports below them
         told = [line for line in said if not line.startswith("WARNING")] or said or lines or ["it said nothing"]
         last = printable(told[-1], 200)
         return RedisFailed(
             f"embedded Redis in {self.folder} ended at its start: {last}",
-            hint=f"See {self.folder / 'redis.log'}.",
+            hint=f"Read {self.folder / 'redis.log'}.",
         ), last
 
 

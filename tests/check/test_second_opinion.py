@@ -61,7 +61,7 @@ def test_a_field_that_our_reader_no_longer_finds_is_named(ask, monkeypatch):
     assert re.match(
         r"withdraw_fee: \w+/\w+ null here, [0-9.]+ through ccxt, .* and \d\d more; 65 quotes here", found.message
     )
-    assert found.hint == "compare with `marketctl dump`: one of the two reads the API wrong"
+    assert found.hint == "marketctl dump all, and look: one of the two reads the API wrong"
 
 
 def test_prices_beyond_what_time_explains_are_named(ask, monkeypatch):

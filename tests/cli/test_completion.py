@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from marketctl.files.snapshots import write_document
+from marketctl.rates.account import write_account
+
 REGISTRY = "".join(f'[providers.{name}]\npath = "a:B"\n' for name in ("BYBIT", "BYTEX", "HTX"))
 
 # Runs the command line, then tells which of the heavy modules it loaded.
@@ -62,6 +65,77 @@ def completions(marketctl, line: str) -> tuple[list[str], str]:
 )
 def test_completion(marketctl, line, expected):
     assert completions(marketctl, line) == (expected, "loaded:\n")
+
+
+@pytest.fixture
+def data(tmp_path):
+    """What was collected of two providers: pairs, assets, a dump, a build of the rates."""
+    data = tmp_path / "here" / "data"
+    for job, records, name in (
+        ("prices", {"quotes": {"BTC/USDT": {}, "BTC/USDC": {}, "ETH/USDT": {}}}, "BYBIT"),
+        ("prices", {"quotes": {"BTC/USDT": {}, "BTC/RUB": {}}}, "HTX"),
+        ("wallet", {"assets": {"USDT": {}, "USDC": {}, "龙猫": {}, "BTC": {}}}, "HTX"),
+    ):
+        write_document(data / job / f"{name}.json", {"schema": 1} | records)
+    (data / "raw").mkdir()
+    for name in ("prices-HTX.json", "wallet-HTX.json"):
+        (data / "raw" / name).write_text("{}")
+    direction = {
+        "direction": "USDTTRC20:SBERRUB",
+        "status": "ok",
+        "good_builds": 1,
+        "since": "2026-11-26T00:00:00.000Z",
+    }
+    (data / "rates").mkdir()
+    write_account(data / "rates", "r", 0, {}, [direction])
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("marketctl prices compare BTC/", ["BTC/RUB", "BTC/USDC", "BTC/USDT"]),
+        ("marketctl prices show HTX btc/u", ["BTC/USDC", "BTC/USDT"]),
+        ("marketctl prices history -p HTX E", ["ETH/USDT"]),
+        ("marketctl prices history H", ["HTX"]),
+        ("marketctl prices gaps ET", ["ETH/USDT"]),
+        ("marketctl asset US", ["USDC", "USDT"]),
+        ("marketctl wallet show HTX usdt", ["USDT"]),
+        ("marketctl wallet routes 龙", ["龙猫"]),
+        ("marketctl wallet changes BTC US", ["USDC", "USDT"]),
+        ("marketctl convert 1000 US", ["USDC", "USDT"]),
+        ("marketctl convert 1000 usdt@BY", ["USDT@BYBIT", "USDT@BYTEX"]),
+        ("marketctl rates explain U", ["USDTTRC20:SBERRUB"]),
+        ("marketctl dump replay ", ["data/raw/prices-HTX.json", "data/raw/wallet-HTX.json"]),
+        ("marketctl dump replay data/raw/w", ["data/raw/wallet-HTX.json"]),
+    ],
+)
+def test_what_was_collected_completes(marketctl, data, line, expected):
+    assert completions(marketctl, line) == (expected, "loaded:\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "marketctl --config pro",
+        "marketctl --credentials cr",
+        "marketctl run --metrics m",
+        "marketctl run --report r",
+        "marketctl report -o r",
+        "marketctl check -o r",
+        "marketctl rates build --rates ra",
+        "marketctl dump replay elsewhere/",
+    ],
+)
+def test_files_are_completed_by_the_shell(marketctl, line):
+    done = marketctl(_MARKETCTL_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(line.count(" ")))
+    assert done.stdout == f"file,{line.split(' ')[-1]}\n"
+
+
+def test_a_comma_does_not_end_a_help_line_in_fish(marketctl):
+    """As fish itself splits what it is told: at the first comma alone."""
+    assert 'string split --max 1 "," $completion' in marketctl(_MARKETCTL_COMPLETE="fish_source").stdout
+    told = marketctl(_MARKETCTL_COMPLETE="fish_complete", COMP_WORDS="marketctl pro", COMP_CWORD="pro").stdout
+    assert told == "plain,providers\tList, show and edit the registry of providers.\n"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

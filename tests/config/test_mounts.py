@@ -24,8 +24,8 @@ def _may_mount() -> bool:
 @pytest.mark.parametrize(
     ("mount", "told"),
     [
-        (ALONE, "Next: it is mounted by itself and cannot be replaced: change it where it comes from, or mount its"),
-        (READ_ONLY, "Next: it is mounted read-only: change it where it comes from."),
+        (ALONE, "Next: change it where it comes from, or mount its folder: it is mounted by itself"),
+        (READ_ONLY, "Next: change it where it comes from: it is mounted read-only."),
     ],
 )
 @pytest.mark.parametrize(

@@ -131,4 +131,4 @@ def test_a_lock_that_is_held_for_a_moment_only_is_waited_for_a_bounded_time_and_
     with flocked(path), pytest.raises(StorageFailed) as caught, flocked(path, 0.1):
         pass
     assert caught.value.message == f"another process has held the lock {path} for 0.1 s"
-    assert caught.value.hint == f"see which: fuser -v {path}"
+    assert caught.value.hint == f"run fuser -v {path}"

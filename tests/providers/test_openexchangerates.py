@@ -263,9 +263,10 @@ def test_prices_with_a_base_the_plan_lacks_are_refused_before_they_cost(sandbox,
 
 def test_prices_of_a_used_up_plan_are_not_asked_for(sandbox, make, monkeypatch):
     monkeypatch.setattr(sandbox.apis[NAME], "used_before", 1000)
-    with pytest.raises(RateLimited, match=r"^the plan Free has no requests left or is restricted$") as caught:
+    with pytest.raises(
+        RateLimited, match=r"^the plan Free has no requests left or is restricted, its month ends in \d+ days$"
+    ):
         make().prices()
-    assert caught.value.hint is not None
     assert make().check_key().warnings == ("no requests are left this month",)
     assert sandbox.requests(NAME) == {USAGE: 2}
 

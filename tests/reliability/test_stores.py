@@ -297,7 +297,7 @@ def test_redis_before_6_2_is_refused_and_nothing_changes(at_desk, clean_redis, m
     assert hurt.code == 1
     assert hurt.lines == [
         f"BYBIT prices: failed (redis): Redis at {clean_redis.url} is too old. "
-        "Next: Redis 6.2 or newer, or Valkey, is needed."
+        "Next: Install Redis 6.2 or newer, or Valkey."
     ]
     assert live(clean_redis) == before
 
@@ -609,7 +609,7 @@ def test_cluster_without_its_slots_is_told_as_that(at_desk, tmp_path):
         at_desk.write(server.url)
         hurt = at_desk.call("prices", "collect", "-p", "BYBIT", "-q", as_json=False)
     (line,) = hurt.lines
-    assert f"Redis at {server.url}: the cluster is down: Hash slot not served. Next: See CLUSTER INFO" in line
+    assert f"Redis at {server.url}: the cluster is down: Hash slot not served. Next: Run redis-cli cluster info" in line
 
 
 class SentinelServer(RedisServer):

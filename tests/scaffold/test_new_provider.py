@@ -165,7 +165,7 @@ def test_new_outside_a_checkout_says_what_to_do(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr() == (
         "",
         f"marketctl: {folder} is no source checkout of marketctl, and `providers new` writes into one. "
-        "Next: cd into one, or write a module of your own and: "
+        "Next: cd into one, or write a module and: "
         "marketctl providers add MYEX --path MODULE:CLASS.\n",
     )
     assert list(folder.iterdir()) == []

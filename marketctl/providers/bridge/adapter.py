@@ -42,7 +42,7 @@ class CcxtAdapter(Exchange):
     def for_options(cls, options: Mapping[str, Any]) -> type[Provider]:
         name = options.get("exchange")
         if not isinstance(name, str):
-            raise ConfigError('exchange: not set, expected an id of ccxt such as "kraken"', hint="docs/bridge.md")
+            raise ConfigError('exchange: not set, expected an id of ccxt such as "kraken"', hint="read docs/bridge.md")
         return venue_class(name, bool(options.get("any_ccxt", False)))
 
     # Prices ---------------------------------------------------------------------------------

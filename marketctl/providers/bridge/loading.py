@@ -125,7 +125,7 @@ def _import(name: str, folders: list[str]) -> type[Any]:
         close = closest(name, exchange_ids(folders))
         question = f"; did you mean {close}?" if close else ""
         raise ConfigError(
-            f'exchange: found "{name}", expected an id that ccxt {VERSION} has{question}', hint="docs/bridge.md"
+            f'exchange: found "{name}", expected an id that ccxt {VERSION} has{question}', hint="read docs/bridge.md"
         ) from None
     found: type[Any] = getattr(module, name)
     return found

@@ -79,8 +79,8 @@ class OpenExchangeRatesCashAdapter(CashProvider):
         usage = self.told(self.usage, Usage())
         if usage.status == "access_restricted" or usage.quota.remaining == 0:
             raise errors.RateLimited(
-                f"the plan {usage.quota.plan or 'of this key'} has no requests left or is restricted",
-                hint=f"its month ends in {usage.days_left} days" if usage.days_left is not None else None,
+                f"the plan {usage.quota.plan or 'of this key'} has no requests left or is restricted"
+                + (f", its month ends in {usage.days_left} days" if usage.days_left is not None else "")
             )
         query = {"prettyprint": "false"}
         if self.base != "USD":

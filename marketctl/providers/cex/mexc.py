@@ -191,7 +191,7 @@ def parse_key(body: Any) -> KeyInfo:
     if status not in (None, "VALID"):
         raise errors.AuthFailed(f"api_key is {printable(status, 40)}, not VALID", hint="make a new key")
     if days == 0:
-        raise errors.AuthFailed("the key has expired", hint="renew it, or bind one to an address")
+        raise errors.AuthFailed("the key has expired", hint="make a new one, or bind one to an address")
     granted = tuple(name.strip() for name in (text(info.get("permissions")) or "").split(",") if name.strip())
     warnings = []
     if writes := [name for name in granted if name.endswith("_WRITE")]:
