@@ -1,6 +1,7 @@
 """marketctl convert: what arrives, over the best ways through books and networks that are open now."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ from marketctl.cli.complete import complete_place
 from marketctl.cli.globals import HELP, Command, global_options, globals_of
 from marketctl.cli.options import json_option
 from marketctl.cli.output import Column, print_document, print_rows
+from marketctl.cli.param_types import Amount, Place
 from marketctl.errors import EXIT_FAILED, EXIT_OK
 
 COLUMNS = (
@@ -27,9 +29,9 @@ COLUMNS = (
 
 
 @click.command(cls=Command, context_settings=HELP)
-@click.argument("amount")
-@click.argument("source", metavar="ASSET[@P]", shell_complete=complete_place)
-@click.argument("target", metavar="ASSET[@P]", shell_complete=complete_place)
+@click.argument("amount", type=Amount())
+@click.argument("source", type=Place(), metavar="ASSET[@P]", shell_complete=complete_place)
+@click.argument("target", type=Place(), metavar="ASSET[@P]", shell_complete=complete_place)
 @click.option("--top", type=click.IntRange(1, 50), default=3, show_default=True, metavar="N", help="So many ways.")
 @click.option("--steps", type=click.IntRange(1, 6), default=4, show_default=True, metavar="N", help="At most so many.")
 @click.option("--via", multiple=True, metavar="WORD", help="Only over this asset, provider or network; repeatable.")
@@ -37,7 +39,7 @@ COLUMNS = (
 @json_option
 @global_options
 def command(
-    amount: str, source: str, target: str, top: int, steps: int, via: tuple[str, ...], avoid: tuple[str, ...],
+    amount: Decimal, source: str, target: str, top: int, steps: int, via: tuple[str, ...], avoid: tuple[str, ...],
     as_json: bool,
 ) -> int:  # fmt: skip
     """Find the ways on which most arrives, through live books and networks open now, and what each rests on.
@@ -57,8 +59,10 @@ def command(
     from marketctl.views.quotes import open_reader
 
     given = globals_of()
+    if source.upper() == target.upper():
+        raise click.UsageError(f"{source} is {target} already: nothing is to be converted.")
     with open_reader(given.registry()) as reader:
-        found = convert(reader, amount, source, target, top=top, max_steps=steps, via=via, avoid=avoid)
+        found = convert(reader, f"{amount:f}", source, target, top=top, max_steps=steps, via=via, avoid=avoid)
     if as_json:
         told = {"amount": found.amount, "source": source.upper(), "target": target.upper()}
         more = {"complete": found.complete, "left_out": found.left_out, "problems": found.problems}
@@ -77,7 +81,9 @@ def command(
         log.warning("the search ended before it was sure that these are the best ways: use --steps or --avoid")
     if not found.ways:
         why = ", ".join(f"{len(told)} {reason}" for reason, told in found.left_out.items())
-        log.error("there is now no way of %s %s to %s%s", amount, source, target, f" (left out: {why})" if why else "")
+        log.error(
+            "there is now no way of %s %s to %s%s", found.amount, source, target, f" (left out: {why})" if why else ""
+        )
     return EXIT_OK if found.ways else EXIT_FAILED
 
 

@@ -57,6 +57,18 @@ class Seconds(click.ParamType):  # type: ignore[type-arg]  # generic from click 
         return found
 
 
+class Place(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on alone
+    """An asset, where it is behind "@"."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        asset, at, provider = str(value).partition("@")
+        if not asset or (at and not provider):
+            self.fail(f"{value!r} is no place, expected ASSET or ASSET@PROVIDER, such as USDT@MEXC", param, ctx)
+        return str(value)
+
+
 class Amount(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on alone
     """A decimal above zero, exactly as typed; `sign` may stand behind it."""
 

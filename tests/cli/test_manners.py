@@ -1,5 +1,7 @@
 """Manners of the command line: bare groups, `-p` and bare names, next steps, progress, what is kept."""
 
+import re
+
 import pytest
 
 from marketctl.cli.globals import Globals
@@ -65,3 +67,56 @@ def test_report_makes_no_folder_of_a_typo(ctl, tmp_path):
     message = f"marketctl: {path}: there is no such folder. Next: mkdir -p {path.parent}.\n"
     assert ctl("report", "-o", str(path)) == (1, "", message)
     assert not path.parent.exists()
+
+
+PROVIDERS = """
+wallet sync X | wallet show X | wallet changes -p X | wallet routes USDT --from X | wallet unmapped X
+prices collect X | prices show X | prices history X BTC/USDT | prices at 1h X | prices held X | prices gaps -p X
+prices release X BTC/USDT | stats collect X | stats show X | dump all X | check X | run --once X
+providers show X | providers enable X | providers disable X | credentials set X | convert 1 USDT@X BTC
+"""
+NAMES = """
+wallet show KUCOIN X | wallet changes X | wallet routes X | asset X | convert 1 X USDT
+prices show KUCOIN X/Y | prices show X/Y | prices compare X/Y | prices history KUCOIN X/Y | prices gaps X/Y
+prices release KUCOIN X/Y
+"""
+
+
+def lines(text: str) -> list[list[str]]:
+    return [line.split() for part in text.strip().splitlines() for line in part.split(" | ")]
+
+
+def test_an_unknown_name_ends_every_command_alike(ctl):
+    """A provider is looked for in the registry (4); pairs and assets in what was collected (1). Each in one line."""
+    assert ctl("wallet", "sync", "KUCOIN", "-q")[0] == ctl("prices", "collect", "KUCOIN", "-q")[0] == 0
+    told = {" ".join(words): ctl(*[word.replace("X", "NOWHERE") for word in words]) for words in lines(PROVIDERS)}
+    assert {line: code for line, (code, _, _) in told.items() if code != 4} == {}
+    assert {err for _, _, err in told.values()} == {
+        'marketctl: No such provider "NOWHERE". Next: marketctl providers list.\n'
+    }
+    told = {" ".join(words): ctl(*[word.replace("X", "NOWHERE") for word in words]) for words in lines(NAMES)}
+    assert {line: code for line, (code, _, _) in told.items() if code != 1} == {}
+    named = re.compile("NOWHERE|nothing of KUCOIN is held")
+    assert [line for line, (_, _, err) in told.items() if not named.search(err.splitlines()[-1])] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "convert none USDT RUB",
+        "convert 0 USDT RUB",
+        "convert 1 USDT@ RUB",
+        "convert 1 USDT usdt",
+        "wallet routes USDT --amount none",
+        "prices gaps --min none",
+        "prices show --max-age nan",
+        "prices at then",
+        "prices history KUCOIN",
+        "wallet changes --only none",
+        "asset USDT --watch=0",
+    ],
+)
+def test_a_word_that_cannot_be_is_bad_usage(ctl, line):
+    code, out, err = ctl(*line.split())
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert " -h'." in err
