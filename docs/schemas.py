@@ -288,7 +288,7 @@ COMMANDS: dict[str, tuple[Schema, dict[str, Schema]]] = {
     "prices release": (HELD, {}),
     "prices gaps": (GAP, {"amount": DECIMAL}),
     "stats show": (shape({"quota_per_day": unknown(SECONDS), "quota_runs_dry_at": unknown(TIME)}, STATISTICS), {}),
-    "status": (STANDS, {"closed": many(DOOR), "totals": by(COUNT), "healthy": FLAG}),
+    "status": (STANDS, {"closed": many(DOOR), "unknown": many(TEXT), "totals": by(COUNT), "healthy": FLAG}),
     "asset": (shape({"asset": TEXT, "name": unknown(TEXT), "networks": many(AT_VENUE), "prices": many(BEST)}), {}),
     "rates build": (DIRECTION, BUILD),
     "rates show": (DIRECTION, {"run_id": unknown(RUN_ID), "built_at": unknown(TIME), "files": many(TEXT),

@@ -127,6 +127,13 @@ def global_options(function: F) -> F:
 class Command(click.Command):
     """A command that shows its own options first, then those of tables, then the global ones."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:  # an option without its value does not tell whose it is
+            error.ctx = error.ctx or ctx
+            raise
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
         for section in ("Options", OutputOption.section, SharedOption.section):

@@ -30,11 +30,14 @@ def command() -> int:
         written = create(path, read_starter(template), mode)
         if not given.quiet:
             click.echo(f"{'wrote' if written else 'kept'} {path}")
-    if registry == Path(REGISTRY_NAME) and not given.quiet:
+    if given.quiet:
+        return 0
+    if registry == Path(REGISTRY_NAME):
         # From another folder it would not be found, and `init` there would make a second one.
         click.echo(
             f"from other folders, too: export {CONFIG_VARIABLE}={shlex.quote(str(registry.absolute()))}", err=True
         )
+    click.echo("Next: marketctl run --once (without keys first; then marketctl credentials set PROVIDER).", err=True)
     return 0
 
 

@@ -29,7 +29,8 @@ from marketctl.cli.working import open_run, work_and_report
 SHOWN = (
     Column("provider", "name"),
     Column("pair", "name"),
-    *(Column(name, "number") for name in ("bid", "ask", "mid", "last")),
+    *(Column(name, "number") for name in ("bid", "ask", "mid")),
+    Column("last", "number", rank=2),
     Column("status", "word", rank=1),
     Column("age", "age"),
     *(Column(name, "number", extra=True) for name in ("bid_size", "ask_size")),

@@ -34,7 +34,7 @@ def command(output: str | None, show: bool) -> int:
     """
     from marketctl.board import require_extra, write_board
     from marketctl.errors import StorageFailed
-    from marketctl.log import set_up
+    from marketctl.log import log, set_up
     from marketctl.views.quotes import open_reader
 
     given = globals_of()
@@ -49,6 +49,8 @@ def command(output: str | None, show: bool) -> int:
         write_board(path, reader)
     if not given.quiet:
         click.echo(path.absolute())
+    if not any((registry.settings.data_dir / "state").glob("*.json")):
+        log.warning("nothing was collected yet, and the page says so. Next: marketctl run --once")
     if show:
         with environment_without_keys():
             click.launch(path.absolute().as_uri())

@@ -6,9 +6,10 @@ import click
 
 from marketctl.cli.globals import HELP, Command, Globals, global_options, globals_of
 from marketctl.cli.options import json_option
-from marketctl.cli.output import Aged, Column, for_people, paragraph, print_document, print_rows, write
+from marketctl.cli.output import Aged, Column, for_people, paragraph, print_document, print_rows, sentence, write
 from marketctl.cli.watching import watch, watch_option
 
+NO_AGE = ("never", "no key", "not there")
 COLUMNS = (
     Column("provider", "name"),
     *(Column(job, "age") for job in ("prices", "wallet", "stats")),
@@ -52,7 +53,7 @@ def show(given: Globals, as_json: bool = False) -> int:
     well = all(job["state"] in WELL and not job["held"] for job in jobs)
     if as_json:
         print_document(given, {"schema": 1, "command": "status", "results": jobs, "closed": found["closed"]}
-                       | {"totals": found["totals"], "healthy": well})  # fmt: skip
+                       | {"unknown": found["unknown"], "totals": found["totals"], "healthy": well})  # fmt: skip
         return 0
     if given.quiet and well:
         return 0
@@ -61,8 +62,12 @@ def show(given: Globals, as_json: bool = False) -> int:
         for door in _joined(found["closed"]):
             instead = ", ".join(f"{way['network']} {way['fee'] or '?'}" for way in door["instead"][:3])
             write(paragraph(given, door["words"] + (f"; open: {instead}" if instead else "; no way open")))
-        if not found["closed"]:
-            write(paragraph(given, f"nothing closed of {', '.join(wanted.assets)}"))
+        told = [asset for asset in wanted.assets if asset not in found["unknown"]]
+        if told and not found["closed"]:
+            write(paragraph(given, f"nothing closed of {', '.join(told)}"))
+        if found["unknown"]:
+            words = f"what is closed of {', '.join(found['unknown'])} is not known: no fresh wallet has it"
+            write(paragraph(given, sentence(words, "marketctl wallet sync")))
         write(paragraph(given, summary(found["totals"], sum(job["held"] or 0 for job in jobs))))
     return 0
 
@@ -81,10 +86,16 @@ def _rows(jobs: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     rows = []
     for provider in dict.fromkeys(job["provider"] for job in jobs):
         by_job = {job["job"]: job for job in jobs if job["provider"] == provider}
-        ages = [Aged(by_job[name]["age_ms"], by_job[name]["state"]) for name in ("prices", "wallet", "stats")]
+        ages = [_age(by_job[name]) for name in ("prices", "wallet", "stats")]
         prices = by_job["prices"]
         rows.append((provider, *ages, prices["count"], prices["held"], "; ".join(_whys(by_job)) or None))
     return rows
+
+
+def _age(job: dict[str, Any]) -> Aged | str:
+    """Return age and state; what has no age is in its state alone."""
+    state: str = job["state"]
+    return state if job["age_ms"] is None and state in NO_AGE else Aged(job["age_ms"], state)
 
 
 def _whys(by_job: dict[str, dict[str, Any]]) -> list[str]:

@@ -91,7 +91,7 @@ def _snapshot(registry: Registry, entry: ProviderEntry, job: str) -> _Found:
 def status(
     registry: Registry, reader: Reader, now_ms: int, assets: Sequence[str], networks: Sequence[str]
 ) -> dict[str, Any]:
-    """Return `jobs` (one record each), `closed` doors of these assets, and `totals` by state."""
+    """Return `jobs` (one record each), `closed` doors of these assets, `unknown` ones among them, `totals` by state."""
     jobs = [job_status(registry, reader, entry, job, now_ms) for entry in registry.enabled() for job in JOBS]
     wallets = read_wallets(registry)
     found = doors(wallets, now_ms, assets, networks or None)
@@ -101,8 +101,10 @@ def status(
         for door in sorted(found.values(), key=lambda door: (-len(door.closed), door.asset, door.network, door.door))
         if door.closed
     ]
+    known = {door.asset for door in found.values() if door.known}
+    unknown = [asset for asset in assets if asset.upper() not in known]
     totals = {name: count for name in STATES if (count := sum(job["state"] == name for job in jobs))}
-    return {"at": to_iso(now_ms), "jobs": jobs, "closed": closed, "totals": totals}
+    return {"at": to_iso(now_ms), "jobs": jobs, "closed": closed, "unknown": unknown, "totals": totals}
 
 
 def read_wallets(

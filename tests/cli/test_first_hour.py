@@ -22,18 +22,21 @@ def elsewhere(tmp_path, monkeypatch):
     return tmp_path
 
 
+NEXT = "Next: marketctl run --once (without keys first; then marketctl credentials set PROVIDER).\n"
+
+
 def test_init_says_how_to_use_it_from_other_folders(elsewhere, monkeypatch, capsys):
     assert invoke(["init"]) == 0
     told = capsys.readouterr()
     assert told.out == "wrote providers.toml\nwrote credentials.toml\n"
-    assert told.err == f"from other folders, too: export MARKETCTL_CONFIG={elsewhere}/home/providers.toml\n"
+    assert told.err == f"from other folders, too: export MARKETCTL_CONFIG={elsewhere}/home/providers.toml\n{NEXT}"
     # As it says, and as the README has it from the start: there is one registry, not two.
     monkeypatch.chdir(elsewhere / "other")
     monkeypatch.setenv("MARKETCTL_CONFIG", f"{elsewhere}/home/providers.toml")
     assert invoke(["init"]) == 0
     told = capsys.readouterr()
     assert told.out == f"kept {elsewhere}/home/providers.toml\nkept {elsewhere}/home/credentials.toml\n"
-    assert told.err == ""
+    assert told.err == NEXT
     assert list((elsewhere / "other").iterdir()) == []
 
 

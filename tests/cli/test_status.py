@@ -1,6 +1,7 @@
 """marketctl status and asset: how the desk stands, asking nobody, on a desk collected from the sandbox."""
 
 import json
+import re
 import time
 
 import pytest
@@ -22,6 +23,11 @@ def collected(sandbox_server, tmp_path_factory):
     assert invoke([*start, "-p", "OPENEXCHANGERATES", "--task", "prices"]) == 1
     sandbox_server.fault()
     return folder
+
+
+@pytest.fixture
+def folder_without_data(sandbox, tmp_path):
+    return write_setup(sandbox, tmp_path / "empty")
 
 
 @pytest.fixture
@@ -79,6 +85,33 @@ def test_status_on_a_terminal_and_of_the_bare_command(ctl, monkeypatch):
     code, out, err = ctl("--no-color")
     assert (code, out.splitlines()[0]) == (0, lines[0])
     assert err.endswith("marketctl -h shows the commands.\n")
+
+
+def test_status_of_nothing_says_closed_of_nothing(folder_without_data, capsys, monkeypatch):
+    """Where no wallet is fresh it is not known what is closed: "nothing closed" would be a lie."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert invoke(["--config", str(folder_without_data), "status", "--no-color"]) == 0
+    out = capsys.readouterr().out
+    assert "nothing closed" not in out
+    assert "unknown never" not in out
+    assert re.search(r"^HTX +never +never +never$", out, flags=re.M)
+    assert " ".join(out.splitlines()[-3:]).replace("     ", " ") == (
+        "what is closed of USDT, USDC, BTC, ETH is not known: no fresh wallet has it. Next: marketctl wallet sync. "
+        "24 never"
+    )
+    assert json.loads(_json(folder_without_data, capsys))["unknown"] == ["USDT", "USDC", "BTC", "ETH"]
+
+
+def _json(registry, capsys) -> str:
+    assert invoke(["--config", str(registry), "status", "--json"]) == 0
+    return capsys.readouterr().out
+
+
+def test_an_old_wallet_does_not_say_what_is_closed(ctl, monkeypatch):
+    later = int(time.time() * 1000) + 86_400_000
+    monkeypatch.setattr("marketctl.times.now_ms", lambda: later)
+    document = json.loads(ctl("status", "--json")[1])
+    assert (document["closed"], document["unknown"]) == ([], ["USDT", "USDC", "BTC", "ETH"])
 
 
 def test_status_of_held_expired_and_old(ctl, collected, monkeypatch):
