@@ -6,13 +6,13 @@ or a piece of the file.
 
 import os
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from marketctl.config.paths import VARIABLES, read_text
 from marketctl.config.registry import PROVIDER_NAME, is_provider_name
+from marketctl.config.table import parse_toml
 from marketctl.errors import ConfigError
 from marketctl.files.atomic import edited, replace_file
 from marketctl.redact import protect
@@ -118,13 +118,7 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
         )
     except FileNotFoundError:
         return {}
-    try:
-        data = tomllib.loads(text)
-    except ValueError as error:
-        # Of the parser's words only the place: the rest may quote the file.
-        place = re.search(r"at (?:line \d+, column \d+|end of document)", str(error))
-        raise ConfigError(f"{path}: not valid TOML{f' ({place[0]})' if place else ''}") from None
-    return _check(path, data)
+    return _check(path, parse_toml(text, path, secret=True))
 
 
 def _check(path: Path, data: Mapping[str, object]) -> dict[str, dict[str, str]]:

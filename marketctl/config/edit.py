@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import cast
 
-from marketctl.config.registry import check_entry, no_such_provider, parse_toml, read_registry_text
+from marketctl.config.registry import check_entry, no_such_provider, read_registry_text
+from marketctl.config.table import parse_toml
 from marketctl.errors import ConfigError
 from marketctl.files.atomic import edited, replace_file
 

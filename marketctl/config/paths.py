@@ -5,6 +5,7 @@ The credentials: `--credentials` › MARKETCTL_CREDENTIALS › beside the regist
 An empty environment variable counts as unset; without HOME and XDG_CONFIG_HOME that step is left out.
 """
 
+import errno
 import os
 import shlex
 import stat
@@ -31,7 +32,7 @@ VARIABLES = (CONFIG_VARIABLE, CREDENTIALS_VARIABLE, DATA_DIR_VARIABLE, REDIS_URL
 def find_registry(explicit: str | None = None, environ: Mapping[str, str] = os.environ) -> Path:
     """Return the registry to use, as the user wrote it. Raises ConfigError when there is none."""
     if named := _named(explicit, "--config", CONFIG_VARIABLE, environ):
-        return _existing(*named)
+        return _existing(*named, "marketctl --config {} init")
     places = [Path(REGISTRY_NAME), *_user_registry(environ)]
     for place in places:
         if _trouble(place) is None:
@@ -62,7 +63,7 @@ def find_credentials(
     named = _named(explicit, "--credentials", CREDENTIALS_VARIABLE, environ)
     if not named:
         return registry.parent / CREDENTIALS_NAME
-    return _existing(*named) if must_exist else named[0]
+    return _existing(*named, "marketctl --credentials {} credentials set PROVIDER") if must_exist else named[0]
 
 
 def absolute(text: str, base: Path | None, where: str) -> Path:
@@ -81,7 +82,8 @@ def absolute(text: str, base: Path | None, where: str) -> Path:
 def read_text(path: Path, *, forbidden: int, complaint: str, chmod: str, instead: str | None = None) -> str:
     """Return a file's text with its line ends, unless its mode has a forbidden bit.
 
-    `instead` says what to do where the mode cannot be changed (a read-only mount).
+    `instead` says what to do where the mode cannot be changed: a read-only mount, a file of another user. A file that
+    nobody may write looks like a mounted secret: both ways are told.
     Raises FileNotFoundError when there is none, ConfigError for everything else.
     """
     try:
@@ -90,14 +92,16 @@ def read_text(path: Path, *, forbidden: int, complaint: str, chmod: str, instead
             mode = stat.S_IMODE(status.st_mode)
             if stat.S_ISREG(status.st_mode) and mode & forbidden:
                 advice = f"chmod {chmod} {shlex.quote(str(path))}"
-                if read_only(path):
+                if read_only(path) or os.geteuid() not in (0, status.st_uid):
                     advice = instead or f"mount it with another mode: {advice}"
+                elif instead and not mode & 0o222:
+                    advice += f"; where that cannot be done, {instead}"
                 raise ConfigError(f"{path}: {complaint} (mode {mode:04o})", hint=advice)
             content = file.read()
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}", hint=_readable(path, error)) from error
     if encoding := next((name for mark, name in MARKS.items() if content.startswith(mark)), None):
         raise ConfigError(f"{path}: found {encoding}, expected plain UTF-8", hint="save it as UTF-8 without a BOM")
     try:
@@ -106,6 +110,15 @@ def read_text(path: Path, *, forbidden: int, complaint: str, chmod: str, instead
         # Without the error behind it: that one holds the file.
         hint = "save it as UTF-8: it looks like CP1251" if _looks_cyrillic(content) else None
         raise ConfigError(f"{path}: not UTF-8 (byte {error.start + 1})", hint=hint) from None
+
+
+def _readable(path: Path, error: OSError) -> str:
+    """Say what to do about a file that is there and cannot be read."""
+    if error.errno == errno.EISDIR:
+        return "name a file, not a folder"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"run marketctl as the user it belongs to: ls -l {shlex.quote(str(path))}"
+    return f"see what it is: ls -l {shlex.quote(str(path))}"
 
 
 WHY = "and it names code to import"
@@ -168,9 +181,10 @@ def _named(explicit: str | None, option: str, variable: str, environ: Mapping[st
     return None
 
 
-def _existing(path: Path, source: str) -> Path:
+def _existing(path: Path, source: str, to_make: str) -> Path:
     if trouble := _trouble(path):
-        raise ConfigError(f"{path}: {trouble} (named by {source})")
+        hint = to_make.format(shlex.quote(str(path)))
+        raise ConfigError(f"{path}: {trouble} (named by {source})", hint=hint)
     return path
 
 

@@ -8,7 +8,7 @@ Long: one file of the user is one reader, its messages beside the checks.
 
 import os
 import re
-import tomllib
+import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from marketctl.config.addresses import check_redis_url, keys_in_clear, refuse_pr
 from marketctl.config.fees import TakerFee, read_taker_fee
 from marketctl.config.paths import DATA_DIR_VARIABLE, REDIS_URL_VARIABLE, absolute, read_text, refuse_foreign
 from marketctl.config.sentinel import SentinelSettings, read_sentinel
-from marketctl.config.table import Table, found_text
+from marketctl.config.table import Table, found_text, parse_toml
 from marketctl.errors import ConfigError
 from marketctl.redact import mask_path, mask_url, path_secrets, url_secrets
 from marketctl.text import closest, printable
@@ -225,15 +225,9 @@ def read_registry_text(path: Path) -> str:
     try:
         return read_text(path, forbidden=0, complaint="", chmod="")
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}", hint="marketctl init") from error
-
-
-def parse_toml(text: str, path: Path) -> dict[str, object]:
-    """Return the data of a TOML text. Raises ConfigError with line and column."""
-    try:
-        return tomllib.loads(text)
-    except ValueError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+        raise ConfigError(
+            f"{path}: cannot be read: {error.strerror}", hint=f"marketctl --config {shlex.quote(str(path))} init"
+        ) from error
 
 
 def check_entry(path: Path, name: str, values: Mapping[str, object]) -> ProviderEntry:

@@ -1,15 +1,33 @@
 """Read one table of a TOML file key by key, or say which key was wrong, what was found and what is expected."""
 
 import re
+import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 from marketctl.errors import ConfigError
 from marketctl.redact import mask_url
 from marketctl.text import closest, printable
 
 YEAR_S = 365 * 86400
+
+
+def parse_toml(
+    text: str, path: Path, *, secret: bool = False, parse_float: Callable[[str], Any] = float
+) -> dict[str, Any]:
+    """Return the data of a TOML text; of a secret one only the place of a mistake is told. Raises ConfigError."""
+    try:
+        return tomllib.loads(text, parse_float=parse_float)
+    except RecursionError:
+        why = ": too deeply nested"
+    except ValueError as error:
+        # The parser's words may quote the file.
+        place = re.search(r"at (?:line \d+, column \d+|end of document)", str(error))
+        why = f": {error}" if not secret else f" ({place[0]})" if place else ""
+    raise ConfigError(f"{path}: not valid TOML{why}", hint="correct the file there") from None
 
 
 @dataclass(slots=True)

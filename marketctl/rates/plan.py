@@ -1,7 +1,6 @@
 """rates.toml, read strictly into a plan: a typo names file, line, column, what was found and what is expected."""
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from marketctl.config.paths import absolute, read_text
 from marketctl.config.registry import Registry
+from marketctl.config.table import parse_toml
 from marketctl.errors import ConfigError
 from marketctl.rates.amounts import read_amounts
 from marketctl.rates.formula import Formula, Leg
@@ -130,12 +130,7 @@ def rates_path(registry_path: Path, named: str | None = None) -> Path:
 def read_plan(path: Path, registry: Registry) -> Plan:
     """Read the directions. Raises ConfigError for the first thing that is wrong; nothing is left out."""
     text = read_rates_text(path)
-    try:
-        data = tomllib.loads(text, parse_float=Decimal)
-    except ValueError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    except RecursionError:
-        raise ConfigError(f"{path}: not valid TOML: too deeply nested") from None
+    data = parse_toml(text, path, parse_float=Decimal)
     top = Section(path, text, (), data)
     top.known += TABLES
     top.refuse_unknown()

@@ -116,6 +116,18 @@ def test_file_open_to_others_is_refused(path: Path, mode: int) -> None:
     assert path.read_text() == KEYS
 
 
+@pytest.mark.parametrize("mode", [0o444, 0o440])
+def test_a_secret_that_looks_mounted_names_the_environment_too(path: Path, mode: int) -> None:
+    write(path, KEYS)
+    path.chmod(mode)
+    with pytest.raises(ConfigError) as error:
+        load_credentials(path, {})
+    assert error.value.hint == (
+        f"chmod 600 {path}; where that cannot be done, mount it with mode 0600, or give the keys as environment "
+        "variables: MARKETCTL_BYBIT_API_KEY and so on"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -124,6 +136,7 @@ def test_file_open_to_others_is_refused(path: Path, mode: int) -> None:
         ('[BYBIT]\napi_key = "hush-hush', "not valid TOML (at end of document)"),
         ('[BYBIT]\napi_key = "hush-hush"\napi_key = "hush"\n', "not valid TOML (at line 3, column 17)"),
         ('[BYBIT]\n"hush-hush"\n', "not valid TOML (at line 2, column 12)"),
+        ("[BYBIT]\napi_key = " + "[" * 20000, "not valid TOML: too deeply nested"),
         ('api_key = "hush-hush"\n', "api_key: found a text, expected a table such as [BYBIT]"),
         ("[[BYBIT]]\n", "BYBIT: found a list, expected a table such as [BYBIT]"),
         ('[BYBIT]\napi_key = ""\n', "[BYBIT] api_key: found an empty text, expected a text"),

@@ -59,13 +59,19 @@ def test_registry_empty_variable_counts_as_unset(places: Path) -> None:
 def test_registry_named_by_option_missing(places: Path) -> None:
     with pytest.raises(ConfigError) as error:
         find_registry("gone.toml", {})
-    assert message(error) == ("gone.toml: No such file or directory (named by --config)", None)
+    assert message(error) == (
+        "gone.toml: No such file or directory (named by --config)",
+        "marketctl --config gone.toml init",
+    )
 
 
 def test_registry_named_by_variable_missing(places: Path) -> None:
     with pytest.raises(ConfigError) as error:
         find_registry(None, {"MARKETCTL_CONFIG": "/nowhere/p.toml"})
-    assert message(error) == ("/nowhere/p.toml: No such file or directory (named by MARKETCTL_CONFIG)", None)
+    assert message(error) == (
+        "/nowhere/p.toml: No such file or directory (named by MARKETCTL_CONFIG)",
+        "marketctl --config /nowhere/p.toml init",
+    )
 
 
 def test_registry_nowhere_tells_the_places(places: Path) -> None:
@@ -108,7 +114,10 @@ def test_credentials_option_then_variable_then_beside_the_registry(tmp_path: Pat
 def test_credentials_named_but_missing(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         find_credentials("/nowhere/c.toml", tmp_path, {})
-    assert message(error) == ("/nowhere/c.toml: No such file or directory (named by --credentials)", None)
+    assert message(error) == (
+        "/nowhere/c.toml: No such file or directory (named by --credentials)",
+        "marketctl --credentials /nowhere/c.toml credentials set PROVIDER",
+    )
     assert find_credentials("/nowhere/c.toml", tmp_path, {}, must_exist=False) == Path("/nowhere/c.toml")
 
 
@@ -148,7 +157,7 @@ def test_read_text_not_utf8(tmp_path: Path) -> None:
 def test_read_text_folder(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as error:
         read_text(tmp_path, forbidden=0, complaint="", chmod="")
-    assert message(error) == (f"{tmp_path}: cannot be read: Is a directory", None)
+    assert message(error) == (f"{tmp_path}: cannot be read: Is a directory", "name a file, not a folder")
 
 
 def test_read_text_forbidden_mode_quotes_the_file_to_type(tmp_path: Path) -> None:

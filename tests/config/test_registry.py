@@ -291,7 +291,7 @@ def test_file_missing() -> None:
         load_registry("gone.toml", environ={})
     assert (error.value.message, error.value.hint) == (
         "gone.toml: cannot be read: No such file or directory",
-        "marketctl init",
+        "marketctl --config gone.toml init",
     )
 
 
@@ -311,6 +311,7 @@ def test_file_writable_by_others_is_refused(mode: int) -> None:
     ("text", "told"),
     [
         ("[settings]\ntimeout_s = \n", "not valid TOML: Invalid value (at line 2, column 13)"),
+        ("[settings]\nx = " + "[" * 20000, "not valid TOML: too deeply nested"),
         ("[settings]\n[settings]\n", "not valid TOML: Cannot declare ('settings',) twice (at line 2, column 10)"),
         ("[settings]\nattempts=1\nattempts=2\n", "not valid TOML: Cannot overwrite a value (at line 3, column 11)"),
         ("[provider.BYBIT]\n", 'unknown key "provider"; did you mean "providers"?'),
