@@ -107,9 +107,10 @@ def _show_status(ctx: click.Context) -> bool:
     if not any((registry.settings.data_dir / "state").glob("*.json")):
         return False
     from marketctl.cli.status import show
+    from marketctl.log import notice
 
     show(globals_of())
-    click.echo("marketctl -h shows the commands.", err=True)
+    notice("marketctl -h shows the commands.")
     return True
 
 

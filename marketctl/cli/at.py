@@ -45,7 +45,7 @@ def at(providers: tuple[str, ...], at_ms: int, words: tuple[str, ...], as_json: 
         raise click.UsageError(f"One provider at a time; a pair is written BASE/QUOTE: {' '.join(names)}.")
     given = globals_of()
     registry = given.registry()
-    entries = [registry.provider(names[0])] if names else registry.enabled()
+    entries = registry.chosen(names[:1])
     known = [(entry, quotes_at(registry, entry, at_ms)) for entry in entries]
     found = [one for _, one in known if one is not None]
     if not found:

@@ -118,8 +118,7 @@ def set_channels(given: Globals) -> int:
     values = {name.strip(): url.strip() for name, url in values.items()}
     path = find_credentials(given.credentials, given.registry().path, must_exist=False)
     store_credentials(path, CHANNELS, values)
-    if not given.quiet:
-        click.echo(f"stored {', '.join(values)} of [{CHANNELS}] in {path}. Next: marketctl notify test", err=True)
+    notice(f"stored {', '.join(values)} of [{CHANNELS}] in {path}. Next: marketctl notify test")
     return 0
 
 

@@ -57,7 +57,7 @@ def _dump_command(what: str, help_line: str) -> click.Command:
             results = []
             for entry, job in work:
                 progress.start(entry.name, job)
-                result = dump_job(run, entry, job, output)
+                result = dump_job(run, entry, job, output, click.echo if output == "-" else None)
                 results.append(result)
                 progress.done(result)
                 if result.status == "ok" and not result.counts.get("written"):

@@ -39,7 +39,7 @@ def held(providers: tuple[str, ...], as_json: bool) -> int:
 
     given = globals_of()
     registry = given.registry()
-    entries = [registry.provider(name) for name in dict.fromkeys(providers)] or registry.enabled()
+    entries = registry.chosen(providers)
     with open_reader(registry) as reader:
         lives = [reader.read(entry) for entry in entries]
     rows = [

@@ -22,6 +22,7 @@ def command() -> int:
 
     from marketctl.config.paths import CONFIG_VARIABLE, REGISTRY_NAME, find_credentials, registry_to_create
     from marketctl.config.starter import read_starter
+    from marketctl.log import notice
 
     given = globals_of()
     registry = registry_to_create(given.config)
@@ -30,14 +31,10 @@ def command() -> int:
         written = create(path, read_starter(template), mode)
         if not given.quiet:
             click.echo(f"{'wrote' if written else 'kept'} {path}")
-    if given.quiet:
-        return 0
     if registry == Path(REGISTRY_NAME):
         # From another folder it would not be found, and `init` there would make a second one.
-        click.echo(
-            f"from other folders, too: export {CONFIG_VARIABLE}={shlex.quote(str(registry.absolute()))}", err=True
-        )
-    click.echo("Next: marketctl run --once (without keys first; then marketctl credentials set PROVIDER).", err=True)
+        notice(f"from other folders, too: export {CONFIG_VARIABLE}={shlex.quote(str(registry.absolute()))}")
+    notice("Next: marketctl run --once (without keys first; then marketctl credentials set PROVIDER).")
     return 0
 
 

@@ -20,7 +20,7 @@ def read_quotes(given: Globals, names: list[str], pairs: Sequence[str] = ()) -> 
     from marketctl.views.quotes import open_reader
 
     registry = given.registry()
-    entries = [registry.provider(name) for name in names] or registry.enabled()
+    entries = registry.chosen(names)
     with open_reader(registry) as reader:
         wanted = [pair.upper() for pair in pairs]
         lives = [reader.read(entry, wanted or None) for entry in entries]

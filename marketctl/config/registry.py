@@ -183,6 +183,13 @@ class Registry:
             raise no_such_provider(name, self.providers)
         return entry
 
+    def chosen(self, names: Iterable[str] = ()) -> list[ProviderEntry]:
+        """Return the named providers, each once, or all enabled ones. Raises ConfigError where there is none."""
+        found = list({entry.name: entry for entry in map(self.provider, names)}.values()) or self.enabled()
+        if not found:
+            raise ConfigError(f"{self.path}: no provider is enabled", hint="marketctl providers enable NAME")
+        return found
+
     def secret_values(self) -> list[str]:
         """Return the passwords inside URLs, and the URLs that are secrets themselves, for redaction."""
         urls = [self.settings.redis_url, *(entry.proxy or "" for entry in self.providers.values())]

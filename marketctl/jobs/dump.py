@@ -1,7 +1,7 @@
 """Dump one job: its raw answers kept in one file, also when reading them fails."""
 
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from marketctl.config.registry import ProviderEntry
@@ -20,8 +20,10 @@ from marketctl.redact import redact
 from marketctl.times import now_ms
 
 
-def dump_job(run: Run, entry: ProviderEntry, job: str, output: str | None = None) -> Result:
-    """Ask one job's questions and keep the answers: in the job's file, in `output`, or on stdout ("-").
+def dump_job(
+    run: Run, entry: ProviderEntry, job: str, output: str | None = None, say: Callable[[str], object] | None = None
+) -> Result:
+    """Ask one job's questions and keep the answers: in the job's file, in `output`, or given to `say` as text.
 
     It succeeds even when reading the answers fails: the batch is null then. A page in place of data is kept as well:
     it says who stands in between. Without an answer worth keeping (no connection, a refused key) nothing is written.
@@ -29,7 +31,7 @@ def dump_job(run: Run, entry: ProviderEntry, job: str, output: str | None = None
     result = Result(entry.name, job)
     path = Path(output) if output else dump_path(run, entry.name, job)
     result.counts = {"file": str(path), "written": False}
-    if output != "-" and path.exists() and not run.options.force:
+    if not say and path.exists() and not run.options.force:
         result.message = "it exists and is kept; --force overwrites it"
         return result
     started = now_ms()
@@ -50,8 +52,8 @@ def dump_job(run: Run, entry: ProviderEntry, job: str, output: str | None = None
                 error = (failure.reason, redact(failure.message))
                 result.message = f"the answers were kept, but cannot be read: {error[1]}"
         text = document(run, entry, job, adapter, batch, error)
-        if output == "-":
-            sys.stdout.write(json.dumps(text, ensure_ascii=True, indent=2, sort_keys=True) + "\n")
+        if say:
+            say(json.dumps(text, ensure_ascii=True, indent=2, sort_keys=True))
         else:
             write_dump(path, text, force=run.options.force)
         result.counts["written"] = True

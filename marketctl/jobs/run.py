@@ -88,15 +88,13 @@ class Run:
 
 def choose(registry: Registry, names: Iterable[str]) -> list[ProviderEntry]:
     """Return the named providers, each once, or all enabled ones. Raises ConfigError for an unknown or disabled one."""
-    chosen = list({entry.name: entry for entry in map(registry.provider, names)}.values())
+    chosen = registry.chosen(names)
     for entry in chosen:
         if not entry.enabled:
             raise ConfigError(
                 f"{entry.name} is disabled in {registry.path}", hint=f"marketctl providers enable {entry.name}"
             )
-    if not chosen and not registry.enabled():
-        raise ConfigError(f"{registry.path}: no provider is enabled", hint="marketctl providers enable NAME")
-    return chosen or registry.enabled()
+    return chosen
 
 
 def copy_to_redis(run: Run, result: Result, copy: Callable[["RedisConnection"], None]) -> None:

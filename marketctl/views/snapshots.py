@@ -58,7 +58,7 @@ def snapshots(registry: Registry, job: str, provider: str | None = None) -> Foun
     if provider is not None:
         return Found([snapshot(registry, job, provider)])
     found = Found()
-    for entry in registry.enabled():
+    for entry in registry.chosen():
         if (registry.settings.data_dir / job / f"{entry.name}.json").exists():
             try:
                 found.snapshots.append(snapshot(registry, job, entry.name))

@@ -92,7 +92,7 @@ def status(
     registry: Registry, reader: Reader, now_ms: int, assets: Sequence[str], networks: Sequence[str]
 ) -> dict[str, Any]:
     """Return `jobs` (one record each), `closed` doors of these assets, `unknown` ones among them, `totals` by state."""
-    jobs = [job_status(registry, reader, entry, job, now_ms) for entry in registry.enabled() for job in JOBS]
+    jobs = [job_status(registry, reader, entry, job, now_ms) for entry in registry.chosen() for job in JOBS]
     wallets = read_wallets(registry)
     found = doors(wallets, now_ms, assets, networks or None)
     everything = doors(wallets, now_ms, assets) if networks else found
