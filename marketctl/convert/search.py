@@ -6,12 +6,14 @@ that is whole is worked out exactly. What cannot arrive with more than the last 
 """
 
 import heapq
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import count
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from marketctl.convert.graph import SLACK, Edge, Graph
+from marketctl.convert.edges import SLACK, Edge
+from marketctl.convert.graph import Graph
 from marketctl.convert.steps import Done, Place, Step, Trade, Transfer
 
 MAX_STEPS = 4
@@ -110,15 +112,19 @@ class _Search:
         self.starts = starts
         self.goals = goals
         self.max_steps = max_steps
+        self._begin = {provider for provider, _ in starts}
         self.floor = 0.0  # what does not promise more is not looked at
-        self._known: list[dict[Place, float]] = [{} for _ in range(max_steps)]
+        self._heap: list[tuple[float, int, Callable[..., None] | None, tuple[Any, ...]]] = []
+        self._number = count()  # what was put first goes first
+        self._arrived: list[dict[str, float]] = [{} for _ in range(max_steps)]
+        self._got: list[dict[Place, float]] = [{} for _ in range(max_steps)]
         # free[k]: ticker -> the most there can be of it anywhere after at most k steps
         self.free: list[dict[str, float]] = [{ticker: amount for _, ticker in starts}]
         reached = dict.fromkeys(starts, amount)
-        for _ in range(max_steps - 2):
-            reached = self._further(reached)
+        for left in reversed(range(max_steps - 2)):
+            reached = self._further(reached, last=left == 0)
 
-    def _further(self, reached: dict[Place, float]) -> dict[Place, float]:
+    def _further(self, reached: dict[Place, float], *, last: bool) -> dict[Place, float]:
         """Trade everything once more; transfers of what there was before cost nothing."""
         before = self.free[-1]
         most = dict(before)
@@ -132,88 +138,153 @@ class _Search:
         for place, amount in given.items():
             if place in self.goals:
                 continue
-            for edge in self.graph.trades_from(place):
-                there = edge.after(amount)
-                target = edge.target
-                if there > found.get(target, 0.0):
-                    found[target] = there
-                    if there > most.get(target[1], 0.0):
-                        most[target[1]] = there
+            provider = place[0]
+            for ticker, there in self.graph.gains(place, amount):
+                if there > most.get(ticker, 0.0):
+                    most[ticker] = there
+                if not last:
+                    target = (provider, ticker)
+                    if there > found.get(target, 0.0):
+                        found[target] = there
         self.free.append(most)
         return found
 
-    def ends(self) -> "Iterable[tuple[float, tuple[Edge, ...] | None]]":
-        """Yield ends of ways, the most promising first: their bound, and the edges where the way is whole.
+    def ends(self) -> Iterator[tuple[float, tuple[Edge, ...] | None]]:
+        """Yield looks at ends of ways, the most promising first: the bound, and the edges where a way is whole.
 
-        A bound is first taken from the table alone; an end whose turn it is gets the better one, and waits again.
+        A bound is first taken from the table alone; an end whose turn it is gets a better one, and waits again.
         """
-        number = count()
-        heap: list[tuple[float, int, tuple[Edge, ...], str]] = []
         for goal in sorted(self.goals):
-            self._lengthen(heap, number, goal, ())
-        while heap:
-            negative, _, edges, state = heapq.heappop(heap)
-            if state == "loose":
-                bound = self._bound(edges, self._most(edges[0].source, self.max_steps - len(edges)))
-                if bound > self.floor:
-                    heapq.heappush(heap, (-bound, next(number), edges, "tight"))
-                continue
-            yield -negative, edges if state == "whole" else None
-            if state != "whole":
-                self._lengthen(heap, number, edges[0].source, edges)
+            self._lengthen(goal, ())
+        while self._heap:
+            negative, _, look, found = heapq.heappop(self._heap)
+            if look is not None:
+                look(*found)
+            yield -negative, found if look is None else None
 
-    def _lengthen(
-        self, heap: list[tuple[float, int, tuple[Edge, ...], str]], number: "count[int]", place: Place,
-        edges: tuple[Edge, ...],
-    ) -> None:  # fmt: skip
+    def _put(self, bound: float, look: Callable[..., None] | None, *found: Any) -> None:
+        """Let an end wait for its turn; without a `look` it is a whole way."""
+        if bound > self.floor:
+            heapq.heappush(self._heap, (-bound, next(self._number), look, found))
+
+    def _lengthen(self, place: Place, edges: tuple[Edge, ...]) -> None:
+        """Look at what may come before an end of a way, which begins at this place."""
         seen = {edge.target for edge in edges}
         left = self.max_steps - len(edges) - 1
         if left < 0:
             return
+        provider = place[0]
         free = self.free[left] if left < len(self.free) else None
-        starts, goals, floor, amount = self.starts, self.goals, self.floor, self.amount
-        for edge in self.graph.trades_into(place):
-            source = edge.source
-            if source in seen or source in goals:
+        trades = []
+        for trade in self.graph.into(place):
+            source = provider, trade[0]
+            if source in seen or source in self.goals:
                 continue
-            if source in starts:
-                given, state = amount, "whole"
-            elif free is not None:
-                given, state = free.get(source[1], 0.0), "loose"
-            else:
-                given, state = self._most(source, left), "tight"
-            bound = edge.after(given)
-            for later in edges:
-                bound = later.after(bound)
-            if bound > floor:
-                heapq.heappush(heap, (-bound, next(number), (edge, *edges), state))
+            given = self._most(source, left) if free is None or source in self.starts else free.get(trade[0], 0.0)
+            _, cap, ratio, _, _ = trade
+            bound = self._bound(edges, (given if given < cap else cap) * ratio)
+            if bound > self.floor:
+                trades.append((bound, trade))
+        trades.sort(key=itemgetter(0))
+        self._put_next(place, edges, trades)
         for source in self.graph.senders(place):
-            if source in seen or source in goals:
-                continue
-            given, state = (amount, "whole") if source in starts else (self._most(source, left), "tight")
-            if self._bound(edges, given) > floor:  # else not even a free transfer would do
-                for edge in self.graph.transfers(source, place):
-                    bound = self._bound(edges, edge.after(given))
-                    if bound > floor:
-                        heapq.heappush(heap, (-bound, next(number), (edge, *edges), state))
+            if source not in seen and source not in self.goals:
+                bound = self._bound(edges, self._most(source, left) * SLACK)
+                self._put(bound, self._hop, source, place, edges)
+
+    def _put_next(self, place: Place, edges: tuple[Edge, ...], trades: list[tuple[float, Any]]) -> None:
+        """Put the best of trades into a place; the others wait until it had its turn."""
+        if trades:
+            self._put(trades[-1][0], self._trade, place, edges, trades)
+
+    def _trade(self, place: Place, edges: tuple[Edge, ...], trades: list[tuple[float, Any]]) -> None:
+        bound, (other, cap, ratio, pair, side) = trades.pop()
+        self._put_next(place, edges, trades)
+        source = place[0], other
+        edge = Edge(source, place, cap, 0.0, ratio, 0.0, 0.0, (pair, side))
+        if source in self.starts:
+            self._put(bound, None, edge, *edges)
+        else:
+            self._put_before((edge, *edges))
+
+    def _put_before(self, edges: tuple[Edge, ...]) -> None:
+        """Put an end that does not begin at a start."""
+        place = edges[0].source
+        self._put(self._bound(edges, self._at(place, self.max_steps - len(edges))), self._lengthen, place, edges)
+
+    def _hop(self, source: Place, target: Place, edges: tuple[Edge, ...]) -> None:
+        given = self._at(source, self.max_steps - len(edges) - 1)
+        self._put(self._bound(edges, given * SLACK), self._send, source, target, edges, given)
+
+    def _send(self, source: Place, target: Place, edges: tuple[Edge, ...], given: float) -> None:
+        """Put the transfers of what can be at a place."""
+        whole = source in self.starts
+        for edge in self.graph.transfers(source, target):
+            bound, longer = self._bound(edges, edge.after(given)), (edge, *edges)
+            if whole:
+                self._put(bound, None, *longer)
+            else:
+                self._put(bound, self._lengthen, source, longer)
 
     def _bound(self, edges: Sequence[Edge], amount: float) -> float:
         for edge in edges:
             amount = edge.after(amount)
         return amount
 
+    def _at(self, place: Place, steps: int) -> float:
+        """Return the most that can be at a place after at most so many steps, with what sending costs at least."""
+        if place in self.starts:
+            return self.amount
+        return max(self._traded(place, steps), self._sent(place[1], steps)) if steps > 0 else 0.0
+
+    def _sent(self, ticker: str, steps: int) -> float:
+        """Return the most of an asset that can have been sent to anywhere; sent on it gets no more."""
+        known = self._arrived[steps].get(ticker)
+        if known is None:
+            known = 0.0
+            own = [
+                (self.amount if place in self.starts else self._traded(place, steps - 1), place)
+                for place in self.graph.places_of(ticker)
+                if place not in self.goals
+            ]
+            for given, place in sorted(own, reverse=True):
+                if given * SLACK <= known:
+                    break
+                known = max(known, self.graph.sent(place, given))
+            self._arrived[steps][ticker] = known
+        return known
+
     def _most(self, place: Place, steps: int) -> float:
-        """Return the most that can be at a place that is no start after at most so many steps."""
-        if steps <= 0:
+        """Return the most that can be at a place after at most so many steps, were sending free."""
+        if place in self.starts:
+            return self.amount
+        if steps < 1:
             return 0.0
-        known = self._known[steps].get(place)
+        free = self.free
+        sent = free[min(steps, len(free)) - 1].get(place[1], 0.0)
+        if steps < len(free) and free[steps].get(place[1], 0.0) == sent:
+            return sent  # nowhere is more
+        return max(sent, self._traded(place, steps))
+
+    def _traded(self, place: Place, steps: int) -> float:
+        """Return the most that can be got in a trade as the last of at most so many steps."""
+        provider = place[0]
+        if steps < 1 or (steps == 1 and provider not in self._begin):
+            return 0.0
+        known = self._got[steps].get(place)
         if known is not None:
             return known
-        most = self.free[min(steps, len(self.free)) - 1].get(place[1], 0.0)
-        for edge in self.graph.trades_into(place):
-            source = edge.source
-            if source not in self.goals:
-                given = self.amount if source in self.starts else self._most(source, steps - 1)
-                most = max(most, edge.after(given))
-        self._known[steps][place] = most
+        most = 0.0
+        before = self.free[min(steps - 1, len(self.free)) - 1] if steps > 1 else {}
+        for other, cap, ratio, _, _ in self.graph.into(place):
+            source = provider, other
+            if source in self.goals:
+                continue
+            # What is in this book alone was sent there, or got for the very asset.
+            sent = source not in self.starts and self.graph.books[provider].only(other)
+            given = before.get(other, 0.0) if sent else self._most(source, steps - 1)
+            there = (given if given < cap else cap) * ratio
+            if there > most:
+                most = there
+        self._got[steps][place] = most
         return most

@@ -11,11 +11,12 @@ from marketctl.config.registry import Registry
 from marketctl.convert.graph import Avoid, Graph
 from marketctl.convert.search import MAX_STEPS, Way, find_ways
 from marketctl.convert.steps import Place, Step, Trade, Transfer
+from marketctl.convert.wallets import read_wallet
 from marketctl.errors import ConfigError, MarketctlError, StorageFailed
 from marketctl.text import plain, printable
 from marketctl.times import now_ms
 from marketctl.views.quotes import Reader
-from marketctl.views.snapshots import no_such, snapshot
+from marketctl.views.snapshots import no_such
 
 DIGITS = 28  # decimals of an amount; what has no end is cut there
 
@@ -63,6 +64,7 @@ def convert(
     found = find_ways(
         graph, figure, starts, goals, top=top, max_steps=max_steps, wanted=lambda steps: passes(steps, wanted)
     )
+    problems.extend(graph.unreadable())
     if graph.unpriced:
         problems.append(f"no taker_fee, so no trades: {', '.join(graph.unpriced)}")
     ways = [describe(way, figure, registry) for way in found.ways]
@@ -131,7 +133,7 @@ def gather(reader: Reader, avoid: Avoid) -> tuple[Graph, list[str]]:
             problems.append(f"{entry.name}: {words}")
         lives.append(live)
         try:
-            wallets.append(snapshot(registry, "wallet", entry.name))
+            wallets.append(read_wallet(registry, entry.name))
         except MarketctlError as error:
             problems.append(error.message)
     graph = Graph({entry.name: entry for entry in entries}, now_ms(), avoid)

@@ -100,8 +100,8 @@ def read_snapshot(path: Path) -> dict[str, Any] | None:
     return snapshot
 
 
-def read_records(path: Path, records_key: str) -> dict[str, str] | None:
-    """Return the records of a snapshot as the lines they are written in, unread; None when there is no snapshot.
+def read_lines(path: Path, records_key: str) -> tuple[dict[str, Any], list[str]] | None:
+    """Return the head of a snapshot and its records as they are written, `CODE": {...}`, unread; None without one.
 
     Raises ValueError when it is not in our layout, as `read_snapshot` will tell or can read.
     """
@@ -111,12 +111,29 @@ def read_records(path: Path, records_key: str) -> dict[str, str] | None:
         return None
     except OSError as error:
         raise storage_failed("read", path, error) from error
-    _, _, rest = text.partition(f'\n  "{records_key}": {{\n    "')
-    block, _, tail = rest.partition("}\n  }")
-    records = dict(line.split('": ', 1) for line in f"{block}}}".split(',\n    "'))
-    whole = len(records) == block.count("\n") + 1 and tail.endswith("\n}\n")
-    if not whole or f'\n  "schema": {SCHEMA},\n' not in tail or any("\\" in key for key in records):
+    opening = f'\n  "{records_key}": {{\n    "'
+    start, end = text.find(opening), text.rfind("}\n  }")
+    block = text[start + len(opening) : end + 1]
+    lines = block.split(',\n    "')
+    if start < 0 or end < start or len(lines) != block.count("\n") + 1 or not text.endswith("\n}\n"):
         raise ValueError(f"{path} is not one record a line")
+    head = json.loads(f'{text[:start]}\n  "{records_key}": {{{text[end + 2 :]}')
+    if head.get("schema") != SCHEMA:
+        raise ValueError(f"{path} has another schema")
+    return head, lines
+
+
+def read_records(path: Path, records_key: str) -> dict[str, str] | None:
+    """Return the records of a snapshot as the lines they are written in, unread; None when there is no snapshot.
+
+    Raises ValueError when it is not in our layout, as `read_snapshot` will tell or can read.
+    """
+    found = read_lines(path, records_key)
+    if found is None:
+        return None
+    records = dict(line.split('": ', 1) for line in found[1])
+    if any("\\" in key for key in records):
+        raise ValueError(f"{path} has keys that are escaped")
     return records
 
 

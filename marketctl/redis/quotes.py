@@ -15,6 +15,8 @@ from marketctl.times import to_iso
 
 DECIMALS = ("bid", "ask", "last", "mid", "bid_size", "ask_size", "volume", "quote_volume")
 
+_TEXTS = (*DECIMALS, "symbol", "status")
+
 TRIES = 20  # a reading takes a millisecond, publishes are seconds apart
 
 META_NUMBERS = frozenset(
@@ -143,9 +145,10 @@ def write_merged_mirror(path: Path, head: Mapping[str, Any], store: RedisConnect
 
 def mirror_quote(value: Mapping[str, Any]) -> dict[str, Any]:
     """Turn a quote as Redis holds it into the shape of files and the CLI: every key there, times as ISO texts."""
-    quote: dict[str, Any] = {name: value.get(name) for name in (*DECIMALS, "symbol", "status")}
-    quote["at"] = to_iso(value.get("at"))
-    quote["derived"] = value.get("derived", False)
+    get = value.get
+    quote = dict(zip(_TEXTS, map(get, _TEXTS), strict=True))
+    quote["at"] = to_iso(get("at"))
+    quote["derived"] = get("derived", False)
     if "collected_ms" in value:  # carried over by a merge
         quote["collected_at"] = to_iso(value["collected_ms"])
     return quote
@@ -257,16 +260,17 @@ def first_of_history(store: RedisConnection, provider: str, pair: str) -> int | 
     return int(entries[0][0].partition(b"-")[0]) if entries else None
 
 
+_KINDS = dict.fromkeys(_TEXTS, str) | {"at": int, "collected_ms": int, "derived": bool}
+
+
 def _read_value(value: bytes) -> dict[str, Any]:
     """Read one quote. Raises ValueError when it is not of our shape."""
     quote = json.loads(value)
-    if (
-        not isinstance(quote, dict)
-        or any(type(quote.get(name, "")) is not str for name in (*DECIMALS, "symbol", "status"))
-        or any(type(quote.get(name, 0)) is not int for name in ("at", "collected_ms"))
-        or type(quote.get("derived", False)) is not bool
-    ):
+    if not isinstance(quote, dict):
         raise ValueError
+    for name, one in quote.items():
+        if type(one) is not _KINDS.get(name, type(one)):
+            raise ValueError
     return quote
 
 

@@ -1,0 +1,83 @@
+"""A wallet whose assets are read when a way looks at them: most of thousands never are."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from marketctl.config.registry import Registry
+from marketctl.files.snapshots import read_lines
+from marketctl.text import printable
+from marketctl.views.snapshots import snapshot
+
+TICKER = '"ticker": "'
+
+
+class Wallet:
+    """A provider's assets by ticker. `unreadable` names those whose record is none: nothing is known of them."""
+
+    def __init__(self, provider: str, collected_at: str, records: Iterable[str | Mapping[str, Any]]) -> None:
+        self.provider = provider
+        self.collected_at = collected_at
+        self.unreadable: set[str] = set()
+        self._records: dict[str, list[str | Mapping[str, Any]]] = {}
+        for record in records:
+            ticker = _ticker(record)
+            if ticker is None:
+                self.unreadable.add(printable(str(record).partition('"')[0], 40))
+            else:
+                self._records.setdefault(ticker, []).append(record)
+
+    def __contains__(self, ticker: str) -> bool:
+        return ticker in self._records
+
+    def tickers(self) -> Iterable[str]:
+        """Return the tickers of its assets."""
+        return self._records
+
+    def coins(self, ticker: str) -> list[Mapping[str, Any]]:
+        """Return the assets of a ticker that have networks: more than one where a dead coin had it before."""
+        read = [_read(record) for record in self._records.get(ticker, ())]
+        if None in read:
+            self.unreadable.add(ticker)
+            return []
+        return [one for one in read if one is not None and one.get("networks")]
+
+
+def wallet_of(found: Mapping[str, Any]) -> Wallet:
+    """Return the wallet of a snapshot that was read whole."""
+    return Wallet(found["provider"], found["collected_at"], found["assets"].values())
+
+
+def read_wallet(registry: Registry, provider: str) -> Wallet:
+    """Return a provider's wallet. Raises StorageFailed where there is none, or another file."""
+    try:
+        found = read_lines(registry.settings.data_dir / "wallet" / f"{provider}.json", "assets")
+    except ValueError:
+        found = None
+    if found is not None:
+        head, lines = found
+        at = head.get("collected_at")
+        if (head.get("provider"), head.get("job")) == (provider, "wallet") and isinstance(at, str):
+            return Wallet(provider, at, lines)
+    return wallet_of(snapshot(registry, "wallet", provider))
+
+
+def _ticker(record: str | Mapping[str, Any]) -> str | None:
+    """Return a record's ticker, read from its line where that is plain; None where the record is none."""
+    if isinstance(record, str) and (at := record.rfind(TICKER)) > 0:
+        start = at + len(TICKER)
+        word = record[start : record.find('"', start)]
+        if "\\" not in word:
+            return word.upper()
+    asset = _read(record)
+    return None if asset is None else str(asset.get("ticker")).upper()
+
+
+def _read(record: str | Mapping[str, Any]) -> Mapping[str, Any] | None:
+    if not isinstance(record, str):
+        return record
+    try:
+        found = json.loads(record[record.index('": ') + 3 :])
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
