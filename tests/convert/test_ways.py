@@ -18,6 +18,7 @@ from marketctl.files.snapshots import write_snapshot
 from marketctl.providers.loader import load_registry
 from marketctl.times import now_ms, to_iso
 from marketctl.views.quotes import Live, open_reader
+from marketctl.views.snapshots import snapshot
 from tests.desk import asset, head, quote
 from tests.rates.world import World, usdt
 
@@ -296,13 +297,17 @@ def test_no_more_than_the_best_level_takes(world):
 
 
 def test_of_a_wallet_only_what_is_looked_at_is_read(world, monkeypatch):
-    monkeypatch.setattr("marketctl.convert.wallets.snapshot", lambda *_: pytest.fail("a wallet was read whole"))
+    whole: list[str] = []
+    monkeypatch.setattr(
+        wallets, "snapshot", lambda registry, job, name: whole.append(name) or snapshot(registry, job, name)
+    )
     real, read = wallets._read, []
     monkeypatch.setattr(wallets, "_read", lambda record: read.append(real(record)) or read[-1])
     more = {f"C{number}": asset(f"C{number}", {}) for number in range(50)}
     world.wallet("MEXC", USDT=usdt(withdraw_fee="1"), **more)
     assert run(world, "1000", "USDT@MEXC", "RUB@RAPIRA", avoid=["KUCOIN"]).ways[0]["arrives"] == "91973.4345"
     assert {one["ticker"] for one in read} == {"USDT"}
+    assert whole == ["OPENEXCHANGERATES"]  # it has none
 
 
 @pytest.mark.parametrize(
