@@ -343,9 +343,13 @@ SCHEMAS: dict[str, tuple[str, Schema]] = {
         shape({**OF_ANY, "at": TIME, "run_id": RUN_ID, "command": TEXT}, RESULT), RATES_LINE]}),
     "redis/l1": ("a field of the hash P:{BYBIT}:l1", L1),
     "redis/l1-meta": ("the hash P:{BYBIT}:l1:meta; all values are texts", META),
-    "redis/held": ("a field of the hash P:{BYBIT}:held", REDIS_HELD),
+    "redis/held": ("a field of the hashes P:{BYBIT}:held and P:{BYBIT}:marked", REDIS_HELD),
     "redis/event": ("an entry of the stream P:{BYBIT}:events; all values are texts", shape(
         {**dict.fromkeys(FIGURES, NUMERAL), "run_id": RUN_ID})),
+    "redis/history": ("the fields of an entry of the stream P:{BYBIT}:h:BTC/USDT, its id is `<collected ms>-0`", shape(
+        {f"{name}?": DECIMAL for name in ("bid", "ask", "last", "mid")})),
+    "redis/wallet-meta": ("the hash P:{BYBIT}:wallet:meta; all values are texts", shape(
+        {**HEAD["properties"], "schema": {"const": "1"}})),
     "redis/wallet": ("a field of the hash P:{BYBIT}:wallet", ASSET),
     "redis/stats": ("the text P:{BYBIT}:stats", STATISTICS),
 }  # fmt: skip

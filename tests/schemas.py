@@ -15,6 +15,8 @@ import fastjsonschema
 
 FOLDER = Path(__file__).parent.parent / "docs" / "schema"
 
+SOME = 200  # of many records of one kind: the first ones
+
 seen: set[str] = set()
 _wrong: list[str] = []
 _picked = threading.local()
@@ -63,9 +65,10 @@ def wrong() -> list[str]:
 def watching() -> Iterator[None]:
     """Hold everything that is written against its schema, by looking over the shoulder of whoever writes it."""
     from marketctl.cli import output
-    from marketctl.files import state
+    from marketctl.files import archive, state
     from marketctl.jobs import dump_file, stats, wallet
     from marketctl.monitoring import runlog
+    from marketctl.rates import build
     from marketctl.redis import publish, quotes
 
     def lines(name: str) -> Callable[..., None]:
@@ -86,7 +89,7 @@ def watching() -> Iterator[None]:
         _picked.yes = shape.columns is not None
 
     def values(found: Mapping[str, str]) -> None:
-        for one in list(found.values())[:200]:
+        for one in list(found.values())[:SOME]:
             hold("redis/l1", json.loads(one))
 
     with ExitStack() as stack:
@@ -100,6 +103,16 @@ def watching() -> Iterator[None]:
 
             stack.enter_context(patch.object(place, name, called))
 
+        def after(place: Any, name: str, look: Callable[[Any], None]) -> None:
+            real = getattr(place, name)
+
+            def called(*args: Any, **more: Any) -> Any:
+                found = real(*args, **more)
+                look(found)
+                return found
+
+            stack.enter_context(patch.object(place, name, called))
+
         look(output, "json_text", document)
         look(output, "arrange_records", chosen)
         look(state, "write_document", lambda _path, found: hold("files/state", plain(found)))
@@ -108,24 +121,57 @@ def watching() -> Iterator[None]:
         look(wallet, "append_journal", lines("files/changes-line"))
         look(wallet, "staged_snapshot", snapshot("files/wallet", "assets"))
         look(runlog, "append_journal", lines("files/run-log-line"))
+        look(
+            archive.Archive, "append", lambda _self, found: [hold("files/history-line", read(x)) for x in found[:SOME]]
+        )
         look(dump_file, "document_bytes", lambda found: hold("files/dump", plain(found)))
-        real = publish.l1_values
-
-        def l1_values(*args: Any, **more: Any) -> Any:
-            found = real(*args, **more)
-            values(found)
-            return found
-
-        stack.enter_context(patch.object(publish, "l1_values", l1_values))
+        after(publish, "l1_values", values)
+        after(build, "json_text", lambda found: hold("files/rates", json.loads(found)))
         look(quotes, "write_mirror", mirror)
         yield
+
+
+# What stands in Redis behind `P:{X}:` → its schema; what has none is ours alone.
+IN_REDIS = {"l1": "l1", "l1:meta": "l1-meta", "held": "held", "marked": "held", "wallet": "wallet", "stats": "stats",
+            "wallet:meta": "wallet-meta", "events": "event", "h": "history"}  # fmt: skip
+OURS = ("lock", "turn", "pace", "memory", "reference", "release", "changed")
+
+
+def hold_redis(store: Any) -> list[str]:
+    """Hold every value of a Redis against its schema; return the keys that nobody describes."""
+    unknown = []
+    for key in sorted(one.decode() for one in store.call("KEYS", "*")):
+        name = key.partition("}:")[2]
+        family = name.partition(":")[0]
+        schema = IN_REDIS.get(name) or IN_REDIS.get(family if family == "h" else "")
+        kind = store.call("TYPE", key)
+        if schema is None:
+            if family not in OURS and key != f"{store.prefix}:providers":
+                unknown.append(key)
+        elif kind == b"string":
+            hold(f"redis/{schema}", json.loads(store.call("GET", key)))
+        elif kind == b"stream":
+            for _, fields in store.call("XRANGE", key, "-", "+", "COUNT", SOME):
+                hold(f"redis/{schema}", pairs(fields))
+        elif schema.endswith("meta"):
+            hold(f"redis/{schema}", pairs(store.call("HGETALL", key)))
+        else:
+            for value in store.call("HVALS", key)[:SOME]:
+                hold(f"redis/{schema}", json.loads(value))
+    return unknown
+
+
+def pairs(flat: list[bytes]) -> dict[str, str]:
+    """Return what Redis gives as one list."""
+    texts = [one.decode() for one in flat]
+    return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
 def mirror(_path: Path, head: Mapping[str, Any], quotes: Mapping[str, Any], own_ms: Any = None) -> None:
     """Hold a mirror against its schema."""
     from marketctl.redis.quotes import mirror_lines
 
-    some = dict(list(quotes.items())[:200])
+    some = dict(list(quotes.items())[:SOME])
     own = {pair: ms for pair, ms in (own_ms or {}).items() if pair in some}
     hold("files/prices", plain(head) | {"quotes": {pair: json.loads(x) for pair, x in mirror_lines(some, own).items()}})
 

@@ -8,7 +8,12 @@ import pytest
 from click.testing import CliRunner
 
 from marketctl.cli import root
+from marketctl.providers.loader import load_registry
+from marketctl.redis.connection import connect_running
+from marketctl.sandbox.base import Sandbox
 from marketctl.sandbox.setup import write_setup
+from tests.notify.receivers import Webhook
+from tests.rates.world import CODES, DIRECTION, SECOND
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed: make .venv/.dev")
 pytest.importorskip("fastjsonschema", reason="fastjsonschema is not installed: make .venv/.dev")
@@ -52,25 +57,47 @@ def test_every_command_that_reports_has_a_schema():
     assert sorted({*walk(root, []), "wallet changes"} - set(schemas.COMMANDS)) == ["wallet changes"]
 
 
-@pytest.fixture
-def watching():
-    with watched.watching():
-        yield
+@pytest.fixture(scope="module")
+def market():
+    with Sandbox() as sandbox:
+        yield sandbox
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory, sandbox_server) -> Path:
-    """A registry whose providers were collected once."""
-    return write_setup(sandbox_server, tmp_path_factory.mktemp("schema") / "desk")
+def desk(tmp_path_factory, market):
+    """A registry with a run log, an embedded Redis that stays, directions of rates and a channel that hears."""
+    with Webhook() as hook:
+        path = write_setup(market, tmp_path_factory.mktemp("schema") / "desk")
+        text = path.read_text().replace("embedded_stay = false", 'embedded_stay = true\nrun_log = "run.jsonl"')
+        path.write_text(f'{text}\n[watch]\nassets = ["USDT", "SOL"]\n')
+        keys = path.with_name("credentials.toml")
+        keys.write_text(f'{keys.read_text()}\n[notify]\nops = "{hook.url}"\n')
+        path.with_name("rates.toml").write_text("[export]\ngood_builds = 1\n" + CODES + DIRECTION + SECOND)
+        yield path
+        call(path, "redis stop")
 
 
+def call(path: Path, line: str):
+    return CliRunner().invoke(root, ["--config", str(path), *line.split()], standalone_mode=False)
+
+
+VENUES = "-p BYBIT -p MEXC -p WHITEBIT -p HTX -p KUCOIN"
+# One after another, as each shows what those before have collected. `fault` makes the sandbox do something.
 COMMANDS = [
-    "run --once -p KUCOIN -p MEXC -p OPENEXCHANGERATES --json",
-    "prices collect -p KUCOIN --json",
+    "run --once -p KUCOIN -p MEXC -p RAPIRA -p OPENEXCHANGERATES --json",
+    f"prices collect {VENUES} --json",
+    "fault BYBIT=off:BTC/USDT:0.12 KUCOIN=closed:SOL",
+    "prices collect -p BYBIT -p KUCOIN --json",
+    "prices held --json",
+    "prices release BYBIT BTC/USDT --json",
     "wallet sync -p KUCOIN --json",
     "stats collect -p KUCOIN --json",
+    "dump wallet -p KUCOIN --json",
+    "dump prices -p KUCOIN --json",
+    "dump stats -p KUCOIN --json",
     "dump all -p KUCOIN --json",
     "dump list --json",
+    "dump replay data/raw/prices-KUCOIN.json --json",
     "check KUCOIN --json",
     "wallet show KUCOIN USDT --json",
     "wallet routes USDT --from MEXC --to KUCOIN --json",
@@ -79,36 +106,48 @@ COMMANDS = [
     "prices compare BTC/USDT --json",
     "prices history KUCOIN BTC/USDT --json",
     "prices at 0s KUCOIN BTC/USDT --json",
-    "prices held --json",
     "prices gaps --json",
     "stats show --json",
     "status --json",
     "asset USDT --json",
     "convert 1000 USDT@MEXC BTC@KUCOIN --json",
+    "rates build --json",
+    "rates show --json",
+    "rates explain USDTTRC20:SBERRUB --json",
+    "rates check --json",
     "providers list --json",
     "providers show KUCOIN --json",
     "credentials list --json",
     "redis status --json",
-    "notify run --dry-run --json",
+    "notify test --json",
+    "notify run --json",
+    "notify log --json",
     "notify status --json",
-    "notify mute --json",
+    "notify mute tron --for 6h --json",
 ]
 
 
-def test_documents_of_a_desk_are_as_promised(desk, watching):
-    """One after another, as each shows what those before have collected; with the common head in all of them."""
+def test_everything_that_is_written_is_as_promised(desk, market):
+    """All documents, files, lines and Redis values that have a schema, and no schema without them."""
     document = jsonschema.Draft202012Validator
     for line in COMMANDS:
-        done = CliRunner().invoke(root, ["--config", str(desk), *line.split()], standalone_mode=False)
+        if line.startswith("fault "):
+            market.fault(*line.split()[1:])
+            continue
+        done = call(desk, line.replace("data/", f"{desk.parent}/data/"))
         assert done.stdout, (line, done.stderr, done.exception)
         told = json.loads(done.stdout)
         assert line.startswith(told["command"])
+        assert told["results"] or line.startswith(("rates check", "redis")), line
         name = told["command"].replace(" ", "-")
         schema = watched.strict(json.loads((watched.FOLDER / "commands" / f"{name}.json").read_bytes()))
         assert [error.message for error in document(schema).iter_errors(told)] == [], line
+    registry = load_registry(desk)
+    with connect_running("embedded", registry.settings.data_dir) as store:
+        unknown = watched.hold_redis(store)
+    assert unknown == []
     assert watched.wrong() == []
-    files = {"files/wallet", "files/prices", "files/stats", "files/state", "files/dump", "redis/l1"}
-    assert files <= watched.seen
+    assert sorted(set(COMMITTED) - {f"schema/{name}.json" for name in watched.seen}) == []
 
 
 def test_what_is_not_as_promised_is_found():
