@@ -11,7 +11,7 @@ from marketctl.text import WAITS
 
 PACKAGE = Path(__file__).parent.parent / "marketctl"
 # Programs somebody may type.
-PROGRAMS = "marketctl pip apt-get cd chmod chown rm mkdir install make"
+PROGRAMS = "marketctl pip python apt-get cd chmod chown rm mkdir install make"
 # What is done to a file, a setting, a machine or a key.
 EDITS = (
     "add ask change check choose copy correct delete edit end free give install keep let lower make mount move name "

@@ -1,5 +1,7 @@
 """What is installed and what is shipped: whole, the registry a file of its own, nothing of an older version."""
 
+import ast
+import re
 import tarfile
 import tomllib
 import zipfile
@@ -54,3 +56,21 @@ def test_classifiers_makefile_and_the_matrix_name_every_python() -> None:
     for version in PYTHONS:
         assert f"python{version}" in makefile
         assert f'"{version}"' in matrix
+
+
+IN_A_CLONE = ("marketctl/cli/providers.py", "marketctl/scaffold/new_provider.py")  # what writes into one
+
+
+def test_no_message_sends_its_reader_to_a_page_that_a_wheel_has_not(wheel: zipfile.ZipFile) -> None:
+    """Neither a text in the code nor what is written for the user; a module's first lines are for who reads the code."""
+    told = []
+    for name in sorted(set(wheel.namelist()) - set(IN_A_CLONE)):
+        text = wheel.read(name).decode(errors="ignore") if name.startswith("marketctl/") else ""
+        if name.endswith(".py"):
+            tree = ast.parse(text)
+            first = tree.body[0].value if tree.body and isinstance(tree.body[0], ast.Expr) else None
+            texts = [one.value for one in ast.walk(tree) if isinstance(one, ast.Constant) and one is not first]
+        else:
+            texts = [text]
+        told += [(name, page) for one in texts if isinstance(one, str) for page in re.findall(r"docs/[\w-]+\.md", one)]
+    assert told == []

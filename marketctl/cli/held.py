@@ -26,7 +26,7 @@ def held(providers: tuple[str, ...], as_json: bool) -> int:
     """List quotes that are held back, and those published with a mark, of some providers or all; exit 0 either way.
 
     A quote is held when it stands apart from the other venues, or from what it was itself. It goes out again by itself
-    when they agree; `prices release` lets it pass. `docs/sentinel.md` has the rules.
+    when they agree; `prices release` lets it pass. `[sentinel]` in providers.toml sets the limits.
 
     
     Example:

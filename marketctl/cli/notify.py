@@ -31,7 +31,7 @@ MUTED = (Column("what", "name"), Column("until", "time"))
 def command() -> None:
     """Tell somebody when a network closes or opens, a price crosses a line, a provider fails.
 
-    What is watched stands in [watch] of providers.toml, where it goes in [notify] of credentials.toml (docs/notify.md).
+    What is watched stands in [watch] of providers.toml, where it goes in [notify] of credentials.toml.
 
     \b
     Example:

@@ -33,6 +33,21 @@ SUMMARY = (*(Column(name, "number") for name in ("directions", "in", "out")), Co
 def command() -> None:
     """Build the export of a desk's rates out of live quotes, and look at it.
 
+    The directions stand in rates.toml beside providers.toml:
+
+    \b
+      [codes]
+      USDTTRC20 = { asset = "USDT", network = "tron", decimals = 2 }
+      SBERRUB = { asset = "RUB" }
+      [[directions]]
+      from = "USDTTRC20"
+      to = "SBERRUB"
+      rate = "RAPIRA USDT/RUB bid - 1.5%"
+      amount = 5000000
+      from_min = 100
+      from_max = 20000
+      needs = ["RAPIRA USDT tron deposit"]
+
     \b
     Example:
       marketctl rates build

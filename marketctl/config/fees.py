@@ -10,10 +10,16 @@ EXPECTED = 'a percentage from 0 to 10 such as "0.1"'
 # path of the adapter -> percent and where that figure is from: first tier, without a discount, the highest where
 # pairs differ. A key's own rate may be lower; nobody's answer was asked.
 ASSUMED = {
-    "marketctl.providers.cex.bybit:BybitAdapter": ("0.1", "BYBIT's fee page, spot, lowest tier"),
+    "marketctl.providers.cex.bybit:BybitAdapter": (
+        "0.1",
+        "remembered of BYBIT's spot fees, lowest tier; no answer without a key tells it",
+    ),
     "marketctl.providers.cex.mexc:MexcAdapter": ("0.05", "takerCommission of MEXC's list of pairs"),
     "marketctl.providers.cex.whitebit:WhitebitAdapter": ("0.1", "takerFee of WHITEBIT's list of markets"),
-    "marketctl.providers.cex.htx:HtxAdapter": ("0.2", "HTX's fee page, spot, lowest tier"),
+    "marketctl.providers.cex.htx:HtxAdapter": (
+        "0.2",
+        "HTX as ccxt 4.5.90 knows it, lowest tier; no answer without a key tells it",
+    ),
     "marketctl.providers.cex.kucoin:KucoinAdapter": ("0.1", "takerFeeRate of KUCOIN's tickers, class A, lowest tier"),
     "marketctl.providers.cex.rapira:RapiraAdapter": ("0.2", "fee of RAPIRA's list of pairs: 0.1 on USDT/RUB, else 0.2"),
 }

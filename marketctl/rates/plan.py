@@ -164,7 +164,7 @@ def read_rates_text(path: Path) -> str:
         return read_text(path, forbidden=0o002, complaint="everybody can write it", chmod="o-w")
     except FileNotFoundError as error:
         raise ConfigError(
-            f"{path}: cannot be read: {error.strerror}", hint="copy the one of docs/rates.md, to begin with"
+            f"{path}: cannot be read: {error.strerror}", hint="marketctl rates --help, and copy the one it shows"
         ) from error
 
 

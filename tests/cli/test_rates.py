@@ -1,6 +1,10 @@
 """marketctl rates: what the commands print, write and end with, on a desk of files."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -167,3 +171,44 @@ def test_run_builds_after_prices(sandbox, folder, capsys):
     assert "the rates were not built: " in err
     assert "line 9, column 47" in err
     assert check_export(xml.read_bytes()) == []
+
+
+def test_a_run_that_repeats_builds_after_each_cycle(sandbox, folder):
+    """In, out within the build after the quote was held, in again after two good builds; ended in order."""
+    (folder / "rates.toml").write_text("[export]\ngood_builds = 2\n" + LIVE)
+    registry = folder / "providers.toml"
+    text = registry.read_text().replace("prices_interval_s = 10", "prices_interval_s = 0.5")
+    registry.write_text(text.replace('redis_url = "embedded"', 'redis_url = "none"\nrun_log = "runs.jsonl"'))
+    words = ["run", "--task", "prices", "-p", "KUCOIN", "-p", "RAPIRA", "--jobs", "2", "--rates"]
+    command = [sys.executable, "-m", "marketctl", "--config", str(registry), *words]
+    log, xml = folder / "runs.jsonl", folder / "data" / "rates" / "rates.xml"
+
+    def builds() -> list[tuple[int, str | None]]:
+        lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        return [(line["in"], line["reason"]) for line in lines if line["job"] == "rates"]
+
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as run:
+        wait_for(lambda: (1, None) in builds()[-1:], run)
+        assert len(check_export(xml.read_bytes())) == 1
+        sandbox.fault("KUCOIN=off:BTC/USDT:3")
+        held_from = len(builds())
+        wait_for(lambda: (0, "held") in builds()[-1:], run)
+        assert check_export(xml.read_bytes()) == []
+        # One cycle may have been in hand when the price went wrong.
+        assert len([one for one in builds()[held_from:] if one == (1, None)]) <= 1
+        sandbox.fault()
+        wait_for(lambda: (1, None) in builds()[-1:], run)
+        assert [one for one in builds() if one[1] == "returning"] == [(0, "returning")]
+        assert len(check_export(xml.read_bytes())) == 1
+        run.send_signal(signal.SIGTERM)
+        _, err = run.communicate(timeout=10)
+    assert run.returncode == 143
+    assert err.count("BTC:SBERRUB is out (held)") == 1
+
+
+def wait_for(what, run, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not what():
+        assert run.poll() is None, run.stderr.read()
+        assert time.monotonic() < end
+        time.sleep(0.05)

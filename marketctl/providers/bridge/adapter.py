@@ -16,7 +16,7 @@ from marketctl.models import Asset, Clock, KeyInfo, Network, Pair
 from marketctl.providers.base import Exchange, Provider, measure
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.providers.bridge.carrier import Call, bridged, read, read_numbers
-from marketctl.providers.bridge.loading import VERSION, load_exchange
+from marketctl.providers.bridge.loading import IDS, VERSION, load_exchange
 from marketctl.providers.bridge.proof import Row
 from marketctl.providers.bridge.venue import Card, Survey, cards, survey, tune
 from marketctl.providers.fiat import is_fiat
@@ -42,7 +42,7 @@ class CcxtAdapter(Exchange):
     def for_options(cls, options: Mapping[str, Any]) -> type[Provider]:
         name = options.get("exchange")
         if not isinstance(name, str):
-            raise ConfigError('exchange: not set, expected an id of ccxt such as "kraken"', hint="read docs/bridge.md")
+            raise ConfigError('exchange: not set, expected an id of ccxt such as "kraken"', hint=IDS)
         return venue_class(name, bool(options.get("any_ccxt", False)))
 
     # Prices ---------------------------------------------------------------------------------

@@ -19,6 +19,8 @@ from marketctl.text import closest, printable
 VERSION = "4.5.90"  # the one the cards were proved with
 INSTALL = "pip install ccxt (the extra ccxt)"
 
+IDS = 'python -c "import ccxt; print(*ccxt.exchanges)"'
+
 KEYS = "cryptography.hazmat.primitives"
 DEFERRED = (
     "cryptography",
@@ -125,7 +127,7 @@ def _import(name: str, folders: list[str]) -> type[Any]:
         close = closest(name, exchange_ids(folders))
         question = f"; did you mean {close}?" if close else ""
         raise ConfigError(
-            f'exchange: found "{name}", expected an id that ccxt {VERSION} has{question}', hint="read docs/bridge.md"
+            f'exchange: found "{name}", expected an id that ccxt {VERSION} has{question}', hint=IDS
         ) from None
     found: type[Any] = getattr(module, name)
     return found
