@@ -62,7 +62,7 @@ IN_A_CLONE = ("marketctl/cli/providers.py", "marketctl/scaffold/new_provider.py"
 
 
 def test_no_message_sends_its_reader_to_a_page_that_a_wheel_has_not(wheel: zipfile.ZipFile) -> None:
-    """Neither a text in the code nor what is written for the user; a module's first lines are for who reads the code."""
+    """In the code's texts and in what is written for the user; a module's first lines are for who reads the code."""
     told = []
     for name in sorted(set(wheel.namelist()) - set(IN_A_CLONE)):
         text = wheel.read(name).decode(errors="ignore") if name.startswith("marketctl/") else ""
