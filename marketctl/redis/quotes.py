@@ -20,7 +20,9 @@ _TEXTS = (*DECIMALS, "symbol", "status")
 TRIES = 20  # a reading takes a millisecond, publishes are seconds apart
 
 META_NUMBERS = frozenset(
-    "schema seq held collected_ms count added removed changed skipped complete last_ok_ms earlier_ms peak peak_ms".split()
+    ("schema", "seq", "held", "collected_ms", "count", "added", "removed", "changed", "skipped", "complete",
+     "last_ok_ms", "earlier_ms", "peak", "peak_ms")
+)  # fmt: skip
 )
 
 
