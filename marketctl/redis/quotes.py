@@ -23,7 +23,6 @@ META_NUMBERS = frozenset(
     ("schema", "seq", "held", "collected_ms", "count", "added", "removed", "changed", "skipped", "complete",
      "last_ok_ms", "earlier_ms", "peak", "peak_ms")
 )  # fmt: skip
-)
 
 
 def l1_values(quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = None) -> dict[str, str]:
