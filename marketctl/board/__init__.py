@@ -1,7 +1,7 @@
 """The market board: one self-contained HTML page made of what was collected. Asks no provider, needs no server.
 
 The page is put together by Jinja2 and its bar and line charts are drawn by pygal: the extra `report`. Everything else
-is drawn in the browser by `page.js`, from one JSON document, so that thousands of rows stay quick.
+is drawn in the browser by the scripts in `js/`, from one JSON document, so that thousands of rows stay quick.
 """
 
 import json
@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from marketctl.views.quotes import Reader
 
 FOLDER = Path(__file__).parent
+# One script and one sheet of styles of many files, in this order: what runs at once uses what stands before it.
+SCRIPTS = (
+    *("base", "numbers", "grid", "choice", "quotes", "pairs", "networks", "closed", "jobs"),
+    *("desk", "health", "prices", "chart", "pair", "wallet", "asset", "routes", "changes", "stats"),
+    *("address", "head", "page", "live"),
+)
+STYLES = ("base", "desk", "health", "tables", "sheet", "sizes", "print")
+WORDS = ("page", "desk", "health", "reasons", "prices", "wallet", "stats")
 # Inside <script> and <style> a browser looks for these; the last two end a line of JavaScript.
 UNSAFE = {char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
@@ -55,17 +63,17 @@ def build_board(reader: "Reader", made_ms: int, live: str | None = None) -> byte
     from marketctl.board.gather import gather
 
     found = gather(reader, made_ms) | {"live": live}
-    script = _text("page.js")
+    script = page_script()
     page = _template().render(
         charts=draw(found["stats"]),
-        css=_text("page.css"),
+        css=_style(),
         data=embed(found),
         made=(to_iso(made_ms) or "")[:19].replace("T", " "),
         script=script,
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
         version=found["version"],
-        words=_words(),
-        words_json=embed(_words()),
+        words=page_words(),
+        words_json=embed(page_words()),
     )
     return to_bytes(page)
 
@@ -78,15 +86,28 @@ def embed(value: Any) -> str:
     return text
 
 
-@cache
 def _text(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
 
 
 @cache
-def _words() -> dict[str, list[str]]:
+def page_script() -> str:
+    """Return the page's one script."""
+    parts = "\n".join([_text(f"js/{name}.js") for name in SCRIPTS])
+    return f'"use strict";\n(() => {{\n{parts}}})();\n'
+
+
+@cache
+def _style() -> str:
+    return "\n".join([_text(f"css/{name}.css") for name in STYLES])
+
+
+@cache
+def page_words() -> dict[str, list[str]]:
     """Return key → [English, Russian]."""
-    words: dict[str, list[str]] = json.loads(_text("words.json"))
+    words: dict[str, list[str]] = {}
+    for name in WORDS:
+        words |= json.loads(_text(f"words/{name}.json"))
     return words
 
 

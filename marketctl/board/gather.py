@@ -2,20 +2,21 @@
 
 Columns in place of objects and numbers in place of repeated texts: 12,000 quotes and 4,000 assets have to fit into
 3 MB. Decimals stay the texts they are, times are milliseconds, unknown is "" for a decimal and null for the rest.
-`page.js` is the one reader of this; a provider is known by its place in `providers`.
+the scripts in `js/` are the one reader of this; a provider is known by its place in `providers`.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
 from marketctl import __version__
+from marketctl.board.changes import gather_changes
 from marketctl.board.compact import safe
 from marketctl.board.health import gather_health
 from marketctl.board.quotes import gather_history, gather_quotes
 from marketctl.board.totals import gather_totals
-from marketctl.board.wallets import gather_changes, gather_wallets
+from marketctl.board.wallets import gather_wallets
 from marketctl.config.registry import ProviderEntry, Registry
-from marketctl.errors import MarketctlError
+from marketctl.errors import MarketctlError, RedisFailed, StorageFailed
 from marketctl.views.quotes import Reader
 from marketctl.views.snapshots import snapshot
 from marketctl.views.twins import known_coins
@@ -26,7 +27,11 @@ def gather(reader: Reader, made_ms: int) -> dict[str, Any]:
     registry = reader.registry
     entries = registry.enabled()
     lives = [reader.read(entry) for entry in entries]
-    problems = [live.last_error for live in lives if live.state == "failed" and live.last_error]
+    problems: list[MarketctlError] = [
+        (StorageFailed if live.source == "mirror" else RedisFailed)(live.last_error)
+        for live in lives
+        if live.state == "failed" and live.last_error
+    ]
     wallets = _snapshots(registry, entries, "wallet", problems)
     stats = _snapshots(registry, entries, "stats", problems)
     prices = gather_quotes(entries, lives, known_coins(registry), made_ms)
@@ -43,10 +48,10 @@ def gather(reader: Reader, made_ms: int) -> dict[str, Any]:
         "prices": prices,
         "history": gather_history(reader, prices, made_ms),
         "watch": gather_watch(registry),
-        "wallet": gather_wallets(entries, wallets, made_ms),
-        "changes": gather_changes(registry, entries, made_ms, problems),
+        "wallet": gather_wallets(registry, entries, wallets, made_ms),
+        "changes": gather_changes(registry, entries, wallets, made_ms, problems),
         "stats": gather_totals(registry, entries, stats, problems),
-        "problems": [safe(problem) for problem in problems],
+        "problems": [[error.reason, safe(error.message)] for error in problems],
     }
 
 
@@ -62,7 +67,7 @@ def gather_watch(registry: Registry) -> dict[str, Any]:
 
 
 def _snapshots(
-    registry: Registry, entries: Iterable[ProviderEntry], job: str, problems: list[str]
+    registry: Registry, entries: Iterable[ProviderEntry], job: str, problems: list[MarketctlError]
 ) -> list[dict[str, Any] | None]:
     found: list[dict[str, Any] | None] = []
     for entry in entries:
@@ -71,6 +76,6 @@ def _snapshots(
             try:
                 one = snapshot(registry, job, entry.name)
             except MarketctlError as error:
-                problems.append(error.message)
+                problems.append(error)
         found.append(one)
     return found

@@ -150,7 +150,7 @@ def gather_history(reader: Reader, prices: Mapping[str, Any], made_ms: int) -> d
                 break
         told["complete"] = start + HISTORY_CHUNK >= len(wanted) if wanted else True
     except (MarketctlError, ValueError) as error:
-        told["error"] = safe(error.message if isinstance(error, MarketctlError) else "unreadable history")
+        told["error"] = ["redis", safe(error.message if isinstance(error, MarketctlError) else "unreadable history")]
         told["series"] = []
     return told
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from marketctl.board.compact import collected_ms, decimal, size
 from marketctl.config.registry import ProviderEntry, Registry
-from marketctl.errors import MarketctlError
+from marketctl.errors import MarketctlError, StorageFailed
 from marketctl.files.journal import read_journal
 from marketctl.times import ms_or_none
 
@@ -16,7 +16,7 @@ def gather_totals(
     registry: Registry,
     entries: Sequence[ProviderEntry],
     found: Sequence[Mapping[str, Any] | None],
-    problems: list[str],
+    problems: list[MarketctlError],
 ) -> dict[str, Any]:
     """Return counts, turnover by quote currency, and pairs and coins over time where they were noted."""
     turnover: dict[str, list[str]] = {}
@@ -37,7 +37,7 @@ def gather_totals(
 
 
 def _growth(
-    registry: Registry, entry: ProviderEntry, now: Mapping[str, Any] | None, problems: list[str]
+    registry: Registry, entry: ProviderEntry, now: Mapping[str, Any] | None, problems: list[MarketctlError]
 ) -> dict[str, list[list[int]]]:
     """Return pairs and coins over time as [milliseconds, count]: a count holds until the next one."""
     lines: dict[str, list[list[int]]] = {"pairs": [], "assets": []}
@@ -45,10 +45,10 @@ def _growth(
     try:
         noted, broken = read_journal(path)
     except MarketctlError as error:
-        problems.append(error.message)
+        problems.append(error)
         return lines
     if broken:
-        problems.append(f"{path}: {broken} lines cannot be read, the rest is shown")
+        problems.append(StorageFailed(f"{path}: {broken} lines cannot be read, the rest is shown"))
     if now is not None:
         noted.append({"at": now["collected_at"], **{name: now["stats"].get(name) for name in lines}})
     for name, line in lines.items():

@@ -1,19 +1,18 @@
-"""The board's wallets: coins, networks, routes, twins and changes."""
+"""The board's wallets: coins, networks, routes and twins."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marketctl.board.compact import DAY_MS, Texts, collected_ms, decimal, safe
+from marketctl.board.compact import Texts, collected_ms, decimal, safe
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.providers.networks import native_coins
 from marketctl.times import ms_or_none
-from marketctl.views.changes import changes, whole_record
+from marketctl.views.closings import closed_since
+from marketctl.views.doors import DOORS
 from marketctl.views.freshness import limit_ms
 from marketctl.views.routes import find_routes
 from marketctl.views.twins import same_contract
-
-CHANGES_MAX = 1000
 
 FLAG = {None: 0, False: 1, True: 2}
 
@@ -21,9 +20,13 @@ IDENTITY = {"proven": 0, "unproven": 1, "twin": 2}
 
 
 def gather_wallets(
-    entries: Sequence[ProviderEntry], wallets: Sequence[Mapping[str, Any] | None], made_ms: int
+    registry: Registry, entries: Sequence[ProviderEntry], wallets: Sequence[Mapping[str, Any] | None], made_ms: int
 ) -> dict[str, Any]:
-    """Return the networks of all assets in columns, one entry a provider's asset and network, and their routes."""
+    """Return the networks of all assets in columns, one entry a provider's asset and network, and their routes.
+
+    `since` is entry → when withdrawals and deposits closed, of those closed that the journal saw closing; `known` from
+    when on a provider's journal tells.
+    """
     texts = Texts()
     names: dict[int, str] = {}
     rows: dict[str, list[Any]] = {name: [] for name in "p t c n g f fee min dmin conf key note".split()}
@@ -70,10 +73,28 @@ def gather_wallets(
         "percent": percent,
         "at": [collected_ms(found) for found in wallets],
         "max": [limit_ms(entry.wallet_interval_s) for entry in entries],
+        "known": [ms_or_none(found.get("known_since")) if found else None for found in wallets],
+        "since": _since(registry, entries, places),
         "twins": _twins(contracts),
         "routes": _routes(texts, by_ticker, places, entries, made_ms),
         "native": native_coins(),
     }
+
+
+def _since(
+    registry: Registry, entries: Sequence[ProviderEntry], places: Mapping[tuple[str, str, str], int]
+) -> dict[int, list[int | None]]:
+    found: dict[int, list[int | None]] = {}
+    for entry in entries:
+        try:
+            closed = closed_since(registry.settings.data_dir / "wallet" / f"{entry.name}.changes.jsonl")
+        except MarketctlError:  # told by what lists the changes
+            continue
+        for (asset, network, door), at in closed.items():
+            row = places.get((entry.name, asset, network or ""))
+            if row is not None:
+                found.setdefault(row, [None, None])[DOORS.index(door)] = at
+    return found
 
 
 def _listed(
@@ -138,37 +159,3 @@ def _routes(
         if flat:
             routes[texts.place(ticker)] = flat
     return routes
-
-
-def gather_changes(
-    registry: Registry, entries: Sequence[ProviderEntry], made_ms: int, problems: list[str]
-) -> dict[str, Any]:
-    """Return what changed in the last day, newest first."""
-    try:
-        events, broken = changes(registry, made_ms - DAY_MS)
-    except MarketctlError:  # nothing was collected yet
-        events, broken = [], []
-    problems += [error.message for error in broken]
-    place = {entry.name: index for index, entry in enumerate(entries)}
-    known = [event for event in reversed(events) if event["provider"] in place]
-    return {
-        "total": len(known),
-        "rows": [
-            [
-                ms_or_none(e["at"]),
-                place[e["provider"]],
-                *_row(e),
-            ]
-            for e in known[:CHANGES_MAX]
-        ],
-    }
-
-
-def _row(line: Mapping[str, Any]) -> list[Any]:
-    """Return asset, network, field, before and after of a change; of a whole record only that there was one."""
-    field, before, after = line["field"], line["before"], line["after"]
-    if whole_record(field, before, after, line["network"]):
-        before, after = (None if one is None else line["network"] or line["asset"] for one in (before, after))
-    elif field == "network":
-        field = "common name"
-    return [line["asset"], line["network"], field, before, after]

@@ -150,9 +150,14 @@ def changes(
 TOGETHER_MS = 3_600_000  # venues that close one network do so within an hour, seen at their own turns
 
 
-def together(registry: Registry, events: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Give networks their common names and put the same event of several venues into one line, oldest first."""
-    names = _Names(registry)
+def together(
+    registry: Registry, events: Iterable[Mapping[str, Any]], wallets: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[dict[str, Any]]:
+    """Give networks their common names and put the same event of several venues into one line, oldest first.
+
+    `wallets` are snapshots by provider that are read already.
+    """
+    names = _Names(registry, wallets or {})
     found: list[dict[str, Any]] = []
     last: dict[tuple[Any, ...], dict[str, Any]] = {}
     for event in events:
@@ -175,9 +180,9 @@ def together(registry: Registry, events: Iterable[Mapping[str, Any]]) -> list[di
 class _Names:
     """Tickers and common names of networks, by the wallets as they are now, else by the codes alone."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, wallets: Mapping[str, Mapping[str, Any]]) -> None:
         self._registry = registry
-        self._assets: dict[str, Mapping[str, Any]] = {}
+        self._assets: dict[str, Mapping[str, Any]] = {name: one["assets"] for name, one in wallets.items()}
 
     def of(self, event: Mapping[str, Any]) -> tuple[str, str | None]:
         provider, code, key = event["provider"], event["asset"], event["network"]

@@ -16,14 +16,14 @@ from marketctl.board import build_board, embed
 from marketctl.board.charts import draw
 from marketctl.board.compact import DERIVED, HALTED, HELD, IS_MID, MARKED, RATE, TRADING, TWIN
 from marketctl.cli import invoke as marketctl
-from marketctl.files.journal import read_journal
+from marketctl.files.journal import append_journal, read_journal
 from marketctl.files.snapshots import write_snapshot
 from marketctl.files.state import record_state
 from marketctl.models import Network
 from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.redis.quotes import write_mirror
 from marketctl.sandbox.setup import write_setup
-from marketctl.times import now_ms
+from marketctl.times import now_ms, to_iso
 from marketctl.views.quotes import open_reader
 from marketctl.views.routes import find_routes
 from marketctl.views.snapshots import snapshot
@@ -31,7 +31,7 @@ from tests.desk import EVIL, asset, head, make_desk, quote
 
 NOW = now_ms()
 WALLET = 3 * 3_600_000
-WORDS = json.loads((board.FOLDER / "words.json").read_text(encoding="utf-8"))
+WORDS = board.page_words()
 
 
 class Page(HTMLParser):
@@ -216,7 +216,7 @@ def test_history_that_cannot_be_read_is_told_and_prices_stay(tmp_path):
         reader.store.call("DEL", reader.store.key("KUCOIN", "h:BTC/USDT"))
         reader.store.call("SET", reader.store.key("KUCOIN", "h:BTC/USDT"), "something else")
         found = told(build_board(reader, NOW))
-    assert "h:BTC/USDT is a string, not a stream" in found["history"]["error"]
+    assert "h:BTC/USDT is a string, not a stream" in found["history"]["error"][1]
     assert found["history"]["series"] == []
     assert rows_of(found) == ROWS
 
@@ -323,7 +323,33 @@ def test_changes_of_the_last_day_newest_first(page):
             [NOW - 1_800_000, 1, "USDT", "trx", "withdraw_fee", None, "1.25"],
             [NOW - 3_600_000, 1, "USDT", "trx", "withdraw", False, True],
         ],
+        # Of a week, under common names, the providers by their places.
+        "moves": [
+            [NOW - 3_600_000, "USDT", "tron", "withdraw", True, [1]],
+            [NOW - 2 * 86_400_000, "USDT", "tron", "withdraw", False, [1]],
+        ],
     }
+
+
+def test_since_when_a_network_is_closed_is_that_of_the_journal(desk):
+    line = {"run_id": "r1", "provider": "BYBIT", "asset": "USDT", "network": "ETH", "before": True}
+    journal = desk.settings.data_dir / "wallet" / "BYBIT.changes.jsonl"
+    append_journal(
+        journal,
+        [
+            line | {"at": to_iso(NOW - 9_000_000), "field": "withdraw", "after": False},
+            line | {"at": to_iso(NOW - 8_000_000), "field": "deposit", "after": False},
+            line | {"at": to_iso(NOW - 7_000_000), "field": "deposit", "before": False, "after": True},
+            line | {"at": to_iso(NOW - 6_000_000), "network": "GONE", "field": "withdraw", "after": False},
+        ],
+    )
+    found = told(made(desk))
+    (row,) = [one["row"] for key, one in entries_of(found).items() if key[:3] == ("BYBIT", "USDT", "ETH")]
+    assert found["wallet"]["since"] == {str(row): [NOW - 9_000_000, None]}
+    assert [move[:4] for move in found["changes"]["moves"]][:2] == [
+        [NOW - 3_600_000, "USDT", "tron", "withdraw"],
+        [NOW - 6_000_000, "USDT", "GONE", "withdraw"],
+    ]
 
 
 def test_stats_turnover_and_totals_over_time(page):
@@ -365,7 +391,10 @@ def test_a_broken_file_is_told_and_hides_no_other(desk):
     (desk.settings.data_dir / "stats" / "KUCOIN.json").write_text("[]")
     found = told(made(desk))
     assert len(found["problems"]) == 2
-    assert all(name in problem for name, problem in zip(("BYBIT.json", "KUCOIN.json"), found["problems"], strict=True))
+    assert [reason for reason, _ in found["problems"]] == ["storage", "storage"]
+    assert all(
+        name in words for name, (_, words) in zip(("BYBIT.json", "KUCOIN.json"), found["problems"], strict=True)
+    )
     assert ("KUCOIN", "USDT", "trx") in entries_of(found)
     assert found["stats"]["providers"][0]["at"] is not None
 
@@ -564,14 +593,15 @@ def test_stats_collect_notes_totals_when_they_change(sandbox, tmp_path):
 
 
 def test_every_word_is_there_in_both_languages_and_used():
-    script, template = ((board.FOLDER / name).read_text(encoding="utf-8") for name in ("page.js", "page.html"))
+    script, template = board.page_script(), (board.FOLDER / "page.html").read_text(encoding="utf-8")
     used = set(re.findall(r'(?<![\w.])t\("([^"]+)"', script)) | set(re.findall(r'(?:"|words\.)(\w+)', template))
     assert sorted(set(re.findall(r'(?<![\w.])t\("([^"]+?[^_])"', script)) - set(WORDS)) == []
     for key, texts in WORDS.items():
         assert len(texts) == 2, key
         assert all(texts), key
         assert sorted(re.findall(r"\{\w+\}", texts[0])) == sorted(re.findall(r"\{\w+\}", texts[1])), key
-    made_up = ("state_", "v_", "job_", "r_", "c_", "why_", "id_", "platform_", "growth_", "badge_", "unit_", "which_")
+    made_up = ("state_", "v_", "job_", "r_", "c_", "why_", "id_", "platform_", "growth_", "badge_", "unit_", "which_",
+               "closed_", "opened_")  # fmt: skip
     listed = set(re.findall(r'"([\w-]+)"', script))
     assert sorted(key for key in set(WORDS) - used - listed if not key.startswith(made_up)) == []
 

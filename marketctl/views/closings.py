@@ -1,0 +1,41 @@
+"""Since when a network is closed, out of the journal of a wallet: the last change of each of its doors."""
+
+import json
+from pathlib import Path
+
+from marketctl.files.atomic import storage_failed
+from marketctl.times import from_iso
+from marketctl.views.doors import DOORS
+
+# A journal is mostly fees: a line is read only where one of these stands in it.
+_MARKS = tuple(f'"{door}"'.encode() for door in DOORS)
+
+Place = tuple[str, str | None, str]  # asset's code, network's code, door
+
+
+def closed_since(path: Path) -> dict[Place, int]:
+    """Return when each door that a journal last saw closing did so, in milliseconds; an open one is not in it.
+
+    A line that cannot be read is passed over: whoever lists the changes tells of it. Raises StorageFailed.
+    """
+    found: dict[Place, int] = {}
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                if not any(mark in line for mark in _MARKS):
+                    continue
+                try:
+                    told = json.loads(line)
+                    door, place = told["field"], (told["asset"], told["network"], told["field"])
+                    at = from_iso(told["at"])
+                except (ValueError, TypeError, KeyError, RecursionError):
+                    continue
+                if door in DOORS and told.get("after") is False:
+                    found[place] = at
+                elif door in DOORS:
+                    found.pop(place, None)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise storage_failed("read", path, error) from error
+    return found
