@@ -91,4 +91,6 @@ $(VENV)/.browser: pyproject.toml | $(VENV)/bin/python
 		{ test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get -qq update && \
 		  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chromium chromium-driver >/dev/null; } || \
 		echo "no Chromium: apt-get install chromium chromium-driver"
+	@npm install --silent --no-audit --no-fund --prefix $(VENV)/axe axe-core@4 >/dev/null 2>&1 || \
+		echo "no npm: the page is not looked at with axe-core"
 	@touch $@ $(VENV)/.dev $(VENV)/.demo

@@ -19,7 +19,7 @@ function health() {
     kpi(t("kpi_changes"), count(D.changes.total), W.twins.length ? t("kpi_twins", { n: count(W.twins.length) }) : "")));
 
   fill($("cards"), D.providers.map(card), D.disabled.length ? el("article", { class: "panel card" },
-    el("h4", {}, t("disabled")), D.disabled.map((name) => el("p", {}, badge("calm", name), " ", command(`marketctl providers enable ${name}`)))) : null);
+    el("h3", {}, t("disabled")), D.disabled.map((name) => el("p", {}, badge("calm", name), " ", command(`marketctl providers enable ${name}`)))) : null);
 }
 
 function card(one, p) {
@@ -44,7 +44,7 @@ function card(one, p) {
   const table = el("table", { class: "jobs" }, el("thead", {}, el("tr", {},
     ["job", "state", "data_age", "counts"].map((key) => el("th", { scope: "col", class: key === "data_age" ? "num" : null }, t(key))))), rows);
   return el("article", { class: "panel card", "aria-labelledby": id },
-    el("div", { class: "head" }, el("h4", { id }, one.name, one.kind ? el("small", {}, one.kind) : null), badge(KIND[worst], t("state_" + worst))),
+    el("div", { class: "head" }, el("h3", { id }, one.name, one.kind ? el("small", {}, one.kind) : null), badge(KIND[worst], t("state_" + worst))),
     facts, quota(one.quota), table);
 }
 
