@@ -392,9 +392,7 @@ def test_a_broken_file_is_told_and_hides_no_other(desk):
     found = told(made(desk))
     assert len(found["problems"]) == 2
     assert [reason for reason, _ in found["problems"]] == ["storage", "storage"]
-    assert all(
-        name in words for name, (_, words) in zip(("BYBIT.json", "KUCOIN.json"), found["problems"], strict=True)
-    )
+    assert all(name in words for name, (_, words) in zip(("BYBIT.json", "KUCOIN.json"), found["problems"], strict=True))
     assert ("KUCOIN", "USDT", "trx") in entries_of(found)
     assert found["stats"]["providers"][0]["at"] is not None
 

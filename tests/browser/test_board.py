@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,21 @@ from marketctl.views.quotes import open_reader
 from marketctl.views.routes import find_routes
 from marketctl.views.snapshots import snapshot
 from tests.browser.drive import (
-    By, Keys, cells, click_row, column, every_quote, folder_server, go, later, metrics, pick, requests, show, troubles, until,
+    By,
+    Keys,
+    cells,
+    click_row,
+    column,
+    every_quote,
+    folder_server,
+    go,
+    later,
+    metrics,
+    pick,
+    requests,
+    show,
+    troubles,
+    until,
 )  # fmt: skip
 from tests.desk import EVIL, head, make_desk, quote, quotes, wallets
 

@@ -95,7 +95,11 @@ def test_nothing_needs_attention_only_where_the_market_is_open_too(chromium, tmp
     ]
     assert chromium.title == "Desk · Market board"
     for name in ("BYBIT", "KUCOIN"):
-        found = {"USDT": asset("USDT", {"TRX": network("tron", withdraw=False), "ETH": network("ethereum", withdraw_fee="3")})}
+        found = {
+            "USDT": asset(
+                "USDT", {"TRX": network("tron", withdraw=False), "ETH": network("ethereum", withdraw_fee="3")}
+            )
+        }
         path = desk.settings.data_dir / "wallet" / f"{name}.json"
         write_snapshot(path, head(name, "wallet", now), "assets", found)
     journal = desk.settings.data_dir / "wallet" / "KUCOIN.changes.jsonl"
@@ -170,7 +174,10 @@ def test_an_unproven_way_never_stands_before_a_proven_one(chromium, tmp_path):
     contract = {"contract": USDC}
     wallets = {
         "BYBIT": {"TRX": network("tron", withdraw_fee="0.1"), "ETH": network("ethereum", withdraw_fee="2", **contract)},
-        "KUCOIN": {"TRX": network("tron", withdraw_fee="0.5"), "ETH": network("ethereum", withdraw_fee="1.5", **contract)},
+        "KUCOIN": {
+            "TRX": network("tron", withdraw_fee="0.5"),
+            "ETH": network("ethereum", withdraw_fee="1.5", **contract),
+        },
     }
     desk = well(tmp_path, now, wallets)
     open_page(chromium, desk, now, "wallet?asset=USDT")
@@ -277,9 +284,7 @@ def test_csv_is_what_the_table_shows_and_no_formula(board):
     go(board, "prices")
     pick(board, "p-search", "BTC")
     first = saved("p", 1)
-    assert first[0] == (
-        "pair,best_bid,best_bid_at,best_ask,best_ask_at,gap_percent,turnover_24h,providers,notes,age_s"
-    )
+    assert first[0] == ("pair,best_bid,best_bid_at,best_ask,best_ask_at,gap_percent,turnover_24h,providers,notes,age_s")
     assert first[1].startswith("BTC/USDT,100.15,KUCOIN,100.20,BYBIT,-0.0499")
     assert len(first) == 2
     go(board, "wallet")

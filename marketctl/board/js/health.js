@@ -25,7 +25,7 @@ function health() {
 function card(one, p) {
   const worst = RANK.find((state) => JOBS.some((name) => stateOf(one.jobs[name]) === state)) || "ok";
   const id = "p-" + one.name;
-  const ms = (value) => (value === null || value === undefined ? t("unknown") : `${numeral(value, "plain")} ms`);
+  const ms = (value) => (value === null || value === undefined ? t("unknown") : `${numeral(value, "plain")} ${t("unit_ms")}`);
   const platform = WORDS["platform_" + one.platform] ? t("platform_" + one.platform) : one.platform === "unknown" ? t("unknown") : one.platform;
   const facts = el("dl", { class: "facts" },
     el("div", {}, el("dt", {}, t("latency")), el("dd", {}, ms(one.latency))),
