@@ -7,6 +7,9 @@ PARALLEL := --numprocesses=auto --maxprocesses=6 --dist=loadfile
 RUN := $(VENV)/bin/
 PIP := $(RUN)python -m pip --disable-pip-version-check --quiet
 
+# The tests start some thousand processes: what is compiled once is kept, whatever the surroundings say.
+export PYTHONDONTWRITEBYTECODE :=
+
 # What judges seconds: it wants a machine that is not busy.
 TIMED := tests/workers/test_workers.py tests/workers/test_alerts.py
 LATER := $(addprefix --ignore=,$(TIMED))
