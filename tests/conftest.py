@@ -19,7 +19,7 @@ from marketctl.testing import adapt, no_sleep  # noqa: F401  (fixtures, the same
 SAMPLES = Path(__file__).parent / "providers"
 
 # A Unix socket's path holds some 100 characters: a long folder, as macOS gives, leaves too few of them for ours.
-if len(tempfile.gettempdir()) > 24:
+if len(tempfile.gettempdir()) > 10:
     os.environ["PYTEST_DEBUG_TEMPROOT"] = "/tmp"
 
 

@@ -73,8 +73,10 @@ def one(health: Health, name: str) -> Check:
 
 
 def told(health: Health, name: str) -> tuple[str, str | None, str | None, str | None]:
+    """Return what a line says; an age is one of full ten seconds, for machines that are busy."""
     found = one(health, name)
-    return found.status, found.reason, found.message, found.hint
+    message = found.message and re.sub(r"(\d+) s ago", lambda age: f"{int(age[1]) // 10 * 10} s ago", found.message)
+    return found.status, found.reason, message, found.hint
 
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes]]:

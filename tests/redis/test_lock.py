@@ -57,14 +57,14 @@ def test_a_dead_owner_is_forgotten_after_its_lease(store: RedisConnection, monke
 
 
 def test_a_job_that_goes_on_keeps_its_lock(store: RedisConnection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turn, "LEASE_S", 0.2)
+    monkeypatch.setattr(turn, "LEASE_S", 0.6)
     one = RedisLock(store, "BYBIT", "prices")
     assert one.take() == "taken"
     with one:
-        time.sleep(0.5)
+        time.sleep(0.9)
         assert RedisLock(store, "BYBIT", "prices").take() == "busy"
         store.call("FLUSHALL")  # the server came back empty
-        time.sleep(0.15)
+        time.sleep(0.4)
         assert RedisLock(store, "BYBIT", "prices").take() == "busy"
 
 
@@ -246,9 +246,9 @@ def test_check_sees_a_ban_that_was_told_to_another_machine_and_asks_nothing(
 def test_without_redis_the_machines_own_budget_counts(server: RedisServer, tmp_path: Path) -> None:
     with RedisConnection("redis://127.0.0.1:9", tmp_path, "p") as dead:
         north, _ = budgets(dead, tmp_path)
-        assert [round(north.reserve(), 1) for _ in range(5)] == [0, 0, 0, 0.5, 1.0]
+        assert [north.reserve() for _ in range(5)] == [0, 0, 0, pytest.approx(0.5, abs=0.3), pytest.approx(1, abs=0.3)]
         north.delay(5)
-        assert round(north.reserve(), 1) == 5.0
+        assert north.reserve() == pytest.approx(5, abs=0.3)
         north.remember(Hold(now_ms() + 60_000, now_ms(), "rate-limited", "GET x/y: HTTP 429"))
         with pytest.raises(RateLimited):
             north.reserve()

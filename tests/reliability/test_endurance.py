@@ -4,10 +4,10 @@ from tests.reliability.torture import torture
 
 
 def test_ten_second_runs_with_random_faults_stay_true():
-    figures = torture("endurance", "--hours", "0.1", "--seed", "3")
-    assert figures["runs"] >= 30
-    assert figures["faults of providers"] > 25
-    assert figures["good answers published"] > 60
-    assert figures["bad answers reported"] > 5
+    figures = torture("endurance", "--hours", "0.06", "--seed", "3")
+    assert figures["runs"] >= 18
+    assert figures["faults of providers"] > 15
+    assert figures["good answers published"] > 35
+    assert figures["bad answers reported"] > 3
     assert figures["drift at most, ms"] < 1000
-    assert figures["history entries"] > 50
+    assert figures["history entries"] > 25

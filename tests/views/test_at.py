@@ -24,7 +24,7 @@ from marketctl.times import from_iso, to_iso
 from marketctl.views.at import PRICES, quotes_at, wallet_at
 
 T0 = from_iso("2026-11-26T21:00:00Z")
-MOMENTS = int(os.environ.get("AT_MOMENTS", "1000"))
+MOMENTS = int(os.environ.get("AT_MOMENTS", "300"))
 
 
 @pytest.fixture
