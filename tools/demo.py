@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from marketctl.errors import MarketctlError
+from marketctl.files.atomic import make_folder
 from marketctl.redis.embedded import EmbeddedRedis
 
 ROOT = Path(__file__).parent.parent
@@ -40,7 +41,7 @@ def environment() -> dict[str, str]:
 
 def main() -> int:
     """Start the sandbox, run the steps against it; return 0 when all of them went well."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    make_folder(FOLDER)
     for name in ("providers.toml", "credentials.toml"):
         with contextlib.suppress(FileNotFoundError):
             (FOLDER / name).unlink()

@@ -40,10 +40,10 @@ def command() -> int:
 
 def create(path: Path, text: str, mode: int) -> bool:
     """Create a file with this mode from its first byte; false when it exists, and it is left. Raises StorageFailed."""
-    from marketctl.files.atomic import storage_failed
+    from marketctl.files.atomic import make_folder, storage_failed
 
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     except FileExistsError:
         return False

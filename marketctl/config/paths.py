@@ -165,12 +165,28 @@ def refuse_foreign(path: Path) -> None:
             )
         # In a folder with the sticky bit nobody replaces the file of another one.
         loose = found.st_mode & 0o022
+        if loose & 0o020 and _has_private_group(found):
+            loose &= ~0o020
         if loose and not (stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX):
             who, bit = ("everybody", "o-w") if loose & 0o002 else ("its group", "g-w")
             raise ConfigError(
                 f"{path}: {who} can write {what.strip() or 'it'}, {WHY} (mode {stat.S_IMODE(found.st_mode):04o})",
                 hint=f"chmod {bit} {quoted}",
             )
+
+
+def _has_private_group(found: os.stat_result) -> bool:
+    """Tell whether a file's group is its owner's alone: Debian and Fedora give each user one, and umask 002 with it."""
+    import grp
+    import pwd
+
+    try:
+        owner, group = pwd.getpwuid(found.st_uid), grp.getgrgid(found.st_gid)
+    except KeyError:
+        return False
+    if (owner.pw_gid, owner.pw_name) != (group.gr_gid, group.gr_name) or set(group.gr_mem) - {owner.pw_name}:
+        return False
+    return all(user.pw_uid == owner.pw_uid for user in pwd.getpwall() if user.pw_gid == group.gr_gid)
 
 
 def _named(explicit: str | None, option: str, variable: str, environ: Mapping[str, str]) -> tuple[Path, str] | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from marketctl.config.credentials import store_credentials
 from marketctl.config.starter import read_starter
 from marketctl.errors import ConfigError
+from marketctl.files.atomic import make_folder
 from marketctl.sandbox.base import Sandbox
 
 
@@ -20,7 +21,7 @@ def write_setup(sandbox: Sandbox, folder: Path | None = None) -> Path:
 
     if folder is None:
         folder = Path(tempfile.mkdtemp(prefix="marketctl-sandbox-"))
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     refuse_foreign(folder)
     document = tomllib.loads(read_starter("providers.toml"))
     providers = {name: document["providers"][name] | {"base_url": sandbox.url(name)} for name in sandbox.apis}

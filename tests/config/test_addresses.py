@@ -1,6 +1,8 @@
 """What the registry says of hosts: decided when it is read, in one line, without a piece of a password."""
 
+import grp
 import os
+import pwd
 from pathlib import Path
 
 import pytest
@@ -127,8 +129,24 @@ def test_registry_or_folder_of_somebody_else_is_refused(tmp_path, monkeypatch):
         os.chown(tmp_path, 0, 0)
 
 
+@pytest.fixture
+def accounts(monkeypatch, tmp_path):
+    """Users and groups of a machine: the owner is `anna`; her group has her name, and as members those named."""
+
+    def machine(group="anna", members=(), others=(), primary=None):
+        uid, gid = os.geteuid(), tmp_path.stat().st_gid
+        anna = pwd.struct_passwd(("anna", "x", uid, gid if primary is None else primary, "", "/", "/bin/sh"))
+        rest = [pwd.struct_passwd((name, "x", uid + 5, gid, "", "/", "/bin/sh")) for name in others]
+        monkeypatch.setattr(pwd, "getpwuid", {uid: anna}.__getitem__)
+        monkeypatch.setattr(pwd, "getpwall", lambda: [anna, *rest])
+        monkeypatch.setattr(grp, "getgrgid", {gid: grp.struct_group((group, "x", gid, list(members)))}.__getitem__)
+
+    return machine
+
+
 @pytest.mark.parametrize(("mode", "who"), [(0o777, "everybody"), (0o775, "its group"), (0o1777, None), (0o755, None)])
-def test_folder_that_others_can_write_is_refused(tmp_path, mode, who):
+def test_folder_that_others_can_write_is_refused(tmp_path, accounts, mode, who):
+    accounts(members=["boris"])
     folder = tmp_path / "desk"
     folder.mkdir()
     folder.chmod(mode)
@@ -142,10 +160,45 @@ def test_folder_that_others_can_write_is_refused(tmp_path, mode, who):
             load_registry(path, environ={})
 
 
-def test_group_may_not_write_the_registry(tmp_path):
+def test_group_may_not_write_the_registry(tmp_path, accounts):
+    accounts(members=["boris"])
     path = tmp_path / "p.toml"
     path.write_text("[settings]\n")
     path.chmod(0o664)
     with pytest.raises(ConfigError, match="its group can write it, and it names code to import") as caught:
         load_registry(path, environ={})
     assert caught.value.hint == f"chmod g-w {path}"
+
+
+@pytest.mark.parametrize("members", [(), ("anna",)])
+def test_group_of_the_owner_alone_is_the_owner(tmp_path, accounts, members):
+    """Debian 13's own umask is 002, with a group for each user: a clone must work as it comes."""
+    path = tmp_path / "desk" / "p.toml"
+    path.parent.mkdir()
+    path.write_text("[settings]\n")
+    path.chmod(0o664)
+    path.parent.chmod(0o775)
+    accounts(members=members)
+    load_registry(path, environ={})
+    path.chmod(0o666)
+    with pytest.raises(ConfigError, match="everybody can write it"):
+        load_registry(path, environ={})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"members": ("boris",)},
+        {"members": ("anna", "boris")},
+        {"others": ("boris",)},  # in no list of members: it is his first group
+        {"group": "users"},
+        {"primary": 4242},
+    ],
+)
+def test_group_of_others_too_may_not_write(tmp_path, accounts, other):
+    path = tmp_path / "p.toml"
+    path.write_text("[settings]\n")
+    path.chmod(0o664)
+    accounts(**other)
+    with pytest.raises(ConfigError, match="its group can write it"):
+        load_registry(path, environ={})
