@@ -274,7 +274,8 @@ class RedisConnection:
         kind = type(error).__name__
         for word, message, hint in KNOWN_FAILURES:
             if word in kind or word in text:
-                return RedisFailed(message.format(where=self.where, key=key, text=text), hint=hint)
+                why = text.partition("certificate verify failed: ")[2].partition(" (_ssl.c")[0]
+                return RedisFailed(message.format(where=self.where, key=key, text=why or text), hint=hint)
         return RedisFailed(f"{self.where} refused a command: {text}")
 
 
@@ -309,7 +310,7 @@ KNOWN_FAILURES = (
     ("MISCONF", "{where} cannot save to its disk and refuses to write", "Make room on its disk; see its log."),
     (
         "CERTIFICATE_VERIFY_FAILED",
-        "{where} has a certificate that cannot be trusted",
+        "{where} has a certificate that cannot be trusted: {text}",
         "Name the authority that signed it: rediss://...?ssl_ca_certs=FILE, or correct the host.",
     ),
     (

@@ -43,6 +43,7 @@ from marketctl.providers.base import Provider
 from marketctl.providers.cex.bybit import BybitAdapter
 from marketctl.providers.cex.mexc import MexcAdapter
 from marketctl.times import from_iso, now_ms
+from tests.authority import DAY, Authority
 from tests.wire import Wire, reply
 
 PAGE = b"<!DOCTYPE html><html><body>Just a moment...</body></html>"
@@ -978,36 +979,22 @@ def test_a_reset_in_the_handshake_is_told_as_that(connect, no_sleep):
     assert "`base_url` of your region" in error.hint
 
 
-def certified(folder, *more):
-    """A certificate of our own authority for 127.0.0.1, and the authority's."""
-    run = {"check": True, "cwd": folder, "capture_output": True}
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9", "-subj", "/CN=Our CA",
-                    "-keyout", "ca.key", "-out", "ca.pem"], **run)  # fmt: skip
-    subprocess.run(
-        ["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", "k", "-out", "r"], **run
-    )
-    (folder / "ext").write_text(f"subjectAltName={more[0]}\n")
-    subprocess.run(["openssl", "x509", "-req", "-in", "r", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                    "-extfile", "ext", "-out", "c", *more[1:]], **run)  # fmt: skip
-    (folder / "both").write_bytes((folder / "c").read_bytes() + (folder / "k").read_bytes())
-    return folder / "both", folder / "ca.pem"
-
-
 @pytest.mark.parametrize(
-    ("more", "trusted", "words", "hint"),
+    ("host", "ends_in", "trusted", "words", "hint"),
     [
-        (("IP:127.0.0.1", "-days", "-1"), True, "the certificate has expired", "check this machine's clock"),
-        (("DNS:elsewhere.example", "-days", "2"), True, "the certificate is of another host", "check `base_url`"),
-        (("IP:127.0.0.1", "-days", "2"), False, "signed by nobody this machine trusts", "REQUESTS_CA_BUNDLE"),
+        ("127.0.0.1", -DAY, True, "the certificate has expired", "check this machine's clock"),
+        ("elsewhere.example", DAY, True, "the certificate is of another host", "check `base_url`"),
+        ("127.0.0.1", DAY, False, "signed by nobody this machine trusts", "REQUESTS_CA_BUNDLE"),
     ],
     ids=["expired", "other host", "unknown authority"],
 )
 def test_what_is_wrong_with_a_certificate_is_said(
-    serve, connect, no_sleep, tmp_path, monkeypatch, more, trusted, words, hint
+    serve, connect, no_sleep, tmp_path, monkeypatch, host, ends_in, trusted, words, hint
 ):
-    cert, authority = certified(tmp_path, *more)
+    authority = Authority(tmp_path)
+    cert = authority.sign("server", host, ends_in=ends_in)
     if trusted:
-        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority))
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.file))
     error = failure(connect(serve(cert=cert).url), NetworkFailed)
     assert error.message.startswith("GET 127.0.0.1/x: TLS failed: ")
     assert words in error.message
