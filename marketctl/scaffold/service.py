@@ -130,6 +130,7 @@ def units(
         found["marketctl.service"] = _repeating(place, more)
     found["marketctl-check.service"] = _check(place)
     found["marketctl-check.timer"] = CHECK_TIMER
+    found["marketctl-board.service"] = _board(place)
     return found
 
 
@@ -169,9 +170,11 @@ def _redis(place: Place, todo: list[Round]) -> str:
     return (
         "# The embedded Redis, for the timers: a server that a oneshot unit starts would end with it.\n"
         f"[Unit]\nDescription=marketctl: the embedded Redis\nBefore={before}\n\n"
-        f"[Service]\nType=oneshot\nRemainAfterExit=yes\nUser={place.user}\n"
+        f"[Service]\nType=forking\nUser={place.user}\n"
         f"ExecStart={_exec(place, ['redis', 'start', '-q'])}\n"
-        "# SIGTERM, which systemd sends now, saves it.\nTimeoutStopSec=90\n\n"
+        # Also when a run was first and has one of its own, until that one is gone.
+        f"Restart=always\nRestartSec=10\n{RESTARTS}"
+        "# SIGTERM, with which systemd stops it, saves it.\nTimeoutStopSec=90\n\n"
         + _hardening(place, metrics=False, families="AF_UNIX")
         + INSTALL.format(target="multi-user.target")
     )
@@ -185,6 +188,17 @@ def _check(place: Place) -> str:
         f"[Service]\nType=oneshot\nUser={place.user}\nExecStart={_exec(place, words)}\n"
         "# 1: a provider is not healthy, which the file tells.\nSuccessExitStatus=1\nTimeoutStartSec=120\n\n"
         + _hardening(place)
+    )
+
+
+def _board(place: Place) -> str:
+    return (
+        "# The market board on http://127.0.0.1:8080/, beside any of the others; elsewhere: ExecStart with --bind.\n"
+        "[Unit]\nDescription=marketctl: the market board\nAfter=marketctl.service marketctl-redis.service\n\n"
+        f"[Service]\nUser={place.user}\nExecStart={_exec(place, ['board'])}\n"
+        f"Restart=on-failure\nRestartSec=10\n{RESTARTS}SuccessExitStatus=143\n\n"
+        + _hardening(place, writes=False)
+        + INSTALL.format(target="multi-user.target")
     )
 
 
@@ -222,8 +236,24 @@ def _celery(place: Place, title: str, words: str, end: str) -> str:
     )
 
 
-def _hardening(place: Place, *, metrics: bool = True, families: str = "AF_INET AF_INET6 AF_UNIX") -> str:
+def _hardening(
+    place: Place, *, metrics: bool = True, families: str = "AF_INET AF_INET6 AF_UNIX", writes: bool = True
+) -> str:
     """Return the lines that let a unit write its data and nothing else; systemd makes what lies in /var/lib."""
+    state, lines = "", "PrivateTmp=yes\n"
+    if writes:
+        state, folders = _state(place, metrics=metrics)
+        online = families != "AF_UNIX"
+        paths = " ".join([*([TEMPORARY] if online else []), *(_word(str(path)) for path in folders)])
+        lines = (TMP if online else "") + (f"ReadWritePaths={paths}\n" if paths else "")
+    touched = [place.config, place.data, *place.written, *place.read]
+    at_home = any(path.is_relative_to(home) for path in touched for home in HOMES)
+    home = '# Not "yes": what it runs or reads is there.\nProtectHome=read-only' if at_home else "ProtectHome=yes"
+    return f"{state}UMask=0022\n" + HARDENED.format(writable=lines, home=home, families=families)
+
+
+def _state(place: Place, *, metrics: bool) -> tuple[str, list[Path]]:
+    """Return the lines for a folder that systemd makes, and the folders beside it that may be written."""
     state, writable = "", []
     if place.data.is_relative_to(STATE) and place.data != STATE and " " not in str(place.data):
         folder = _escaped(str(place.data.relative_to(STATE)))
@@ -231,13 +261,7 @@ def _hardening(place: Place, *, metrics: bool = True, families: str = "AF_INET A
     else:
         writable.append(place.data)
     writable += [folder for folder in place.written if not folder.is_relative_to(place.data)]
-    online = families != "AF_UNIX"
-    paths = " ".join([*([TEMPORARY] if online else []), *(_word(str(path)) for path in dict.fromkeys(writable))])
-    lines = (TMP if online else "") + (f"ReadWritePaths={paths}\n" if paths else "")
-    touched = [place.config, place.data, *place.written, *place.read]
-    at_home = any(path.is_relative_to(home) for path in touched for home in HOMES)
-    home = '# Not "yes": what it runs or reads is there.\nProtectHome=read-only' if at_home else "ProtectHome=yes"
-    return f"{state}UMask=0022\n" + HARDENED.format(writable=lines, home=home, families=families)
+    return state, list(dict.fromkeys(writable))
 
 
 def _once(place: Place, one: Round) -> list[str]:
