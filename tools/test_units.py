@@ -1,4 +1,4 @@
-"""Run the shipped units by a real systemd, fill its disk, cut its power: does the work get done, is what was promised kept?
+"""Run the shipped units by a real systemd, fill its disk, cut its power: the work is done, what was promised is kept.
 
 Usage: ENVIRONMENT/bin/python tools/test_units.py [CASE...]
 
@@ -6,7 +6,6 @@ The units are those of docs/systemd, on a machine of their own (tools/machine.py
 such machine is to be had it says why and ends with 0. Four minutes, eight the first time.
 """
 
-import json
 import re
 import sys
 import time
@@ -32,8 +31,7 @@ set -e
 useradd --system --home-dir {DATA} --shell /usr/sbin/nologin marketctl
 install -d -o marketctl -g marketctl /etc/marketctl {DATA} {DATA}/metrics
 cd /etc/marketctl
-echo '127.0.1.1 machine' >> /etc/hosts
-sudo -u marketctl /opt/marketctl/bin/marketctl init -q
+runuser -u marketctl -- /opt/marketctl/bin/marketctl init -q
 systemctl disable -q --now redis-server
 systemctl daemon-reload
 systemctl enable -q --now sandbox
@@ -81,15 +79,15 @@ class Desk:
         """Return what marketctl prints, as its user."""
         return self.run(f"{MARKETCTL} {words}", user="marketctl", check=check).stdout
 
-    def asked(self, *words: str, where: str = f"unix_socket_path='{SOCKET}'") -> object:
-        """Ask Redis; None when nobody answers."""
-        code = f"import redis; print(repr(redis.Redis({where}).execute_command(*{words!r})))"
-        done = self.run(f'/opt/marketctl/bin/python -c "{code}"', user="marketctl", check=False)
-        return eval(done.stdout) if done.returncode == 0 else None
+    def python(self, code: str, where: str = f"unix_socket_path='{SOCKET}'") -> str:
+        """Return what a piece of Python prints, with `r` a Redis; "" when nobody answers."""
+        begin = f"import redis; r = redis.Redis({where}, decode_responses=True)"
+        return self.run(f'/opt/marketctl/bin/python -c "{begin}\n{code}"', user="marketctl", check=False).stdout.strip()
 
-    def quoted(self) -> bool:
-        """Tell whether a program gets a quote of each exchange from the embedded Redis."""
-        return all(self.asked("HGET", f"marketctl:{{{name}}}:l1", "BTC/USDT") for name in PROVIDERS[:6])
+    def quoted(self, **where: str) -> bool:
+        """Tell whether a program gets the live set of each provider."""
+        code = f"print(sum(r.hlen('marketctl:{{%s}}:l1' % name) > 5 for name in {PROVIDERS}))"
+        return self.python(code, **where) == str(len(PROVIDERS))
 
     def done(self) -> dict[str, set[str]]:
         """Return by job which providers have a snapshot."""
@@ -108,11 +106,7 @@ class Desk:
 
     def history(self) -> int:
         """Return how many entries all streams of history have."""
-        code = (
-            f"import redis; r = redis.Redis(unix_socket_path='{SOCKET}'); "
-            "print(sum(r.xlen(key) for key in r.scan_iter('marketctl:*:h:*', count=1000)))"
-        )
-        return int(self.run(f'/opt/marketctl/bin/python -c "{code}"', user="marketctl").stdout)
+        return int(self.python("print(sum(r.xlen(key) for key in r.scan_iter('marketctl:*:h:*', count=1000)))") or 0)
 
     def journal(self, unit: str) -> list[str]:
         """Return what a unit said."""
@@ -123,6 +117,29 @@ class Desk:
         self.run("systemctl stop 'marketctl*.timer' 'marketctl*.service' redis-server")
         self.run("systemctl disable -q $(cd /etc/systemd/system; ls marketctl*.timer marketctl*.service); true")
         self.run("systemctl reset-failed")
+
+    def collected(self) -> float:
+        """Return when the oldest price file of an exchange was collected."""
+        code = (
+            "import json, datetime\n"
+            f"files = [json.load(open(f'{DATA}/prices/{{one}}.json')) for one in {PROVIDERS[:6]}]\n"
+            "print(min(datetime.datetime.fromisoformat(one['collected_at']).timestamp() for one in files))"
+        )
+        return float(self.python(code) or 0)
+
+    def published(self) -> float:
+        """Return when the oldest live set of an exchange was collected."""
+        code = f"print(min(int(r.hget('marketctl:{{%s}}:l1:meta' % one, 'collected_ms')) for one in {PROVIDERS[:6]}))"
+        return int(self.python(code) or 0) / 1000
+
+    def whole(self) -> int:
+        """Read every file as a program would; return how many there are."""
+        code = (
+            f"import glob, json\nfiles = glob.glob('{DATA}/*/*.json') + glob.glob('{DATA}/*/*.jsonl')\n"
+            "for path in files:\n    text = open(path).read()\n"
+            "    [json.loads(one) for one in (text.splitlines() if path.endswith('l') else [text])]\nprint(len(files))"
+        )
+        return int(self.python(code))
 
 
 ALL = {"wallet": set(PROVIDERS), "prices": set(PROVIDERS), "stats": set(PROVIDERS)}
@@ -162,18 +179,17 @@ def board(desk: Desk) -> str:
     get = f'/opt/marketctl/bin/python -c "{page}"'
     wait("the page is served", lambda: desk.run(get, check=False).returncode == 0)
     size = int(desk.run(get).stdout)
-    events = "timeout 25 curl -sN http://127.0.0.1:8080/events"
     events = (
-        "import urllib.request, time; e = urllib.request.urlopen('http://127.0.0.1:8080/events', timeout=30); "
-        "end = time.time() + 25; n = 0\n"
-        "while time.time() < end and n < 3:\n    n += e.readline().startswith(b'data:')\nprint(n)"
+        "from urllib.request import urlopen\n"
+        "ask = lambda since: urlopen('http://127.0.0.1:8080/events?since=' + since)\n"
+        "state = [line[4:].strip().decode() for line in ask('') if line.startswith(b'id: ')][0]\n"
+        "print(next(n for n, line in enumerate(ask(state)) if line == b'event: changes\\n'))"
     )
-    told = desk.run(f'/opt/marketctl/bin/python -c "{events}"').stdout.strip()
-    assert told == "3", f"events: {told}"
+    desk.run(f'timeout 60 /opt/marketctl/bin/python -c "{events}"')
     desk.run("systemctl stop marketctl-board.service")
     assert desk.show("marketctl-board.service", "Result") == ("success",)
     assert desk.quoted(), "the board took the server with it"
-    return f"page of {size:,} bytes, events follow"
+    return f"page of {size:,} bytes, changes follow"
 
 
 def timers(desk: Desk) -> str:
@@ -201,19 +217,15 @@ def timers(desk: Desk) -> str:
 def workers(desk: Desk) -> str:
     """marketctl-worker and -beat with Debian's Redis, and that one's own unit."""
     desk.quiet()
-    edit = "sed -i 's|^# *redis_url = .*||; s|^\\[settings\\]|[settings]\\nredis_url = \"redis://127.0.0.1:6379\"|'"
-    desk.run(f"cp /etc/marketctl/providers.toml /root/; {edit} /etc/marketctl/providers.toml")
+    path, own = "/etc/marketctl/providers.toml", "redis://127.0.0.1:6379"
+    desk.run(f'cp {path} /root/; sed -i \'s|^redis_url = "embedded"|redis_url = "{own}"|\' {path}; grep {own} {path}')
     desk.run("systemctl start redis-server marketctl-worker.service marketctl-beat.service")
 
-    def live() -> bool:
-        keys = (f"marketctl:{{{name}}}:l1" for name in PROVIDERS)
-        return all(desk.asked("EXISTS", key, where="port=6379") == 1 for key in keys)
-
-    took = wait("the workers publish", live, 120)
+    took = wait("the workers publish", lambda: desk.quoted(where="port=6379"), 120)
     desk.run("systemctl stop marketctl-beat.service marketctl-worker.service")
     for unit in ("worker", "beat"):
         assert desk.show(f"marketctl-{unit}.service", "Result") == ("success",), unit
-    desk.run("systemctl stop redis-server; cat /root/providers.toml > /etc/marketctl/providers.toml")
+    desk.run(f"systemctl stop redis-server; cat /root/providers.toml > {path}")
     return f"8 providers published {took:.0f} s after the start"
 
 
@@ -222,26 +234,49 @@ def reboot(desk: Desk) -> str:
     desk.quiet()
     desk.run("systemctl enable -q --now marketctl-redis.service marketctl-prices.timer marketctl-board.service")
     desk.run("systemctl start marketctl-prices.service marketctl-wallets.service")
-    desk.asked("SAVE")
     saved = desk.history()
+    assert desk.python("print(r.save())") == "True"
     desk.run("systemctl start marketctl-prices.service")
-    journals = desk.run(f"cat {DATA}/wallet/*.changes.jsonl | wc -l", check=False).stdout
+    files = desk.whole()
     desk.machine.power_off()
     desk.machine.boot()
-    wait("the server is there by itself", lambda: desk.asked("PING") is not None)
+    wait("the server is there by itself", lambda: desk.python("print(r.ping())") == "True")
     kept = desk.history()
     assert kept >= saved, f"history: {saved} entries saved, {kept} after the cut"
-    took = wait("fresh quotes by the timer", lambda: "fresh" in desk.ctl("status --no-color") and desk.quoted(), 120)
-    for path in desk.run(f"ls {DATA}/*/*.json").stdout.split():
-        json.loads(desk.run(f"cat {path}").stdout)
-    for line in desk.run(f"cat {DATA}/wallet/*.changes.jsonl", check=False).stdout.splitlines():
-        json.loads(line)
-    lines = desk.run(f"cat {DATA}/wallet/*.changes.jsonl | wc -l", check=False).stdout
-    assert int(lines) >= int(journals)
-    return f"{saved} saved entries of history, {kept} after the cut; quotes {took:.0f} s after the boot"
+    began = time.time()
+    took = wait("fresh quotes by the timer", lambda: desk.collected() > began and desk.quoted(), 120)
+    assert desk.whole() >= files
+    return f"{saved} saved entries of history, {kept} after the cut; new quotes {took:.0f} s after the boot"
 
 
-CASES = {case.__name__: case for case in (repeating, check, board, timers, workers, reboot)}
+def full_disk(desk: Desk) -> str:
+    """No room under data_dir and the embedded server: quotes go on in Redis, files stay whole."""
+    desk.quiet()
+    desk.run(f"mount -t tmpfs -o size=16m,mode=755,uid=$(id -u marketctl),gid=$(id -g marketctl) tmpfs {DATA}")
+    desk.run("systemctl start marketctl.service")
+    wait("all jobs are done", lambda: desk.done() == ALL and desk.quoted())
+    assert desk.python("print(r.save())") == "True"
+    desk.run(f"cat /dev/zero > {DATA}/filler; test $(df --output=avail {DATA} | tail -1) = 0", check=False)
+    full = time.time()
+    wait("Redis has newer quotes than the files", lambda: desk.published() > full + 15, 60)
+    files = desk.whole()
+    desk.python("r.bgsave()")
+    wait("the failed save is told", lambda: "FAILED" in desk.ctl("redis status", check=False), 30)
+    warned = desk.ctl("check KUCOIN")
+    said = desk.journal("marketctl.service")
+    assert desk.show("marketctl.service", "ActiveState", "NRestarts") == ("active", "0")
+    desk.run(f"rm {DATA}/filler")
+    room = time.time()
+    took = wait("files are new again", lambda: desk.collected() > room and desk.whole() >= files, 60)
+    assert desk.python("print(r.save())") == "True"
+    assert desk.run(f"find {DATA} -name '*.tmp*' -o -name 'temp-*'").stdout == ""
+    assert "cannot save itself" in warned
+    assert all("No space left on device" in line for line in said), said
+    desk.run(f"systemctl stop marketctl.service; umount {DATA}")
+    return f"{files} files whole, {len(said)} lines said while full; files new {took:.0f} s after there was room"
+
+
+CASES = {case.__name__: case for case in (repeating, check, board, timers, workers, reboot, full_disk)}
 
 
 def main(names: list[str]) -> int:
@@ -269,7 +304,8 @@ def run_cases(desk: Desk, names: list[str]) -> int:
             told = CASES[name](desk)
         except AssertionError:
             failed += 1
-            told = f"FAILED: {traceback.format_exc()}{desk.run('journalctl -q -n 40 --no-pager', check=False).stdout}"
+            said = desk.run("journalctl -q -n 40 -u 'marketctl*'", check=False).stdout
+            told = f"FAILED: {traceback.format_exc()}{said}"
         print(f"{name:<10} {time.monotonic() - began:4.0f} s  {told}", flush=True)
     return failed
 

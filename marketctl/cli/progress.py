@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from marketctl.jobs.result import Result
 
 
-Cause = tuple[str | None, str | None, str | None]  # reason, message, hint
+Cause = tuple[str | None, str | None, str | None]  # reason, message but for the provider's name, hint
 
 
 def summary(result: "Result") -> str:
@@ -113,7 +113,9 @@ class Progress:
             self.busy.append(f"{result.provider} {result.job}")
             return
         if result.status == "failed":
-            same = self.causes.setdefault((result.reason, result.message, result.hint), [])
+            # A full disk names each provider's own file.
+            cause = (result.reason, (result.message or "").replace(result.provider, "*"), result.hint)
+            same = self.causes.setdefault(cause, [])
             same.append(result)
             if len(same) > 1:
                 return

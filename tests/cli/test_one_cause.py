@@ -62,3 +62,17 @@ def test_the_first_of_each_cause_is_told_at_once(capsys):
     )
     progress.done(failed("A", "prices"))  # of the next run
     assert capsys.readouterr().err == "A prices: failed (redis): away. Next: start it.\n"
+
+
+def test_a_full_disk_is_one_cause_though_each_has_a_file_of_its_own(capsys):
+    from marketctl.log import set_up
+
+    set_up(0, False, "text")
+    progress = Progress(Globals())
+    for name in ("MEXC", "HTX", "KUCOIN"):
+        progress.done(failed(name, "prices", f"cannot write /data/prices/{name}.json: No space left on device"))
+    progress.end()
+    assert capsys.readouterr().err == (
+        "MEXC prices: failed (redis): cannot write /data/prices/MEXC.json: No space left on device. Next: start it.\n"
+        "marketctl: failed (redis) as MEXC prices did: prices of 2 providers (HTX, KUCOIN)\n"
+    )
