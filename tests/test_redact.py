@@ -129,3 +129,39 @@ def test_data_keep_what_a_short_secret_or_a_number_would_break():
 )
 def test_url_is_shown_without_its_password_also_mistyped(url, shown):
     assert mask_url(url) == shown
+
+
+def test_a_short_secret_that_is_a_common_word_breaks_no_line_of_monitoring_no_page_and_no_table(capsys):
+    from marketctl.board.compact import safe, words
+    from marketctl.check.health import Check, Health
+    from marketctl.cli.globals import Globals
+    from marketctl.cli.output import print_csv, print_rows
+    from marketctl.jobs.result import Result
+    from marketctl.monitoring.nagios import nagios_line, nagios_unknown
+    from marketctl.monitoring.pings import body
+
+    protect(["KUCOIN", "prices", "healthy", "Tether", "MARKETCTL", "a-long-secret-of-mine"])
+    well = Health("KUCOIN", [Check("published", "pass", message="fresh")])
+    assert nagios_line([well], 12) == "MARKETCTL OK - KUCOIN healthy | time=0.012s KUCOIN_time=0.000s"
+    ill = Health("KUCOIN", [Check("prices", "fail", message="it said Tether")])
+    assert nagios_line([ill], 12).startswith("MARKETCTL CRITICAL - KUCOIN prices: it said *** | ")
+    assert nagios_unknown("no file Tether.toml") == "MARKETCTL UNKNOWN - no file ***.toml"
+    failed = Result("KUCOIN", "prices", "failed", "auth", "it said Tether")
+    assert body([failed, Result("KUCOIN", "prices")]) == (
+        b"KUCOIN prices failed (auth): it said ***\nKUCOIN prices ok\n"
+    )
+    assert (safe("Tether"), words("it said Tether")) == ("Tether", "it said ***")
+    print_rows(Globals(), ["provider", "note"], [("KUCOIN", "Tether a-long-secret-of-mine")])
+    print_csv(["provider", "note"], [("KUCOIN", "Tether a-long-secret-of-mine")])
+    assert capsys.readouterr().out == "KUCOIN\tTether ***\nprovider,note\nKUCOIN,Tether ***\n"
+
+
+def test_what_names_an_account_is_no_secret(tmp_path):
+    from marketctl.config.credentials import load_credentials
+
+    path = tmp_path / "credentials.toml"
+    path.write_text('[RAPIRA]\nuid = "a-public-name-of-mine"\nprivate_key = "a-private-key-of-mine"\n')
+    path.chmod(0o600)
+    protect(load_credentials(path, {}).all_values())
+    load_credentials(path, {}).for_provider("RAPIRA", ("uid", "private_key"))
+    assert redact("a-public-name-of-mine a-private-key-of-mine") == "a-public-name-of-mine ***"

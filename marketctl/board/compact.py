@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from marketctl.redact import redact
+from marketctl.redact import redact, redact_data
 from marketctl.text import printable
 from marketctl.times import ms_or_none
 from marketctl.views.snapshots import number
@@ -14,6 +14,12 @@ TRADING, HALTED, DERIVED, IS_MID, TWIN, RATE, HELD, MARKED = 1, 2, 4, 8, 16, 32,
 
 
 def safe(text: object, limit: int = 400) -> str:
+    """Return a text of the data, fit for the page."""
+    return printable(redact_data(str(text)), limit)
+
+
+def words(text: object, limit: int = 400) -> str:
+    """Return our or a provider's words on what went wrong, fit for the page."""
     return printable(redact(str(text)), limit)
 
 

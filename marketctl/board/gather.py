@@ -10,7 +10,7 @@ from typing import Any
 
 from marketctl import __version__
 from marketctl.board.changes import gather_changes
-from marketctl.board.compact import safe
+from marketctl.board.compact import words
 from marketctl.board.health import gather_health
 from marketctl.board.quotes import gather_history, gather_quotes
 from marketctl.board.totals import gather_totals
@@ -39,7 +39,7 @@ def gather(reader: Reader, made_ms: int) -> dict[str, Any]:
         "version": __version__,
         "made": made_ms,
         "source": "mirror" if reader.store is None else "redis",
-        "away": reader.away and safe(reader.away.message),
+        "away": reader.away and words(reader.away.message),
         "providers": [
             gather_health(registry, entry, live, wallet, one, made_ms)
             for entry, live, wallet, one in zip(entries, lives, wallets, stats, strict=True)
@@ -51,7 +51,7 @@ def gather(reader: Reader, made_ms: int) -> dict[str, Any]:
         "wallet": gather_wallets(registry, entries, wallets, made_ms),
         "changes": gather_changes(registry, entries, wallets, made_ms, problems),
         "stats": gather_totals(registry, entries, stats, problems),
-        "problems": [[error.reason, safe(error.message)] for error in problems],
+        "problems": [[error.reason, words(error.message)] for error in problems],
     }
 
 

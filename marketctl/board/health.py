@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from marketctl.board.compact import collected_ms, safe
+from marketctl.board.compact import collected_ms, safe, words
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.files.state import read_state
@@ -43,7 +43,7 @@ def gather_health(
         "latency": told.get("latency_ms"),
         "skew": told.get("clock_skew_ms"),
         "platform": safe(platform.get("status") or "unknown", 40),
-        "platform_message": safe(platform["message"]) if platform.get("message") else None,
+        "platform_message": words(platform["message"]) if platform.get("message") else None,
         "quota": {name: quota.get(name) for name in ("plan", "used", "limit", "remaining", "resets_at")}
         if isinstance(quota, dict)
         else None,
@@ -77,6 +77,6 @@ def gather_prices(registry: Registry, entry: ProviderEntry, live: Live, made_ms:
         "still": standstill_ms(entry.prices_interval_s, live.kept_ms, rates=live.rates),
         "live": live.state,
         "failing": live.failing,
-        "error": safe(live.last_error) if live.last_error else None,
+        "error": words(live.last_error) if live.last_error else None,
         "counts": None,
     }

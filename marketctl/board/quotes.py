@@ -18,6 +18,7 @@ from marketctl.board.compact import (
     decimal,
     safe,
     size,
+    words,
 )
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import MarketctlError
@@ -150,7 +151,7 @@ def gather_history(reader: Reader, prices: Mapping[str, Any], made_ms: int) -> d
                 break
         told["complete"] = start + HISTORY_CHUNK >= len(wanted) if wanted else True
     except (MarketctlError, ValueError) as error:
-        told["error"] = ["redis", safe(error.message if isinstance(error, MarketctlError) else "unreadable history")]
+        told["error"] = ["redis", words(error.message if isinstance(error, MarketctlError) else "unreadable history")]
         told["series"] = []
     return told
 

@@ -42,7 +42,10 @@ def print_rows(given: Globals, columns: Sequence[Column | str], rows: Iterable[S
 
     Unknown is "-" in a table, empty elsewhere. Raises UsageError for a column that does not exist.
     """
+    from marketctl.redact import redact_data
+
     chosen, found = arrange(given.shape, as_columns(columns), rows)
+    found = redact_data(found)
     if for_people(given):
         _print_table(given, chosen, found)
     else:
@@ -88,8 +91,9 @@ def _print_table(given: Globals, columns: Sequence[Column], rows: Sequence[Seque
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Print comma-separated rows with a header. Unknown is empty."""
     from marketctl.cli.table import delimited
+    from marketctl.redact import redact_data
 
-    write(delimited(as_columns(columns), list(rows), "csv", True))
+    write(delimited(as_columns(columns), redact_data(list(rows)), "csv", True))
 
 
 def json_text(document: Any, *, one_line: bool = False) -> str:

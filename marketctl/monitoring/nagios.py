@@ -39,13 +39,13 @@ def nagios_line(results: Sequence[Health], duration_ms: int, max_age_s: float | 
         text = head + _fit(items, LINE_MAX - len(head))
         only = [check for checks in found.values() for check in checks]
         if len(only) == 1:
-            text += f": {only[0].message}"
+            text += f": {redact(only[0].message or '')}"
     return f"{_plain(text)} | {' '.join(_figures(results, duration_ms, max_age_s))}"
 
 
 def nagios_unknown(message: str) -> str:
     """Return the line of a check that could not be made."""
-    return _plain(f"MARKETCTL UNKNOWN - {message}")
+    return _plain(f"MARKETCTL UNKNOWN - {redact(message)}")
 
 
 def _fit(items: Sequence[str], room: int) -> str:
@@ -60,7 +60,7 @@ def _fit(items: Sequence[str], room: int) -> str:
 
 def _plain(text: str) -> str:
     """Fit a text into the line: `|` would begin the figures."""
-    return printable(redact(text).replace("|", "/"), LINE_MAX)
+    return printable(text.replace("|", "/"), LINE_MAX)
 
 
 def _figures(results: Iterable[Health], duration_ms: int, max_age_s: float | None) -> Iterable[str]:

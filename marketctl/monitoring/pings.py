@@ -162,8 +162,8 @@ class Line(threading.Thread):
 def body(results: Iterable["Result"], trouble: str | None = None) -> bytes:
     """Return the results as lines, failures first, without secrets and not too long."""
     ranked = sorted(results, key=lambda result: result.status != "failed")
-    lines = [trouble] if trouble else []
+    lines = [redact(trouble)] if trouble else []
     for result in ranked:
-        told = "" if result.status == "ok" else f" ({result.reason}): {result.message}"
+        told = "" if result.status == "ok" else f" ({result.reason}): {redact(result.message or '')}"
         lines.append(f"{result.provider} {result.job} {result.status}{told}")
-    return redact("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")[:BODY_MAX]
+    return ("\n".join(lines) + "\n").encode("utf-8", "backslashreplace")[:BODY_MAX]

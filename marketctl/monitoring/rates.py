@@ -46,7 +46,7 @@ def run_log_line(built: Built) -> dict[str, object]:
         "job": "rates",
         "status": "failed" if out and len(out) == len(built.outcomes) else "ok",
         "reason": out[0].reason if out else None,
-        "message": redact(f"{out[0].direction.name}: {out[0].message}") if out else None,
+        "message": f"{out[0].direction.name}: {redact(out[0].message or '')}" if out else None,
         "duration_ms": built.duration_ms,
         **built.counts,
     }
