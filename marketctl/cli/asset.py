@@ -62,6 +62,7 @@ def command(asset: str, only: str | None, closed: bool, watch_s: float | None, a
 
 
 def _show(given: Globals, word: str, only: str | None, closed: bool, as_json: bool) -> int:
+    from marketctl.log import log
     from marketctl.times import now_ms
     from marketctl.views.asset import asset as find
     from marketctl.views.quotes import open_reader
@@ -69,6 +70,8 @@ def _show(given: Globals, word: str, only: str | None, closed: bool, as_json: bo
     registry = given.registry()
     with open_reader(registry) as reader:
         found = find(registry, reader, word, now_ms())
+    for provider, why in reader.unread.items():
+        log.warning("its prices cannot be read: %s", why, extra={"provider": provider})
     networks = [row for row in found["networks"] if not closed or False in (row["deposit"], row["withdraw"])]
     if as_json:
         print_document(given, {"schema": 1, "command": "asset", "results": [found | {"networks": networks}]})

@@ -117,7 +117,7 @@ class RedisStore:
 
     def exists(self) -> bool:
         """Tell whether workers keep their ledger here. Raises RedisFailed."""
-        return bool(self._redis.call("EXISTS", self._key))
+        return self._redis.call("GET", self._key) is not None
 
     @contextmanager
     def lock(self) -> Iterator[bool]:

@@ -134,6 +134,7 @@ class Reader:
         self.away = away
         # What files do not have; an embedded server may have been woken for it alone: its quotes can be old.
         self.history = store
+        self.unread: dict[str, str] = {}
 
     def read(self, entry: ProviderEntry, pairs: Sequence[str] | None = None) -> Live:
         """Return a provider's quotes, or those of these pairs alone; what goes wrong is told in their state."""
@@ -151,10 +152,11 @@ class Reader:
         return self._mirror(entry) if self.store is None else self._redis(self.store, entry, pairs)
 
     def pairs(self, entry: ProviderEntry) -> list[str]:
-        """Return the pairs a provider quotes now; none where they cannot be read."""
+        """Return the pairs a provider quotes now; none where they cannot be read, and `unread` says why."""
         try:
             return list(self._mirror(entry).quotes) if self.store is None else live_pairs(self.store, entry.name)
-        except MarketctlError:
+        except MarketctlError as error:
+            self.unread[entry.name] = error.message
             return []
 
     def _redis(self, store: RedisConnection, entry: ProviderEntry, pairs: Sequence[str] | None = None) -> Live:

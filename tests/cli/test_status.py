@@ -7,6 +7,7 @@ import time
 import pytest
 
 from marketctl.cli import invoke
+from marketctl.errors import StorageFailed
 from marketctl.files.snapshots import read_snapshot
 from marketctl.redis.connection import RedisConnection
 from marketctl.sandbox.setup import write_setup
@@ -189,3 +190,21 @@ def test_gaps_bad_input(ctl, least, words):
     code, out, err = ctl("prices", "gaps", f"--min={least}")
     assert (code, out) == (2, "")
     assert words in err
+
+
+def test_asset_says_whose_prices_cannot_be_read(ctl, monkeypatch):
+    from marketctl.views import quotes
+
+    code, _, told = ctl("asset", "BTC")
+    assert (code, told) == (0, "")
+    whole = quotes.snapshot
+
+    def refuse(registry, job, provider):
+        if provider == "KUCOIN":
+            raise StorageFailed("cut in the middle")
+        return whole(registry, job, provider)
+
+    monkeypatch.setattr(quotes, "snapshot", refuse)
+    code, out, told = ctl("asset", "BTC", "--only", "prices")
+    assert (code, "KUCOIN" in out, "MEXC" in out) == (0, False, True)
+    assert told == "KUCOIN: its prices cannot be read: cut in the middle\n"
