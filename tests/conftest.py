@@ -15,6 +15,7 @@ import pytest
 from marketctl.log import log
 from marketctl.sandbox.base import Sandbox
 from marketctl.testing import adapt, no_sleep  # noqa: F401  (fixtures, the same that third parties have)
+from tests import schemas
 
 SAMPLES = Path(__file__).parent / "providers"
 
@@ -56,6 +57,20 @@ def _no_server_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator
             left.append(f"{process.name} in {folder}")
             os.kill(int(process.name), signal.SIGKILL)
     assert not left, left
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _schemas_watched() -> Iterator[None]:
+    with schemas.watching():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _written_as_promised(_schemas_watched: None) -> Iterator[None]:
+    """Fail a test in whose course a document, file, line or Redis value was not as docs/schema/ says."""
+    yield
+    wrong = schemas.wrong()
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.fixture(scope="session")
