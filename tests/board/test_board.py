@@ -444,6 +444,7 @@ def test_the_page_may_load_nothing_and_run_its_own_script_alone(page):
     assert re.search(r"https?://(?!www\.w3\.org/)", page.decode()) is None
 
 
+@pytest.mark.made_up  # a reason that is a secret
 def test_no_secret_of_a_sandboxed_desk_is_on_the_page(sandbox, tmp_path, capsys):
     folder = write_setup(sandbox, tmp_path / "desk").parent
     config = ("--config", str(folder / "providers.toml"))

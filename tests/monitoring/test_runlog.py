@@ -17,6 +17,7 @@ def numbers(path: Path) -> list[int]:
     return [json.loads(line)["n"] for line in path.read_text().splitlines()]
 
 
+@pytest.mark.made_up
 def test_full_log_is_turned_over_and_the_oldest_goes(tmp_path):
     path = tmp_path / "logs/runs.jsonl"
     for number in range(8):
@@ -28,6 +29,7 @@ def test_full_log_is_turned_over_and_the_oldest_goes(tmp_path):
     }
 
 
+@pytest.mark.made_up
 def test_lines_that_come_together_stay_together(tmp_path):
     path = tmp_path / "runs.jsonl"
     append(path, [{"n": 0}], max_bytes=20, keep=3)
@@ -36,6 +38,7 @@ def test_lines_that_come_together_stay_together(tmp_path):
     assert (numbers(path), numbers(tmp_path / "runs.jsonl.1")) == ([1, 2, 3, 4, 5], [0])
 
 
+@pytest.mark.made_up
 def test_gap_a_crash_left_is_filled_and_nothing_lost(tmp_path):
     path = tmp_path / "runs.jsonl"
     path.write_text('{"n": 1}\n')
@@ -69,7 +72,7 @@ class FakeSettings:
 
 
 class FakeRun:
-    run_id = "r1"
+    run_id = "19700101T000000000Z-00000a"
     settings = FakeSettings()
 
 
@@ -81,7 +84,7 @@ def test_line_is_the_result_of_json_with_run_and_time_and_without_secrets(tmp_pa
     log_results(FakeRun(), "run", [result])
     assert json.loads(FakeSettings.run_log.read_text()) == result.to_dict() | {
         "at": "1970-01-01T00:00:00.000Z",
-        "run_id": "r1",
+        "run_id": "19700101T000000000Z-00000a",
         "command": "run",
         "message": "it said ***",
     }
