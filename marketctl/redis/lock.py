@@ -19,8 +19,10 @@ from marketctl.files.locks import POLL_S
 if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection
 
-LEASE_S = 5.0
-BEATS = 4  # renewals a lease: a late one, or a lost one, does not cost the lock
+# Less than prices' usual interval: a dead owner costs one turn, not two. An owner that lives but stood still for longer
+# loses it and does no harm: its quotes are older than those of who took over, and are refused.
+LEASE_S = 3.0
+BEATS = 6  # renewals a lease: a late one, or four lost ones, do not cost the lock
 TURN_S = 7 * 86400.0  # longer than tasks wait
 AHEAD_S = 5.0
 

@@ -31,8 +31,12 @@ ROOT = Path(__file__).parents[2]
 class Fleet:
     """A broker, machines (each with folders of its own) that run workers and beats, and a sandbox that takes notes."""
 
-    def __init__(self, folder: Path, *faults: str) -> None:
+    def __init__(
+        self, folder: Path, *faults: str, interval_ms: int = INTERVAL_MS, app: str = "tests.workers.short_lease"
+    ) -> None:
         self.folder = folder
+        self.interval_ms = interval_ms
+        self.app = app
         self.sandbox = Sandbox(list(TICKERS), faults=list(faults))
         self.server = RedisServer(folder / "redis", "--appendonly", "yes")
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -44,7 +48,7 @@ class Fleet:
         self.server.start()
         self.registry = write_setup(self.sandbox, folder / "desk")
         self.edit('redis_url = "embedded"', f'redis_url = "{self.server.url}"')
-        self.edit("prices_interval_s = 10", f"prices_interval_s = {INTERVAL_MS / 1000}\ndeadline_s = 15")
+        self.edit("prices_interval_s = 10", f"prices_interval_s = {interval_ms / 1000}\ndeadline_s = 15")
         for name, api in self.sandbox.apis.items():
             api.answer = self._noting(name, api.answer)  # type: ignore[method-assign]
 
@@ -87,7 +91,7 @@ class Fleet:
         """Start `worker` or `beat` on a machine; its log is `<folder>/<machine>.<what>.log`."""
         if what == "worker":
             options = (*options, "-n", f"{machine}@test", "--without-gossip", "--without-mingle")
-        command = [sys.executable, "-m", "celery", "-A", "tests.workers.short_lease", what, "-l", "INFO", *options]
+        command = [sys.executable, "-m", "celery", "-A", self.app, what, "-l", "INFO", *options]
         with self.log(machine, what).open("ab") as log:
             self.processes[f"{machine} {what}"] = subprocess.Popen(
                 command,
@@ -146,11 +150,12 @@ class Fleet:
         """Return when each turn that was due in this time was due -> how often it was done: quotes were published."""
         from marketctl.workers.beat import last_turn
 
-        start = last_turn(provider, "prices", INTERVAL_MS, first_ms) + INTERVAL_MS
-        found = Counter(dict.fromkeys(range(start, last_ms - INTERVAL_MS, INTERVAL_MS), 0))
+        interval_ms = self.interval_ms
+        start = last_turn(provider, "prices", interval_ms, first_ms) + interval_ms
+        found = Counter(dict.fromkeys(range(start, last_ms - interval_ms, interval_ms), 0))
         for _, fields in self.server.say("XRANGE", f"marketctl:{{{provider}}}:events", "-", "+"):
             began = datetime.strptime(fields[b"run_id"].decode()[:18], "%Y%m%dT%H%M%S%f")  # noqa: DTZ007
-            due = last_turn(provider, "prices", INTERVAL_MS, round(began.replace(tzinfo=UTC).timestamp() * 1000))
+            due = last_turn(provider, "prices", interval_ms, round(began.replace(tzinfo=UTC).timestamp() * 1000))
             if due in found:
                 found[due] += 1
         return found
