@@ -1,4 +1,4 @@
-"""How many tasks a core can do: hundreds of registry entries, real workers, a real Redis; the table of docs/scaling.md.
+"""How many tasks a core can do: hundreds of registry entries, real workers, a real Redis; for docs/proofs/scaling.md.
 
 CPU time is counted, not the clock alone, so that other work on the machine does not spoil it. Answers are rendered
 beforehand (server.py), and every price moves from one task of a provider to its next: the worst case for Redis. That

@@ -165,3 +165,10 @@ def test_what_names_an_account_is_no_secret(tmp_path):
     protect(load_credentials(path, {}).all_values())
     load_credentials(path, {}).for_provider("RAPIRA", ("uid", "private_key"))
     assert redact("a-public-name-of-mine a-private-key-of-mine") == "a-public-name-of-mine ***"
+
+
+def test_a_channel_on_this_machine_does_not_hide_addresses_of_it():
+    protect(["json://127.0.0.1:8099/s3cr3t-webhook-token", "jsons://hooks.example.com/s3cr3t"])
+    assert redact("the board is at http://127.0.0.1:8099/") == "the board is at http://127.0.0.1:8099/"
+    assert redact("POST json://127.0.0.1:8099/s3cr3t-webhook-token") == "POST json://127.0.0.1:8099***"
+    assert "s3cr3t" not in redact("POST https://hooks.example.com/s3cr3t")

@@ -1,9 +1,6 @@
 """The first hour: one registry from every folder, a line that says what comes next."""
 
 import os
-import pty
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +8,7 @@ import pytest
 from marketctl.cli import invoke
 from marketctl.config.credentials import store_credentials
 from marketctl.redis.embedded import EmbeddedRedis
+from tests.terminal import on_a_terminal
 
 
 @pytest.fixture
@@ -48,34 +46,19 @@ def test_init_keeps_to_the_users_registry_where_there_is_one(elsewhere, monkeypa
     assert list((elsewhere / "home").iterdir()) == []
 
 
-def on_a_terminal(folder: Path, *words: str) -> str:
-    ours, theirs = pty.openpty()
-    env = {"PATH": os.environ["PATH"], "NO_COLOR": "1", "HOME": str(folder)}
-    env["MARKETCTL_CONFIG"] = f"{folder}/providers.toml"
-    process = subprocess.Popen([sys.executable, "-m", "marketctl", *words], env=env, stdout=theirs, stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(ours, 65536)
-        except OSError:
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(ours)
-    process.wait(60)
-    return shown.decode().replace("\r\n", "\n")
+def shown(folder: Path, *words: str) -> str:
+    env = {"NO_COLOR": "1", "HOME": str(folder), "MARKETCTL_CONFIG": f"{folder}/providers.toml"}
+    return on_a_terminal(words, env).text
 
 
 def test_first_run_says_where_data_went_and_which_jobs_want_keys(folder):
     (folder / "credentials.toml").unlink()
     store_credentials(folder / "credentials.toml", "KUCOIN", {"api_key": "k", "api_secret": "s", "passphrase": "p"})
     words = ["run", "--once", "--task", "wallet-assets", "-p", "HTX"]
-    last = on_a_terminal(folder, *words).splitlines()[-1]
+    last = shown(folder, *words).splitlines()[-1]
     assert last == f"data are in {folder}/data"
-    shown = " ".join(on_a_terminal(folder, "run", "--once", "--task", "wallet-assets").split())
-    assert shown.endswith(
+    told = " ".join(shown(folder, "run", "--once", "--task", "wallet-assets").split())
+    assert told.endswith(
         f"data are in {folder}/data; 2 jobs of BYBIT, MEXC were skipped for want of keys. "
         "Next: marketctl credentials set BYBIT."
     )

@@ -1,19 +1,14 @@
 """--watch: redrawn in place on a real terminal, nothing animated in a pipe."""
 
-import fcntl
 import os
-import pty
-import signal
-import struct
 import subprocess
 import sys
-import termios
-import time
 
 import click
 import pytest
 
 from marketctl.sandbox.setup import write_setup
+from tests.terminal import on_a_terminal
 
 
 @pytest.fixture
@@ -25,21 +20,13 @@ def desk(sandbox, tmp_path):
 
 
 def test_redrawn_in_place_until_interrupted(desk):
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    command = [sys.executable, "-m", "marketctl", "prices", "compare", "BTC/USDT", "--watch=0.5"]
-    with subprocess.Popen(command, env=desk, stdin=theirs, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        shown, until = b"", time.monotonic() + 30
-        while shown.count(b"\x1b[H") < 3 and time.monotonic() < until:
-            shown += os.read(ours, 65536)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
-        os.close(ours)
-    pictures = shown.decode().split("\x1b[H")[-2:]
-    assert shown.count(b"\x1b[2J") == 1
+    words = ["prices", "compare", "BTC/USDT", "--watch=0.5"]
+    code, shown = on_a_terminal(words, desk, until=lambda shown: shown.count("\x1b[H") >= 3)
+    assert code == 130
+    pictures = shown.split("\x1b[H")[-2:]
+    assert shown.count("\x1b[2J") == 1
     for picture in pictures[:1]:
-        lines = [line.rstrip() for line in picture.replace("\x1b[K", "").split("\r\n")]
+        lines = [line.rstrip() for line in picture.replace("\x1b[K", "").split("\n")]
         assert "UTC, every 0.5 s, Ctrl-C ends" in lines[0]
         assert any(click.unstyle(line).split()[:3] == ["PROVIDER", "BID", "ASK"] for line in lines)
         assert any(line.startswith("KUCOIN") for line in lines)

@@ -25,7 +25,7 @@ def service():
 def test_ping_is_a_post_with_rid_and_body(service, no_sleep):
     ping(service.url + "/fail", "rid=7", "BYBIT ✗\n".encode())
     ping(service.url, "rid=8")
-    assert service.told == [Told("POST", "/fail", "7", "BYBIT ✗\n"), Told("POST", "", "8", "")]
+    assert service.told == [Told("/fail", "7", "BYBIT ✗\n"), Told("", "8", "")]
     assert no_sleep == []
 
 

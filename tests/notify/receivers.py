@@ -2,51 +2,33 @@
 
 import json
 import socket
-import threading
 from email import message_from_bytes
 from email.header import decode_header, make_header
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from aiosmtpd.controller import Controller
+
+from tests.http_receiver import HttpReceiver
 
 TOKEN = "987654321:AAF_abcdefghijklmnopqrstuvwxyz0123"
 SECRET = "s3cr3t-webhook-token-0123456789"
 
 
-class Webhook:
+class Webhook(HttpReceiver):
     """`with Webhook() as hook`: what came is in `hook.told`, as (path, JSON body); `hook.status` is the answer."""
 
+    answer = b'{"ok": true, "result": {}}'
+    content_type = "application/json"
+
     def __init__(self) -> None:
+        super().__init__()
         self.told: list[tuple[str, dict]] = []
         self.status = 200
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if hook.status == 200:
-                    hook.told.append((self.path, json.loads(body)))
-                self.send_response(hook.status)
-                answer = b'{"ok": true, "result": {}}'
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_address[1]
         self.url = f"json://127.0.0.1:{self.port}/{SECRET}"
 
-    def __enter__(self) -> "Webhook":
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def take(self, path: str, body: bytes) -> int:
+        if self.status == 200:
+            self.told.append((path, json.loads(body)))
+        return self.status
 
     @property
     def messages(self) -> list[str]:
