@@ -166,6 +166,7 @@ class Client:
                 {"Accept": accept, "Accept-Encoding": "gzip, deflate", "User-Agent": USER_AGENT},
                 body,
                 base or self.base_url,
+                sign is None,
             )
             request.headers.update(headers or {})
             if sign is not None:
@@ -279,7 +280,7 @@ class Client:
         exchange.content = content
         raw = f"{request.method} {request.path}" in self.formats
         body, is_json = (content, False) if raw else read_json(content)
-        return Answer(response.status_code, headers, body, content, is_json, sent, received, raw, where)
+        return Answer(response.status_code, headers, body, content, is_json, sent, received, raw, where, request.public)
 
     def _read(self, raw: Any, where: str) -> bytes:
         # read1 returns what one receive brought, and never unpacks more than a chunk at once.

@@ -41,6 +41,7 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
     base: str = ""
+    public: bool = False  # asked without a key
 
 
 @dataclass(slots=True)
@@ -48,7 +49,7 @@ class Answer:
     """One answer: parsed body, status, headers (lower-case names), times in ms and the bytes as received.
 
     `raw` marks one of an endpoint that was declared as XML, CSV or text: `body` is the bytes there, whatever the
-    status. `where` names the request: "GET api.example.com/v1/time".
+    status. `where` names the request: "GET api.example.com/v1/time". `public` marks one that was asked without a key.
     """
 
     status: int
@@ -60,6 +61,7 @@ class Answer:
     received_ms: int
     raw: bool = False
     where: str = ""
+    public: bool = False
 
 
 @dataclass(slots=True)

@@ -81,8 +81,10 @@ def class_of_status(answer: Answer) -> type[MarketctlError]:
         return RateLimited
     if answer.status >= 500:
         return Unavailable
-    if answer.status in (451, 418) or (answer.status == HTTPStatus.FORBIDDEN and not answer.is_json):
+    if answer.status in (451, 418):
         return Blocked
+    if answer.status == HTTPStatus.FORBIDDEN and (answer.public or not answer.is_json):
+        return Blocked  # what was asked without a key is refused to the address
     if answer.status == HTTPStatus.UNAUTHORIZED:
         return AuthFailed
     return PermissionDenied if answer.status == HTTPStatus.FORBIDDEN else BadAnswer

@@ -10,7 +10,6 @@ from marketctl.errors import (
     Blocked,
     ClockSkew,
     MarketctlError,
-    PermissionDenied,
     RateLimited,
     Unavailable,
 )
@@ -98,11 +97,8 @@ class Refusals:
         kind = Blocked if ban_s is not None else self.error_class(code, words, answer) if found or words else None
         if kind is None and (found or not good):
             kind = self.error_statuses.get(answer.status)
-        if kind is None and found:
-            kind = {401: AuthFailed, 403: PermissionDenied, 429: RateLimited}.get(answer.status, BadAnswer)
-            kind = Unavailable if answer.status >= 500 else kind
-        if kind is None and words and not good:
-            kind = class_of_status(answer)
+        if kind is None and (found or (words and not good)):
+            kind = BadAnswer if good else class_of_status(answer)
         if kind is not None:
             raise self._error(kind, code, words, ban_s, answer)
 

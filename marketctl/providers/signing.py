@@ -6,17 +6,24 @@ from marketctl.errors import ConfigError
 
 
 def hmac_hex(secret: str, message: str, digest: str = "sha256") -> str:
-    """Return the lower-case hex HMAC of a text."""
-    import hmac
-
-    return hmac.new(secret.encode(), message.encode(), digest).hexdigest()
+    """Return the lower-case hex HMAC of a text. Raises ConfigError for a private key in place of a secret."""
+    return _hmac(secret, message, digest).hex()
 
 
 def hmac_base64(secret: str, message: str, digest: str = "sha256") -> str:
-    """Return the base64 HMAC of a text."""
+    """Return the base64 HMAC of a text. Raises ConfigError for a private key in place of a secret."""
+    return base64.b64encode(_hmac(secret, message, digest)).decode()
+
+
+def _hmac(secret: str, message: str, digest: str) -> bytes:
     import hmac
 
-    return base64.b64encode(hmac.new(secret.encode(), message.encode(), digest).digest()).decode()
+    if is_pem(secret):
+        raise ConfigError(
+            "api_secret is a private key (PEM), and here only keys of the kind HMAC can sign",
+            hint="make a key of that kind: its secret is one word",
+        )
+    return hmac.digest(secret.encode(), message.encode(), digest)
 
 
 def is_pem(secret: str) -> bool:

@@ -7,16 +7,31 @@ import subprocess
 import pytest
 
 from marketctl.check.checkup import ending
-from marketctl.errors import AuthFailed, BadAnswer, Blocked, ConfigError, IpNotAllowed, PermissionDenied
+from marketctl.errors import (
+    AuthFailed,
+    BadAnswer,
+    Blocked,
+    ConfigError,
+    IpNotAllowed,
+    MarketctlError,
+    PermissionDenied,
+)
 from marketctl.http.messages import Answer, Request
 from marketctl.models import KeyInfo, Pair, Platform, any_open
+from marketctl.providers.bank.cbr import CbrBankAdapter
+from marketctl.providers.bank.ecb import EcbBankAdapter
+from marketctl.providers.bank.nbu import NbuBankAdapter
 from marketctl.providers.batch import PairList, QuoteBatch
+from marketctl.providers.cash.frankfurter import FrankfurterCashAdapter
+from marketctl.providers.cash.openexchangerates import OpenExchangeRatesCashAdapter
+from marketctl.providers.cash.twelvedata import TwelveDataCashAdapter
 from marketctl.providers.cex import bybit, kucoin, mexc, rapira, whitebit
 from marketctl.providers.cex.bybit import BybitAdapter
 from marketctl.providers.cex.htx import HtxAdapter
 from marketctl.providers.cex.kucoin import KucoinAdapter
 from marketctl.providers.cex.mexc import MexcAdapter
 from marketctl.providers.cex.rapira import RapiraAdapter
+from marketctl.providers.cex.whitebit import WhitebitAdapter
 from marketctl.providers.counts import count_open, count_pairs
 from tests.wire import Wire, reply
 
@@ -299,18 +314,53 @@ def test_mexc_words_in_unusual_places_are_kept(adapt, body, kind, words):
     assert words in error.message
 
 
-@pytest.mark.parametrize("cls", [BybitAdapter, MexcAdapter, HtxAdapter, KucoinAdapter, RapiraAdapter])
-@pytest.mark.parametrize(("status", "kind"), [(401, AuthFailed), (451, Blocked), (404, BadAnswer)])
-def test_a_status_alone_says_what_was_asked_and_what_to_do(adapt, cls, status, kind):
-    wire = Wire(reply(status, b""))
+ALL = [
+    BybitAdapter, MexcAdapter, WhitebitAdapter, HtxAdapter, KucoinAdapter, RapiraAdapter, TwelveDataCashAdapter,
+    OpenExchangeRatesCashAdapter, FrankfurterCashAdapter, CbrBankAdapter, EcbBankAdapter, NbuBankAdapter,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("cls", ALL)
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (401, b"", AuthFailed),
+        (451, b"", Blocked),
+        (451, b'{"code": 1, "message": "not here", "msg": "not here"}', Blocked),
+        (403, b"", Blocked),
+        (
+            403,
+            b'{"code": 1, "message": "no entry", "msg": "no entry"}',
+            Blocked,
+        ),  # nobody sent a key that could lack a right
+        (403, b"no entry", Blocked),
+        (404, b"", BadAnswer),
+        (405, b'{"status": "error", "err-code": "method-not-allowed", "err-msg": "no"}', BadAnswer),
+    ],
+)
+def test_a_status_alone_says_what_was_asked_and_what_to_do(adapt, cls, status, body, kind):
+    """Of what was asked without a key: there is none that could lack a right."""
+    wire = Wire(*[reply(status, body)] * 2)
     adapter = adapt(cls, wire.url)
     adapter.client.provider = "X"
-    with pytest.raises(kind) as caught:
-        adapter.clock()
+    with pytest.raises(MarketctlError) as caught:
+        adapter.get(next(one for one in cls.endpoints if one.startswith("GET ")).partition(" ")[2])
     wire.stop()
+    assert isinstance(caught.value, kind)
     assert caught.value.message.startswith("GET 127.0.0.1/")
     assert f": HTTP {status}" in caught.value.message
     assert caught.value.hint
+    assert "credentials" not in caught.value.hint or status == 401
+
+
+@pytest.mark.parametrize("cls", [MexcAdapter, WhitebitAdapter, HtxAdapter, KucoinAdapter])
+def test_a_private_key_where_only_hmac_signs_is_told_before_anything_is_asked(adapt, cls):
+    pem = "-----BEGIN PRIVATE KEY-----\nMIIBVgIBADANBg\n-----END PRIVATE KEY-----"
+    adapter = adapt(cls, NOWHERE, credentials={"api_key": "k", "api_secret": pem, "passphrase": "p"})
+    with pytest.raises(ConfigError) as caught:
+        adapter.check_key()
+    assert caught.value.message == "api_secret is a private key (PEM), and here only keys of the kind HMAC can sign"
+    assert caught.value.hint == "make a key of that kind: its secret is one word"
 
 
 # Keys -------------------------------------------------------------------------------------------
