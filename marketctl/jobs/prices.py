@@ -115,7 +115,7 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
         moved, gone = compared(read_before(path).get("quotes"), found.quotes)
         write_mirror(path, head | {"earlier_at": _earlier(before.head, collected)}, found.quotes, batch.own_ms)
         result.message = keep(moved=moved, gone=[pair for pair in gone if pair not in found.held])
-        guard.published(found, seq=None, earlier_ms=None, whole=False, **about)
+        guard.published(found, earlier_ms=None, **about)
         result.stored.append("file")
         result.message = result.message or 'redis_url is "none": written to the mirror only'
         tell_held(entry, found)
@@ -138,7 +138,7 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
         until_ms=batch.until_ms and batch.until_ms + limit_ms(entry.prices_interval_s),
         own_ms=batch.own_ms,
     )
-    guard.published(found, seq=published.seq, earlier_ms=published.earlier_ms, whole=whole, **about)
+    guard.published(found, earlier_ms=published.earlier_ms, **about)
     result.stored.append("redis")
     result.counts |= {
         "published": published.count,

@@ -11,9 +11,10 @@ from typing import Any
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
-from marketctl.sentinel.held import forget_releases, last_good_of, make_record, read_aside
+from marketctl.sentinel.held import aside_commands, forget_releases, last_good_of, make_record, read_aside
 from marketctl.sentinel.judge import Before, Case, Peer, Span, Verdict, judge
-from marketctl.sentinel.market import NOWHERE, Good, market_of, middles_of, pack
+from marketctl.sentinel.market import market_of
+from marketctl.sentinel.sheet import Good, Sheet, halted_of
 from marketctl.times import now_ms
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.held import Records
@@ -31,6 +32,8 @@ class Examined:
     held: Records = field(default_factory=dict)
     marked: Records = field(default_factory=dict)
     reference: bytes | None = None
+    sheet: Sheet | None = None
+    halted: dict[str, Quote] = field(default_factory=dict)
     released: list[str] = field(default_factory=list)  # what a person let pass, and has served
     # The same answer may be judged otherwise than before: by other quotes of the others, or since a person looked.
     again: bool = False
@@ -82,9 +85,14 @@ class Guard:
             self.market.reach = (
                 float(self.registry.sentinel.tightest) * 0.49 / (1 + float(self.registry.sentinel.tightest))
             )
-            self.market.refresh(self.registry, self.store, self.registry.enabled())
-            held, marked, released = read_aside(self.registry, self.store, self.entry)
-            middles, suspects = self._screen(quotes, {*held, *released})
+            asked = aside_commands(self.store, self.entry)
+            replies = self.market.refresh(self.registry, self.store, self.registry.enabled(), asked)
+            held, marked, released = read_aside(self.registry, self.store, self.entry, replies)
+            sheet = Sheet.of(quotes)
+            # One that lies in the band of its pair, with the last good ones of everybody, itself among them, passes:
+            # then no rule can say anything, whichever of them are fresh and of the same coin.
+            suspects = self.market.apart(sheet)
+            suspects += [pair for pair in {*held, *released}.difference(suspects) if pair in quotes]
             found = Examined(quotes)
             if suspects:
                 self._judge_all(found, suspects, held, marked, released, run_id, collected_ms, force)
@@ -95,21 +103,19 @@ class Guard:
             found.passed = [pair for pair in held if pair in quotes and pair not in found.held]
             found.again = bool(found.released) or _verdicts(held, marked) != _verdicts(found.held, found.marked)
             if whole and self.store is not None:
-                if found.quotes is not quotes:
-                    middles = [one for pair, one in zip(quotes, middles, strict=True) if pair not in found.held]
-                found.reference = pack(found.quotes, middles, run_id, collected_ms)
+                before = self.market.venue(self.entry.name).sheet
+                found.halted = halted_of(found.quotes)
+                found.sheet = sheet.without(found.halted.keys() | found.held.keys()).joined(before)
+                found.reference = found.sheet.to_bytes(run_id, collected_ms)
             return found
 
-    def published(
-        self, found: Examined, *, run_id: str, seq: int | None, collected_ms: int, earlier_ms: int | None, whole: bool
-    ) -> None:
+    def published(self, found: Examined, *, run_id: str, collected_ms: int, earlier_ms: int | None) -> None:
         """Remember what went out; a set that was merged is read anew."""
         if not self.registry.sentinel.enabled:
             return
         with self.market.lock:
-            if whole and self.store is not None:
-                token = (run_id, str(seq))
-                self.market.accept(self.entry.name, found.quotes, collected_ms, earlier_ms, token)
+            if found.sheet is not None:
+                self.market.accept(self.entry.name, found.sheet, found.halted, collected_ms, earlier_ms, run_id)
             else:
                 self.market.forget(self.entry.name)
         if found.released:
@@ -119,25 +125,6 @@ class Guard:
         """Forget what was seen: it did not go out."""
         with self.market.lock:
             self.market.forget(self.entry.name)
-
-    # The look at all of them ------------------------------------------------------------------
-
-    def _screen(self, quotes: Mapping[str, Quote], watched: set[str]) -> tuple[list[float], list[str]]:
-        """Return all middles, and the pairs that stand apart.
-
-        A quote passes when it lies in the band of its pair, with the last good ones of everybody, itself among them:
-        then no rule can say anything, whichever of them are fresh and of the same coin.
-        """
-        market = self.market
-        get = market.bands.get
-        middles = middles_of(quotes)
-        suspects = []
-        for pair, value in zip(quotes, middles, strict=True):
-            low, high = get(pair, NOWHERE)
-            if not low <= value <= high and not market.fits(pair, value):
-                suspects.append(pair)
-        suspects += [pair for pair in watched.difference(suspects) if pair in quotes]
-        return middles, suspects
 
     # The closer look --------------------------------------------------------------------------
 

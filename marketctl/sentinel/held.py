@@ -12,7 +12,7 @@ from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.quotes import DECIMALS
 from marketctl.sentinel.judge import Span, Verdict, percent
-from marketctl.sentinel.market import Good
+from marketctl.sentinel.sheet import Good
 from marketctl.views.held import Records, redis_record
 
 
@@ -52,16 +52,20 @@ def last_good_of(held: Mapping[str, Any] | None) -> Good | None:
     return Good(kept.get("bid"), kept.get("ask"), kept.get("mid"), False, kept.get("at"), kept.get("collected_ms"))
 
 
+def aside_commands(store: RedisConnection | None, entry: ProviderEntry) -> list[tuple[str, str]]:
+    """Return what to ask Redis for `read_aside`."""
+    return [] if store is None else [("HGETALL", store.key(entry.name, one)) for one in ("held", "marked", "release")]
+
+
 def read_aside(
-    registry: Registry, store: RedisConnection | None, entry: ProviderEntry
+    registry: Registry, store: RedisConnection | None, entry: ProviderEntry, replies: Iterable[list[bytes]]
 ) -> tuple[Records, Records, dict[str, Span]]:
     """Return what is held, what is marked (pair → record as Redis holds it) and what a person let pass.
 
-    Raises RedisFailed, StorageFailed.
+    Raises StorageFailed.
     """
     if store is not None:
-        keys = [store.key(entry.name, name) for name in ("held", "marked", "release")]
-        held, marked, released = (_records(raw) for raw in store.batch([("HGETALL", key) for key in keys]))
+        held, marked, released = map(_records, replies)
         return held, marked, _spans(released)
     found = read_snapshot(registry.settings.data_dir / "prices" / f"{entry.name}.json") or {}
     held, marked = (_kept(found.get(name)) for name in ("held", "marked"))

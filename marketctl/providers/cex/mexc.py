@@ -169,18 +169,9 @@ def pair_status(row: dict[str, Any]) -> str | None:
 
 def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
     """Read /api/v3/ticker/24hr: closeTime is when the row was taken."""
-    for row in rows(body):
-        batch.add(
-            row.get("symbol"),
-            row.get("bidPrice"),
-            row.get("askPrice"),
-            bid_size=row.get("bidQty"),
-            ask_size=row.get("askQty"),
-            last=row.get("lastPrice"),
-            volume=row.get("volume"),
-            quote_volume=row.get("quoteVolume"),
-            at_ms=integer(row.get("closeTime")),
-        )
+    fields = ("symbol", "bidPrice", "askPrice", "bidQty", "askQty", "lastPrice", "volume", "quoteVolume")
+    found = rows(body)
+    batch.add_rows(found, fields, [integer(row.get("closeTime")) for row in found])
     return batch
 
 

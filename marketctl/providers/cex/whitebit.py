@@ -233,12 +233,11 @@ def parse_pairs(body: Any, frozen: Mapping[str, Any]) -> list[Pair]:
 
 def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
     """Read /api/v1/public/tickers: `vol` is in the base, `deal` in the quote currency, `at` in seconds."""
-    for symbol, value in table(body, "result").items():
-        row = mapping(value)
-        ticker, at = mapping(row.get("ticker")), integer(row.get("at"))
-        bid, ask, last, volume, turnover = map(ticker.get, ("bid", "ask", "last", "vol", "deal"))
-        at_ms = at * 1000 if at else None
-        batch.add(symbol, bid, ask, last=last, volume=volume, quote_volume=turnover, at_ms=at_ms)
+    found = table(body, "result")
+    values = list(map(mapping, found.values()))
+    times = [at * 1000 if (at := integer(value.get("at"))) else None for value in values]
+    fields = ("", "bid", "ask", "", "", "last", "vol", "deal")
+    batch.add_rows([mapping(value.get("ticker")) for value in values], fields, times, list(found))
     return batch
 
 
