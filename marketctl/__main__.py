@@ -12,8 +12,9 @@ def main() -> None:
     By then everything is written, flushed and closed: to take the interpreter apart piece by piece is a sixth of the
     time of a short run. A bug's traceback takes the usual way out.
     """
-    # A run makes tens of thousands of objects that live until its end: looking for rings of garbage finds none.
-    gc.set_threshold(50_000, 20, 20)
+    # A command makes tens of thousands of objects that live until its end: looking for rings of garbage finds none.
+    # What repeats itself looks for them when it has the time (cli/repeat.py).
+    gc.set_threshold(500_000, 20, 20)
     try:
         from marketctl.cli import main as command_line
 

@@ -4,12 +4,9 @@
 data, before they are encoded: only secrets that no price, code or name can be taken for.
 """
 
-import base64
-import json
 import re
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 MASK = "***"
 PIECE = 12  # characters of a secret that tell it from chance
@@ -39,6 +36,10 @@ def protect(values: list[str]) -> None:
 
 def _forms(value: str) -> set[str]:
     """Return how a value looks plain, in URLs, in JSON, in Python, and in the middle of a base64 text."""
+    import base64
+    import json
+    from urllib.parse import quote, quote_plus
+
     encoded = value.encode("utf-8", "surrogateescape")
     forms = {value, repr(value)[1:-1]}
     urls = {quote(encoded, safe=""), quote(encoded), quote_plus(encoded)}
@@ -55,6 +56,8 @@ def _forms(value: str) -> set[str]:
 
 def _far_forms(value: str) -> set[str]:
     """Return how a long value looks in HTML, twice in a URL, and in hexadecimal digits."""
+    from urllib.parse import quote
+
     encoded = value.encode("utf-8", "surrogateescape")
     html = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     return {

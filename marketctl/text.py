@@ -1,7 +1,6 @@
 """Words for people: what is printable, what a value is, which word was meant."""
 
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from marketctl.redact import redact
@@ -12,6 +11,8 @@ if TYPE_CHECKING:
 
 def kind_of(value: object) -> str:
     """Name the JSON type of a value, for messages."""
+    from decimal import Decimal
+
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -54,6 +55,8 @@ def closest(word: str, known: Iterable[str]) -> str | None:
 
 def plain(value: "Fraction", digits: int = 60) -> str:
     """Write a value as a plain decimal without trailing zeros; one that has no end is cut after so many digits."""
+    from decimal import Decimal
+
     denominator, places = value.denominator, 0
     for prime in (2, 5):
         count = 0

@@ -4,7 +4,6 @@ Command modules are imported when their command is used: `--help` must stay quic
 """
 
 import errno
-import logging
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -139,6 +138,7 @@ def escape_unwritable() -> None:
 
 def show_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print the traceback of what we did not foresee, without secrets."""
+    import logging
     import traceback
 
     from marketctl.log import log

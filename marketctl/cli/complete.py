@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -104,6 +103,7 @@ def _providers(ctx: click.Context) -> Iterable[str]:
 def _keys(ctx: click.Context, job: str) -> Iterator[str]:
     """Read the keys of the records in the job's snapshots: a record is a line, so nothing is parsed."""
     import json
+    from pathlib import Path
 
     registry = _registry(ctx)
     names = [entry.name for entry in registry.enabled()] if registry is not None else []

@@ -1,7 +1,6 @@
 """The global options, which may stand before or after the command's name, and what they add up to."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -19,9 +18,8 @@ HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@dataclass
 class Globals:
-    """The global options as given, and the files they lead to."""
+    """The global options as given, and the files they lead to. No dataclass: its import is felt in every command."""
 
     config: str | None = None
     credentials: str | None = None
@@ -38,7 +36,10 @@ class Globals:
     header: bool | None = None
     redrawn: bool = False  # by --watch
     started_ms: int = 0
-    _registry: "Registry | None" = field(default=None, repr=False)
+    _registry: "Registry | None" = None
+
+    def __init__(self, **given: Any) -> None:
+        vars(self).update(given)
 
     @property
     def shape(self) -> Shape:

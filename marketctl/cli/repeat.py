@@ -59,7 +59,6 @@ def repeat(
     def on_run(run: "Run", jobs: "Sequence[tuple[ProviderEntry, str]]") -> None:
         watch.begin(run, jobs, [(by_name[name], job) for name, job in repeating.due()])
 
-    gc.freeze()  # what was imported stays: no use in looking through it for garbage, again and again
     told: dict[str, list[Result]] = {}
     runs = 0
     try:
@@ -74,6 +73,8 @@ def repeat(
                 teller.run(run, results)
                 pages.ended(results)
                 runs += 1
+                if runs == len(by_name):
+                    gc.freeze()  # what was imported stays: no use in looking through it for garbage, again and again
                 if runs % (COLLECT_RUNS * len(by_name)) == 0:
                     gc.collect()  # memory does not grow, and nobody waits for it
     finally:

@@ -1,7 +1,6 @@
 """What a table is made of: columns with a kind, chosen, sorted and cut as asked, and its forms for machines."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 import click
@@ -89,6 +88,8 @@ def spoken(column: Column, value: Any, *, places: bool = False) -> str:
     if column.kind == "age" and isinstance(value, int):
         return seconds(value)
     if places and column.places is not None and value is not None:
+        from decimal import Decimal, InvalidOperation
+
         try:
             return f"{Decimal(str(value)):.{column.places}f}"
         except InvalidOperation:
@@ -174,6 +175,8 @@ def ordered(records: list[Any], pick: Any, down: bool) -> list[Any]:
 
 
 def _rank(value: Any) -> tuple[int, Any]:
+    from decimal import Decimal, InvalidOperation
+
     if isinstance(value, Aged):
         value = value.ms or 0
     if isinstance(value, bool | int | Decimal):

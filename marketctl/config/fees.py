@@ -1,7 +1,7 @@
 """What a venue takes of a trade at once ("taker fee"), in percent: from the registry, else what we assume and why."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from marketctl.config.table import Table
 
@@ -25,8 +25,7 @@ ASSUMED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TakerFee:
+class TakerFee(NamedTuple):
     """A percentage as a text, and where it is from; `assumed` where the registry does not say it."""
 
     percent: str

@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from marketctl.config.addresses import check_redis_url, keys_in_clear, refuse_proxy_without_package, same_variables
 from marketctl.config.fees import TakerFee, read_taker_fee
@@ -62,8 +62,7 @@ PING_URL = "an http:// or https:// URL with a path, without user and query"
 REDIS_URL = '"embedded", "none" or a redis://, rediss:// or unix:// URL'
 
 
-@dataclass(frozen=True, slots=True)
-class HistorySettings:
+class HistorySettings(NamedTuple):
     """Which quotes are kept in Redis streams, and how many and how old (`max_age_s`, seconds) at most."""
 
     enabled: bool

@@ -1,8 +1,8 @@
 """`[sentinel]` of providers.toml: when a quote is held back. The reason of every figure: docs/sentinel.md."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
+from typing import NamedTuple
 
 from marketctl.config.table import Table
 from marketctl.errors import ConfigError
@@ -11,8 +11,7 @@ from marketctl.text import printable
 RULE = 'a provider, an upper-case pair or pattern ("BTC/USDT", "BTC/*", "*/USDT"), or both with a space between'
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What one quote is judged by; shares are of 1 (0.05 is 5 %), `cycles` are sightings."""
 
     enabled: bool = True
@@ -23,8 +22,7 @@ class Limits:
     cycles: int = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """Limits of their own for one provider (None: all), one pattern of pairs (None: all)."""
 
     provider: str | None
@@ -41,11 +39,10 @@ class Rule:
         return self.pattern in (f"{base}/*", f"*/{quote}")
 
 
-@dataclass(frozen=True, slots=True)
-class SentinelSettings:
+class SentinelSettings(NamedTuple):
     """The limits of all, and rules for some: of several that fit the last one counts, key by key."""
 
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
     rules: tuple[Rule, ...] = ()
 
     def of(self, provider: str, pair: str) -> Limits:
@@ -53,7 +50,7 @@ class SentinelSettings:
         found = self.limits
         for rule in self.rules:
             if rule.fits(provider, pair):
-                found = replace(found, **rule.given)  # type: ignore[arg-type]
+                found = found._replace(**rule.given)  # type: ignore[arg-type]
         return found
 
     @property
@@ -64,14 +61,14 @@ class SentinelSettings:
     @property
     def tightest(self) -> Decimal:
         """Return the smallest deviation that any quote could be held or marked for."""
-        limits = [self.limits, *(replace(self.limits, **rule.given) for rule in self.rules)]  # type: ignore[arg-type]
+        limits = [self.limits, *(self.limits._replace(**rule.given) for rule in self.rules)]  # type: ignore[arg-type]
         return min(min(one.max_deviation, one.jump, one.rate_jump) for one in limits)
 
 
 def read_sentinel(table: Table) -> SentinelSettings:
     """Read `[sentinel]`; its `rules` are tables of the same keys. Raises ConfigError."""
     rules = table.table("rules")
-    limits = replace(Limits(), **_given(table))  # type: ignore[arg-type]
+    limits = Limits(**_given(table))  # type: ignore[arg-type]
     table.refuse_unknown()
     return SentinelSettings(limits, tuple(_rule(rules, name) for name in rules.values))
 
@@ -93,10 +90,10 @@ def _rule(rules: Table, name: str) -> Rule:
 def _given(table: Table) -> dict[str, object]:
     """Return the keys that are set."""
     found: dict[str, object] = {}
-    for one in fields(Limits):
-        there = one.name in table.values
+    for name in Limits._fields:
+        there = name in table.values
         value: object
-        match one.name:
+        match name:
             case "enabled":
                 value = table.flag("enabled", True)
             case "cycles":
@@ -104,9 +101,9 @@ def _given(table: Table) -> dict[str, object]:
             case "mad":
                 value = table.share("mad", Decimal(6), Decimal(1), Decimal(1000), "a factor")
             case "max_deviation":
-                value = table.share(one.name, Decimal(0), Decimal("0.0001"), Decimal(1), "a share: 0.05 is 5 %")
+                value = table.share(name, Decimal(0), Decimal("0.0001"), Decimal(1), "a share: 0.05 is 5 %")
             case _:
-                value = table.share(one.name, Decimal(0), Decimal("0.0001"), Decimal(100), "a share: 0.5 is 50 %")
+                value = table.share(name, Decimal(0), Decimal("0.0001"), Decimal(100), "a share: 0.5 is 50 %")
         if there:
-            found[one.name] = value
+            found[name] = value
     return found

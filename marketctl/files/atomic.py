@@ -229,6 +229,8 @@ def write_new(path: Path, data: bytes, mode: int = 0o644) -> bool:
 
 def make_folder(path: Path) -> None:
     """Make a folder and those above it: nobody else may write into what we make, whatever the umask allows."""
+    if path.is_dir():
+        return
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(mode=0o755, parents=True, exist_ok=True)
     for folder in made:

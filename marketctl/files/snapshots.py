@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from json.encoder import encode_basestring
@@ -36,14 +36,17 @@ def to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+Lines = Callable[[dict[str, Any]], Mapping[str, str]]
+
+
 def write_snapshot(
-    path: Path, head: Mapping[str, Any], records_key: str, records: Mapping[str, str | Mapping[str, Any]]
+    path: Path, head: Mapping[str, Any], records_key: str, records: Mapping[str, Any], lines: "Lines | None" = None
 ) -> None:
     """Write a snapshot, one record a line, every key sorted; a record may be JSON text already.
 
-    Raises StorageFailed.
+    `lines` makes the JSON texts of some records that are neither. Raises StorageFailed.
     """
-    write_atomic(path, _snapshot_bytes(head, records_key, records))
+    write_atomic(path, _snapshot_bytes(head, records_key, records, lines))
 
 
 @contextmanager
@@ -55,15 +58,24 @@ def staged_snapshot(
         yield
 
 
-def _snapshot_bytes(head: Mapping[str, Any], records_key: str, records: Mapping[str, str | Mapping[str, Any]]) -> bytes:
-    items = sorted(records.items())
+def _snapshot_bytes(
+    head: Mapping[str, Any], records_key: str, records: Mapping[str, Any], lines: Lines | None = None
+) -> bytes:
+    names = sorted(records)
     chunks = []
-    for start in range(0, len(items), LINES):
-        lines = [
-            f"    {encode_basestring(key)}: {record if isinstance(record, str) else _encode(record)}"
-            for key, record in items[start : start + LINES]
-        ]
-        chunks.append(to_bytes(",\n".join(lines)))
+    for start in range(0, len(names), LINES):
+        some = {name: records[name] for name in names[start : start + LINES]}
+        texts = lines(some) if lines is not None else some
+        chunks.append(
+            to_bytes(
+                ",\n".join(
+                    [
+                        f"    {encode_basestring(name)}: {text if isinstance(text, str) else _encode(text)}"
+                        for name, text in texts.items()
+                    ]
+                )
+            )
+        )
     parts = {key: to_bytes(_encode(value)) for key, value in head.items()}
     parts[records_key] = b"{\n%b\n  }" % b",\n".join(chunks) if chunks else b"{}"
     del chunks

@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marketctl import __version__
 from marketctl.config.registry import ProviderEntry, Registry, Settings
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """What a run was told; `named` are the providers asked for by name."""
 
     named: frozenset[str] = frozenset()

@@ -12,7 +12,7 @@ from marketctl.times import FUTURE_MS, from_iso, to_iso
 DAY_MS = 86_400_000
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class LastGood:
     """What the last good snapshot had: its head, and how many records of those that are asked for now."""
 

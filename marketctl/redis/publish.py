@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marketctl.errors import HalfAnswer, RedisFailed, Suspect
 from marketctl.models import Quote
@@ -23,16 +23,15 @@ FILL_TTL_MS = 60_000  # what a killed run leaves behind is gone after that
 CHUNK = 500  # pairs an HSET
 
 
-@dataclass(frozen=True, slots=True)
-class Aside:
+class Aside(NamedTuple):
     """What is published beside the quotes, in the same moment.
 
     `held` and `marked` are pair → record; `reference` is the set in the sentinel's own form. `again` publishes the
     same answer once more: what is held of it has changed.
     """
 
-    held: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    marked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    held: Mapping[str, Mapping[str, Any]] = {}
+    marked: Mapping[str, Mapping[str, Any]] = {}
     reference: bytes | None = None
     again: bool = False
 
@@ -88,7 +87,7 @@ def publish_l1(
         raise Suspect(f"{provider}: no quotes to publish")
     live = store.key(provider, "l1")
     fresh = f"{live}:fill:{run_id}:{os.urandom(4).hex()}"
-    _fill(store, fresh, l1_values(quotes, own_ms))
+    _fill(store, fresh, quotes, own_ms)
     life_ms = int(max(10 * interval_s, 3600) * 1000)
     keep = history if history is not None and history.enabled else None
     wanted = "*"
@@ -233,31 +232,38 @@ def _expect_type(store: RedisConnection, key: str, expected: bytes) -> None:
         raise _refused(store, b"wrong-type", [key, found.decode(), expected.decode()], 0)
 
 
-def _fill(store: RedisConnection, fresh: str, values: Mapping[str, str]) -> None:
+def _fill(store: RedisConnection, fresh: str, quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None) -> None:
     """Fill a temporary key and give it an expiry in the same transaction; note the provider."""
     provider = fresh[len(store.prefix) + 2 : fresh.index("}")]
-    if not values:  # all of them are held
+    if not quotes:  # all of them are held
         return
     note = ("SADD", f"{store.prefix}:providers", provider)
     if store.sharded:  # another node has it
         store.call(*note)
     first = [] if store.sharded else [packed(*note)]
-    sent = [packed("MULTI"), *_pack_hset(fresh, values), packed("PEXPIRE", fresh, FILL_TTL_MS), packed("EXEC")]
+    sent = [
+        packed("MULTI"),
+        *_pack_hset(fresh, quotes, lambda some: l1_values(some, own_ms)),
+        packed("PEXPIRE", fresh, FILL_TTL_MS),
+        packed("EXEC"),
+    ]
     store.send([*first, *sent], [note[1]] * len(first) + [fresh] * len(sent))
 
 
-def _pack_hset(key: str, fields: Mapping[str, str]) -> Iterator[bytes]:
-    """Write HSETs in Redis' protocol, 500 fields each."""
+def _pack_hset(
+    key: str, fields: Mapping[str, Any], values: Callable[[dict[str, Any]], Mapping[str, str]] = dict
+) -> Iterator[bytes]:
+    """Write HSETs in Redis' protocol, 500 fields each; `values` makes the texts of some fields."""
     items = list(fields.items())
+    name = key.encode()
     for start in range(0, len(items), CHUNK):
-        chunk = items[start : start + CHUNK]
-        name = key.encode()
+        chunk = values(dict(items[start : start + CHUNK]))
         head = b"*%d\r\n$4\r\nHSET\r\n$%d\r\n%b\r\n" % (2 + 2 * len(chunk), len(name), name)
-        body = "".join([f"${len(k)}\r\n{k}\r\n${len(v)}\r\n{v}\r\n" for k, v in chunk])
+        body = "".join([f"${len(k)}\r\n{k}\r\n${len(v)}\r\n{v}\r\n" for k, v in chunk.items()])
         if body.isascii():
             yield head + body.encode()
         else:  # lengths are in bytes
-            raw = [text.encode("utf-8", "backslashreplace") for item in chunk for text in item]
+            raw = [text.encode("utf-8", "backslashreplace") for item in chunk.items() for text in item]
             yield head + b"".join([b"$%d\r\n%b\r\n" % (len(text), text) for text in raw])
 
 

@@ -116,7 +116,7 @@ def write_mirror(
     path: Path, head: Mapping[str, Any], quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = None
 ) -> None:
     """Write the JSON copy of what was just published whole; what is held stands in the head. Raises StorageFailed."""
-    write_snapshot(path, head, "quotes", mirror_lines(quotes, own_ms))
+    write_snapshot(path, head, "quotes", quotes, lambda some: mirror_lines(some, own_ms))
 
 
 def write_merged_mirror(path: Path, head: Mapping[str, Any], store: RedisConnection, provider: str) -> None:

@@ -1,7 +1,6 @@
 """Judge one quote against other venues and its own last good one. Pure: no store, no clock, exact decimals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Context, Decimal
 from typing import NamedTuple
 
@@ -62,8 +61,7 @@ class Peer(NamedTuple):
     twin: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(NamedTuple):
     """What was held of this pair at the last cycle; `reference` is what the others said then."""
 
     verdict: str
@@ -72,8 +70,7 @@ class Before:
     reference: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """All that is known of one quote when it is judged."""
 
     span: Span
@@ -87,8 +84,7 @@ class Case:
     released: Span | None = None  # what a person let pass
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What is wrong with a quote: `outlier` and `jump` are held, `disagree`, `explained` and `released` only marked."""
 
     verdict: str
