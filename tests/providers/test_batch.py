@@ -2,6 +2,7 @@
 
 from collections import Counter
 from decimal import Decimal
+from random import Random
 
 import pytest
 
@@ -136,6 +137,100 @@ def test_a_row_left_out_keeps_its_turnover_for_the_statistics():
         Skip("BTCUSDT", "not-a-number", "USDT", None),
         Skip("GHOST", "unknown-symbol", None, None),
     ]
+
+
+FIELDS = ("s", "b", "a", "bs", "as", "l", "v", "q")
+
+
+def row(symbol: object, *values: object) -> dict[str, object]:
+    return {name: value for name, value in zip(FIELDS, (symbol, *values), strict=False) if value is not ...}
+
+
+def coins(*names: str) -> tuple[Pair, ...]:
+    return tuple(pair(f"{name}USDT", name, "USDT") for name in names)
+
+
+def test_rows_of_a_list_are_taken_in_whole_columns_as_they_would_be_one_by_one():
+    rows = [
+        row("AUSDT", "1.10", "1.20", "5", "6.00", "1.15", "7", "8"),
+        row("BUSDT", Decimal("1.2E-7"), Decimal("0.0000013"), 5, 6, Decimal("1.0"), Decimal("7.50"), 8),
+        row("CUSDT", "", "2", "1", None, "0.00", "", None),
+        row("DUSDT", "3", "2", "1", "1", "1", "1", "1.5"),
+        row("EUSDT", "3", "4\n5", "1", "1", "1", "1", "1"),
+        row("FUSDT", "-3", "4", "1", "1", "1", "1", "1"),
+        row("GUSDT", "1e2", "101", "01", ".5", "5.", True, "1"),
+        row("HUSDT", "1E+2", "101", "007", ".5", "5.", "1", "1"),
+        row("GHOST", "1", "2"),
+        row(["no symbol"], "1", "2"),
+        row("AUSDT", "9", "10"),
+        row("IUSDT", "0.000", "0", "1", "1", "3"),
+        row("JUSDT", "2", "2", ..., "1"),
+        row("KUSDT", "2.0000000000000000001", "2", "1", "1"),
+        {},
+    ]
+    batch = batch_of(*coins(*"ABCDEFGHIJK"))
+    batch.add_rows(rows, FIELDS, 5)
+    assert batch.quotes == {
+        "A/USDT": quote(
+            symbol="AUSDT", bid="1.10", ask="1.20", bid_size="5", ask_size="6.00", last="1.15", volume="7",
+            quote_volume="8", at_ms=5,
+        ),
+        "B/USDT": quote(
+            symbol="BUSDT", bid="0.00000012", ask="0.0000013", bid_size="5", ask_size="6", last="1.0", volume="7.50",
+            quote_volume="8", at_ms=5,
+        ),
+        "C/USDT": quote(symbol="CUSDT", ask="2", at_ms=5),
+        "H/USDT": quote(
+            symbol="HUSDT", bid="100", ask="101", bid_size="7", ask_size="0.5", last="5", volume="1", quote_volume="1",
+            at_ms=5,
+        ),
+        "J/USDT": quote(symbol="JUSDT", bid="2", ask="2", ask_size="1", at_ms=5),
+    }  # fmt: skip
+    assert list(batch.quotes) == ["A/USDT", "B/USDT", "C/USDT", "H/USDT", "J/USDT"]
+    assert [(skip.symbol, skip.reason) for skip in batch.skips] == [
+        ("DUSDT", "crossed"),
+        ("EUSDT", "not-a-number"),
+        ("FUSDT", "negative"),
+        ("GUSDT", "not-a-number"),
+        ("GHOST", "unknown-symbol"),
+        ("a list", "unknown-symbol"),
+        ("AUSDT", "duplicate"),
+        ("IUSDT", "no-price"),
+        ("KUSDT", "crossed"),
+        ("None", "unknown-symbol"),
+    ]
+    assert batch.rows == len(rows)
+
+
+def test_rows_may_have_times_of_their_own_and_symbols_elsewhere():
+    batch = batch_of(*coins("A", "B", "C"), wanted=frozenset({"A/USDT", "B/USDT"}))
+    rows = [{"b": "1", "a": "2"}, {"b": "3", "a": "4"}, {"b": "5", "a": "6"}]
+    batch.add_rows(rows, ("", "b", "a", "", "", "", "", ""), [7, -1, 9], ["AUSDT", "BUSDT", "CUSDT"])
+    assert batch.quotes == {
+        "A/USDT": quote(symbol="AUSDT", bid="1", ask="2", at_ms=7),
+        "B/USDT": quote(symbol="BUSDT", bid="3", ask="4"),
+    }
+    assert (batch.skips, batch.rows) == ([], 3)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_in_columns_and_one_by_one_come_out_the_same(seed):
+    dice = Random(seed)
+    odd = ["", None, "0", "0.0", "00.1", "1e3", "1E-3", "-1", "nan", "x", "1,2", "1\n2", " 1", "٣", True, [],
+           Decimal(5), Decimal("1E-70"), 7, 10**70, "9" * 61]  # fmt: skip
+
+    def value() -> object:
+        return dice.choice(odd) if dice.random() < 0.1 else f"{dice.random() * 10 ** dice.randint(-6, 6):.9f}"
+
+    rows = [row(dice.choice(["AUSDT", "BUSDT", "CUSDT", f"X{place}", None]), *(value() for _ in range(7)))
+            for place in range(40)]  # fmt: skip
+    in_columns, alone = batch_of(*coins("A", "B", "C")), batch_of(*coins("A", "B", "C"))
+    in_columns.add_rows(rows, FIELDS, 5)
+    for one in rows:
+        symbol, bid, ask, bid_size, ask_size, last, volume, turnover = map(one.get, FIELDS)
+        sizes = {"bid_size": bid_size, "ask_size": ask_size}
+        alone.add(symbol, bid, ask, **sizes, last=last, volume=volume, quote_volume=turnover, at_ms=5)
+    assert (in_columns.quotes, in_columns.skips, in_columns.rows) == (alone.quotes, alone.skips, alone.rows)
 
 
 def test_a_symbol_left_out_is_told_fit_for_a_terminal():
