@@ -67,16 +67,16 @@ def rows(figures: dict[str, Any]) -> list[list[str]]:
 
     if "1x" in figures:
         cpu = column("1x", "ours", CPU)
-        add("CPU / ccxt sync", cpu, column("1x", "ccxt_sync", CPU), "s", 0.22, 0.15)
+        add("CPU / ccxt sync", cpu, column("1x", "ccxt_sync", CPU), "s", 0.20, 0.15)
     if "4x" in figures:
-        add("CPU / ccxt sync, 4x pairs", column("4x", "ours", CPU), column("4x", "ccxt_sync", CPU), "s", 0.16, 0.10)
+        add("CPU / ccxt sync, 4x pairs", column("4x", "ours", CPU), column("4x", "ccxt_sync", CPU), "s", 0.14, 0.10)
     if "1x" in figures:
         add("CPU / ccxt raw endpoints", cpu, column("1x", "ccxt_raw", CPU), "s", 0.55, 0.40)
         add("CPU / bare script", cpu, column("1x", "bare", CPU), "s", 1.3, 1.0)
     if "80ms" in figures:
         peer = column("80ms", "ccxt_sync", WALL)
         add("wall at 80 ms, one by one / ccxt sync", column("80ms", "ours", WALL), peer, "s", 0.28, 0.22)
-        add("wall at 80 ms, --jobs 5 / ccxt sync", column("80ms", "ours --jobs 5", WALL), peer, "s", 0.16, 0.11)
+        add("wall at 80 ms, --jobs 5 / ccxt sync", column("80ms", "ours --jobs 5", WALL), peer, "s", 0.15, 0.11)
     if "1x" in figures:
         add(
             "peak memory / ccxt sync", column("1x", "ours", MEMORY), column("1x", "ccxt_sync", MEMORY), "MB", 0.45, 0.35
@@ -85,13 +85,15 @@ def rows(figures: dict[str, Any]) -> list[list[str]]:
         mine, peer = column("4x", "ours", MEMORY), column("4x", "ccxt_sync", MEMORY)
         add("peak memory / ccxt sync, 4x pairs", mine, peer, "MB", 0.32, 0.25)
     if "1x" in figures and "4x" in figures:
-        add("growth of CPU, 4x pairs / 1x", column("4x", "ours", CPU), cpu, "s", 2.0, 1.6)
+        add("growth of CPU, 4x pairs / 1x", column("4x", "ours", CPU), cpu, "s", 1.9, 1.6)
     if "tls" in figures:
         add("CPU over TLS / over http", column("tls", "ours tls", CPU), column("tls", "ours", CPU), "s", 1.25, 1.05)
     if "quick" in figures:
         hello = column("quick", "hello", WALL)
         add("--help: wall / click hello", column("quick", "--help", WALL), hello, "ms", 1.8, 1.3)
         add("providers list: wall / click hello", column("quick", "providers list", WALL), hello, "ms", 1.8, 1.3)
+        add("prices show, a pair: wall / click hello", column("quick", "prices show", WALL), hello, "ms", 2.2, 1.8)
+        add("prices compare: wall / click hello", column("quick", "prices compare", WALL), hello, "ms", 2.2, 1.8)
     if "wallet" in figures:
         mine, peer = column("wallet", "ours", CPU), column("wallet", "ccxt_currencies", CPU)
         add("wallet sync KUCOIN, unchanged: CPU / ccxt", mine, peer, "s", 0.35, 0.2)
@@ -101,7 +103,7 @@ def rows(figures: dict[str, Any]) -> list[list[str]]:
             figures["repeated"],
             column("eight", "ours", CPU),
             "s",
-            0.35,
+            0.30,
             0.2,
         )
     if "growth" in figures:

@@ -64,6 +64,8 @@ def complete_direction(ctx: click.Context, _param: click.Parameter, incomplete: 
 
 def complete_dump(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Offer the dumps that are kept; files of any other place are left to the shell."""
+    from pathlib import Path
+
     registry = _registry(ctx)
     found = sorted(registry.settings.dump_dir.glob("*.json")) if registry else []
     names = [str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path) for path in found]

@@ -1,9 +1,11 @@
 """What a word of the command line may be: a time, a span, seconds, an amount, a file."""
 
-from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 FILE = click.Path(dir_okay=False)
 FOLDER = click.Path(file_okay=False)
@@ -77,11 +79,11 @@ class Amount(click.ParamType):  # type: ignore[type-arg]  # generic from click 8
         self.sign = sign
         self.zero = zero
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> "Decimal":
+        from decimal import Decimal, InvalidOperation
+
         if isinstance(value, Decimal):
             return value
-        from decimal import InvalidOperation
-
         try:
             found = Decimal(str(value).strip().removesuffix(self.sign).strip())
         except InvalidOperation:
