@@ -11,7 +11,7 @@ PIP := $(RUN)python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE :=
 
 # What judges seconds: it wants a machine that is not busy.
-TIMED := tests/workers/test_workers.py tests/workers/test_alerts.py tests/workers/test_promises.py
+TIMED := tests/workers/test_workers.py tests/workers/test_promises.py
 LATER := $(addprefix --ignore=,$(TIMED))
 
 .DEFAULT_GOAL := help

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from email import message_from_bytes
 from email.header import decode_header, make_header
 
@@ -10,6 +11,7 @@ from aiosmtpd.controller import Controller
 from tests.http_receiver import HttpReceiver
 
 TOKEN = "987654321:AAF_abcdefghijklmnopqrstuvwxyz0123"
+PATIENCE_S = 120  # nobody judges by it: what was told is judged, not when
 SECRET = "s3cr3t-webhook-token-0123456789"
 
 
@@ -23,12 +25,21 @@ class Webhook(HttpReceiver):
         super().__init__()
         self.told: list[tuple[str, dict]] = []
         self.status = 200
+        self._came = threading.Condition()
         self.url = f"json://127.0.0.1:{self.port}/{SECRET}"
 
     def take(self, path: str, body: bytes) -> int:
         if self.status == 200:
-            self.told.append((path, json.loads(body)))
+            with self._came:
+                self.told.append((path, json.loads(body)))
+                self._came.notify_all()
         return self.status
+
+    def wait_for(self, count: int) -> list[str]:
+        """Return the messages once so many have come; however slow the machine is."""
+        with self._came:
+            assert self._came.wait_for(lambda: len(self.told) >= count, PATIENCE_S), self.told
+            return self.messages
 
     @property
     def messages(self) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
 pytest.importorskip("apprise", reason="apprise is not installed: pip install 'marketctl[notify]'")
 
-from tests.notify.receivers import SECRET, Webhook
+from tests.notify.receivers import PATIENCE_S, SECRET, Webhook
 from tests.workers.fleet import Fleet, wait_for
 
 WATCH = """
@@ -28,7 +28,7 @@ def wallets(fleet: Fleet, machine: str, closed: bool) -> None:
         env = fleet.environment(machine)
         for words in (["wallet", "sync", "-q", "-p", "KUCOIN"], ["asset", "USDT", "--format", "ndjson"]):
             done = subprocess.run(
-                [*fleet.command, *words], env=env, capture_output=True, text=True, timeout=20, check=True
+                [*fleet.command, *words], env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=True
             )
         rows = [json.loads(line) for line in done.stdout.splitlines()]
         if {row["withdraw"] for row in rows if row.get("network") == "tron"} == {not closed}:
@@ -48,16 +48,16 @@ def test_alerts_are_told_once_over_all_machines_from_what_redis_has(tmp_path):
             fleet.start("south", "worker", "-c", "1", "-Q", "prices,alerts")
             fleet.start("north", "worker", "-c", "1", "-Q", "prices,alerts")
             fleet.start("north", "beat")
-            wait_for(lambda: fleet.server.say("EXISTS", "marketctl:notify"), 25)
+            wait_for(lambda: fleet.server.say("EXISTS", "marketctl:notify"), PATIENCE_S)
             assert hook.messages == []
             wallets(fleet, "collector", closed=True)
-            (closed,) = wait_for(lambda: hook.messages, 25)
+            (closed,) = wait_for(lambda: hook.messages, PATIENCE_S)
             assert closed.startswith("USDT · tron: withdrawals closed at 1 of 1")
             shown = json.loads(fleet.marketctl("notify", "status", "--json").stdout)
             assert [one["key"] for one in shown["active"]] == ["door USDT tron withdraw"]
             fleet.kill("south", "worker")  # whoever told it: the other goes on
             wallets(fleet, "collector", closed=False)
-            wait_for(lambda: len(hook.messages) > 1, 25)
+            wait_for(lambda: len(hook.messages) > 1, PATIENCE_S)
             assert [text.split(";")[0] for text in hook.messages[1:]] == [
                 "USDT · tron: withdrawals open again at 1 of 1"
             ]
