@@ -55,6 +55,8 @@ def check(rates: str | None, max_age_s: float | None, empty: bool, as_json: bool
             account = read_account(folder)  # a build may have ended meanwhile
             wrong = troubles(account, now_ms(), limit)
             emptied = withdraw(folder, path) if wrong else []
+    if account.built_ms is None and not account.broken:  # a first look at a new file
+        wrong = [f"{path}: {len(plan.directions)} directions, good; nothing was built yet. Next: marketctl rates build"]
     out = sorted(name for name, one in account.directions.items() if one["status"] == "out")
     if as_json:
         counts = {"directions": len(plan.directions), "out": out, "emptied": [str(one) for one in emptied]}

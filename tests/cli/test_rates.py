@@ -92,6 +92,8 @@ def test_show_and_explain(world, ctl):
 
 
 def test_check_sees_what_is_wrong_and_takes_it_away(world, ctl):
+    first = f"{world.rates}: 2 directions, good; nothing was built yet. Next: marketctl rates build\n"
+    assert ctl("check") == (1, "", first)
     ctl("build", "-q")
     assert ctl("check") == (0, f"{world.rates}: 2 directions, good\n", "")
     code, out, err = ctl("check", "--max-age", "0")
