@@ -30,6 +30,7 @@ from marketctl.providers.loader import load_registry
 from marketctl.redact import protect, redact
 from marketctl.redis.lock import LEASE_S
 from marketctl.text import sentence
+from marketctl.times import now_ms
 from marketctl.workers.alerts import ask_for_alerts, tell_alerts
 from marketctl.workers.broker import broker_url
 from marketctl.workers.rates import ask_for_rates, build_rates
@@ -100,10 +101,11 @@ def _job(task: Any, provider: str, job: str, due_ms: int | None = None) -> dict[
         result = Result(provider, job, "skipped", message="not enabled in the registry any more")
     else:
         result = _watched(run, entry, job)
-    again = task.request.retries or (task.request.delivery_info or {}).get("redelivered")
-    if result.reason == "busy" and again:
-        # Who had this task before us is dead, its lock not yet; or alive, and then this turn will be served.
-        raise task.retry(countdown=LEASE_S / 4)
+    if result.reason == "busy":
+        again = bool(task.request.retries or (task.request.delivery_info or {}).get("redelivered"))
+        wait_s = retry_after_s(again, due_ms, entry.interval_s(job), now_ms()) if entry is not None else None
+        if wait_s is not None:
+            raise task.retry(countdown=wait_s)
     _tell(result)
     if job == "prices" and result.reason != "busy":
         ask_for_rates(desk, rates_task)
@@ -112,6 +114,18 @@ def _job(task: Any, provider: str, job: str, due_ms: int | None = None) -> dict[
     if result.status == "ok" or result.reason:  # else nothing was to be done: no line of the run log
         log_run(run, "run", [result])
     return run_document(run, "run", [result])
+
+
+def retry_after_s(again: bool, due_ms: int | None, interval_s: float, at_ms: int) -> float | None:
+    """Return when a task that found its job's lock taken tries once more; None where its turn is lost.
+
+    One that was given back (`again`) had an owner that is dead, its lock not yet. For any other the owner may have died
+    a moment ago: that shows a lease later, or at the end of its turn.
+    """
+    if again:
+        return LEASE_S / 4
+    left_s = 0.0 if due_ms is None else (due_ms - at_ms) / 1000 + interval_s
+    return min(LEASE_S, left_s - 0.5) if left_s >= 1 else None
 
 
 def _rates() -> dict[str, Any]:

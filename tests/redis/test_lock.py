@@ -350,6 +350,25 @@ def test_a_task_that_waits_for_the_lock_of_a_dead_owner_tries_until_its_turn_exp
 
 
 @pytest.mark.parametrize(
+    ("again", "late_ms", "expected"),
+    [
+        (True, 0, 0.75),  # given back: who had it is dead, its lock soon gone
+        (True, 60_000, 0.75),  # until it expires, which is the broker's business
+        (False, 200, 3.0),  # who has the lock may have died just now
+        (False, 1000, 2.5),  # half a second before the next turn is due
+        (False, 3100, None),
+        (False, None, None),  # no turn: somebody sent it by hand
+    ],
+)
+def test_a_task_that_finds_the_lock_taken(again: bool, late_ms: int | None, expected: float | None) -> None:
+    pytest.importorskip("celery", reason="celery is not installed: pip install celery")
+    from marketctl.workers.app import retry_after_s
+
+    now = 1_767_225_600_000
+    assert retry_after_s(again, None if late_ms is None else now - late_ms, 4.0, now) == expected
+
+
+@pytest.mark.parametrize(
     ("redis_url", "broker", "tls"),
     [
         ("redis://u:p%40w@h:1/2", "marketctl://u:p%40w@h:1/2", None),
