@@ -3,6 +3,7 @@
 import os
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 FUTURE_MS = 5_000  # clocks that disagree by no more than this agree
 
@@ -18,7 +19,13 @@ def to_iso(ms: int | None) -> str | None:
     """Write a time in milliseconds as `2026-01-02T03:04:05.678Z`; None stays None, and so is what is no time."""
     if ms is None or not 0 <= ms < END_MS:
         return None
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(ms // 1000)) + f".{ms % 1000:03d}Z"
+    return f"{_second(ms // 1000)}.{ms % 1000:03d}Z"
+
+
+@lru_cache(256)
+def _second(seconds: int) -> str:
+    """Write a second: those of thousands of quotes are few."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def from_iso(text: str) -> int:
