@@ -9,6 +9,9 @@ import pytest
 from marketctl.board import build_board
 from marketctl.board.serve import BoardServer
 from marketctl.files.atomic import write_output
+from marketctl.redis.connection import connect
+from marketctl.redis.embedded import EmbeddedRedis
+from marketctl.redis.publish import publish_l1
 from marketctl.redis.quotes import write_mirror
 from marketctl.times import now_ms
 from marketctl.views.compare import compare, spread
@@ -330,6 +333,26 @@ def test_a_quote_that_moves_is_on_the_served_page_within_a_second(chromium, tmp_
         assert troubles(chromium) == []
         assert all(url.startswith((server.url, "data:", "about:")) for url in requests(chromium))
         chromium.get("about:blank")
+
+
+def test_what_redis_publishes_is_on_the_desk_within_a_second_or_two(chromium, tmp_path):
+    desk = make_desk(tmp_path, now_ms())
+    with EmbeddedRedis(desk.settings.data_dir), BoardServer(desk, "127.0.0.1:0", None) as server, server.serving():
+        settings = desk.settings
+        with connect(settings.redis_url, settings.data_dir, settings.redis_prefix) as store:
+            chromium.get("about:blank")
+            chromium.get(server.url)
+            until(lambda: chromium.find_element(By.ID, "made").text.startswith("live"))
+            time.sleep(2)  # it listens
+            began = time.monotonic()
+            moved = quotes(now_ms())["KUCOIN"] | {"BTC/USDT": quote("100.18", "100.30", status="trading")}
+            publish_l1(store, "KUCOIN", moved, run_id="r9", collected_ms=now_ms(), interval_s=10, skipped=0,
+                       history=settings.history, until_ms=now_ms() + 60_000)  # fmt: skip
+            until(lambda: ["BTC/USDT", "100.18 KUCOIN"] in [row[:2] for row in cells(chromium, "#d-pairs")])
+            assert time.monotonic() - began < 2  # a quarter of a second where the machine is quiet
+        assert troubles(chromium) == []
+        chromium.get("about:blank")
+    chromium.get_log("performance")
 
 
 # Wallet ----------------------------------------------------------------------------------

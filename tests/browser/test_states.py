@@ -195,7 +195,7 @@ def test_the_russian_page_is_russian(chromium, request, which):
 
 @pytest.mark.parametrize("lang", ["en", "ru"])
 @pytest.mark.parametrize("width", [360, 390, 768, 1440, 2560])
-def test_the_head_and_its_tabs_are_whole_at_every_width(chromium, page, lang, width):
+def test_nothing_is_cut_or_wider_than_the_screen(chromium, page, lang, width):
     dress(chromium, page, lang, "light", width)
     cut = chromium.execute_script(
         "return [...document.querySelectorAll('.top *')].filter(one => one.checkVisibility() && one.textContent.trim())"
@@ -203,3 +203,11 @@ def test_the_head_and_its_tabs_are_whole_at_every_width(chromium, page, lang, wi
         ".map(one => one.textContent)"
     )
     assert cut == []
+    wide = {}
+    for state in every_state(chromium):
+        told = chromium.execute_script(
+            "return [document.documentElement, document.getElementById('detail')].map(one => one.scrollWidth)"
+        )
+        if max(told) > width:
+            wide[state] = told
+    assert wide == {}

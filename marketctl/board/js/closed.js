@@ -7,6 +7,7 @@ const sinceOf = (one, door) => (W.since[one.i] ? W.since[one.i][DOORS.indexOf(do
 
 /** A closed network is dead when no venue has it open and that is old: for a month, or as far as one can tell where few of the asset's venues list it. */
 function isDead(row) {
+  if (!row.shut) return false;
   const cells = [...row.cells.values()];
   if (!cells.every((one) => one.withdraw === 1 && one.deposit === 1)) return false;
   if (cells.some((one) => DOORS.some((door) => now() - (sinceOf(one, door) ?? -Infinity) < LONG))) return false;
@@ -30,8 +31,8 @@ const isWatched = (row) => D.watch.assets.includes(row.ticker) && (!D.watch.netw
 /** The closed networks that have a common name, the widest first; those of the watched assets, or the others. */
 function closedNow(watched) {
   wallets();
-  const rows = watched ? D.watch.assets.flatMap(groupOf).filter(isWatched) : wallets().filter((row) => !isWatched(row));
-  return rows.filter((row) => row.slug && !isDead(row)).map(shutOf).filter((one) => one.worst).sort((a, b) => b.worst - a.worst || (a.row.ticker < b.row.ticker ? -1 : 1));
+  const rows = watched ? D.watch.assets.flatMap(groupOf).filter(isWatched) : wallets().filter((row) => row.shut && !isWatched(row));
+  return rows.filter((row) => row.slug && row.shut && !isDead(row)).map(shutOf).filter((one) => one.worst).sort((a, b) => b.worst - a.worst || (a.row.ticker < b.row.ticker ? -1 : 1));
 }
 
 /** Watched assets whose doors nobody tells of now: what is not known is no good news. */

@@ -25,7 +25,7 @@ function attention() {
   const items = [...shut.map(closedItem), ...held.map(heldItem), ...quiet.map(quietItem), ...causes(trouble).map(cause), ...D.problems.map(problem)];
   if (blind.length && D.watch.given) items.push(note("warn", t("unknown"), blind.join(", "), t("blind_words")));
   const calm = [...causes(skipped).map(cause)];
-  const good = items.length ? null : el("li", {}, el("div", { class: "what" }, badge("good", t("state_ok")), " ", el("strong", {}, t("all_good"))),
+  const good = items.length ? null : el("li", { class: "good-line" }, el("div", { class: "what" }, badge("good", t("state_ok")), " ", el("strong", {}, t("all_good"))),
     el("div", { class: "say" }, blind.length < D.watch.assets.length ? t("all_good_why", { assets: D.watch.assets.filter((one) => !blind.includes(one)).join(", ") }) : t("all_good_jobs")));
   refill($("attention"), el("ul", { class: "attention panel" }, good, items, calm), elsewhere());
 }

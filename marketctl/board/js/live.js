@@ -72,7 +72,10 @@ function takeChanges({ now: at, by }) {
   }
   // Ages stand for all rows of a provider that published, also where the price is the same.
   const published = new Set(by.filter((one) => one.jobs).map((one) => one.p));
-  if (priceGrid) priceGrid.made.forEach((_, row) => { if (published.has(row.p)) row.version += 1; else if (row.rows) row.rows.forEach((one) => { if (published.has(one.p)) one.version += 1; }); });
+  if (priceGrid) priceGrid.made.forEach(({ shown }, row) => {
+    const time = (row.rows || [row]).some((one) => published.has(one.p)) && shown.querySelector("time");
+    if (time) renew(time, row.rows ? row.oldest : timeOf(row));
+  });
   if (arrangement) arrange();
   if (document.hidden) { unseen = true; return; }
   judge();

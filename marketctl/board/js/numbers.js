@@ -65,6 +65,15 @@ function age(ms, max) {
   return made;
 }
 
+/** Let an age that stands there be of another moment. */
+function renew(made, ms) {
+  if (ms === null || Number(made.dataset.ms) === ms) return;
+  made.dataset.ms = ms;
+  made.dateTime = iso(ms);
+  made.title = clock(ms) + " UTC";
+  tick(made);
+}
+
 function tick(made) {
   const at = Number(made.dataset.ms), text = span(now() - at);
   if (made.textContent !== text) made.textContent = text;

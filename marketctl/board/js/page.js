@@ -62,7 +62,7 @@ let standing = "";
 /** Judge anew, and draw what is told otherwise now. */
 function turn() {
   const crossed = judge(), states = jobsNow().map((one) => one.state).join() + W.at.map((_, p) => walletOld(p)).join();
-  if (crossed || states !== standing) redraw(standing !== "" && states !== standing);
+  if (crossed || (standing && states !== standing)) redraw(states !== standing);
   standing = states;
   document.querySelectorAll("time[data-ms]").forEach(tick);
   head();

@@ -104,10 +104,17 @@ function wayCell(pair) {
 
 // A line of the last day, as small as a word.
 
-let linesOf = null; // pair's place -> lines
+let linesOf = null; // pair -> its longest line
+const sparks = new Map(); // pair and language -> its drawing: history comes with the page and stays
 const SPARK = { wide: 92, tall: 22 };
 
 function spark(name) {
+  const key = lang + name;
+  if (!sparks.has(key)) sparks.set(key, drawSpark(name));
+  return sparks.get(key).cloneNode(true);
+}
+
+function drawSpark(name) {
   if (!linesOf) {
     linesOf = new Map();
     for (const line of D.history.series) {
