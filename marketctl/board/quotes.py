@@ -1,7 +1,7 @@
 """The board's quotes and their history, as small as they can be told."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -135,7 +135,8 @@ def gather_history(reader: Reader, prices: Mapping[str, Any], made_ms: int) -> d
     store = reader.history
     if store is None:
         return told
-    wanted = _by_interest(prices)
+    watched = {*reader.registry.watch.pairs, *reader.registry.watch.above, *reader.registry.watch.below}
+    wanted = _by_interest(prices, watched)
     names = [entry.name for entry in reader.registry.enabled()]
     room = HISTORY_ROOM
     try:
@@ -156,8 +157,8 @@ def gather_history(reader: Reader, prices: Mapping[str, Any], made_ms: int) -> d
     return told
 
 
-def _by_interest(prices: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """Return (provider, pair) in the order the page shows quotes at first, all providers of a pair together."""
+def _by_interest(prices: Mapping[str, Any], watched: Collection[str] = ()) -> list[tuple[int, int]]:
+    """Return (provider, pair): the watched ones, then as the page shows quotes, all providers of a pair together."""
     pairs = prices["pairs"]
     currency = [pair.rpartition("/")[2] for pair in pairs]
     quoted = Counter(index for column in prices["by"] for index in column["x"])
@@ -166,7 +167,9 @@ def _by_interest(prices: Mapping[str, Any]) -> list[tuple[int, int]]:
     for column in prices["by"]:
         for index, volume in zip(column["x"], column["v"], strict=True):
             turnover[index] = max(turnover.get(index, 0.0), size(volume))
-    order = sorted(quoted, key=lambda x: (-quoted[x], -common[currency[x]], -turnover[x], pairs[x]))
+    order = sorted(
+        quoted, key=lambda x: (pairs[x] not in watched, -quoted[x], -common[currency[x]], -turnover[x], pairs[x])
+    )
     rank = {index: place for place, index in enumerate(order)}
     wanted = [(place, index) for place, column in enumerate(prices["by"]) for index in column["x"]]
     return sorted(wanted, key=lambda one: (rank[one[1]], one[0]))

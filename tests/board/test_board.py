@@ -20,6 +20,7 @@ from marketctl.files.journal import append_journal, read_journal
 from marketctl.files.snapshots import write_snapshot
 from marketctl.files.state import record_state
 from marketctl.models import Network
+from marketctl.providers.loader import load_registry
 from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.redis.quotes import write_mirror
 from marketctl.sandbox.setup import write_setup
@@ -27,7 +28,7 @@ from marketctl.times import now_ms, to_iso
 from marketctl.views.quotes import open_reader
 from marketctl.views.routes import find_routes
 from marketctl.views.snapshots import snapshot
-from tests.desk import EVIL, asset, head, make_desk, quote
+from tests.desk import EVIL, asset, head, make_desk, publish, quote
 
 NOW = now_ms()
 WALLET = 3 * 3_600_000
@@ -208,6 +209,27 @@ def test_history_is_thinned_out_by_the_server(tmp_path):
     bids = line["b"].split()
     assert 40 <= len(bids) <= 49
     assert (bids[-1], line["at"] // 1000 + sum(map(int, line["t"].split()))) == ("100.10", (NOW - 5_000) // 1000)
+
+
+def test_history_of_the_watched_pairs_comes_first(tmp_path, monkeypatch):
+    monkeypatch.setattr("marketctl.board.quotes.HISTORY_SERIES", 1)
+    monkeypatch.setattr("marketctl.board.quotes.HISTORY_CHUNK", 1)
+    registry = make_desk(tmp_path, NOW)
+    for turn in (60_000, 70_000):  # ETH/USDT has a history too, of one provider
+        moved = {"BTC/USDT": quote("100.15", "100.30"), "ETH/USDT": quote(f"10.{turn}", "10.9")}
+        publish(registry, NOW + turn, 1, {"KUCOIN": moved})
+    assert _lines(registry, NOW + 90_000) == [("BTC/USDT", "BYBIT")]
+    with registry.path.open("a", encoding="utf-8") as file:
+        file.write('\n[watch]\npairs = ["ETH/USDT"]\n')
+    monkeypatch.setattr("marketctl.board.quotes.HISTORY_SERIES", 2)  # BYBIT's has one point, and is no line
+    found = _lines(load_registry(registry.path, environ={}), NOW + 90_000)
+    assert found == [("ETH/USDT", "KUCOIN")]
+
+
+def _lines(registry, now=NOW) -> list[tuple[str, str]]:
+    found = told(made(registry, now))
+    names = [one["name"] for one in found["providers"]]
+    return [(found["prices"]["pairs"][line["x"]], names[line["p"]]) for line in found["history"]["series"]]
 
 
 def test_history_that_cannot_be_read_is_told_and_prices_stay(tmp_path):
