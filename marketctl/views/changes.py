@@ -155,22 +155,23 @@ def together(
 ) -> list[dict[str, Any]]:
     """Give networks their common names and put the same event of several venues into one line, oldest first.
 
-    `wallets` are snapshots by provider that are read already.
+    A venue whose network closes again begins a new line. `wallets` are snapshots by provider that are read already.
     """
     names = _Names(registry, wallets or {})
     found: list[dict[str, Any]] = []
-    last: dict[tuple[Any, ...], dict[str, Any]] = {}
+    last: dict[tuple[Any, ...], tuple[dict[str, Any], dict[str, int]]] = {}  # a line, and when each venue came to it
     for event in events:
         ticker, network = names.of(event)
         key = (ticker, network, event["field"], event["what"])
-        line = last.get(key)
-        at_ms = from_iso(event["at"])
-        if line is not None and at_ms - line["at_ms"] <= TOGETHER_MS:
-            if event["provider"] not in line["providers"]:
-                line["providers"].append(event["provider"])
+        line, came = last.get(key, (None, {}))
+        provider, at_ms = event["provider"], from_iso(event["at"])
+        if line is not None and at_ms - line["at_ms"] <= TOGETHER_MS and came.get(provider, at_ms) == at_ms:
+            if provider not in came:
+                line["providers"].append(provider)
+                came[provider] = at_ms
             continue
-        line = last[key] = {**event, "asset": ticker, "network": network, "at_ms": at_ms}
-        line["providers"] = [event["provider"]]
+        line = {**event, "asset": ticker, "network": network, "at_ms": at_ms, "providers": [provider]}
+        last[key] = line, {provider: at_ms}
         found.append(line)
     for line in found:
         line["provider"] = ", ".join(line["providers"])
