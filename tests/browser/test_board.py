@@ -514,6 +514,14 @@ def test_keyboard_alone_finds_a_pair_and_comes_back(board):
     assert board.switch_to.active_element.text == second
 
 
+def test_a_slash_leads_to_the_search(board):
+    go(board, "wallet")
+    board.find_element(By.TAG_NAME, "body").send_keys("/")
+    assert board.switch_to.active_element.get_attribute("id") == "w-search"
+    board.switch_to.active_element.send_keys("a/b")
+    assert board.find_element(By.ID, "w-search").get_attribute("value") == "a/b"
+
+
 def test_skip_link_leads_past_the_head(board):
     board.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
     assert board.switch_to.active_element.text == "Skip to content"

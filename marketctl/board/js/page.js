@@ -51,6 +51,12 @@ $("detail").addEventListener("close", () => {
 });
 document.querySelectorAll("form").forEach((form) => form.addEventListener("submit", (event) => event.preventDefault()));
 addEventListener("hashchange", show);
+addEventListener("keydown", (event) => { // "/" leads to the search of what is shown
+  const field = event.key === "/" && !event.ctrlKey && !event.metaKey && !$("detail").open && !/^(INPUT|SELECT)$/.test(event.target.tagName) ? $("sec-" + here()).querySelector("input[type=search]") : null;
+  if (!field) return;
+  event.preventDefault();
+  field.focus();
+});
 const printing = (on) => [priceGrid, walletGrid].forEach((grid) => { if (grid) { grid.printing = on; grid.heads(); grid.draw(); } });
 addEventListener("beforeprint", () => printing(true));
 addEventListener("afterprint", () => printing(false));
