@@ -101,6 +101,13 @@ def test_russian_pages_keep_to_one_vocabulary(russian):
     assert re.findall(r"режим\w* повторени\w*|наблюдени\w*|вердикт\w*", text) == []
 
 
+@pytest.mark.parametrize("russian", PAIRS, ids=lambda path: path.name)
+def test_russian_pages_write_figures_one_way(russian):
+    """With a comma, but for what stands in code."""
+    text = re.sub(r"```.*?```|`[^`]*`", "", russian.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert re.findall(r"\b[0-9]+\.[0-9]+ ?(?:%|с\b|мс|ч\b|кБ|МБ|ГБ|раз)", text) == []
+
+
 @pytest.mark.parametrize(
     "path", [*sorted(DOCS.rglob("*.md")), *sorted(DOCS.parent.glob("*.md"))], ids=lambda path: path.name
 )

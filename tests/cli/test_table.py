@@ -9,6 +9,7 @@ from marketctl.cli.globals import Globals
 from marketctl.cli.output import print_document, print_rows
 from marketctl.cli.table import Aged, Column
 from marketctl.cli.terminal import draw, may_color, shorten, size, text_width
+from tests.cli.tables import tables
 
 QUOTES = (
     Column("provider", "name"),
@@ -179,3 +180,27 @@ def test_a_document_is_cut_the_same_way_and_says_when(capsys):
     assert document["duration_ms"] > 0
     with pytest.raises(click.UsageError, match="no field x in the results; there are pair, bid, age_ms"):
         print_document(Globals(sort="x"), {"results": records})
+
+
+# What a column may hold at its worst, by its kind.
+WORST = {
+    "text": "the provider's own words, which go on and on, and nobody knows for how long they will",
+    "path": "/srv/desk/marketctl/data/raw/prices-OPENEXCHANGERATES-of-the-second-account.json",
+    "name": "OPENEXCHANGERATES",
+    "word": "withdrawals closed, unproven",
+    "flag": False,
+    "number": "0.0000000000788200123456",
+    "age": Aged(172_800_000, "failing"),
+    "time": "2026-11-26T07:02:06.044Z",
+}
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize(
+    ("name", "columns"), tables().items(), ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_table_of_every_command_fits(name, columns, width):
+    rows = [[WORST[column.kind] for column in columns], ["1" if column.is_figure else "x" for column in columns]]
+    lines = draw(columns, rows, width).lines
+    assert [line for line in lines if text_width(line) > width] == []
+    assert len(lines) >= 3
