@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
-from marketctl.files.atomic import safe_name, storage_failed, write_all
+from marketctl.files.atomic import make_folder, safe_name, storage_failed, write_all
 from marketctl.files.snapshots import to_bytes
 from marketctl.times import to_iso
 
@@ -104,7 +104,7 @@ class Archive:
         whole_ms = self.at_ms if self.whole or self._end is None else self._end.whole_ms
         new = not self.path.exists()
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path.parent)
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from marketctl.errors import StorageFailed
-from marketctl.files.atomic import safe_name, storage_failed
+from marketctl.files.atomic import make_folder, safe_name, storage_failed
 
 POLL_S = 0.05
 HELD_S = 10.0  # what is locked for a moment only is free by then, or somebody stopped in the middle of it
@@ -23,7 +23,7 @@ def open_lock(path: Path) -> int:
     Who may read it could lock it: it is its owner's alone, also where an older version made it.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         found = os.fstat(fd)
         if found.st_mode & 0o077 and found.st_uid == os.geteuid():

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from marketctl.errors import StorageFailed
+from marketctl.files.atomic import make_folder
 
 HINT = "set TMPDIR to a folder this user can write"
 
@@ -22,7 +23,7 @@ def machine_dir(place: str | None = None, instead: Path | None = None) -> Path:
         if instead is None:
             raise
         try:
-            instead.mkdir(parents=True, exist_ok=True)
+            make_folder(instead)
         except OSError as error:
             raise StorageFailed(f"{instead}: {error.strerror}", hint=HINT) from error
         return _private(instead)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marketctl.errors import Busy, RedisFailed, StorageFailed
-from marketctl.files.atomic import storage_failed
+from marketctl.files.atomic import make_folder, storage_failed
 from marketctl.files.locks import open_lock, try_lock
 from marketctl.log import log
 from marketctl.text import printable
@@ -80,7 +80,8 @@ class EmbeddedRedis:
         if self._users_fd is not None:
             return
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(self.folder.parent)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise storage_failed("make", self.folder, error) from error
         with self._entering():

@@ -121,3 +121,20 @@ def test_the_folder_is_synced_after_the_rename(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("os.replace", replace)
     write_atomic(tmp_path / "x.json", b"{}")
     assert said == ["file", "rename", "folder"]
+
+
+def test_whatever_the_umask_nobody_else_writes_into_a_folder_of_ours(sandbox, tmp_path):
+    from marketctl.cli import invoke
+    from marketctl.sandbox.setup import write_setup
+
+    path = write_setup(sandbox, tmp_path / "desk")
+    before = os.umask(0)
+    try:
+        assert invoke(["--config", str(path), "run", "--once", "-q", "-p", "KUCOIN"]) == 0
+        assert invoke(["--config", str(path), "dump", "prices", "-p", "KUCOIN", "-q"]) == 0
+        assert invoke(["--config", str(tmp_path / "new" / "folder" / "p.toml"), "init", "-q"]) == 0
+    finally:
+        os.umask(before)
+    folders = [one for root in ("desk/data", "new") for one in (tmp_path / root, *(tmp_path / root).rglob("*"))]
+    assert len(folders) > 10
+    assert [one for one in folders if one.is_dir() and one.stat().st_mode & 0o022] == []

@@ -314,3 +314,19 @@ def test_setup_of_some_providers_lists_those_alone(tmp_path):
     document = tomllib.loads(write_setup(sandbox, tmp_path).read_text())
     sandbox.stop()
     assert list(document["providers"]) == ["RAPIRA", "BYBIT"]
+
+
+def test_a_folder_whose_keys_are_no_more_the_sandboxs_is_left_alone(tmp_path):
+    from marketctl.errors import ConfigError
+    from marketctl.sandbox.setup import write_setup
+
+    with Sandbox() as sandbox:
+        path = write_setup(sandbox, tmp_path / "desk")
+        assert write_setup(sandbox, tmp_path / "desk") == path  # again, with its own keys
+        keys = path.with_name("credentials.toml")
+        keys.write_text(keys.read_text().replace("sandbox-bybit-secret", "a-live-secret"))
+        before = (path.read_bytes(), keys.read_bytes())
+        with pytest.raises(ConfigError, match=r"credentials.toml has keys that no sandbox wrote") as caught:
+            write_setup(sandbox, tmp_path / "desk")
+    assert caught.value.hint == "name a folder of its own with --dir"
+    assert (path.read_bytes(), keys.read_bytes()) == before
