@@ -19,6 +19,8 @@ from marketctl.providers.base import Provider
 from marketctl.redact import redact
 from marketctl.times import now_ms
 
+KEPT = "it exists and is kept; --force overwrites it"
+
 
 def dump_job(
     run: Run, entry: ProviderEntry, job: str, output: str | None = None, say: Callable[[str], object] | None = None
@@ -32,7 +34,7 @@ def dump_job(
     path = Path(output) if output else dump_path(run, entry.name, job)
     result.counts = {"file": str(path), "written": False}
     if not say and path.exists() and not run.options.force:
-        result.message = "it exists and is kept; --force overwrites it"
+        result.message = KEPT
         return result
     started = now_ms()
     error: tuple[str, str] | None = None
@@ -54,9 +56,11 @@ def dump_job(
         text = document(run, entry, job, adapter, batch, error)
         if say:
             say(json.dumps(text, ensure_ascii=True, indent=2, sort_keys=True))
+            result.counts["written"] = True
+        elif write_dump(path, text, force=run.options.force):
+            result.counts["written"] = True
         else:
-            write_dump(path, text, force=run.options.force)
-        result.counts["written"] = True
+            result.message = KEPT  # another one was made meanwhile
     except MarketctlError as failure:
         settle(run, entry, result, failure)
     if adapter is not None:

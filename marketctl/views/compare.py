@@ -41,10 +41,15 @@ def choose_pairs(words: Iterable[str], lives: Sequence[Live]) -> list[str]:
         if len(lives) > 1 and all(live.state == "never" and not live.failing for live in lives):
             raise StorageFailed("no quote was ever published", hint="marketctl prices collect")
         told = "; ".join(f"{live.provider}: {live.words()}" for live in lives)
-        raise StorageFailed(
-            told, hint="marketctl prices collect" + (f" -p {lives[0].provider}" if len(lives) == 1 else "")
-        )
+        raise StorageFailed(told, hint=_how_to_have(lives))
     return [choose_pair(word, known, f"{who} no" if len(lives) == 1 else who) for word in dict.fromkeys(words)]
+
+
+def _how_to_have(lives: Sequence[Live]) -> str | None:
+    """Return what brings quotes; what cannot be read says itself what to do."""
+    if any(live.state == "failed" for live in lives):
+        return None
+    return "marketctl prices collect" + (f" -p {lives[0].provider}" if len(lives) == 1 else "")
 
 
 # Compare ----------------------------------------------------------------------------------
@@ -160,7 +165,7 @@ def history(registry: Registry, provider: str, word: str, since_ms: int) -> Hist
         away = reader.away if store is None and short and registry.settings.redis_url != "none" else None
     if live is not None and pair not in (*live.quotes, *live.held):
         if not live.quotes:
-            raise StorageFailed(f"{entry.name}: {live.words()}", hint=f"marketctl prices collect -p {entry.name}")
+            raise StorageFailed(f"{entry.name}: {live.words()}", hint=_how_to_have([live]))
         choose_pair(pair, live.quotes, f"{entry.name} quotes no")
     if older and kept and {**older[-1], "at_ms": 0} == {**kept[0], "at_ms": 0}:
         del kept[0]  # a value that was told twice

@@ -48,3 +48,22 @@ def test_a_file_that_is_no_dump_is_left_where_it_is(ctl, tmp_path, content):
     assert "Next: marketctl dump list." in told
     assert "ove the file away" not in told
     assert len(told.splitlines()) == 1
+
+
+def test_of_two_dumps_at_once_one_is_written_and_the_other_says_so(ctl, folder, monkeypatch):
+    from marketctl.jobs import dump
+
+    path = folder / "data/raw/prices-KUCOIN.json"
+    read = dump.normalise
+
+    def slow(adapter, job):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("of the other one")
+        return read(adapter, job)
+
+    monkeypatch.setattr(dump, "normalise", slow)
+    code, out, _ = ctl("dump", "prices", "-p", "KUCOIN", "--json")
+    (result,) = json.loads(out)["results"]
+    assert (code, result["status"], result["written"]) == (0, "ok", False)
+    assert result["message"] == "it exists and is kept; --force overwrites it"
+    assert path.read_text() == "of the other one"

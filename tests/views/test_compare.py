@@ -165,6 +165,10 @@ def test_choose_pairs_tells_never_expired_and_failing_apart():
         "failing since 2026-01-01T00:00:01.000Z (network: gone); "
         "D: cannot be read: Redis holds rubbish"
     )
+    assert found.value.hint is None  # one that cannot be read says itself what to do
+    with pytest.raises(StorageFailed, match=r"^A: never published a quote$") as found:
+        choose_pairs([], [never])
+    assert found.value.hint == "marketctl prices collect -p A"
     with pytest.raises(StorageFailed, match=r"^no quote was ever published$"):
         choose_pairs([], [never, never])
 
