@@ -1,7 +1,7 @@
 """What the market board costs, in a real Chromium: 12,000 quotes of six exchanges of which one in ten moves each second.
 
-python tools/board_proof.py [--memory MINUTES]: prints a table. Wants Selenium, Chromium and the extra `embedded`; CPU is
-that of /proc, so that other work on the machine counts little; frames and paints are as good as the machine is quiet.
+python tools/board_proof.py [--memory MINUTES]: prints a table. Wants Selenium, Chromium and the extra `embedded`.
+CPU is that of /proc, so that other work on the machine counts little; frames are as good as the machine is quiet.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def make_registry(folder: Path) -> Registry:
     """Write a registry of six exchanges with the embedded Redis."""
     path = folder / "providers.toml"
     entries = "".join(
-        f'\n[providers.{name}]\npath = "marketctl.providers.cex.{name.lower()}:{name.title()}Adapter"\nneeds_api = true\n'
+        f'\n[providers.{name}]\npath = "marketctl.providers.cex.{name.lower()}:{name.title()}Adapter"\n'
         for name in NAMES
     )
     path.write_text('[settings]\nredis_url = "embedded"\n' + entries, encoding="utf-8")
@@ -89,8 +89,8 @@ def fill(registry: Registry, market: Market) -> None:
     for place, name in enumerate(NAMES):
         coins = {
             f"COIN{n}": asset(f"COIN{n}", {
-                code: Network(network=slug, deposit=True, withdraw=(n + place) % 9 != 0, withdraw_fee=f"{n % 7}.{place}1",
-                              withdraw_min="12", deposit_min="0.01", confirmations=12, contract=f"0x{n:040x}")
+                code: Network(network=slug, deposit=True, withdraw=(n + place) % 9 != 0, withdraw_min="12",
+                              withdraw_fee=f"{n % 7}.{place}1", deposit_min="0.01", contract=f"0x{n:040x}")
                 for code, slug in (("ETH", "ethereum"), ("BSC", "bsc"))[: 1 + (n + place) % 4 // 3 + (n < 2000)][:2]
             }, name=f"The coin number {n}")
             for n in range(PAIRS) if n < 200 or (n + place) % 5 == 0
@@ -154,7 +154,8 @@ def moving(market: Market, seconds: float) -> Iterator[list[float]]:
         thread.join()
 
 
-FRAMES = """const done = arguments[1], end = performance.now() + arguments[0] * 1000, times = []; let last = performance.now();
+FRAMES = """const done = arguments[1], end = performance.now() + arguments[0] * 1000, times = [];
+let last = performance.now();
 requestAnimationFrame(function step(at) { times.push(at - last); last = at;
   at < end ? requestAnimationFrame(step) : done(times.slice(1)) })"""
 SEARCH = """const f = document.getElementById('p-search'), times = [];
@@ -163,7 +164,8 @@ for (const word of ['coin1', 'coin39', '7/usdt', '']) { const at = performance.n
 return times"""
 SORT = """const times = [];
 for (let i = 0; i < 4; i += 1) { const at = performance.now();
-  document.querySelector('#p-grid th.c-spread button').click(); document.body.offsetHeight; times.push(performance.now() - at) }
+  document.querySelector('#p-grid th.c-spread button').click(); document.body.offsetHeight;
+  times.push(performance.now() - at) }
 return times"""
 PAINT = "return (performance.getEntriesByName('first-contentful-paint')[0] || {}).startTime"
 
@@ -277,7 +279,7 @@ def tell(what: str, value: str, more: str) -> None:
 def main() -> None:
     """Make the market, look at it, print what it costs."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--memory", type=float, metavar="MINUTES", help="two tabs, watched for so long, and nothing else")
+    parser.add_argument("--memory", type=float, metavar="MINUTES", help="only two tabs, watched for so long")
     parser.add_argument("--pace", type=float, default=0.0, help="seconds between turns while memory is watched")
     given = parser.parse_args()
     with ExitStack() as stack:
