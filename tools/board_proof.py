@@ -1,4 +1,4 @@
-"""What the market board costs, in a real Chromium: 12,000 quotes of six exchanges of which one in ten moves each second.
+"""What the market board costs in a real Chromium: 12,000 quotes of six exchanges, one in ten moves each second.
 
 python tools/board_proof.py [--memory MINUTES]: prints a table. Wants Selenium, Chromium and the extra `embedded`.
 CPU is that of /proc, so that other work on the machine counts little; frames are as good as the machine is quiet.
