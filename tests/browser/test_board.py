@@ -303,6 +303,10 @@ def test_a_served_file_loads_itself_anew_and_keeps_the_place(chromium, desk, tmp
     with folder_server(tmp_path) as url:
         chromium.get("about:blank")
         chromium.get(f"{url}/market.html#prices?q=BTC&pair=BTC/USDT")
+        chromium.find_element(By.ID, "d-close").click()
+        until(lambda: "pair=" not in chromium.current_url)
+        chromium.find_element(By.CSS_SELECTOR, "#p-grid .fold").click()
+        click_row(chromium, "#p-grid", "BTC/USDT")
         chromium.execute_script("window.before = 1")
         write(now_ms())
         # It looks every ten seconds, and when one comes back to it.
@@ -312,6 +316,7 @@ def test_a_served_file_loads_itself_anew_and_keeps_the_place(chromium, desk, tmp
         assert chromium.current_url.endswith("#prices?q=BTC&pair=BTC/USDT")
         assert chromium.find_element(By.ID, "d-title").text == "BTC/USDT"
         assert chromium.find_element(By.ID, "p-search").get_attribute("value") == "BTC"
+        assert len(chromium.find_elements(By.CSS_SELECTOR, "#p-grid .inside")) == 2  # what was unfolded is still
         assert troubles(chromium) == []
     chromium.get_log("performance")
 

@@ -18,7 +18,7 @@ function again() {
   const active = document.activeElement;
   try {
     sessionStorage.setItem("marketctl-place", JSON.stringify([scrollY, [priceGrid, walletGrid].map((grid) => (grid ? grid.frame.scrollTop : 0)),
-      active ? active.id : "", active && active.id && "selectionStart" in active ? active.selectionStart : null, $("detail").scrollTop]));
+      active ? active.id : "", active && active.id && "selectionStart" in active ? active.selectionStart : null, $("detail").scrollTop, priceGrid ? [...priceGrid.unfolded] : []]));
   } catch { /* then it begins on top */ }
   location.reload();
 }
@@ -30,7 +30,11 @@ function backInPlace() {
     sessionStorage.removeItem("marketctl-place");
   } catch { /* nothing is kept */ }
   if (!kept) return;
-  const [y, tops, id, caret, inside] = kept;
+  const [y, tops, id, caret, inside, unfolded] = kept;
+  if (priceGrid && unfolded.length) {
+    unfolded.forEach((pair) => priceGrid.unfolded.add(pair));
+    priceGrid.set(priceGrid.outer, true);
+  }
   [priceGrid, walletGrid].forEach((grid, i) => { if (grid) grid.frame.scrollTop = tops[i]; });
   if (id && $(id) && !$("detail").open) {
     $(id).focus({ preventScroll: true });
