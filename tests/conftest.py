@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from marketctl.cli import invoke
 from marketctl.log import log
 from marketctl.sandbox.base import Sandbox
+from marketctl.sandbox.setup import write_setup
 from marketctl.testing import adapt, no_sleep  # noqa: F401  (fixtures, the same that third parties have)
 from tests import schemas
 
@@ -115,3 +117,21 @@ def sample() -> Callable[[str], Any]:
         return json.loads((SAMPLES / f"{name}.json").read_bytes(), parse_float=Decimal)
 
     return read
+
+
+@pytest.fixture
+def folder(sandbox, tmp_path):
+    """A folder with the registry and keys of the sandbox."""
+    return write_setup(sandbox, tmp_path / "desk").parent
+
+
+@pytest.fixture
+def ctl(folder, capsys):
+    """Run the real command line on the sandbox; return exit code, stdout, stderr."""
+
+    def call(*words: str):
+        code = invoke(["--config", str(folder / "providers.toml"), *words])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return call

@@ -9,7 +9,6 @@ from marketctl.cli.options import json_option
 from marketctl.cli.output import Aged, Column, for_people, paragraph, print_document, print_rows, sentence, write
 from marketctl.cli.watching import watch, watch_option
 
-NO_AGE = ("never", "no key", "not there")
 COLUMNS = (
     Column("provider", "name"),
     *(Column(job, "age") for job in ("prices", "wallet", "stats")),
@@ -93,9 +92,9 @@ def _rows(jobs: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
 
 
 def _age(job: dict[str, Any]) -> Aged | str:
-    """Return age and state; what has no age is in its state alone."""
+    """Return age and state; the state alone where there are no data, or not since when."""
     state: str = job["state"]
-    return state if job["age_ms"] is None and state in NO_AGE else Aged(job["age_ms"], state)
+    return state if job["age_ms"] is None else Aged(job["age_ms"], state)
 
 
 def _whys(by_job: dict[str, dict[str, Any]]) -> list[str]:

@@ -18,24 +18,6 @@ from marketctl.providers.loader import load_registry
 from marketctl.sandbox.setup import write_setup
 
 
-@pytest.fixture
-def folder(sandbox, tmp_path):
-    """A folder with the registry and keys of the sandbox."""
-    return write_setup(sandbox, tmp_path / "desk").parent
-
-
-@pytest.fixture
-def ctl(folder, capsys):
-    """Run a command line; return exit code, stdout, stderr."""
-
-    def call(*words: str):
-        code = marketctl(["--config", str(folder / "providers.toml"), *words])
-        told = capsys.readouterr()
-        return code, told.out, told.err
-
-    return call
-
-
 def edit(folder: Path, before: str, after: str) -> None:
     path = folder / "providers.toml"
     text = path.read_text()
