@@ -344,6 +344,8 @@ SCHEMAS: dict[str, tuple[str, Schema]] = {
     "redis/l1": ("a field of the hash P:{BYBIT}:l1", L1),
     "redis/l1-meta": ("the hash P:{BYBIT}:l1:meta; all values are texts", META),
     "redis/held": ("a field of the hashes P:{BYBIT}:held and P:{BYBIT}:marked", REDIS_HELD),
+    "redis/release": ("a field of the hash P:{BYBIT}:release", shape(
+        {f"{name}?": DECIMAL for name in ("bid", "ask", "mid")})),
     "redis/event": ("an entry of the stream P:{BYBIT}:events; all values are texts", shape(
         {**dict.fromkeys(FIGURES, NUMERAL), "run_id": RUN_ID})),
     "redis/history": ("the fields of an entry of the stream P:{BYBIT}:h:BTC/USDT, its id is `<collected ms>-0`", shape(

@@ -137,8 +137,8 @@ def watching() -> Iterator[None]:
 
 # What stands in Redis behind `P:{X}:` → its schema; what has none is ours alone.
 IN_REDIS = {"l1": "l1", "l1:meta": "l1-meta", "held": "held", "marked": "held", "wallet": "wallet", "stats": "stats",
-            "wallet:meta": "wallet-meta", "events": "event", "h": "history"}  # fmt: skip
-OURS = ("lock", "turn", "pace", "memory", "reference", "release", "changed")
+            "release": "release", "wallet:meta": "wallet-meta", "events": "event", "h": "history"}  # fmt: skip
+OURS = ("lock", "turn", "pace", "memory", "reference", "changed")
 
 
 def hold_redis(store: Any) -> list[str]:

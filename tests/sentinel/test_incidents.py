@@ -85,7 +85,13 @@ def test_fiat_times_100_with_one_source_waits_for_a_person(desk, redis_server):
     assert (told["verdict"], told["cycles"]) == ("jump", 4)
     assert told["why"].endswith("% at once, and no other venue has it")
     assert desk.call("prices", "show", "TWELVEDATA")[0] == 1
-    assert check(desk, "TWELVEDATA")[0] == 1
+    document = json.loads(desk.call("prices", "compare", "USD/RUB", "--json")[1])
+    assert (document["results"], [(one["provider"], one["verdict"]) for one in document["held"]]) == (
+        [],
+        [("TWELVEDATA", "jump")],
+    )
+    code, published = check(desk, "TWELVEDATA")
+    assert (code, published["status"], published["hint"]) == (1, "fail", "marketctl prices held TWELVEDATA")
     # A person looks at one of them, and lets it pass.
     code, _, err = desk.call("prices", "release", "TWELVEDATA", "usd/rub")
     assert (code, "marketctl prices collect -p TWELVEDATA" in err) == (0, True)
@@ -98,7 +104,7 @@ def test_fiat_times_100_with_one_source_waits_for_a_person(desk, redis_server):
     assert set(in_redis(desk, redis_server, "TWELVEDATA")[0]) == {"USD/RUB"}  # it is the last good one now
 
 
-def test_fiat_times_1000_with_two_sources_left(desk, tmp_path):
+def test_fiat_times_1000_with_two_sources_left(desk, redis_server):
     from marketctl.config.credentials import store_credentials
 
     with Sandbox(["OPENEXCHANGERATES"]) as third:
@@ -113,11 +119,20 @@ def test_fiat_times_1000_with_two_sources_left(desk, tmp_path):
         held = {one["pair"]: one for one in desk.held("OPENEXCHANGERATES")}
         assert {"USD/RUB", "EUR/RUB", "CNY/RUB"} == set(held)
         assert (held["USD/RUB"]["verdict"], held["USD/RUB"]["by"]) == ("outlier", ["TWELVEDATA", "THIRD"])
-        quotes = desk.mirror("OPENEXCHANGERATES")["quotes"]
-        assert "EUR/USD" in quotes
-        assert not {"USD/RUB", "EUR/RUB", "CNY/RUB"} & set(quotes)
+        live, meta, _, _ = in_redis(desk, redis_server, "OPENEXCHANGERATES")
+        for quotes in (live, desk.mirror("OPENEXCHANGERATES")["quotes"]):
+            assert "EUR/USD" in quotes
+            assert not {"USD/RUB", "EUR/RUB", "CNY/RUB"} & set(quotes)
+        assert meta["held"] == 3
+        document = json.loads(desk.call("prices", "compare", "USD/RUB", "--json")[1])
+        assert sorted(row["provider"] for row in document["results"]) == ["THIRD", "TWELVEDATA"]
+        assert [(one["provider"], one["verdict"]) for one in document["held"]] == [("OPENEXCHANGERATES", "outlier")]
         _code, published = check(desk, "OPENEXCHANGERATES")
         assert (published["status"], published["hint"]) == ("warn", "marketctl prices held OPENEXCHANGERATES")
+        desk.sandbox.fault()  # the source is right again: it goes out by itself
+        desk.collect("OPENEXCHANGERATES")
+        assert desk.held("OPENEXCHANGERATES") == []
+        assert "USD/RUB" in desk.mirror("OPENEXCHANGERATES")["quotes"]
 
 
 def test_11_percent_on_a_venue_with_closed_doors_is_explained(desk, redis_server):
@@ -129,6 +144,10 @@ def test_11_percent_on_a_venue_with_closed_doors_is_explained(desk, redis_server
     quotes, meta, held, marked = in_redis(desk, redis_server, "KUCOIN")
     assert (meta["held"], held, "SOL/USDT" in quotes) == (0, {}, True)
     assert marked["SOL/USDT"]["verdict"] == "explained"
+    mirror = desk.mirror("KUCOIN")
+    assert ("SOL/USDT" in mirror["quotes"], mirror["marked"]["SOL/USDT"]["why"]) == (True, marked["SOL/USDT"]["why"])
+    (told,) = (one for one in desk.held("KUCOIN") if one["pair"] == "SOL/USDT")
+    assert (told["held"], told["verdict"], told["cause"]) == (False, "explained", "doors")
     assert marked["SOL/USDT"]["why"].startswith("SOL deposits closed, SOL withdrawals closed; +1")
     row = next(
         row
