@@ -18,7 +18,7 @@ from marketctl.errors import ConfigError, RedisFailed, Suspect
 from marketctl.models import Quote
 from marketctl.redis import connection as redis_store
 from marketctl.redis import publish
-from marketctl.redis.connection import RedisConnection, connect
+from marketctl.redis.connection import RedisConnection, connect, packed
 from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.redis.publish import Published, mark_failed, publish_l1, publish_stats, publish_wallet
 from marketctl.redis.quotes import l1_values, read_history, read_l1, read_meta, write_merged_mirror, write_mirror
@@ -708,3 +708,9 @@ def test_embedded_server_that_was_killed_is_started_again(tmp_path: Path) -> Non
         store.call("SAVE")
         os.kill(int((tmp_path / "redis" / "server.lock").read_text()), signal.SIGKILL)
         assert put(store, {"A/B": quote("2")}, 10) == Published(1, 0, 0, 1, 2)
+
+
+def test_a_command_is_written_in_redis_protocol_with_lengths_in_bytes():
+    assert packed("PING") == b"*1\r\n$4\r\nPING\r\n"
+    sent = packed("SET", "ю", 5, b"\xff\r\n")
+    assert sent == b"*4\r\n$3\r\nSET\r\n$2\r\n\xd1\x8e\r\n$1\r\n5\r\n$3\r\n\xff\r\n\r\n"

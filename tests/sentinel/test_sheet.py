@@ -1,0 +1,88 @@
+"""A set in whole columns: what is read of it is what was put in, here and by another process."""
+
+import pytest
+
+from marketctl.models import Quote
+from marketctl.sentinel.market import Market, Venue
+from marketctl.sentinel.sheet import Good, Names, Sheet, halted_of
+
+
+def quote(bid=None, ask=None, mid=None, status="trading", at_ms=5):
+    return Quote("S", bid, ask, None, None, None, mid, None, None, status, at_ms)
+
+
+QUOTES = {
+    "A/USDT": quote("1.10", "1.20"),
+    "B/USDT": quote("0.00000012", None, at_ms=None),
+    "C/USDT": quote(None, "3", at_ms=7),
+    "USD/RUB": quote(mid="78.0"),
+    "EUR/RUB": quote("90", "91", "90.5"),
+    "H/USDT": quote("4", "5", status="halted"),
+}
+GOODS = {
+    "A/USDT": Good("1.10", "1.20", None, False, 5, 9),
+    "B/USDT": Good("0.00000012", None, None, False, None, 9),
+    "C/USDT": Good(None, "3", None, False, 7, 9),
+    "USD/RUB": Good(None, None, "78.0", False, 5, 9),
+    "EUR/RUB": Good("90", "91", None, False, 5, 9),
+}
+
+
+def goods(sheet):
+    return {pair: sheet.good(sheet.names.place(pair), 9) for pair in sheet.names.pairs}
+
+
+def test_a_set_is_read_by_another_process_as_it_was_and_without_what_is_halted():
+    sheet = Sheet.of(QUOTES)
+    assert list(sheet.middles) == [1.15, 0.00000012, 3.0, 78.0, 90.5, 4.5]
+    assert halted_of(QUOTES) == {"H/USDT": QUOTES["H/USDT"]}
+    sent = sheet.without({"H/USDT"}).joined(None)
+    read = Sheet.read(sent.to_bytes("run-1", 9), "run-1")
+    assert read is not None
+    assert goods(sent) == goods(read) == GOODS
+    assert list(read.middles) == [1.15, 0.00000012, 3.0, 78.0, 90.5]
+    assert read.names.place("H/USDT") is None
+
+
+@pytest.mark.parametrize("quotes", [{}, {"A/USDT": QUOTES["A/USDT"]}])
+def test_a_set_of_none_and_of_one(quotes):
+    read = Sheet.read(Sheet.of(quotes).joined(None).to_bytes("run-1", 9), "run-1")
+    assert read is not None
+    assert goods(read) == {pair: GOODS[pair] for pair in quotes}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: raw.replace(b"run-1", b"run-2"),
+        lambda raw: raw.replace(b'"version": 1', b'"version": 2'),
+        lambda raw: raw.replace(b"1.10 ", b"1.10"),
+        lambda raw: raw.replace(b'["A/USDT", ', b"["),
+        lambda raw: raw[:-8],
+        lambda raw: raw[:-3],
+        lambda raw: raw[:20],
+        lambda _: b"",
+        lambda _: b"a\nb\nc\nd\ne\nf",
+    ],
+)
+def test_what_is_of_another_set_or_shape_is_not_read(change):
+    raw = Sheet.of(QUOTES).joined(None).to_bytes("run-1", 9)
+    assert Sheet.read(raw, "run-1") is not None
+    assert Sheet.read(change(raw), "run-1") is None
+
+
+def test_names_serve_again_while_they_are_the_same():
+    first = Sheet.of(QUOTES).joined(None)
+    assert Sheet.of(dict(QUOTES)).joined(first).names is first.names
+    fewer = {pair: QUOTES[pair] for pair in list(QUOTES)[1:]}
+    assert Sheet.of(fewer).joined(first).names.pairs == list(fewer)
+
+
+def test_what_lies_in_the_band_of_all_is_not_looked_at_closer():
+    market = Market()
+    market.reach = 0.02
+    market.venues["A"] = Venue("A", sheet=Sheet(Names(["BTC/USDT"]), ["100"], ["100"], ["5"], [100.0]))
+    assert market.apart(Sheet.of({"BTC/USDT": quote("103", "104")})) == []  # both fit into one band, around 101.75
+    assert market.apart(Sheet.of({"BTC/USDT": quote("103.7", "103.7")})) == []
+    assert market.apart(Sheet.of({"BTC/USDT": quote("104.2", "104.2")})) == ["BTC/USDT"]
+    assert market.apart(Sheet.of({"ETH/USDT": quote("5", "6")})) == []  # nobody else has it, and nothing was before
