@@ -1,8 +1,12 @@
 """A set in whole columns: what is read of it is what was put in, here and by another process."""
 
+import random
+
 import pytest
 
+from marketctl.config.sentinel import Limits
 from marketctl.models import Quote
+from marketctl.sentinel.judge import Case, Peer, Span, judge
 from marketctl.sentinel.market import Market, Venue
 from marketctl.sentinel.sheet import Good, Names, Sheet, halted_of
 
@@ -86,3 +90,39 @@ def test_what_lies_in_the_band_of_all_is_not_looked_at_closer():
     assert market.apart(Sheet.of({"BTC/USDT": quote("103.7", "103.7")})) == []
     assert market.apart(Sheet.of({"BTC/USDT": quote("104.2", "104.2")})) == ["BTC/USDT"]
     assert market.apart(Sheet.of({"ETH/USDT": quote("5", "6")})) == []  # nobody else has it, and nothing was before
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_is_not_looked_at_closer_would_have_passed(seed):
+    """Four venues, forty cycles, prices that walk, part and leap: the bands only ever spare work."""
+    dice, limits, market = random.Random(seed), Limits(), Market()
+    market.reach = 0.05 * 0.49 / 1.05
+    pairs = [f"P{number}/USDT" for number in range(60)]
+    prices = {pair: 10 ** dice.uniform(-6, 5) for pair in pairs}
+    sets: dict[str, dict[str, Quote]] = {}
+    spared = looked_at = 0
+    for _ in range(40):
+        prices = {pair: price * (1 + dice.choice([0, 0, 0, 0.001, -0.02, 0.3, -0.4])) for pair, price in prices.items()}
+        for name in "ABCD":
+            quotes = {}
+            for pair in dice.sample(pairs, 50):
+                value = prices[pair] * (1 + dice.choice([0, 0.001, -0.004, 0.02, dice.uniform(-0.06, 0.06)]))
+                bid, ask = f"{value:.12f}", f"{value * (1 + dice.choice([0, 0.0005, 0.02])):.12f}"
+                forms = [(bid, ask), (bid, ask), (bid, ask), (bid,), (None, ask), (None, None, bid)]
+                quotes[pair] = quote(*dice.choice(forms))
+            sheet = Sheet.of(quotes)
+            apart = set(market.apart(sheet))
+            for pair in quotes.keys() - apart:
+                mine, *others = (
+                    Span.of(found.bid, found.ask, found.mid) if (found := sets.get(venue, {}).get(pair)) else None
+                    for venue in (name, *sets.keys() - {name})
+                )
+                span = Span.of(quotes[pair].bid, quotes[pair].ask, quotes[pair].mid)
+                assert span is not None
+                peers = [Peer("X", other) for other in others if other is not None]
+                assert judge(Case(span, limits, last_good=mine, peers=peers)) is None, (pair, span, mine, peers)
+            spared, looked_at = spared + len(quotes) - len(apart), looked_at + len(apart)
+            sets[name] = quotes
+            market.accept(name, sheet.joined(None), {}, 5, None, "run")
+    assert spared > 500
+    assert looked_at > 500
