@@ -205,6 +205,7 @@ def measure_all(bench: Bench, rounds: int) -> dict[str, object]:
     registries = {name: bench.registry(name, name) for name in ("one", "slow", "four", "tls")}
     wallet = bench.registry("wallet", "one", ("KUCOIN",))
     eight = bench.registry("eight", "one", EIGHT)
+    shown = bench.registry("shown", "one", prices_interval_s=3600)  # what is shown is fresh all the time
 
     def ours(name: str, *options: str) -> Case:
         return Case(bench, [*collect, *options], name, registries[name])
@@ -221,8 +222,8 @@ def measure_all(bench: Bench, rounds: int) -> dict[str, object]:
             "hello": peer(bench, "hello"),
             "--help": Case(bench, [MARKETCTL, "--help"], "one", registries["one"]),
             "providers list": Case(bench, [MARKETCTL, "providers", "list"], "one", eight),
-            "prices show": Case(bench, [MARKETCTL, "prices", "show", "KUCOIN", "BTC/USDT"], "one", registries["one"]),
-            "prices compare": Case(bench, [MARKETCTL, "prices", "compare", "BTC/USDT"], "one", registries["one"]),
+            "prices show": Case(bench, [MARKETCTL, "prices", "show", "KUCOIN", "BTC/USDT"], "one", shown),
+            "prices compare": Case(bench, [MARKETCTL, "prices", "compare", "BTC/USDT"], "one", shown),
         },
         "wallet": {
             "ours": Case(bench, [MARKETCTL, "wallet", "sync", "-p", "KUCOIN"], "one", wallet),
@@ -233,8 +234,8 @@ def measure_all(bench: Bench, rounds: int) -> dict[str, object]:
     chosen = os.environ.get("BENCH_ONLY", "").split() or [*groups, "repeated"]
     figures: dict[str, object] = {}
     for name, cases in groups.items():
-        if name == "quick":  # what is shown is fresh
-            ours("one").run()
+        if name == "quick":
+            Case(bench, collect, "one", shown).run()
         if name in chosen:
             figures[name] = alternate(cases, rounds * (3 if name == "quick" else 1))
             print(f"{name}: measured", file=sys.stderr)
