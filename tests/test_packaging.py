@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import tarfile
 import tomllib
 import zipfile
@@ -74,3 +75,24 @@ def test_no_message_sends_its_reader_to_a_page_that_a_wheel_has_not(wheel: zipfi
             texts = [text]
         told += [(name, page) for one in texts if isinstance(one, str) for page in re.findall(r"docs/[\w-]+\.md", one)]
     assert told == []
+
+
+def test_container_is_built_of_what_it_copies_and_of_no_keys(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """docs/compose.yaml: what it copies makes the whole wheel; the desk's folder, with the keys, is not among it."""
+    text = (ROOT / "docs/compose.yaml").read_text(encoding="utf-8")
+    copied = [word.split() for word in re.findall(r"^ +COPY (.*)$", text, flags=re.MULTILINE)]
+    assert copied
+    for *names, target in copied:
+        for name in names:
+            into = tmp_path / target.removeprefix("/src").strip("/")
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, into, symlinks=True, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / name, into / name)
+    (made,) = WheelBuilder(str(tmp_path)).build(directory=str(tmp_path / "dist"), versions=["standard"])
+    assert sorted(zipfile.ZipFile(made).namelist()) == sorted(wheel.namelist())
+    desk = re.search(r"volumes: \[\.\./(\w+):/desk:ro, data:/data\]", text)
+    assert desk is not None
+    assert f"/{desk[1]}/" in (ROOT / ".gitignore").read_text().split()
+    assert "install -d -o 1000 -g 1000 /data" in text
+    assert "USER 1000:1000" in text
