@@ -72,7 +72,7 @@ def test_authority_of_ones_own_is_named_in_the_url(plain: int, authority: Path, 
 
 
 def test_unknown_authority_is_refused(plain: int, tmp_path: Path) -> None:
-    with pytest.raises(RedisFailed, match="cannot be trusted: (self-signed cert|unable to get)") as caught:
+    with pytest.raises(RedisFailed, match=r"cannot be trusted: (self-signed cert|unable to get)") as caught:
         ask(f"rediss://:hunter2@127.0.0.1:{plain}", tmp_path)
     assert caught.value.hint is not None
     assert "ssl_ca_certs=FILE" in caught.value.hint
