@@ -253,7 +253,7 @@ def test_who_only_looks_leaves_an_unreadable_file_where_it_is(tmp_path: Path) ->
     with pytest.raises(RedisFailed, match=r"^embedded Redis cannot read .*dump\.rdb: ") as caught:
         EmbeddedRedis(tmp_path, look=True).start()
     assert "\n" not in caught.value.message
-    assert caught.value.hint == "The next run sets it aside."
+    assert caught.value.hint == "Run any job: it sets the file aside."
     assert dump.read_bytes() == content
     assert not list(dump.parent.glob("*unreadable*"))
 
