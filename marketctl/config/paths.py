@@ -118,7 +118,7 @@ def _readable(path: Path, error: OSError) -> str:
         return "name a file, not a folder"
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"run marketctl as the user it belongs to: ls -l {shlex.quote(str(path))}"
-    return f"see what it is: ls -l {shlex.quote(str(path))}"
+    return f"check what it is: ls -l {shlex.quote(str(path))}"
 
 
 WHY = "and it names code to import"
