@@ -72,12 +72,6 @@ def convert(
     return Converted(plain(figure), ways, found.complete, left_out, problems)
 
 
-def cheapest_way(reader: Reader, amount: str, asset: str, source: str, target: str) -> dict[str, Any] | None:
-    """Return the way on which most of an asset gets from one provider to another, also through other coins."""
-    found = convert(reader, amount, f"{asset}@{source}", f"{asset}@{target}", top=1)
-    return found.ways[0] if found.ways else None
-
-
 def read_amount(text: str) -> Fraction:
     """Read an amount above zero. Raises ConfigError."""
     if not re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?", text) or not Decimal(text):
