@@ -17,6 +17,8 @@ from marketctl.files import archive
 from marketctl.files.archive import Archive, archive_path, begins_ms, days, last_member, members, read_members
 from marketctl.times import from_iso
 
+pytestmark = pytest.mark.made_up  # of the lines only their bytes count
+
 T0 = from_iso("2026-11-26T10:00:00Z")
 DAY_MS = 86_400_000
 KILLS = int(os.environ.get("ARCHIVE_KILLS", "12"))
@@ -107,7 +109,7 @@ def test_old_days_go_and_what_is_not_ours_stays(tmp_path):
 def test_beyond_its_size_the_oldest_days_go_first_and_the_present_one_stays(tmp_path, forgetful):
     def step(at_ms, max_bytes, size):
         one = Archive(tmp_path, "BYBIT", at_ms, 30, max_bytes)
-        return one.append([random.Random(at_ms).randbytes(size // 2).hex()])
+        return one.append([json.dumps(random.Random(at_ms).randbytes(size // 2).hex())])
 
     assert [step(T0 + day * DAY_MS, 50_000, 10_000) for day in range(3)] == [[], [], []]
     (tmp_path / "history" / "2026-11-26" / "notes.txt").write_text("x" * 100_000)  # not ours: neither counts nor goes
