@@ -7,7 +7,8 @@ Both stay what they are: what was left out is loaded when somebody asks for it.
 - both import `importlib.metadata`, to ask for a version they don't need then.
 
 What it saves of `prices collect -p KUCOIN` (medians of nine whole processes a variant in turn, Python 3.11, redis-py
-8.1, requests 2.34, charset-normalizer 3.4.7): 22 % of its CPU and 10 of 52 MB, of which redis-py's part is 8 % and 6 MB.
+8.1, requests 2.34, charset-normalizer 3.4.7): 22 % of its CPU and 10 of 52 MB, of which redis-py's part is 8 % and
+6 MB.
 
 When it can go: redis-py's part with a redis-py whose `redis.connection` imports neither its other clients nor asyncio,
 requests' part with a requests that looks for its guesser when it has something to guess; both with lazy imports
