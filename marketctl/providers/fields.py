@@ -91,7 +91,8 @@ def seven_plain(values: tuple[Any, ...]) -> bool:
         return False
 
 
-_NUMBERS = {str, Decimal, int, type(None)}
+_NUMBERS = {Decimal, int}
+_TOLD = {str, type(None), *_NUMBERS}
 
 
 def plain_texts(column: list[Any]) -> tuple[list[str], set[int]]:
@@ -110,10 +111,6 @@ def plain_texts(column: list[Any]) -> tuple[list[str], set[int]]:
     found = ["" if one is None else _digits(one) for one in column]
     odd = {place for place, text in enumerate(found) if text.startswith("-")}
     return ["" if place in odd else text for place, text in enumerate(found)], odd
-
-
-_NUMBERS = {Decimal, int}
-_TOLD = {str, type(None), *_NUMBERS}
 
 
 def _digits(value: object) -> str:

@@ -5,6 +5,7 @@ sets of all venues take little memory, and taken apart when something stands out
 """
 
 import json
+import sys
 from array import array
 from collections.abc import Collection, Mapping, Sequence
 from itertools import compress
@@ -16,7 +17,7 @@ from marketctl.sentinel.judge import Span
 
 ABSENT, MIDDLE = "-", "="  # for a side that is not there; for the ask of a rate, whose middle stands as its bid
 
-VERSION = 1
+VERSION = f"1 {sys.byteorder}"  # the middles are floats as this machine has them
 
 _bid, _ask, _mid, _status, _at = map(itemgetter, (1, 2, 6, 9, 10))
 
