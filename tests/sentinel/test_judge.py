@@ -138,7 +138,7 @@ def again(case, turns):
         found = judge(case)
         seen.append(None if found is None else (found.verdict, found.cycles))
         before = Before(found.verdict, case.span, found.cycles) if found is not None and found.held else None
-        case = Case(**{name: getattr(case, name) for name in case.__slots__} | {"before": before})
+        case = case._replace(before=before)
     return seen
 
 

@@ -59,7 +59,7 @@ def test_a_set_of_none_and_of_one(quotes):
     "change",
     [
         lambda raw: raw.replace(b"run-1", b"run-2"),
-        lambda raw: raw.replace(b'"version": 1', b'"version": 2'),
+        lambda raw: raw.replace(b'"version": "1 ', b'"version": "2 '),
         lambda raw: raw.replace(b"1.10 ", b"1.10"),
         lambda raw: raw.replace(b'["A/USDT", ', b"["),
         lambda raw: raw[:-8],
