@@ -102,7 +102,10 @@ def _redact_data(value: Any, long: list[str]) -> Any:
         return value
     if isinstance(value, dict):
         return {key: _redact_data(one, long) for key, one in value.items()}
-    return [_redact_data(one, long) for one in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        make = getattr(value, "_make", type(value))  # a named tuple stays one
+        return make(_redact_data(one, long) for one in value)
+    return value
 
 
 def _replace(text: str, secrets: Iterable[str]) -> str:

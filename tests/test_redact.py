@@ -7,6 +7,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from marketctl import redact as module
+from marketctl.cli.table import Aged
 from marketctl.redact import mask_url, protect, redact, redact_data
 
 SECRET = 'k3y/with+odd "chars"\\and=é'
@@ -112,6 +113,13 @@ def test_data_keep_what_a_short_secret_or_a_number_would_break():
     data = {"stored": ["redis", "file"], "bid": "91197.35", "n": 0, "note": "key sandbox-secret-0123456789!"}
     assert redact_data(data) == data | {"note": "key ***!"}
     assert redact("price 91197.35 and 10000") == "price 91197.35 and 10000"
+
+
+def test_an_age_with_its_word_stays_one():
+    protect(["a-secret-of-some-length"])
+    row = ("KUCOIN", Aged(7_000, "stale"), ["a-secret-of-some-length"], None)
+    assert redact_data([row]) == [("KUCOIN", Aged(7_000, "stale"), ["***"], None)]
+    assert str(redact_data([row])[0][1]) == "7.0 s stale"
 
 
 @pytest.mark.parametrize(
