@@ -90,6 +90,13 @@ def test_a_run_imports_nothing_it_does_not_use(registry):
     assert "marketctl.providers.cex.bybit" not in found
 
 
+def test_a_wallet_loads_nothing_that_only_prices_need(registry):
+    found = modules_of("--config", str(registry), "wallet", "sync", "-p", "KUCOIN")
+    assert "marketctl.jobs.wallet" in found
+    only_prices = ("marketctl.sentinel", "marketctl.jobs.prices", "marketctl.jobs.stats", "marketctl.jobs.archive")
+    assert [name for name in found if name.startswith((*only_prices, "marketctl.files.archive"))] == []
+
+
 def test_what_was_left_out_of_a_library_is_there_when_somebody_asks():
     program = """
 import sys

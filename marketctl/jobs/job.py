@@ -4,17 +4,14 @@ The last good data stay as they are whenever a job fails.
 """
 
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import MarketctlError, NoCredentials, NotSupported, StorageFailed
 from marketctl.files.state import record_state
 from marketctl.jobs.adapter import no_credentials, open_adapter
-from marketctl.jobs.prices import collect_prices
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run
-from marketctl.jobs.stats import collect_stats
-from marketctl.jobs.wallet import collect_wallet
 from marketctl.log import log
 from marketctl.providers.base import Provider
 from marketctl.redact import redact
@@ -31,7 +28,7 @@ def run_job(run: Run, entry: ProviderEntry, job: str) -> Result:
         with adapter.client:
             if job in adapter.key_jobs and not adapter.has_key():
                 raise no_credentials(entry, adapter)
-            WORK[job](run, entry, adapter, result)
+            _work(job)(run, entry, adapter, result)
     except MarketctlError as error:
         settle(run, entry, result, error)
     except Exception as error:  # noqa: BLE001  (told with its traceback, see below)
@@ -48,6 +45,21 @@ def run_job(run: Run, entry: ProviderEntry, job: str) -> Result:
     result.duration_ms = now_ms() - started
     _note_end(run, entry, job, result, started)
     return result
+
+
+def _work(job: str) -> Callable[[Run, ProviderEntry, Provider, Result], None]:
+    """Return what does a job; what others do with Redis, archive and sentinel is not loaded for it."""
+    if job == "prices":
+        from marketctl.jobs.prices import collect_prices
+
+        return collect_prices
+    if job == "stats":
+        from marketctl.jobs.stats import collect_stats
+
+        return collect_stats
+    from marketctl.jobs.wallet import collect_wallet
+
+    return collect_wallet
 
 
 def settle(run: Run, entry: ProviderEntry, result: Result, error: MarketctlError) -> None:
@@ -94,10 +106,3 @@ def _keep_dump(run: Run, entry: ProviderEntry, job: str, adapter: Provider, resu
             result.fail(failure)
         return
     log.info("%s %s", "wrote" if written else "kept the older", path, extra={"provider": entry.name, "job": job})
-
-
-WORK: Mapping[str, Callable[[Run, ProviderEntry, Provider, Result], None]] = {
-    "wallet": collect_wallet,
-    "prices": collect_prices,
-    "stats": collect_stats,
-}
