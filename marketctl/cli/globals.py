@@ -1,6 +1,7 @@
 """The global options, which may stand before or after the command's name, and what they add up to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -152,7 +153,22 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group that shows its help when it is called bare."""
+    """A group that shows its help when it is called bare.
+
+    `elsewhere` names commands that stand in modules of their own, which are imported when one is used.
+    """
+
+    def __init__(self, *words: Any, elsewhere: Mapping[str, str] | None = None, **given: Any) -> None:
+        super().__init__(*words, **given)
+        self.elsewhere = elsewhere or {}
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*self.commands, *self.elsewhere})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self.elsewhere and cmd_name not in self.commands:
+            self.add_command(getattr(import_module(f"marketctl.cli.{self.elsewhere[cmd_name]}"), cmd_name))
+        return super().get_command(ctx, cmd_name)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args and not ctx.resilient_parsing:

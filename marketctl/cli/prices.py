@@ -4,13 +4,8 @@ from typing import Any
 
 import click
 
-from marketctl.cli.at import at
-from marketctl.cli.compare import compare
 from marketctl.cli.complete import complete_provider_or_pair
-from marketctl.cli.gaps import gaps
 from marketctl.cli.globals import HELP, Command, Group, global_options, globals_of
-from marketctl.cli.held import held, release
-from marketctl.cli.history import history
 from marketctl.cli.options import (
     dump_raw_option,
     jobs_option,
@@ -39,7 +34,10 @@ SHOWN = (
 )
 
 
-@click.group(cls=Group, context_settings=HELP)
+ELSEWHERE = {"at": "at", "compare": "compare", "gaps": "gaps", "held": "held", "history": "history", "release": "held"}
+
+
+@click.group(cls=Group, elsewhere=ELSEWHERE, context_settings=HELP)
 def command() -> None:
     """Collect and show the best bid and ask of every pair.
 
@@ -164,7 +162,3 @@ def split_by_age(rows: "list[dict[str, Any]]", max_age_s: float | None) -> "tupl
     for row in rows:
         (stale if is_stale(row["age_ms"], limit) else fresh).append(row)
     return fresh, stale
-
-
-for one in (compare, history, at, gaps, held, release):
-    command.add_command(one)

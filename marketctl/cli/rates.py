@@ -8,8 +8,6 @@ import click
 from marketctl.cli.globals import HELP, Command, Group, global_options, globals_of
 from marketctl.cli.options import json_option, lock_wait_option
 from marketctl.cli.output import Column, print_document, print_rows
-from marketctl.cli.rates_check import check
-from marketctl.cli.rates_explain import explain
 from marketctl.cli.rebuilding import rates_option, read_or_withdraw
 from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
 
@@ -29,7 +27,7 @@ COLUMNS = (
 SUMMARY = (*(Column(name, "number") for name in ("directions", "in", "out")), Column("why"), Column("files", "path"))
 
 
-@click.group(cls=Group, context_settings=HELP)
+@click.group(cls=Group, elsewhere={"check": "rates_check", "explain": "rates_explain"}, context_settings=HELP)
 def command() -> None:
     """Build the export of a desk's rates out of live quotes, and look at it.
 
@@ -157,7 +155,3 @@ def summary(built: "Built") -> tuple[Any, ...]:
     why = ", ".join(f"{number} {reason}" for reason, number in counts["out_by"].items())
     files = ", ".join(str(path) for path in built.written) or "unchanged"
     return (counts["directions"], counts["in"], counts["out"], why or None, files)
-
-
-for one in (explain, check):
-    command.add_command(one)

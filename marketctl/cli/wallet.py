@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from marketctl.cli.changes import changes
 from marketctl.cli.complete import complete_provider_or_asset
 from marketctl.cli.globals import HELP, Command, Group, global_options, globals_of
 from marketctl.cli.options import (
@@ -19,7 +18,6 @@ from marketctl.cli.options import (
 )
 from marketctl.cli.output import Column, print_document, print_rows
 from marketctl.cli.param_types import Moment
-from marketctl.cli.routes import routes
 from marketctl.cli.working import open_run, work_and_report
 
 SHOWN = (
@@ -42,7 +40,7 @@ UNMAPPED = (
 )
 
 
-@click.group(cls=Group, context_settings=HELP)
+@click.group(cls=Group, elsewhere={"changes": "changes", "routes": "routes"}, context_settings=HELP)
 def command() -> None:
     """Collect and show coins and networks: what is open, at what fee.
 
@@ -192,7 +190,3 @@ def unmapped(providers: tuple[str, ...], as_json: bool) -> int:
 
 def _some(words: list[str], most: int = 5) -> str:
     return " ".join(words[:most]) + (" …" if len(words) > most else "")
-
-
-for one in (changes, routes):
-    command.add_command(one)
