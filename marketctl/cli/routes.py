@@ -8,9 +8,7 @@ import click
 
 from marketctl.cli.complete import complete_asset, complete_provider
 from marketctl.cli.globals import HELP, Command, Globals, global_options, globals_of
-from marketctl.cli.options import (
-    json_option,
-)
+from marketctl.cli.options import json_option
 from marketctl.cli.output import Aged, Column, print_document, print_rows
 from marketctl.cli.param_types import Amount
 from marketctl.cli.watching import watch, watch_option

@@ -250,6 +250,8 @@ def test_no_secret_in_the_traceback_of_a_bug_in_an_adapter(guarded, known, monke
         assert (told.code, told.results["BYBIT prices"]["reason"]) == (1, "internal")
         assert "Traceback (most recent call last)" in told.said
         assert "RuntimeError" in told.said
+    for form in ("table", "json"):
+        assert "RuntimeError" in guarded.call("check", "BYBIT", "--format", form).said
 
 
 def test_no_secret_in_the_traceback_of_a_bug_outside_of_any_job(guarded, known):
