@@ -15,6 +15,7 @@ requests' part with a requests that looks for its guesser when it has something 
 (Python 3.15).
 """
 
+import re
 import sys
 import warnings
 from collections.abc import Iterator
@@ -26,7 +27,20 @@ from types import ModuleType
 from typing import Any
 
 METADATA = "importlib.metadata"
+# They have dozens of patterns, of which a request uses a few.
+PATTERNS = ("http.cookiejar", "urllib3.util.url")
+
 UNUSED = ("chardet", "charset_normalizer")
+
+# Of these redis-py's connections want the names of a few types, and functions that tell figures nobody here asks for.
+REDIS = (
+    "asyncio",
+    "redis.cache",
+    "redis.observability",
+    "redis.observability.attributes",
+    "redis.observability.metrics",
+    "redis.observability.recorder",
+)
 
 _loading = RLock()
 
@@ -57,15 +71,38 @@ class _Metadata(ModuleType):
         return str(_metadata().version(distribution_name))
 
 
-class _Asyncio(ModuleType):
-    """Stands in for `asyncio` while redis-py is imported: any name is a type nothing is ever of. Then it passes on."""
+class _Nothing(type):
+    """The type of what stands in for a library's own names: one that nothing is ever of, with names of its own."""
+
+    def __getattr__(cls, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        setattr(cls, name, found := _nothing(name))
+        return found
+
+
+def _nothing(name: str) -> type:
+    """Return a class that is there to be named, caught and called, and does nothing."""
+    return _Nothing(name, (Exception,), {"__init__": _ignore})
+
+
+def _ignore(*_: Any, **_named: Any) -> None:
+    """Do nothing."""
+
+
+class _StandIn(ModuleType):
+    """Stands in for a module while another one is imported that wants some names of it. Then it passes on."""
 
     importing = True
+    __path__: list[str] = []
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return type(name, (Exception,), {}) if self.importing else getattr(import_module("asyncio"), name)
+        if not self.importing:
+            return getattr(import_module(self.__name__), name)
+        setattr(self, name, found := _nothing(name))
+        return found
 
 
 def _metadata() -> Any:
@@ -74,16 +111,27 @@ def _metadata() -> Any:
     return import_module(METADATA)
 
 
+class _Late:
+    """A pattern that is compiled when it is used."""
+
+    def __init__(self, pattern: str, flags: int) -> None:
+        self._told = (pattern, flags)
+
+    def __getattr__(self, name: str) -> Any:
+        setattr(self, name, found := getattr(re.compile(*self._told), name))
+        return found
+
+
 def import_requests() -> None:
     """Import requests; `import requests` finds it then."""
     if "requests" not in sys.modules:
-        with _left_out(), warnings.catch_warnings():
+        with _left_out(), _compiled_late(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it misses the library that guesses
             import_module("requests")
 
 
-def import_redis() -> None:
-    """Import the connections of redis-py; `from redis.connection import ...` finds them then."""
+def import_redis(url: str) -> None:
+    """Import the connections of redis-py, for this `redis_url`; `from redis.connection import ...` finds them then."""
     if "redis.connection" in sys.modules:
         return
     with _loading:
@@ -92,16 +140,9 @@ def import_redis() -> None:
             package.__spec__, package.__file__, package.__loader__ = spec, spec.origin, spec.loader
             package.__package__, package.__path__ = "redis", list(spec.submodule_search_locations or ())
             sys.modules["redis"] = package
-    asyncio = None
-    if "asyncio" not in sys.modules and _own_process():
-        sys.modules["asyncio"] = asyncio = _Asyncio("asyncio")
-    try:
-        with _left_out():
+        own = _own_process()
+        with _left_out(*(() if url.startswith("rediss:") or not own else ("ssl",))), _stood_in(*(REDIS if own else ())):
             import_module("redis.connection")
-    finally:
-        if asyncio is not None:
-            asyncio.importing = False
-            del sys.modules["asyncio"]
 
 
 def _own_process() -> bool:
@@ -109,10 +150,39 @@ def _own_process() -> bool:
 
 
 @contextmanager
-def _left_out() -> Iterator[None]:
+def _compiled_late() -> Iterator[None]:
+    """Let the patterns of some modules be compiled when they are used, for the time of an import."""
+    at_once = re.compile
+
+    def compile(pattern: str, flags: int = 0) -> Any:
+        late = sys._getframe(1).f_globals.get("__name__") in PATTERNS
+        return (_Late if late else at_once)(pattern, flags)
+
+    re.compile = compile  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        re.compile = at_once
+
+
+@contextmanager
+def _stood_in(*names: str) -> Iterator[None]:
+    """Let stand-ins be found for these modules, those that are not there yet, for the time of an import."""
+    absent = {name: _StandIn(name) for name in names if name not in sys.modules}
+    sys.modules.update(absent)
+    try:
+        yield
+    finally:
+        for name, module in absent.items():
+            module.importing = False
+            del sys.modules[name]
+
+
+@contextmanager
+def _left_out(*more: str) -> Iterator[None]:
     """Let nobody find what is not used, for the time of an import."""
     with _loading:
-        absent = [name for name in UNUSED if name not in sys.modules]
+        absent = [name for name in (*UNUSED, *more) if name not in sys.modules]
         sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None: it cannot be imported
         if METADATA not in sys.modules:
             sys.modules[METADATA] = _Metadata(METADATA)

@@ -124,16 +124,14 @@ class Asset:
         }
 
 
-@dataclass(slots=True)
-class Platform:
+class Platform(NamedTuple):
     """What the provider says of itself: `ok`, `maintenance` or `unknown`, and its words."""
 
     status: str = "unknown"
     message: str | None = None
 
 
-@dataclass(slots=True)
-class Quota:
+class Quota(NamedTuple):
     """A plan's budget. Counts are in the provider's own units; None where it does not tell."""
 
     plan: str | None = None
@@ -153,8 +151,7 @@ class Quota:
         }
 
 
-@dataclass(slots=True)
-class KeyInfo:
+class KeyInfo(NamedTuple):
     """What a provider tells of the key it accepted; `warnings` are for the operator.
 
     `days_left` are whole days until the key ends; None where that is not told, or it has no end.
@@ -165,8 +162,7 @@ class KeyInfo:
     days_left: int | None = None
 
 
-@dataclass(slots=True)
-class Clock:
+class Clock(NamedTuple):
     """The provider's time beside ours: `skew_ms` is theirs minus the midpoint of our request."""
 
     server_ms: int | None = None
@@ -174,8 +170,7 @@ class Clock:
     latency_ms: int | None = None
 
 
-@dataclass(slots=True)
-class Stats:
+class Stats(NamedTuple):
     """How a provider is doing; see design 4 for the meaning of each count."""
 
     pairs: Mapping[str, int | None]
@@ -185,4 +180,4 @@ class Stats:
     clock: Clock
     platform: Platform
     quota: Quota | None
-    skipped: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str]

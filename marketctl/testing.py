@@ -158,11 +158,10 @@ class Bench:
 
     def run(self, job: str, **changed: object) -> tuple[Result, Counter[str]]:
         """Run a job, three attempts; return how it ended and how often each endpoint was asked so far."""
-        from dataclasses import replace
 
         registry = load_registry(self._registry, environ={})
         defaults = {"attempts": ATTEMPTS, "timeout_s": 1, "deadline_s": 20}
-        entry = replace(registry.provider(self.name), **{**defaults, **changed})  # type: ignore[arg-type]
+        entry = registry.provider(self.name)._replace(**{**defaults, **changed})  # type: ignore[arg-type]
         with Desk(registry, load_credentials(self.folder / "credentials.toml", {})) as desk:
             result = run_job(Run(desk), entry, job)
         return result, self.sandbox.requests(self.name)

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -243,7 +243,7 @@ class Checkup:
 
     def import_(self) -> list[Finding]:
         """Import the adapter and make one."""
-        entry = replace(self.entry, deadline_s=min(self.entry.deadline_s, BUDGET_S))
+        entry = self.entry._replace(deadline_s=min(self.entry.deadline_s, BUDGET_S))
         self.adapter = open_adapter(self.run, entry, read_only=True)
         return [Finding("pass", self.entry.path)]
 
@@ -373,7 +373,7 @@ class Checkup:
         """Ask the same provider through ccxt, and compare."""
         from marketctl.check.second_opinion import second_opinion
 
-        return second_opinion(self.run, replace(self.entry, deadline_s=min(self.entry.deadline_s, BUDGET_S)))
+        return second_opinion(self.run, self.entry._replace(deadline_s=min(self.entry.deadline_s, BUDGET_S)))
 
     def need_key(self, adapter: Provider, job: str) -> None:
         """Raise NoCredentials for a job that gets no answer without a key."""

@@ -4,7 +4,6 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +44,7 @@ def second_opinion(run: "Run", entry: ProviderEntry) -> list[Finding]:
     venue = VENUES.get(entry.path.partition(":")[0])
     if venue is None:
         raise NotSupported(f"there is a second opinion on {', '.join(sorted(VENUES.values()))} only")
-    bridged = replace(entry, path=BRIDGE, options={"exchange": venue})
+    bridged = entry._replace(path=BRIDGE, options={"exchange": venue})
     findings: list[Finding] = []
     with ExitStack() as stack:
         ours, theirs = (open_adapter(run, one, read_only=True) for one in (entry, bridged))

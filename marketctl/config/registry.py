@@ -10,9 +10,8 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marketctl.config.addresses import check_redis_url, keys_in_clear, refuse_proxy_without_package, same_variables
 from marketctl.config.fees import TakerFee, read_taker_fee
@@ -62,6 +61,11 @@ PING_URL = "an http:// or https:// URL with a path, without user and query"
 REDIS_URL = '"embedded", "none" or a redis://, rediss:// or unix:// URL'
 
 
+def _repr_without(told: Any, *secret: str) -> str:
+    shown = (f"{name}={value!r}" for name, value in zip(told._fields, told, strict=True) if name not in secret)
+    return f"{type(told).__name__}({', '.join(shown)})"
+
+
 class HistorySettings(NamedTuple):
     """Which quotes are kept in Redis streams, and how many and how old (`max_age_s`, seconds) at most."""
 
@@ -79,13 +83,12 @@ class HistorySettings(NamedTuple):
         return f"{base}/*" in self.pairs or f"*/{quote}" in self.pairs or "*/*" in self.pairs
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """`[settings]` after environment and options; paths are absolute, `_s` are seconds."""
 
     data_dir: Path
     dump_dir: Path
-    redis_url: str = field(repr=False)  # may hold a password
+    redis_url: str  # may hold a password
     redis_prefix: str
     prices_interval_s: float
     wallet_interval_s: float
@@ -99,14 +102,16 @@ class Settings:
     history: HistorySettings
     archive_days: int
     archive_max_mb: int
-    ping_url: str | None = field(repr=False)  # who knows it may ping
+    ping_url: str | None  # who knows it may ping
     run_log: Path | None
     run_log_max_mb: int
     run_log_keep: int
 
+    def __repr__(self) -> str:
+        return _repr_without(self, "redis_url", "ping_url")
 
-@dataclass(frozen=True, slots=True)
-class ProviderEntry:
+
+class ProviderEntry(NamedTuple):
     """`[providers.NAME]` with the settings filled in; `_s` are seconds.
 
     `kind` None is the adapter's own, `stablecoin` None is unset, no `pairs` are all pairs. `where` begins messages.
@@ -119,8 +124,8 @@ class ProviderEntry:
     kind: str | None
     stablecoin: str | None
     base_url: str | None
-    proxy: str | None = field(repr=False)  # may hold a password
-    ping_url: str | None = field(repr=False)  # who knows it may ping
+    proxy: str | None  # may hold a password
+    ping_url: str | None  # who knows it may ping
     timeout_s: float
     deadline_s: float
     attempts: int
@@ -131,7 +136,10 @@ class ProviderEntry:
     pairs: tuple[str, ...]
     taker_fee: TakerFee | None
     options: Mapping[str, object]
-    where: str = field(repr=False, compare=False)
+    where: str
+
+    def __repr__(self) -> str:
+        return _repr_without(self, "proxy", "ping_url", "where")
 
     def interval_s(self, job: str) -> float:
         """Return the seconds from one run of a job to the next."""
@@ -151,25 +159,24 @@ class ProviderEntry:
         return {key: value for key, value in values.items() if value is not None} | dict(self.options)
 
 
-ENTRY_KEYS = tuple(name for name in ProviderEntry.__slots__ if name not in ("name", "options", "where"))
+ENTRY_KEYS = tuple(name for name in ProviderEntry._fields if name not in ("name", "options", "where"))
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(NamedTuple):
     """The whole file; `path` is as the user gave it, `providers` in the order of the file."""
 
     path: Path
     settings: Settings
     providers: Mapping[str, ProviderEntry]
-    sentinel: SentinelSettings = field(default_factory=SentinelSettings)
-    _watch: "WatchSettings | None" = None
+    sentinel: SentinelSettings = SentinelSettings()
+    watched: "WatchSettings | None" = None
 
     @property
     def watch(self) -> "WatchSettings":
         """Return `[watch]`, or what is usual where there is none."""
         from marketctl.config.watch import WatchSettings
 
-        return self._watch or WatchSettings()
+        return self.watched or WatchSettings()
 
     def enabled(self) -> list[ProviderEntry]:
         """Return the providers that run."""

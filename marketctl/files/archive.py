@@ -13,7 +13,6 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
@@ -40,8 +39,7 @@ class Member(NamedTuple):
     whole_ms: int
 
 
-@dataclass(slots=True)
-class _End:
+class _End(NamedTuple):
     """Where a file ends as this process left it."""
 
     inode: int

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from marketctl import __version__
@@ -44,8 +44,7 @@ class Request:
     public: bool = False  # asked without a key
 
 
-@dataclass(slots=True)
-class Answer:
+class Answer(NamedTuple):
     """One answer: parsed body, status, headers (lower-case names), times in ms and the bytes as received.
 
     `raw` marks one of an endpoint that was declared as XML, CSV or text: `body` is the bytes there, whatever the

@@ -52,7 +52,7 @@ class Desk:
         if self.settings.redis_url != "none":
             from marketctl.lean_imports import import_redis
 
-            import_redis()
+            import_redis(self.settings.redis_url)
 
     def lines(self) -> "Lines":
         """Return the connections to providers that are kept from job to job."""

@@ -134,7 +134,7 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
         history=run.settings.history,
         aside=Aside(found.held, found.marked, found.reference, found.again),
         asked=entry.pairs,
-        known=lambda: last_good(path, "quotes", entry.pairs).count if mirror else 0,
+        known=lambda: last_good(path, "quotes", entry.pairs).records if mirror else 0,
         until_ms=batch.until_ms and batch.until_ms + limit_ms(entry.prices_interval_s),
         own_ms=batch.own_ms,
     )

@@ -1,9 +1,8 @@
 """Half an answer never replaces a whole one: the guard of what is written to files, against the last good snapshot."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from marketctl.errors import HalfAnswer, StorageFailed
 from marketctl.files.snapshots import read_head, read_records, read_snapshot
@@ -12,12 +11,11 @@ from marketctl.times import FUTURE_MS, from_iso, to_iso
 DAY_MS = 86_400_000
 
 
-@dataclass(slots=True)
-class LastGood:
-    """What the last good snapshot had: its head, and how many records of those that are asked for now."""
+class LastGood(NamedTuple):
+    """What the last good snapshot had: its head, and how many of its `records` are asked for now."""
 
-    count: int = 0
-    head: Mapping[str, Any] = field(default_factory=dict)
+    records: int = 0
+    head: Mapping[str, Any] = {}
 
 
 def last_good(path: Path, records_key: str, asked: Collection[str] = ()) -> LastGood:
@@ -47,7 +45,7 @@ def refuse_half(
     has to tell the next guard: `largest`, where this one is smaller. Raises HalfAnswer.
     """
     largest, at_ms = _largest(before, collected_ms, asked)
-    known = max(before.count, largest)
+    known = max(before.records, largest)
     if force is not None and count * 2 < known:
         raise HalfAnswer(
             f"{count} {what} where there were {known}: more than half are gone",
@@ -63,7 +61,7 @@ def _largest(before: LastGood, now: int, asked: str) -> tuple[int, int]:
     """Return the count of the largest snapshot of the last day, and its time."""
     told = before.head.get("largest")
     if not isinstance(told, dict):
-        told = {"at": before.head.get("collected_at"), "count": before.count, "asked": asked}
+        told = {"at": before.head.get("collected_at"), "count": before.records, "asked": asked}
     count = told.get("count")
     try:
         at_ms = from_iso(str(told.get("at")))

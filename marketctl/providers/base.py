@@ -9,7 +9,6 @@ Long: an adapter's author finds in one place what is his to write and what is gi
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from marketctl.errors import (
@@ -220,10 +219,9 @@ class Provider(Refusals):
                 weight=weight,
                 base=base,
             )
-            self.last_answer = replace(answer, body=None, content=b"")  # what was read of it can be forgotten
+            self.last_answer = answer._replace(body=None, content=b"")  # what was read of it can be forgotten
             self.answered.append(f"{answer.where}: HTTP {answer.status}")
-            answer.body = told_by(answer.body, self.answered[-1])
-            return answer
+            return answer._replace(body=told_by(answer.body, self.answered[-1]))
 
         try:
             return once()

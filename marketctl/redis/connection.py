@@ -125,7 +125,7 @@ class RedisConnection:
 
         It waits at most the seconds it is given. Raises RedisFailed.
         """
-        import_redis()
+        import_redis(self._url)
         from redis.exceptions import RedisError
 
         try:
@@ -183,7 +183,7 @@ class RedisConnection:
 
     def _exchange(self, address: tuple[str, int] | None, sent: Sequence[bytes], count: int) -> list[Any]:
         """Send to one server and return its replies."""
-        import_redis()
+        import_redis(self._url)
         from redis.exceptions import ConnectionError as Broken
         from redis.exceptions import RedisError, ResponseError
 

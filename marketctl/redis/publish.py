@@ -36,7 +36,7 @@ class Aside(NamedTuple):
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Published:
     """What a publish did; `history_error` is Redis' word when quotes went out and their history did not.
 

@@ -1,9 +1,8 @@
 """Look at live quotes: choose pairs, compare a pair over providers, show its history."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 from marketctl.config.registry import Registry
 from marketctl.errors import MarketctlError, RedisFailed, StorageFailed
@@ -125,8 +124,7 @@ def spread(bid: str | None, ask: str | None) -> tuple[str | None, str | None]:
 # History ----------------------------------------------------------------------------------
 
 
-@dataclass
-class History:
+class History(NamedTuple):
     """Changes of a pair, oldest first, unknown sides None; `begins_at` is the oldest moment anything is known of.
 
     `away` says why Redis was not asked.

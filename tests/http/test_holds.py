@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def desk(tmp_path):
     def run(wire, name, job="prices", entry_name=None, **changed):
         registry = load_registry(ROOT / "providers.toml", environ={}, data_dir=str(tmp_path / "data"), redis_url="none")
         entry_name = entry_name or name
-        entry = replace(registry.providers[name], name=entry_name, base_url=wire.url, deadline_s=60, **changed)
+        entry = registry.providers[name]._replace(name=entry_name, base_url=wire.url, deadline_s=60, **changed)
         keys = tmp_path / "credentials.toml"
         keys.write_text("".join(KEYS.format(name=one) for one in {name, entry_name}))
         keys.chmod(0o600)

@@ -1,7 +1,5 @@
 """A dump of XML and of a POST holds what was sent, and today's reader reads it again offline."""
 
-from dataclasses import replace
-
 import pytest
 
 from marketctl.config.credentials import load_credentials
@@ -66,5 +64,5 @@ def test_raw_answers_and_posts_are_dumped_and_replayed(bank, tmp_path):
     ]
     mids = {pair: quote["mid"] for pair, quote in dump["batch"]["quotes"].items()}
     assert mids == {"EUR/RUB": "94.10", "TRY/RUB": "1.920", "USD/RUB": "81.4402"}
-    again = replay(replace(entry, base_url=None), dump)
+    again = replay(entry._replace(base_url=None), dump)
     assert again == dump["batch"]
