@@ -99,10 +99,7 @@ class _StandIn(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if not self.importing:
-            return getattr(import_module(self.__name__), name)
-        setattr(self, name, found := _nothing(name))
-        return found
+        return _nothing(name) if self.importing else getattr(import_module(self.__name__), name)
 
 
 def _metadata() -> Any:

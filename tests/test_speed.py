@@ -102,7 +102,7 @@ def test_what_was_left_out_of_a_library_is_there_when_somebody_asks():
 import sys
 from marketctl.lean_imports import import_redis, import_requests
 import_requests()
-import_redis()
+import_redis("unix:///redis.sock")
 assert "redis.client" not in sys.modules and "importlib.metadata" not in sys.modules
 import redis
 from redis import Redis
@@ -116,24 +116,58 @@ assert requests.compat.urlparse and redis.asyncio.Redis and charset_normalizer.f
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_asyncio_is_left_out_of_our_own_process_alone_and_there_when_somebody_asks():
-    program = """
+REDIS_PARTS = ("asyncio", "redis.cache", "redis.observability", "redis.observability.recorder", "ssl")
+
+
+@pytest.mark.parametrize(
+    ("first", "url", "there"),
+    [
+        ("import marketctl.__main__", "redis://host", set()),
+        ("import marketctl.__main__", "rediss://host", {"ssl"}),
+        ("", "redis://host", set(REDIS_PARTS)),
+    ],
+    ids=["our own process", "our own, over TLS", "somebody else's"],
+)
+def test_parts_of_redis_are_left_out_of_our_own_process_alone_and_there_when_somebody_asks(first, url, there):
+    program = f"""
 import sys
-from marketctl import lean_imports as slim
 {first}
-slim.import_redis()
-assert ("asyncio" in sys.modules) is {there}, "asyncio"
-had = [module for module in list(sys.modules.values()) if isinstance(vars(module).get("asyncio"), slim._Asyncio)]
+from marketctl import lean_imports
+lean_imports.import_redis({url!r})
+parts = {REDIS_PARTS!r}
+had = {{name for name in parts if name in sys.modules}}
+assert had == {there!r}, had
+from redis.connection import Connection, ConnectionPool
+for connection in (Connection(host="127.0.0.1", port=1), ConnectionPool.from_url({url!r}).make_connection()):
+    connection.disconnect()
 import asyncio
 assert asyncio.run(asyncio.sleep(0, 7)) == 7
-assert all(module.asyncio.Lock is asyncio.Lock for module in had)
-from redis.connection import Connection
-assert Connection(host="127.0.0.1", port=1)
+import redis.event
+assert redis.event.asyncio.Lock is asyncio.Lock
+import redis.observability.recorder as recorder
+from redis.cache import CacheConfig
+assert CacheConfig().get_max_size() > 0 and not isinstance(recorder, lean_imports._StandIn)
 """
-    for first, there in (("import marketctl.__main__", False), ("", True)):
-        words = program.format(first=first, there=there)
-        done = subprocess.run([sys.executable, "-W", "error", "-c", words], capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, "")
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_patterns_of_urllib3_are_compiled_when_they_are_used_and_say_the_same():
+    program = """
+import re
+from marketctl import lean_imports
+at_once = re.compile
+lean_imports.import_requests()
+assert re.compile is at_once
+from urllib3.util import url
+late = [name for name, found in vars(url).items() if isinstance(found, lean_imports._Late)]
+assert "_IPV6_ADDRZ_RE" in late, late
+told = url.parse_url("https://[2001:db8::1%25eth0]:8443/a b?c=d")
+assert (told.host, told.port, told.request_uri) == ("[2001:db8::1%eth0]", 8443, "/a%20b?c=d"), told
+assert isinstance(url._IPV6_ADDRZ_RE.match.__self__, re.Pattern)
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_process_ends_at_once_with_all_it_said(tmp_path):
@@ -266,7 +300,7 @@ def test_records_are_the_lines_that_were_written(tmp_path):
     path = tmp_path / "X.json"
     records = {"A": '{"n": "\\" }, \\n"}', "Ł": '{"n": null}', "B": '{"x": {"y": "\u2028"}}'}
     write_snapshot(path, {"schema": 1, "job": "wallet", "version": "1"}, "assets", records)
-    assert read_records(path, "assets") == records | {"B": '{"x": {"y": "\\u2028"}}'}
+    assert read_records(path, "assets")[1] == records | {"B": '{"x": {"y": "\\u2028"}}'}
     assert read_records(tmp_path / "none.json", "assets") is None
     path.write_text(path.read_text()[:-8])
     with pytest.raises(ValueError, match="not one record a line"):

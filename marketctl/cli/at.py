@@ -38,7 +38,7 @@ def at(providers: tuple[str, ...], at_ms: int, words: tuple[str, ...], as_json: 
     from marketctl.log import log
     from marketctl.times import to_iso
     from marketctl.views.at import known_from, quotes_at
-    from marketctl.views.compare import choose_pair
+    from marketctl.views.choose import choose_pair
 
     names = [*providers, *(word for word in words if "/" not in word)]
     if len({name.upper() for name in names}) > 1:

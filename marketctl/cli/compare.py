@@ -52,7 +52,7 @@ def _compare(given: Globals, pair: str, max_age_s: float | None, as_json: bool) 
     from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
     from marketctl.times import now_ms
-    from marketctl.views.compare import choose_pairs
+    from marketctl.views.choose import choose_pairs
     from marketctl.views.compare import compare as put_together
     from marketctl.views.freshness import limit_ms
     from marketctl.views.held import in_words

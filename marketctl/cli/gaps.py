@@ -86,7 +86,7 @@ def _show(
 ) -> int:
     from marketctl.log import log
     from marketctl.times import now_ms
-    from marketctl.views.compare import choose_pairs
+    from marketctl.views.choose import choose_pairs
     from marketctl.views.gaps import gaps as find
     from marketctl.views.snapshots import number
     from marketctl.views.status import read_wallets

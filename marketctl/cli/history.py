@@ -34,8 +34,8 @@ def history(providers: tuple[str, ...], words: tuple[str, ...], since_ms: int, a
     """
     from marketctl.log import log
     from marketctl.times import to_iso
-    from marketctl.views.compare import history as read_history
-    from marketctl.views.compare import sparkline
+    from marketctl.views.history import history as read_history
+    from marketctl.views.history import sparkline
 
     if as_json and as_csv:
         raise click.UsageError("--json and --csv both want stdout: choose one.")

@@ -115,7 +115,7 @@ def show(
     from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
     from marketctl.times import now_ms
-    from marketctl.views.compare import choose_pairs
+    from marketctl.views.choose import choose_pairs
 
     given = globals_of()
     names = [*providers, *(word for word in words if "/" not in word)]

@@ -28,7 +28,7 @@ CHANNELS = "notify"  # the table of channels: name → URL
 
 _is_field = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
 
-_is_url = re.compile(r"[a-z][a-z0-9+.-]{1,30}://\S+", re.IGNORECASE).fullmatch
+_URL = r"[A-Za-z][A-Za-z0-9+.-]{1,30}://\S+"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ def _check_table(path: Path, name: str, values: object) -> Iterator[tuple[str, s
             raise ConfigError(
                 f'{path}: [{name}] found the key "{printable(key, 40)}", expected small letters, digits and _'
             )
-        if name == CHANNELS and not _is_url(value):
+        if name == CHANNELS and not re.fullmatch(_URL, value):
             raise ConfigError(
                 f"{path}: [{name}] {key}: found another text (not shown: it is a secret), expected a URL such as "
                 "tgram://TOKEN/CHAT, mailto://, json://"

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from decimal import Decimal
 from json.encoder import encode_basestring
 from pathlib import Path
@@ -135,8 +135,8 @@ def read_lines(path: Path, records_key: str) -> tuple[dict[str, Any], list[str]]
     return head, lines
 
 
-def read_records(path: Path, records_key: str) -> dict[str, str] | None:
-    """Return the records of a snapshot as the lines they are written in, unread; None when there is no snapshot.
+def read_records(path: Path, records_key: str) -> tuple[dict[str, Any], dict[str, str]] | None:
+    """Return the head of a snapshot and its records as the lines they are written in, unread; None without one.
 
     Raises ValueError when it is not in our layout, as `read_snapshot` will tell or can read.
     """
@@ -146,25 +146,4 @@ def read_records(path: Path, records_key: str) -> dict[str, str] | None:
     records = dict(line.split('": ', 1) for line in found[1])
     if any("\\" in key for key in records):
         raise ValueError(f"{path} has keys that are escaped")
-    return records
-
-
-_head_lines = re.compile(rb'^  "(\w+)": ([^\n]+?),?$', re.MULTILINE).findall
-
-
-def read_head(path: Path) -> dict[str, Any]:
-    """Return the head of a snapshot in our layout, its records unread; empty when there is no snapshot.
-
-    Raises StorageFailed when the file cannot be read.
-    """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise storage_failed("read", path, error) from error
-    head = {}
-    for name, text in _head_lines(data):
-        with suppress(ValueError):  # the records begin here
-            head[name.decode()] = json.loads(text)
-    return head
+    return found[0], records

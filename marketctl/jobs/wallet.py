@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import HalfAnswer, StorageFailed
 from marketctl.files.journal import append_journal, lines_after
-from marketctl.files.snapshots import encode_json, read_head, read_records, read_snapshot, staged_snapshot
+from marketctl.files.snapshots import encode_json, read_snapshot, staged_snapshot
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run, copy_to_redis
-from marketctl.jobs.whole import last_good, refuse_half
+from marketctl.jobs.whole import LastGood, last_good, refuse_half
 from marketctl.providers.base import Provider
 from marketctl.providers.batch import AssetBatch
 from marketctl.times import now_ms, to_iso
@@ -43,7 +43,7 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
         run.keep(entry.name, "wallet", None)
         raise
     lines = {code: encode_json(asset) for code, asset in assets.items()}
-    changes = _changes(run, entry, path, lines, assets)
+    changes = _changes(path, run.path("wallet", entry.name, ".changes.jsonl"), before, lines, assets)
     run.keep(entry.name, "wallet", batch)
     result.collected_at = at = to_iso(collected)
     result.counts |= {
@@ -75,20 +75,18 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
 
 
 def _changes(
-    run: Run, entry: ProviderEntry, path: Path, lines: Mapping[str, str], assets: Mapping[str, Any]
+    path: Path, journal: Path, last: LastGood, lines: Mapping[str, str], assets: Mapping[str, Any]
 ) -> "Changes":
     """Compare with the last snapshot, and with what the journal of a run that died has told beyond it."""
     from marketctl.jobs.changes import compare, compare_lines, told_ahead
 
-    try:
-        before = read_records(path, "assets")
-        if before is not None:
-            at = str(read_head(path).get("collected_at"))
-            ahead = lines_after(run.path("wallet", entry.name, ".changes.jsonl"), at)
-            before = told_ahead(before, ahead) if ahead else before
-        return compare_lines(before, lines, assets)
-    except ValueError:  # not as we write it: somebody edited it, or it is broken
-        return compare((read_snapshot(path) or {}).get("assets"), assets)
+    if last.lines is not None:
+        ahead = lines_after(journal, str(last.head.get("collected_at")))
+        try:
+            return compare_lines(told_ahead(last.lines, ahead) if ahead else last.lines, lines, assets)
+        except ValueError:  # a line that is no JSON
+            pass
+    return compare((read_snapshot(path) or {}).get("assets"), assets)  # not as we write it, or none
 
 
 def wallet_batch(batch: AssetBatch) -> dict[str, Any]:

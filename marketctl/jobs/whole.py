@@ -5,17 +5,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from marketctl.errors import HalfAnswer, StorageFailed
-from marketctl.files.snapshots import read_head, read_records, read_snapshot
+from marketctl.files.snapshots import read_records, read_snapshot
 from marketctl.times import FUTURE_MS, from_iso, to_iso
 
 DAY_MS = 86_400_000
 
 
 class LastGood(NamedTuple):
-    """What the last good snapshot had: its head, and how many of its `records` are asked for now."""
+    """What the last good snapshot had: its head, and how many of its `records` are asked for now.
+
+    `lines` are all its records as they are written, None where there is none in our layout.
+    """
 
     records: int = 0
     head: Mapping[str, Any] = {}
+    lines: Mapping[str, str] | None = None
 
 
 def last_good(path: Path, records_key: str, asked: Collection[str] = ()) -> LastGood:
@@ -23,17 +27,21 @@ def last_good(path: Path, records_key: str, asked: Collection[str] = ()) -> Last
 
     One that cannot be read counts as none: the new one takes its place.
     """
+    lines = None
     try:
         try:
-            records: Collection[str] = read_records(path, records_key) or ()
-            head = read_head(path)
+            found = read_records(path, records_key)
+            if found is None:
+                return LastGood()
+            head, lines = found
+            records: Collection[str] = lines
         except ValueError:  # not as we write it
             head = read_snapshot(path) or {}
-            found = head.get(records_key)
-            records = found if isinstance(found, dict) else ()
+            told = head.get(records_key)
+            records = told if isinstance(told, dict) else ()
     except StorageFailed:
         return LastGood()
-    return LastGood(sum(name in records for name in asked) if asked else len(records), head)
+    return LastGood(sum(name in records for name in asked) if asked else len(records), head, lines)
 
 
 def refuse_half(

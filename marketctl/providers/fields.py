@@ -19,12 +19,13 @@ _PLAIN = r"(?:0|[1-9][0-9]{0,59})(?:\.[0-9]{1,60})?"
 
 _plain = re.compile(_PLAIN).fullmatch
 
-_seven_plain = re.compile(",".join([f"(?:{_PLAIN})?"] * 7)).fullmatch
+# Both are looked at where something is odd: compiled when that comes.
+_SEVEN_PLAIN = ",".join([f"(?:{_PLAIN})?"] * 7)
+
+_NUMBER = r"[+-]?(?:[0-9]{1,200}(?:\.[0-9]{0,200})?|\.[0-9]{1,200})(?:[eE][+-]?[0-9]{1,4})?"
 
 # Possessive: nothing in it can be read in two ways, and to remember where one might takes twice the time.
 _plain_lines = re.compile(r"(?:(?:(?:0|[1-9][0-9]{0,59}+)(?:\.[0-9]{1,60}+)?+)?+\n)*+").fullmatch
-
-_number = re.compile(r"[+-]?(?:[0-9]{1,200}(?:\.[0-9]{0,200})?|\.[0-9]{1,200})(?:[eE][+-]?[0-9]{1,4})?").fullmatch
 
 
 class NotANumber(ValueError):
@@ -69,7 +70,7 @@ def decimal_text(value: object) -> str | None:
             return value
         if not value:
             return None
-        if not _number(value):
+        if not re.fullmatch(_NUMBER, value):
             raise NotANumber(repr(value[:40]))
         return _written_out(Decimal(value))
     if value is None:
@@ -86,9 +87,10 @@ def decimal_text(value: object) -> str | None:
 def seven_plain(values: tuple[Any, ...]) -> bool:
     """Tell whether seven values are what `decimal_text` would return as it is, or nothing: a row in one look."""
     try:
-        return _seven_plain(",".join(["" if value is None else value for value in values])) is not None
+        joined = ",".join(["" if value is None else value for value in values])
     except TypeError:  # numbers
         return False
+    return re.fullmatch(_SEVEN_PLAIN, joined) is not None
 
 
 _NUMBERS = {Decimal, int}

@@ -1,61 +1,19 @@
-"""Look at live quotes: choose pairs, compare a pair over providers, show its history."""
+"""Put the quotes of a pair over all providers side by side."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal, localcontext
-from typing import Any, NamedTuple
+from decimal import localcontext
+from typing import TYPE_CHECKING, Any
 
-from marketctl.config.registry import Registry
-from marketctl.errors import MarketctlError, RedisFailed, StorageFailed
-from marketctl.redis.quotes import first_of_history, read_history
-from marketctl.times import END_MS, from_iso, to_iso
-from marketctl.views.at import PRICES, archived, known_from
 from marketctl.views.freshness import is_stale
-from marketctl.views.quotes import Live, open_reader
-from marketctl.views.snapshots import no_such, number
-from marketctl.views.twins import Coins
+from marketctl.views.quotes import Live
+from marketctl.views.snapshots import number
 
-
-def choose_pair(word: str, known: Iterable[str], who: str) -> str:
-    """Return a pair's key in any case of letters. Raises StorageFailed with the closest one."""
-    pair = word.upper()
-    pairs = list(known)
-    if pair in pairs:
-        return pair
-    base, slash, quote = pair.partition("/")
-    meant = [f"{quote}/{base}"] if slash else [f"{pair}/USDT", *(one for one in pairs if _named(pair, one))]
-    raise no_such(who, pair, pairs, next((one for one in meant if one in pairs), None))
-
-
-def _named(word: str, pair: str) -> bool:
-    """Tell whether a word without a slash is a pair's base, or the pair itself."""
-    base, _, quote = pair.partition("/")
-    return word in (base, base + quote)
-
-
-def choose_pairs(words: Iterable[str], lives: Sequence[Live]) -> list[str]:
-    """Return the keys of the named pairs. Raises StorageFailed for one that no provider quotes, or without quotes."""
-    known = {pair for live in lives for pair in (*live.quotes, *live.held)}
-    who = f"{lives[0].provider} quotes" if len(lives) == 1 else "no provider quotes"
-    if not known:
-        if len(lives) > 1 and all(live.state == "never" and not live.failing for live in lives):
-            raise StorageFailed("no quote was ever published", hint="marketctl prices collect")
-        told = "; ".join(f"{live.provider}: {live.words()}" for live in lives)
-        raise StorageFailed(told, hint=_how_to_have(lives))
-    return [choose_pair(word, known, f"{who} no" if len(lives) == 1 else who) for word in dict.fromkeys(words)]
-
-
-def _how_to_have(lives: Sequence[Live]) -> str | None:
-    """Return what brings quotes; what cannot be read says itself what to do."""
-    if any(live.state == "failed" for live in lives):
-        return None
-    return "marketctl prices collect" + (f" -p {lives[0].provider}" if len(lives) == 1 else "")
-
-
-# Compare ----------------------------------------------------------------------------------
+if TYPE_CHECKING:
+    from marketctl.views.twins import Coins
 
 
 def compare(
-    pair: str, lives: Iterable[Live], now_ms: int, max_age_ms: Mapping[str, float], coins: Coins | None = None
+    pair: str, lives: Iterable[Live], now_ms: int, max_age_ms: Mapping[str, float], coins: "Coins | None" = None
 ) -> dict[str, Any]:
     """Put the quotes of a pair side by side and find the best bid and ask among those that count.
 
@@ -119,84 +77,3 @@ def spread(bid: str | None, ask: str | None) -> tuple[str | None, str | None]:
         share = apart * 200 / total
         context.prec = 6
         return format(apart, "f"), format((+share).normalize() + 0, "f")
-
-
-# History ----------------------------------------------------------------------------------
-
-
-class History(NamedTuple):
-    """Changes of a pair, oldest first, unknown sides None; `begins_at` is the oldest moment anything is known of.
-
-    `away` says why Redis was not asked.
-    """
-
-    pair: str
-    rows: list[dict[str, Any]]
-    begins_at: str | None
-    away: MarketctlError | None = None
-
-
-def history(registry: Registry, provider: str, word: str, since_ms: int) -> History:
-    """Return a pair's changes since that time out of Redis and the archive.
-
-    Raises RedisFailed, ConfigError (unknown provider, no Redis), StorageFailed (nothing published, unknown pair).
-    """
-    entry = registry.provider(provider)
-    pair = word.upper()
-    from_archive = known_from(registry, [entry])
-    # What came since the archive begins is in it: a server that sleeps is woken for what is older.
-    short = from_archive is None or from_archive > since_ms
-    with open_reader(registry, history=short) as reader:
-        store = reader.history
-        if store is None and from_archive is None:
-            why = reader.away.message if reader.away else ""
-            raise type(reader.away or RedisFailed(""))(
-                f"there is no archive of {entry.name}, and {why}",
-                hint=(reader.away and reader.away.hint)
-                or "set redis_url in providers.toml: files alone keep no history",
-            )
-        kept = read_history(store, entry.name, pair, since_ms) if store is not None else []
-        first = first_of_history(store, entry.name, pair) if store is not None else None
-        until = kept[0]["at_ms"] if kept else END_MS - 1
-        older = archived(registry, entry, pair, since_ms, until) if from_archive is not None else []
-        live = reader.read(entry) if not kept and not older else None
-        away = reader.away if store is None and short and registry.settings.redis_url != "none" else None
-    if live is not None and pair not in (*live.quotes, *live.held):
-        if not live.quotes:
-            raise StorageFailed(f"{entry.name}: {live.words()}", hint=_how_to_have([live]))
-        choose_pair(pair, live.quotes, f"{entry.name} quotes no")
-    if older and kept and {**older[-1], "at_ms": 0} == {**kept[0], "at_ms": 0}:
-        del kept[0]  # a value that was told twice
-    rows = [{"at": to_iso(one["at_ms"]), **{name: one.get(name) for name in PRICES}} for one in (*older, *kept)]
-    begins = min((one for one in (from_archive, first) if one is not None), default=None)
-    return History(pair, rows, to_iso(begins), away)
-
-
-BARS = "▁▂▃▄▅▆▇█"
-
-
-def sparkline(records: Sequence[Mapping[str, Any]], width: int = 60) -> str | None:
-    """Draw the middle price over time, one bar a slice of time, with its ends; None with fewer than two prices."""
-    points = [(from_iso(one["at"]), price) for one in records if (price := _middle(one)) is not None]
-    if len(points) < 2:
-        return None
-    low, high = min(price for _, price in points), max(price for _, price in points)
-    start, end = points[0][0], points[-1][0]
-    bars = ""
-    index = 0
-    for slot in range(width):
-        until = start + (end - start) * (slot + 1) // width
-        while index + 1 < len(points) and points[index + 1][0] <= until:
-            index += 1  # a price holds until the next one
-        share = (points[index][1] - low) / (high - low) if high > low else Decimal(0)
-        bars += BARS[int(share * (len(BARS) - 1))]
-    return f"{bars}  low {low:f}, high {high:f}, last {points[-1][1]:f}"
-
-
-def _middle(record: Mapping[str, Any]) -> Decimal | None:
-    bid, ask, mid, last = (number(record.get(name)) for name in ("bid", "ask", "mid", "last"))
-    if mid is not None:
-        return mid
-    if bid is not None and ask is not None:
-        return (bid + ask) / 2
-    return bid if bid is not None else ask if ask is not None else last

@@ -26,7 +26,7 @@ from marketctl.views.snapshots import snapshot
 
 _hex = re.compile(r"(?:0[xX])?([0-9a-fA-F]{40}|[0-9a-fA-F]{64})").fullmatch
 _long_hex = re.compile(r"0[xX]([0-9a-fA-F]+)(::.+)?").fullmatch
-_ton = re.compile(r"[EU]Q[A-Za-z0-9_+/-]{46}|0:[0-9a-fA-F]{64}").fullmatch
+_TON = r"[EU]Q[A-Za-z0-9_+/-]{46}|0:[0-9a-fA-F]{64}"
 
 
 def identify(ticker: str, slug: str, one: str | None, other: str | None) -> tuple[str, str]:
@@ -52,7 +52,7 @@ def _canonical(contract: str) -> str:
         return found[1].lower()
     if found := _long_hex(contract):  # Move: leading zeros may be left out, what follows is a name
         return f"0x{found[1].lower().lstrip('0')}{found[2] or ''}"
-    if _ton(contract):  # spellings of the same 32 bytes
+    if re.fullmatch(_TON, contract):  # spellings of the same 32 bytes
         if contract.startswith("0:"):
             return contract.lower()
         return "0:" + urlsafe_b64decode(contract.replace("+", "-").replace("/", "_"))[2:34].hex()

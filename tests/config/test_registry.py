@@ -69,7 +69,7 @@ def wrong(text: str, **options: str) -> str:
 
 def test_settings_defaults(here: Path) -> None:
     settings = read("").settings
-    assert {name: getattr(settings, name) for name in settings.__slots__} == {
+    assert settings._asdict() == {
         "data_dir": here / "data",
         "dump_dir": here / "data/raw",
         "redis_url": "embedded",
@@ -125,7 +125,7 @@ def test_settings_all_given(here: Path) -> None:
         run_log_keep = 2
         """
     ).settings
-    assert {name: getattr(settings, name) for name in settings.__slots__} == {
+    assert settings._asdict() == {
         "data_dir": here.parent / "d",
         "dump_dir": Path("/dumps"),
         "redis_url": "rediss://:pw@host:6380/1",

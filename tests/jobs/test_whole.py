@@ -8,7 +8,7 @@ import pytest
 from marketctl.cli import invoke as marketctl
 from marketctl.errors import HalfAnswer
 from marketctl.files.journal import append_journal, read_journal
-from marketctl.files.snapshots import read_head, read_records, write_snapshot
+from marketctl.files.snapshots import read_records, write_snapshot
 from marketctl.jobs.whole import LastGood, last_good, refuse_half
 from marketctl.providers.cex.kucoin import KucoinAdapter
 from marketctl.sandbox.setup import write_setup
@@ -124,9 +124,9 @@ def test_step_by_step_is_no_way_around(tmp_path):
         write_snapshot(path, {"schema": 1, "collected_at": to_iso(at)} | head, "assets", records)
 
     sync(68, NOW)
-    assert "largest" not in read_head(path)
+    assert "largest" not in read_records(path, "assets")[0]
     sync(40, NOW + HOUR)
-    assert read_head(path)["largest"] == {"at": to_iso(NOW), "count": 68}
+    assert read_records(path, "assets")[0]["largest"] == {"at": to_iso(NOW), "count": 68}
     with pytest.raises(HalfAnswer, match="30 assets where there were 68"):
         sync(30, NOW + 2 * HOUR)
     sync(34, NOW + 2 * HOUR)
@@ -135,7 +135,7 @@ def test_step_by_step_is_no_way_around(tmp_path):
     with pytest.raises(HalfAnswer):
         sync(14, NOW + 28 * HOUR)
     sync(14, NOW + 28 * HOUR, force=None)
-    assert "largest" not in read_head(path)
+    assert "largest" not in read_records(path, "assets")[0]
     sync(7, NOW + 29 * HOUR)
 
 
@@ -173,7 +173,7 @@ def test_change_told_by_a_run_that_died_and_taken_back_is_told_as_taken_back(ctl
     """Killed between journal and snapshot: the journal's last word must not stay "opened"."""
     assert ctl("wallet", "sync", "-p", "KUCOIN")[0] == 0
     path, journal = folder / "data/wallet/KUCOIN.json", folder / "data/wallet/KUCOIN.changes.jsonl"
-    asset = json.loads(read_records(path, "assets")["BTC"])
+    asset = json.loads(read_records(path, "assets")[1]["BTC"])
     network, flags = next(iter(asset["networks"].items()))
     was = flags["withdraw"]
     later = to_iso(NOW)  # after the snapshot

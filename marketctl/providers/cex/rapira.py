@@ -10,7 +10,6 @@ Quirks: one row per coin and chain; RUB is in no list, though half of the main p
 
 import base64
 import json
-import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -91,8 +90,10 @@ class RapiraAdapter(Exchange):
         return KeyInfo()
 
     def sign(self, request: "Request") -> None:
+        from secrets import token_hex
+
         expires = request.timestamp_ms // 1000 + TOKEN_LIFE_S
-        request.body = login_body(self.keys["uid"], self.keys["private_key"], expires, secrets.token_hex(12))
+        request.body = login_body(self.keys["uid"], self.keys["private_key"], expires, token_hex(12))
         request.headers["Content-Type"] = "application/json"
 
     def failure(self, answer: "Answer") -> Failure | None:
