@@ -32,6 +32,8 @@ from marketctl.http.messages import (
     Answer,
     Exchange,
     Request,
+    SameAnswer,
+    digest,
     encode_query,
     read_json,
 )
@@ -102,6 +104,9 @@ class Client:
         self.clock_offset_ms = 0
         self.requests = self.retries = self.bytes = 0
         self.recorded: list[Exchange] | None = [] if recording else None
+        # The digest of a good body that was read before: where it comes again nothing is read, and SameAnswer raised.
+        self.known: str | None = None
+        self.heard: str | None = None  # the digest of the last body, where `known` is asked for
         self._session = requests.Session()
         self._session.auth = no_auth  # else requests would look into ~/.netrc
         self._session.headers.clear()
@@ -278,6 +283,10 @@ class Client:
         exchange.started_ms, exchange.duration_ms = sent, received - sent
         exchange.headers = {name: value for name, value in headers.items() if name in self.kept_headers}
         exchange.content = content
+        if self.known is not None:
+            self.heard = digest(content)
+            if self.heard == self.known and response.status_code == 200:
+                raise SameAnswer(where)
         raw = f"{request.method} {request.path}" in self.formats
         body, is_json = (content, False) if raw else read_json(content)
         return Answer(response.status_code, headers, body, content, is_json, sent, received, raw, where, request.public)

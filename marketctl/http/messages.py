@@ -79,6 +79,17 @@ class Exchange:
     request_body: bytes | None = None
 
 
+class SameAnswer(Exception):
+    """The answer is, byte by byte, the one that was read before."""
+
+
+def digest(content: bytes) -> str:
+    """Return what tells one body from another."""
+    from hashlib import sha256
+
+    return sha256(content).hexdigest()
+
+
 def read_json(content: bytes) -> tuple[Any, bool]:
     """Return the value of a JSON text, numbers exact, and True; None and False for what is no JSON.
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import HalfAnswer, StorageFailed
 from marketctl.files.journal import append_journal, lines_after
 from marketctl.files.snapshots import encode_json, read_snapshot, staged_snapshot
+from marketctl.http.messages import SameAnswer
+from marketctl.jobs.reading import Known, listen, remember
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run, copy_to_redis
 from marketctl.jobs.whole import LastGood, last_good, refuse_half
@@ -20,31 +22,41 @@ if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection
 
 
+class Reading(NamedTuple):
+    """What an answer was read as; `batch` and `assets` are None where it is the answer of the last snapshot."""
+
+    lines: Mapping[str, str]
+    known: Known
+    batch: AssetBatch | None = None
+    assets: Mapping[str, Any] | None = None
+
+
 def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Result) -> None:
     """Fetch coins and networks; write the snapshot, the journal of what changed and the copy in Redis."""
-    batch = adapter.read(adapter.assets)
+    path, journal = run.path("wallet", entry.name), run.path("wallet", entry.name, ".changes.jsonl")
+    last = last_good(path, "assets")
+    ahead = lines_after(journal, str(last.head.get("collected_at"))) if last.lines is not None else []
+    # What a person or the statistics of this run want to see is read in any case.
+    whole = ahead or run.options.force or run.options.dump_raw or entry.name in run.with_stats
+    read = _read(entry, adapter, last) if adapter.one_answer_assets and not whole else _read_whole(adapter)
     collected = now_ms()
-    path = run.path("wallet", entry.name)
-    assets = {code: asset.to_dict() for code, asset in batch.assets.items()}
-    if run.options.dump_raw:
-        result.batch = wallet_batch(batch)
+    if run.options.dump_raw and read.batch is not None:
+        result.batch = wallet_batch(read.batch)
     result.counts = {
-        "assets": len(assets),
-        "networks": sum(len(asset["networks"]) for asset in assets.values()),
+        "assets": len(read.lines),
+        "networks": read.known.networks,
         **dict.fromkeys(("created", "updated", "unchanged", "removed")),
-        "skipped": batch.skipped.total(),
-        "skipped_by": dict(sorted(batch.skipped.items())),
+        "skipped": sum(read.known.skipped_by.values()),
+        "skipped_by": dict(read.known.skipped_by),
     }
     force = None if run.options.force else f"marketctl wallet sync -p {entry.name} --force"
     try:
-        before = last_good(path, "assets")
-        largest = refuse_half(before, len(assets), collected, what="assets", force=force)
+        largest = refuse_half(last, len(read.lines), collected, what="assets", force=force)
     except HalfAnswer:
         run.keep(entry.name, "wallet", None)
         raise
-    lines = {code: encode_json(asset) for code, asset in assets.items()}
-    changes = _changes(path, run.path("wallet", entry.name, ".changes.jsonl"), before, lines, assets)
-    run.keep(entry.name, "wallet", batch)
+    changes = _changes(path, ahead, last, read)
+    run.keep(entry.name, "wallet", read.batch)
     result.collected_at = at = to_iso(collected)
     result.counts |= {
         "created": changes.created,
@@ -53,40 +65,61 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
         "removed": changes.removed,
     }
     # From then on the journal tells every change; a snapshot of an older version is where that begins.
-    since = before.head.get("known_since") or before.head.get("collected_at") or at
+    since = last.head.get("known_since") or last.head.get("collected_at") or at
     head = run.head(entry, "wallet", collected) | largest | {"known_since": since}
     told = [{"at": at, "run_id": run.run_id, "provider": entry.name, **line} for line in changes.lines]
     # The journal's last word is true: it is told when the snapshot can no longer fail, and taken back if it does.
     take_back: Callable[[], None] = lambda: None  # noqa: E731
     try:
-        with staged_snapshot(path, head, "assets", lines):
-            take_back = append_journal(run.path("wallet", entry.name, ".changes.jsonl"), told)
+        with staged_snapshot(path, head, "assets", read.lines):
+            take_back = append_journal(journal, told)
     except StorageFailed:
         take_back()
         raise
     result.stored.append("file")
+    if read.batch is not None and adapter.client.heard is not None:
+        remember(entry, adapter, read.lines, read.known)
 
     def copy(store: "RedisConnection") -> None:
         from marketctl.redis.publish import publish_wallet
 
-        publish_wallet(store, entry.name, lines, run.head(entry, "wallet", collected))
+        publish_wallet(store, entry.name, read.lines, run.head(entry, "wallet", collected))
 
     copy_to_redis(run, result, copy)
 
 
-def _changes(
-    path: Path, journal: Path, last: LastGood, lines: Mapping[str, str], assets: Mapping[str, Any]
-) -> "Changes":
-    """Compare with the last snapshot, and with what the journal of a run that died has told beyond it."""
-    from marketctl.jobs.changes import compare, compare_lines, told_ahead
+def _read(entry: ProviderEntry, adapter: Provider, last: LastGood) -> Reading:
+    """Ask, and read the answer unless it is that of the last snapshot."""
+    known = listen(entry, adapter, last)
+    try:
+        return _read_whole(adapter)
+    except SameAnswer:
+        if known is None or last.lines is None:  # nothing was known, so nothing can be the same
+            raise
+        return Reading(last.lines, known)
 
+
+def _read_whole(adapter: Provider) -> Reading:
+    batch = adapter.read(adapter.assets)
+    assets = {code: asset.to_dict() for code, asset in batch.assets.items()}
+    networks = sum(len(asset["networks"]) for asset in assets.values())
+    lines = {code: encode_json(asset) for code, asset in assets.items()}
+    return Reading(lines, Known(networks, dict(sorted(batch.skipped.items()))), batch, assets)
+
+
+def _changes(path: Path, ahead: list[dict[str, Any]], last: LastGood, read: Reading) -> "Changes":
+    """Compare with the last snapshot, and with what the journal of a run that died (`ahead`) has told beyond it."""
+    from marketctl.jobs.changes import Changes, compare, compare_lines, told_ahead
+
+    if read.assets is None:
+        return Changes(unchanged=len(read.lines))
     if last.lines is not None:
-        ahead = lines_after(journal, str(last.head.get("collected_at")))
         try:
-            return compare_lines(told_ahead(last.lines, ahead) if ahead else last.lines, lines, assets)
+            before = told_ahead(last.lines, ahead) if ahead else last.lines
+            return compare_lines(before, read.lines, read.assets)
         except ValueError:  # a line that is no JSON
             pass
-    return compare((read_snapshot(path) or {}).get("assets"), assets)  # not as we write it, or none
+    return compare((read_snapshot(path) or {}).get("assets"), read.assets)  # not as we write it, or none
 
 
 def wallet_batch(batch: AssetBatch) -> dict[str, Any]:

@@ -83,6 +83,8 @@ class Provider(Refusals):
     other_bases: ClassVar[tuple[str, ...]] = ()
     # The endpoint that tells the time, and the path to the milliseconds in its answer.
     clock_field: ClassVar[tuple[str, ...]] = ()
+    # `assets` asks one question and reads nothing else: the same bytes are the same assets, and are not read again.
+    one_answer_assets: ClassVar[bool] = False
     # The pair whose price is checked for sanity.
     canary: ClassVar[str] = "BTC/USDT"
     # Its card, where that is not the module's docstring.

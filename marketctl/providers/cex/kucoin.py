@@ -57,6 +57,7 @@ class KucoinAdapter(Exchange):
     )
     kept_headers = ("gw-ratelimit-limit", "gw-ratelimit-remaining", "gw-ratelimit-reset")
     rate = (33.0, 1000.0)
+    one_answer_assets = True
     clock_field = ("/api/v1/timestamp", "data")
     error_statuses = {401: errors.AuthFailed, 429: errors.RateLimited}
     error_codes = {

@@ -41,6 +41,7 @@ class MexcAdapter(Exchange):
     )
     rate = (15.0, 150.0)
     rate_limit_wait_s = 10.0
+    one_answer_assets = True
     clock_field = ("/api/v3/time", "serverTime")
     bans = {418: 120.0}  # each is longer than the one before, for who goes on asking
     error_statuses = {401: errors.AuthFailed, 403: errors.Blocked, 429: errors.RateLimited}

@@ -33,6 +33,7 @@ class RapiraAdapter(Exchange):
 
     base_url = "https://api.rapira.net"
     credentials = ("uid", "private_key")
+    one_answer_assets = True
     endpoints = (
         "GET /market/symbol-thumb",
         "GET /open/market/pairs",
