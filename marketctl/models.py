@@ -3,10 +3,10 @@
 Unknown is None everywhere: never zero, never false.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 JOBS = ("wallet", "prices", "stats")
@@ -180,4 +180,4 @@ class Stats(NamedTuple):
     clock: Clock
     platform: Platform
     quota: Quota | None
-    skipped: Counter[str]
+    skipped: Mapping[str, int] = MappingProxyType({})

@@ -1,8 +1,7 @@
 """The only module that talks HTTP: sessions, time limits, retries, exact numbers, recording.
 
-Retries are tenacity's, driven by the error's class (`retryable`) and by the wait it carries
-(`retry_after`); nothing else is decided there. Messages are built from method, host, path and
-status, because the text of a requests exception holds the whole URL.
+Retries are tenacity's, driven by the error's class (`retryable`) and by the wait it carries (`retry_after`). Messages
+are built from method, host, path and status, because the text of a requests exception holds the whole URL.
 
 An answer is JSON, read with exact numbers, unless its endpoint is declared in `formats` as "xml", "csv" or "text":
 then `Answer.body` is the bytes as received (unpacked), `Answer.raw` is true and nothing is parsed or decoded here. A
@@ -39,7 +38,7 @@ from marketctl.http.messages import (
 )
 from marketctl.http.ratelimit import Pace, Waiting
 from marketctl.http.retries import again, too_long, wait_s
-from marketctl.http.transport import Lines, Transport, no_auth
+from marketctl.http.transport import Lines, Transport, prepared_request
 from marketctl.lean_imports import import_requests
 from marketctl.log import log
 from marketctl.times import now_ms
@@ -90,8 +89,7 @@ class Client:
         self.provider = provider
         self.base_url = base_url.rstrip("/")
         self.host = urlsplit(base_url).hostname or ""
-        # Where else this provider's API lives: declared like the endpoints, nobody else is ever asked.
-        self.other_bases = frozenset(other_bases)
+        self.other_bases = frozenset(other_bases)  # where else its API lives: nobody else is ever asked
         self.timeout_s = timeout_s
         self.deadline = time.monotonic() + deadline_s
         self.deadline_s = deadline_s
@@ -104,12 +102,9 @@ class Client:
         self.clock_offset_ms = 0
         self.requests = self.retries = self.bytes = 0
         self.recorded: list[Exchange] | None = [] if recording else None
-        # The digest of a good body that was read before: where it comes again nothing is read, and SameAnswer raised.
-        self.known: str | None = None
-        self.heard: str | None = None  # the digest of the last body, where `known` is asked for
+        self.known: str | None = None  # digest of a good body; when it comes again, SameAnswer ends the reading
+        self.heard: str | None = None  # and of the last one, where `known` is looked for
         self._session = requests.Session()
-        self._session.auth = no_auth  # else requests would look into ~/.netrc
-        self._session.headers.clear()
         self._lines, self._way = lines, f"{self.base_url} {proxy or ''}"
         self._transport = lines.lend(self._way) if lines else Transport()
         self._session.adapters.update({"https://": self._transport, "http://": self._transport})
@@ -252,20 +247,17 @@ class Client:
 
     def transfer(self, request: Request, exchange: Exchange) -> Answer:
         """Send it once and read the answer, whatever it says. Raises NetworkFailed, TimedOut, DeadlineExceeded ..."""
-        base = request.base or self.base_url
-        where = f"{request.method} {request.host}{request.path}"
+        base, where = request.base or self.base_url, f"{request.method} {request.host}{request.path}"
         left = self.left_s()
         if left <= 0:
             raise self._too_late(where)
         url = f"{base}{request.path}" + (f"?{request.query}" if request.query else "")
-        asked = requests.Request(request.method, base + request.path, request.headers, data=request.body)
         settings: Any = self._session.merge_environment_settings(base, self._proxies, True, True, None)
         timeout = min(self.timeout_s, left)
         sent = now_ms()
         encoding = None
         try:
-            prepared = self._session.prepare_request(asked)
-            prepared.url = url  # exactly what was signed: requests would quote it anew
+            prepared = prepared_request(request, url)
             # Not Session.send: it follows a redirect in thought, and reads its body without limit.
             response = self._session.get_adapter(url).send(prepared, timeout=timeout, **settings)
             encoding = response.headers.get("Content-Encoding")
@@ -279,13 +271,12 @@ class Client:
             raise failure from (None if isinstance(error, UnicodeError | requests.exceptions.InvalidHeader) else error)
         received = now_ms()
         headers = {name.lower(): value for name, value in response.headers.items()}
-        exchange.status = response.status_code
         exchange.started_ms, exchange.duration_ms = sent, received - sent
         exchange.headers = {name: value for name, value in headers.items() if name in self.kept_headers}
-        exchange.content = content
+        exchange.status, exchange.content = response.status_code, content
         if self.known is not None:
             self.heard = digest(content)
-            if self.heard == self.known and response.status_code == 200:
+            if self.heard == self.known and response.ok:
                 raise SameAnswer(where)
         raw = f"{request.method} {request.path}" in self.formats
         body, is_json = (content, False) if raw else read_json(content)

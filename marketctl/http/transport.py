@@ -19,6 +19,8 @@ from requests.adapters import HTTPAdapter  # noqa: E402
 if TYPE_CHECKING:
     import ssl
 
+    from marketctl.http.messages import Request
+
 
 class Transport(HTTPAdapter):
     """Requests' own, with one TLS context for all and sockets that another thread can cut off."""
@@ -142,5 +144,13 @@ def _load_context(place: str, _changed: int) -> "ssl.SSLContext":
     return context
 
 
-def no_auth(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+def prepared_request(request: "Request", url: str) -> requests.PreparedRequest:
+    """Return what goes over the wire, and nothing else: requests would quote the URL anew, and look into ~/.netrc.
+
+    Raises InvalidHeader.
+    """
+    prepared = requests.PreparedRequest()
+    prepared.method, prepared.url = request.method, url
+    prepared.prepare_headers(request.headers)
+    prepared.prepare_body(request.body, None)
     return prepared

@@ -336,15 +336,13 @@ def test_rate_limit_waits_as_told_else_ten_seconds(adapt, body, status, headers,
 
 def test_ban_is_never_asked_again_and_says_until_when(adapt):
     adapter = adapt(MexcAdapter, "http://127.0.0.1:1")
-    banned = answer({"code": 418, "msg": "ip banned"}, 418, {"retry-after": "3600"})
-    banned.received_ms = 1767225600000
+    banned = answer({"code": 418, "msg": "ip banned"}, 418, {"retry-after": "3600"})._replace(received_ms=1767225600000)
     words = r"^HTTP 418: this address is banned for a while: ip banned \(code 418\)$"
     with pytest.raises(Blocked, match=words) as told:
         adapter.check_answer(banned)
     assert (told.value.retryable, told.value.retry_after, told.value.until_ms) == (False, 3600.0, 1767229200000)
     # Without a header it lasts the documented least, two minutes.
-    silent = answer(None, 418, is_json=False)
-    silent.received_ms = 1767225600000
+    silent = answer(None, 418, is_json=False)._replace(received_ms=1767225600000)
     with pytest.raises(Blocked, match=r"^HTTP 418: this address is banned for a while$") as caught:
         adapter.check_answer(silent)
     assert (caught.value.retryable, caught.value.until_ms) == (False, 1767225720000)
