@@ -1,20 +1,18 @@
 """The books of one provider that may be on a way, each judged when a way looks at it: fresh, trading, not avoided."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.convert.edges import ENDLESS, SLACK
 from marketctl.convert.steps import Trade
+from marketctl.times import to_iso
 from marketctl.views.freshness import age_ms, limit_ms
-from marketctl.views.quotes import Live
+from marketctl.views.quotes import Live, moment
 
-# A trade in which something is got: what is given, the most of it, the rate, the book and its side.
-Trading = tuple[str, float, float, str, str]
 
-# What a book does, in floats: rate and most given to its bid, then to its ask; a rate of 0 is none.
-Book = tuple[float, float, float, float]
-NOTHING: Book = (0.0, 0.0, 0.0, 0.0)
+# A side of a book: what is given and got, then in floats the most that is taken and the rate with the fee in it.
+Trading = tuple[str, str, float, float, str, str]  # given, got, most, rate, pair, side
 
 
 class Books:
@@ -30,31 +28,18 @@ class Books:
         self._left_out = left_out
         self._limit_ms = limit_ms(entry.prices_interval_s, live.kept_ms)
         self._kept = 0.0 if entry.taker_fee is None else (1 - float(entry.taker_fee.percent) / 100) * SLACK
-        pairs = self._pairs = defaultdict[str, list[tuple[str, str, bool]]](
-            list
-        )  # ticker -> pair, the other, is it base
-        for pair in live.quotes:
-            base, _, counter = pair.partition("/")
-            pairs[base].append((pair, counter, True))
-            pairs[counter].append((pair, base, False))
-        self._judged: dict[str, Book] = {}
-        self._too_old: dict[tuple[object, object], bool] = {}
+        self._out_of: dict[str, list[Trading]] = {}
+        self._into: dict[str, list[Trading]] = {}
+        self._doubtful: dict[str, list[tuple[str, str]]] = {}  # ticker -> reason, pair
+        self._is_judged = False
+        self._listed = "\n".join(["", *live.quotes, ""])
 
     def __contains__(self, ticker: str) -> bool:
-        return ticker in self._pairs
+        return f"\n{ticker}/" in self._listed or f"/{ticker}\n" in self._listed
 
-    def tickers(self) -> Iterator[str]:
+    def tickers(self) -> set[str]:
         """Return what is traded."""
-        return iter(self._pairs)
-
-    def only(self, ticker: str) -> bool:
-        """Tell whether a ticker is in one book alone."""
-        return len(self._pairs[ticker]) == 1
-
-    @property
-    def judged(self) -> int:
-        """How many books were looked at."""
-        return len(self._judged)
+        return {ticker for pair in self.live.quotes for ticker in pair.split("/")}
 
     @property
     def rates(self) -> bool:
@@ -67,69 +52,68 @@ class Books:
         age = age_ms(self._now_ms, self.live.collected_ms)
         return age is None or age > self._limit_ms
 
-    def gains(self, ticker: str, amount: float) -> Iterator[tuple[str, float]]:
-        """Yield each ticker that is got for an amount of this one, and roughly how much, never too little."""
-        judged = self._judged
-        for pair, other, is_base in self._pairs.get(ticker, ()):
-            sell, sell_most, buy, buy_most = judged.get(pair) or self._judge(pair)
-            if is_base:
-                if sell:
-                    yield other, (amount if amount < sell_most else sell_most) * sell
-            elif buy:
-                yield other, (amount if amount < buy_most else buy_most) * buy
+    def out_of(self, ticker: str) -> Sequence[Trading]:
+        """Return the trades in which a ticker is given."""
+        return self._look(ticker, self._out_of)
 
-    def into(self, ticker: str) -> Iterator[Trading]:
-        """Yield the trades in which a ticker is got."""
-        judged = self._judged
-        for pair, other, is_base in self._pairs.get(ticker, ()):
-            sell, sell_most, buy, buy_most = judged.get(pair) or self._judge(pair)
-            if is_base:
-                if buy:
-                    yield other, buy_most, buy, pair, "ask"
-            elif sell:
-                yield other, sell_most, sell, pair, "bid"
+    def into(self, ticker: str) -> Sequence[Trading]:
+        """Return the trades in which a ticker is got."""
+        return self._look(ticker, self._into)
 
     def step(self, pair: str, side: str) -> Trade:
         """Return the trade at a book's side, which is worked out exactly."""
         quote, fee = self.live.quotes[pair], self.entry.taker_fee
         assert fee is not None
         age = self.live.age_ms(quote, self._now_ms)
-        size, at = quote.get(f"{side}_size"), quote.get("at")
+        size, at = quote.get(f"{side}_size"), to_iso(moment(quote.get("at")))
         return Trade(self.entry.name, pair, side, quote[side], size, fee.percent, age, at)
 
-    def _judge(self, pair: str) -> Book:
-        """Return what a book does; where it may be on no way that is told."""
-        book = self._judged[pair] = self._book(pair) if self._usable(pair) else NOTHING
-        return book
+    def _look(self, ticker: str, trades: Mapping[str, list[Trading]]) -> Sequence[Trading]:
+        """Return the trades of a ticker, and tell which of its books may be on no way."""
+        if not self._is_judged:
+            self._judge()
+        for reason, pair in self._doubtful.get(ticker, ()):
+            self._left_out[reason].add(f"{self.live.provider} {pair}")
+        return trades.get(ticker, ())
 
-    def _usable(self, pair: str) -> bool:
-        quote = self.live.quotes[pair]
-        if quote.get("mid") is not None or quote.get("derived"):
-            return False  # a rate to look at is no book
-        if self._avoided and not self._avoided.isdisjoint(pair.split("/")):
-            return False
+    def _judge(self) -> None:
+        """Sort out what can be done at each book's bid and at its ask."""
+        self._is_judged = True
+        out_of, into = self._out_of, self._into
+        kept, avoided, reasons = self._kept, self._avoided, {}
+        for pair, quote in self.live.quotes.items():
+            get = quote.get
+            if get("mid") is not None or get("derived"):
+                continue  # a rate to look at is no book
+            base, _, counter = pair.partition("/")
+            if base in avoided or counter in avoided:
+                continue
+            # Many quotes of a provider have one time: it is judged once.
+            told = get("status"), get("at"), get("collected_ms"), get("collected_at")
+            if told in reasons:
+                reason = reasons[told]
+            else:
+                reason = reasons[told] = self._doubt(quote)
+            if reason is not None:
+                for ticker in (base, counter):
+                    self._doubtful.setdefault(ticker, []).append((reason, pair))
+                continue
+            if (text := get("bid")) and (price := float(text)) > 0:
+                size = get("bid_size")
+                most = ENDLESS if size is None else float(size) * SLACK
+                trade = base, counter, most, price * kept, pair, "bid"
+                out_of.setdefault(base, []).append(trade)
+                into.setdefault(counter, []).append(trade)
+            if (text := get("ask")) and (price := float(text)) > 0:
+                size = get("ask_size")
+                most = ENDLESS if size is None else float(size) * SLACK * price
+                trade = counter, base, most, kept / price, pair, "ask"
+                out_of.setdefault(counter, []).append(trade)
+                into.setdefault(base, []).append(trade)
+
+    def _doubt(self, quote: Mapping[str, Any]) -> str | None:
+        """Say why a book may be on no way."""
         if quote.get("status") == "halted":
-            self._left_out["halted"].add(f"{self.live.provider} {pair}")
-            return False
-        # Many quotes of a provider have one time: it is judged once.
-        key = (quote.get("at"), quote.get("collected_at"))
-        old = self._too_old.get(key)
-        if old is None:
-            age = self.live.age_ms(quote, self._now_ms)
-            old = self._too_old[key] = age is None or age > self._limit_ms
-        if old:
-            self._left_out["stale"].add(f"{self.live.provider} {pair}")
-        return not old
-
-    def _book(self, pair: str) -> Book:
-        quote, kept = self.live.quotes[pair], self._kept
-        bid, ask = float(quote.get("bid") or 0), float(quote.get("ask") or 0)
-        size, most = quote.get("bid_size"), ENDLESS
-        if size is not None:
-            most = float(size) * SLACK
-        buy, size, buy_most = 0.0, quote.get("ask_size"), ENDLESS
-        if ask > 0:
-            buy = kept / ask
-            if size is not None:
-                buy_most = float(size) * SLACK * ask
-        return (bid * kept if bid > 0 else 0.0, most, buy, buy_most)
+            return "halted"
+        age = self.live.age_ms(quote, self._now_ms)
+        return "stale" if age is None or age > self._limit_ms else None

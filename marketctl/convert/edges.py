@@ -30,13 +30,13 @@ class Edge(NamedTuple):
         return there if there > 0.0 and there >= self.least else 0.0
 
 
-def transfer_edge(source: Place, target: Place, one: Door, other: Door | None) -> Edge:
-    """Return the edge of a transfer over a network that tells a fee; without another end it arrives anywhere."""
+def transfer_edge(source: Place, target: Place, one: Door, other: Door) -> Edge:
+    """Return the edge of a transfer over a network that tells a fee."""
     told = one.network
     high = told.get("withdraw_max")
     cap = ENDLESS if high is None else float(high) * SLACK
     low = float(told.get("withdraw_min") or 0) / SLACK
     ratio = SLACK - float(told.get("withdraw_fee_percent") or 0) / 100
     fee = float(told.get("withdraw_fee") or 0) / SLACK
-    least = 0.0 if other is None else float(other.network.get("deposit_min") or 0) / SLACK
+    least = float(other.network.get("deposit_min") or 0) / SLACK
     return Edge(source, target, cap, low, ratio, fee, least, (one, other))

@@ -4,7 +4,7 @@ Everything is read and judged when the search first looks at it: most coins of m
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,8 +44,6 @@ class Graph:
     _listed: list[tuple[str, Books | Wallet]] = field(default_factory=list)  # who knows tickers, of any age
     _wallets: dict[str, tuple[Wallet, int]] = field(default_factory=dict)  # provider -> wallet, its age
     _doors: dict[Place, dict[str, list[Door]]] = field(default_factory=dict)
-    _leaving: dict[Place, list[Edge]] = field(default_factory=dict)
-    _into: dict[Place, list[Trading]] = field(default_factory=dict)
     transfers_made: int = 0
 
     def add_quotes(self, live: Live) -> None:
@@ -84,22 +82,24 @@ class Graph:
         """Return where an asset is known: in a wallet or in a book."""
         return sorted({(name, ticker) for name, known in self._listed if ticker in known})
 
+    def wallets(self) -> Iterator[tuple[str, Wallet]]:
+        """Yield each provider whose networks are told, and its wallet."""
+        for provider, (wallet, _) in self._wallets.items():
+            yield provider, wallet
+
     def places_of(self, ticker: str) -> list[Place]:
         """Return where an asset may be sent to."""
         return [(provider, ticker) for provider, (wallet, _) in self._wallets.items() if ticker in wallet]
 
-    def gains(self, place: Place, amount: float) -> Iterator[tuple[str, float]]:
-        """Yield each ticker that an amount is traded for at a place, and roughly how much, never too little."""
+    def out_of(self, place: Place) -> Sequence[Trading]:
+        """Return the trades in which an asset is given."""
         books = self.books.get(place[0])
-        return iter(()) if books is None else books.gains(place[1], amount)
+        return () if books is None else books.out_of(place[1])
 
-    def into(self, place: Place) -> list[Trading]:
+    def into(self, place: Place) -> Sequence[Trading]:
         """Return the trades in which an asset is got."""
-        known = self._into.get(place)
-        if known is None:
-            books = self.books.get(place[0])
-            known = self._into[place] = [] if books is None else list(books.into(place[1]))
-        return known
+        books = self.books.get(place[0])
+        return () if books is None else books.into(place[1])
 
     def senders(self, place: Place) -> list[Place]:
         """Return where an asset could be sent from to a place."""
@@ -156,16 +156,9 @@ class Graph:
                 self.transfers_made += 1
                 yield transfer_edge(source, target, one, other)
 
-    def sent(self, place: Place, amount: float) -> float:
-        """Return roughly what arrives at most of an amount that is sent from a place, wherever that is.
-
-        Where no network can be left it is the amount: `transfers` tells why.
-        """
-        edges = self._leaving.get(place)
-        if edges is None:
-            doors = [door for found in self.doors(place).values() for door in found if door.may_leave]
-            edges = self._leaving[place] = [transfer_edge(place, place, door, None) for door in doors]
-        return max((edge.after(amount) for edge in edges), default=amount)
+    def least_fee(self, place: Place) -> float:
+        """Return what sending an asset from a place costs at least, over whatever network."""
+        return self._wallets[place[0]][0].least_fee(place[1])
 
     def unreadable(self) -> Iterator[str]:
         """Yield in words what the wallets hold that cannot be read."""

@@ -6,6 +6,7 @@ that is whole is worked out exactly. What cannot arrive with more than the last 
 """
 
 import heapq
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import count
@@ -112,42 +113,48 @@ class _Search:
         self.starts = starts
         self.goals = goals
         self.max_steps = max_steps
-        self._begin = {provider for provider, _ in starts}
+        self._begin: dict[str, set[str]] = {}
+        for provider, ticker in starts:
+            self._begin.setdefault(provider, set()).add(ticker)
         self.floor = 0.0  # what does not promise more is not looked at
         self._heap: list[tuple[float, int, Callable[..., None] | None, tuple[Any, ...]]] = []
         self._number = count()  # what was put first goes first
         self._arrived: list[dict[str, float]] = [{} for _ in range(max_steps)]
-        self._got: list[dict[Place, float]] = [{} for _ in range(max_steps)]
         # free[k]: ticker -> the most there can be of it anywhere after at most k steps
         self.free: list[dict[str, float]] = [{ticker: amount for _, ticker in starts}]
-        reached = dict.fromkeys(starts, amount)
-        for left in reversed(range(max_steps - 2)):
-            reached = self._further(reached, last=left == 0)
+        # got[k]: provider -> ticker -> the most that can be got in a trade as the last of at most k steps
+        self._got: list[dict[str, dict[str, float]]] = [defaultdict(dict) for _ in range(max_steps)]
+        for steps in range(1, max_steps - 1):
+            self.free.append(self._further(steps, None))
+        self._ends = {provider for provider, _ in goals}  # before the last step more is told of these alone
+        if max_steps > 1:
+            self._further(max_steps - 1, self._ends)
 
-    def _further(self, reached: dict[Place, float], *, last: bool) -> dict[Place, float]:
-        """Trade everything once more; transfers of what there was before cost nothing."""
-        before = self.free[-1]
-        most = dict(before)
-        found: dict[Place, float] = {}
-        given = dict(reached)
-        if len(self.free) > 1:  # nothing was anywhere else before the first step
-            for ticker, amount in self.free[-2].items():
-                for place in self.graph.places_of(ticker):
-                    if amount > given.get(place, 0.0):
-                        given[place] = amount
-        for place, amount in given.items():
-            if place in self.goals:
-                continue
-            provider = place[0]
-            for ticker, there in self.graph.gains(place, amount):
-                if there > most.get(ticker, 0.0):
-                    most[ticker] = there
-                if not last:
-                    target = (provider, ticker)
-                    if there > found.get(target, 0.0):
-                        found[target] = there
-        self.free.append(most)
-        return found
+    def _further(self, steps: int, providers: set[str] | None) -> dict[str, float]:
+        """Trade everything once more, at these providers or at all; transfers of what there was before cost nothing."""
+        most = dict(self.free[-1])
+        given: dict[str, dict[str, float]] = {name: dict(held) for name, held in self._got[steps - 1].items()}
+        if steps == 1:  # nothing is anywhere else before the first step
+            given = {provider: dict.fromkeys(tickers, self.amount) for provider, tickers in self._begin.items()}
+        else:
+            for provider, wallet in self.graph.wallets():
+                if providers is None or provider in providers:
+                    held = given.setdefault(provider, {})
+                    for ticker, amount in self.free[steps - 2].items():
+                        if ticker in wallet and amount > held.get(ticker, 0.0):
+                            held[ticker] = amount
+        for provider in given if providers is None else providers & given.keys():
+            found = self._got[steps][provider] = dict(self._got[steps - 1].get(provider, {}))
+            for source, amount in given[provider].items():
+                if (provider, source) in self.goals:
+                    continue
+                for _, ticker, cap, ratio, _, _ in self.graph.out_of((provider, source)):
+                    there = (amount if amount < cap else cap) * ratio
+                    if there > found.get(ticker, 0.0):
+                        found[ticker] = there
+                        if there > most.get(ticker, 0.0):
+                            most[ticker] = there
+        return most
 
     def ends(self) -> Iterator[tuple[float, tuple[Edge, ...] | None]]:
         """Yield looks at ends of ways, the most promising first: the bound, and the edges where a way is whole.
@@ -174,16 +181,19 @@ class _Search:
         if left < 0:
             return
         provider = place[0]
+        begin = self._begin.get(provider, ())
         free = self.free[left] if left < len(self.free) else None
         trades = []
-        for trade in self.graph.into(place):
-            source = provider, trade[0]
-            if source in seen or source in self.goals:
-                continue
-            given = self._most(source, left) if free is None or source in self.starts else free.get(trade[0], 0.0)
-            _, cap, ratio, _, _ = trade
+        for trade in self.graph.into(place) if left or begin else ():
+            other, _, cap, ratio, _, _ = trade
+            if other in begin:
+                given = self.amount
+            elif free is None:
+                given = self._most((provider, other), left)
+            else:
+                given = free.get(other, 0.0)
             bound = self._bound(edges, (given if given < cap else cap) * ratio)
-            if bound > self.floor:
+            if bound > self.floor and (provider, other) not in seen and (provider, other) not in self.goals:
                 trades.append((bound, trade))
         trades.sort(key=itemgetter(0))
         self._put_next(place, edges, trades)
@@ -198,7 +208,7 @@ class _Search:
             self._put(trades[-1][0], self._trade, place, edges, trades)
 
     def _trade(self, place: Place, edges: tuple[Edge, ...], trades: list[tuple[float, Any]]) -> None:
-        bound, (other, cap, ratio, pair, side) = trades.pop()
+        bound, (other, _, cap, ratio, pair, side) = trades.pop()
         self._put_next(place, edges, trades)
         source = place[0], other
         edge = Edge(source, place, cap, 0.0, ratio, 0.0, 0.0, (pair, side))
@@ -250,7 +260,7 @@ class _Search:
             for given, place in sorted(own, reverse=True):
                 if given * SLACK <= known:
                     break
-                known = max(known, self.graph.sent(place, given))
+                known = max(known, given * SLACK - self.graph.least_fee(place))
             self._arrived[steps][ticker] = known
         return known
 
@@ -268,23 +278,20 @@ class _Search:
 
     def _traded(self, place: Place, steps: int) -> float:
         """Return the most that can be got in a trade as the last of at most so many steps."""
-        provider = place[0]
+        provider, ticker = place
         if steps < 1 or (steps == 1 and provider not in self._begin):
             return 0.0
-        known = self._got[steps].get(place)
+        got = self._got[steps][provider]
+        known = got.get(ticker)
         if known is not None:
             return known
         most = 0.0
-        before = self.free[min(steps - 1, len(self.free)) - 1] if steps > 1 else {}
-        for other, cap, ratio, _, _ in self.graph.into(place):
-            source = provider, other
-            if source in self.goals:
-                continue
-            # What is in this book alone was sent there, or got for the very asset.
-            sent = source not in self.starts and self.graph.books[provider].only(other)
-            given = before.get(other, 0.0) if sent else self._most(source, steps - 1)
-            there = (given if given < cap else cap) * ratio
-            if there > most:
-                most = there
-        self._got[steps][place] = most
+        if steps >= len(self.free) and provider not in self._ends:  # else the table tells all
+            begin, before, own = self._begin.get(provider, ()), self.free[steps - 2], self._got[steps - 1][provider]
+            for other, _, cap, ratio, _, _ in self.graph.into(place):
+                given = self.amount if other in begin else max(before.get(other, 0.0), own.get(other, 0.0))
+                there = (given if given < cap else cap) * ratio
+                if there > most and (provider, other) not in self.goals:
+                    most = there
+        got[ticker] = most
         return most

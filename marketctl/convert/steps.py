@@ -101,11 +101,6 @@ class Door(NamedTuple):
         """Tell whether anything is known of what a withdrawal costs."""
         return self.network.get("withdraw_fee") is not None or self.network.get("withdraw_fee_percent") is not None
 
-    @property
-    def may_leave(self) -> bool:
-        """Tell whether withdrawals are open, at a fee that is told."""
-        return self.network.get("withdraw") is True and self.tells_fee
-
 
 @dataclass(frozen=True, slots=True)
 class Transfer:

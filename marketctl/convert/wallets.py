@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from marketctl.config.registry import Registry
+from marketctl.convert.edges import SLACK
 from marketctl.files.snapshots import read_lines
 from marketctl.text import printable
 from marketctl.views.snapshots import snapshot
 
-TICKER = '"ticker": "'
+TICKER, FEE, PERCENT = '"ticker": "', '"withdraw_fee": ', '"withdraw_fee_percent": '
 
 
 class Wallet:
@@ -19,13 +20,16 @@ class Wallet:
         self.provider = provider
         self.collected_at = collected_at
         self.unreadable: set[str] = set()
+        self._least: dict[str, float] = {}
         self._records: dict[str, list[str | Mapping[str, Any]]] = {}
         for record in records:
             ticker = _ticker(record)
             if ticker is None:
                 self.unreadable.add(printable(str(record).partition('"')[0], 40))
+            elif ticker in self._records:
+                self._records[ticker].append(record)
             else:
-                self._records.setdefault(ticker, []).append(record)
+                self._records[ticker] = [record]
 
     def __contains__(self, ticker: str) -> bool:
         return ticker in self._records
@@ -33,6 +37,13 @@ class Wallet:
     def tickers(self) -> Iterable[str]:
         """Return the tickers of its assets."""
         return self._records
+
+    def least_fee(self, ticker: str) -> float:
+        """Return a withdrawal fee that no network of an asset is below; of a record that is a line without reading it."""
+        known = self._least.get(ticker)
+        if known is None:
+            known = self._least[ticker] = min(map(_least_fee, self._records[ticker])) / SLACK
+        return known
 
     def coins(self, ticker: str) -> list[Mapping[str, Any]]:
         """Return the assets of a ticker that have networks: more than one where a dead coin had it before."""
@@ -71,6 +82,21 @@ def _ticker(record: str | Mapping[str, Any]) -> str | None:
             return word.upper()
     asset = _read(record)
     return None if asset is None else str(asset.get("ticker")).upper()
+
+
+def _least_fee(record: str | Mapping[str, Any]) -> float:
+    """Return the least fixed fee a record tells; 0 where a network may have none, or has none that is told."""
+    if isinstance(record, str):
+        parts = record.split(FEE)
+        if len(parts) != record.count(PERCENT) + 1:
+            return 0.0
+        told = [part[1 : part.find('"', 1)] if part[0] == '"' else None for part in parts[1:]]
+    else:
+        told = [network.get("withdraw_fee") for network in (record.get("networks") or {}).values()]
+    try:
+        return min([float(text or 0) for text in told], default=0.0)
+    except ValueError:
+        return 0.0
 
 
 def _read(record: str | Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -122,7 +122,7 @@ def gather(reader: Reader, avoid: Avoid) -> tuple[Graph, list[str]]:
     for entry in entries:
         if entry.name in avoid.providers:
             continue
-        live = reader.read(entry)
+        live = reader.read(entry, as_stored=True)
         if live.state != "never" and (words := live.words()):
             problems.append(f"{entry.name}: {words}")
         lives.append(live)

@@ -25,6 +25,11 @@ QUOTE_FIELDS = (
 )
 
 
+def moment(told: object) -> int | None:
+    """Read a time as Redis holds it, in milliseconds, or as a file does."""
+    return told if isinstance(told, int) else ms_or_none(told)
+
+
 @dataclass
 class Live:
     """A provider's quotes, each with every key of QUOTE_FIELDS.
@@ -80,11 +85,11 @@ class Live:
 
     def collected_of(self, quote: Mapping[str, Any]) -> int | None:
         """Return when a quote was collected: after a merge older than the rest."""
-        return ms_or_none(quote.get("collected_at")) or self.collected_ms
+        return quote.get("collected_ms") or ms_or_none(quote.get("collected_at")) or self.collected_ms
 
     def age_ms(self, quote: Mapping[str, Any], now_ms: int) -> int | None:
         """Return a quote's age (freshness.py); None is unknown and counts as too old."""
-        return age_ms(now_ms, self.collected_of(quote), ms_or_none(quote.get("at")), dated=quote.get("mid") is not None)
+        return age_ms(now_ms, self.collected_of(quote), moment(quote.get("at")), dated=quote.get("mid") is not None)
 
     def set_age_ms(self, now_ms: int) -> int | None:
         """Return the age of the whole set."""
@@ -136,20 +141,25 @@ class Reader:
         self.history = store
         self.unread: dict[str, str] = {}
 
-    def read(self, entry: ProviderEntry, pairs: Sequence[str] | None = None) -> Live:
-        """Return a provider's quotes, or those of these pairs alone; what goes wrong is told in their state."""
+    def read(
+        self, entry: ProviderEntry, pairs: Sequence[str] | None = None, *, as_stored: bool = False
+    ) -> Live:
+        """Return a provider's quotes, or those of these pairs alone; what goes wrong is told in their state.
+
+        With `as_stored` those of Redis are in its own shape: what is unknown left out, times in milliseconds.
+        """
         try:
-            return self.look(entry, pairs)
+            return self.look(entry, pairs, as_stored=as_stored)
         except MarketctlError as error:
             if isinstance(error, NoReply) and self.registry.settings.redis_url == "embedded":
                 self.store, self.away = None, error  # it was stopped under us: what it said last is in the mirror
-                return self.read(entry, pairs)
+                return self.read(entry, pairs, as_stored=as_stored)
             source = "mirror" if self.store is None else "redis"
             return Live(entry.name, source, "failed", last_error=sentence(error.message, error.hint).rstrip("."))
 
-    def look(self, entry: ProviderEntry, pairs: Sequence[str] | None = None) -> Live:
+    def look(self, entry: ProviderEntry, pairs: Sequence[str] | None = None, *, as_stored: bool = False) -> Live:
         """Read a provider's quotes. Raises RedisFailed or StorageFailed."""
-        return self._mirror(entry) if self.store is None else self._redis(self.store, entry, pairs)
+        return self._mirror(entry) if self.store is None else self._redis(self.store, entry, pairs, as_stored)
 
     def pairs(self, entry: ProviderEntry) -> list[str]:
         """Return the pairs a provider quotes now; none where they cannot be read, and `unread` says why."""
@@ -159,7 +169,9 @@ class Reader:
             self.unread[entry.name] = error.message
             return []
 
-    def _redis(self, store: RedisConnection, entry: ProviderEntry, pairs: Sequence[str] | None = None) -> Live:
+    def _redis(
+        self, store: RedisConnection, entry: ProviderEntry, pairs: Sequence[str] | None, as_stored: bool
+    ) -> Live:
         if pairs is None:
             quotes, meta, held, marked = read_set(store, entry.name)
             count = len(quotes)
@@ -176,7 +188,7 @@ class Reader:
             published,
             to_iso(meta.get("last_ok_ms")),
             meta.get("last_error"),
-            {pair: mirror_quote(value) for pair, value in sorted(quotes.items())},
+            quotes if as_stored else {pair: mirror_quote(value) for pair, value in sorted(quotes.items())},
             meta.get("earlier_ms"),
             {pair: mirror_record(one) for pair, one in sorted(held.items())},
             {pair: mirror_record(one) for pair, one in sorted(marked.items())},

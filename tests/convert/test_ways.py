@@ -211,7 +211,6 @@ def test_little_is_looked_at_of_1000_coins_at_8_venues(tmp_path):
     found = find_ways(graph, Fraction(1000), [("V0", "USDT")], [("V5", "USDT")], top=3)
     assert (len(found.ways), found.complete) == (3, True)
     assert found.looks < 1000
-    assert sum(books.judged for books in graph.books.values()) <= 8000
     assert len(graph._doors) < 2000  # of 8,000 wallets' assets: no other line was read
     assert graph.transfers_made < 500  # of 168,000
 
