@@ -20,23 +20,12 @@ from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.log import log
 from marketctl.redis.connection import RedisConnection
+from marketctl.redis.sets import read_texts
 from marketctl.times import ms_or_none, now_ms
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.quotes import Live, Reader, open_reader
 from marketctl.views.twins import known_coins
 
-# Live, held and marked quotes as lines, and meta, of one moment; nothing where the run is the one already seen.
-SET = """
-if redis.call('HGET', KEYS[4], 'seq') == ARGV[1] then return {} end
-local told = {}
-for i = 1, 3 do
-  local all, lines = redis.call('HGETALL', KEYS[i]), {}
-  for j = 1, #all, 2 do lines[#lines + 1] = all[j] .. '\\t' .. all[j + 1] end
-  told[i] = table.concat(lines, '\\n')
-end
-told[4] = redis.call('HGETALL', KEYS[4])
-return told
-"""
 TICK_S = 1.0  # between two looks at the files
 ALL_S = 5.0  # between two looks at every provider: a hint may be lost
 AGAIN_S = 10.0  # until a Redis that is away is tried again
@@ -155,12 +144,11 @@ class Changes:
                 self.moved.notify_all()
 
     def _redis(self, store: RedisConnection, entry: ProviderEntry, seen: Watched, number: int) -> None:
-        keys = [store.key(entry.name, name) for name in ("l1", "held", "marked", "l1:meta")]
-        told = store.call("EVAL", SET, 4, *keys, seen.seq or "-")
-        if not told:
+        told = read_texts(store, entry.name, seen.seq)
+        if told is None:
             return
-        live, held, marked = (dict(line.split(b"\t", 1) for line in text.split(b"\n") if line) for text in told[:3])
-        meta = {name.decode(): value.decode() for name, value in zip(told[3][::2], told[3][1::2], strict=True)}
+        live, held, marked, about = told
+        meta = {name.decode(): value.decode() for name, value in zip(about[::2], about[1::2], strict=True)}
         collected, earlier = (int(meta[name]) if name in meta else None for name in ("collected_ms", "earlier_ms"))
         kept = collected - earlier if collected is not None and earlier is not None else None
         seen.seq = meta.get("seq", "")

@@ -10,14 +10,13 @@ from marketctl.errors import RedisFailed
 from marketctl.files.snapshots import encode_json, write_snapshot
 from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
+from marketctl.redis.sets import Texts, of_one_moment, read_texts
 from marketctl.text import printable
 from marketctl.times import to_iso
 
 DECIMALS = ("bid", "ask", "last", "mid", "bid_size", "ask_size", "volume", "quote_volume")
 
 _TEXTS = (*DECIMALS, "symbol", "status")
-
-TRIES = 20  # a reading takes a millisecond, publishes are seconds apart
 
 META_NUMBERS = frozenset(
     ("schema", "seq", "held", "collected_ms", "count", "added", "removed", "changed", "skipped", "complete",
@@ -153,35 +152,33 @@ def read_set(
     store: RedisConnection, provider: str
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any], dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """Return live quotes and meta as `read_l1` does, and of the same moment what is held and what is marked."""
-    keys = [store.key(provider, name) for name in ("l1:meta", "l1", "held", "marked")]
-    raw_meta, raw, *kept = _of_one_moment(store, keys[0], [("HGETALL", key) for key in keys[1:]])
-    quotes = _read_values(store, keys[1], raw, _read_value)
-    held, marked = (_read_values(store, key, one, _read_record) for key, one in zip(keys[2:], kept, strict=True))
-    return quotes, _read_meta(store, keys[0], raw_meta), held, marked
+    texts = read_texts(store, provider)
+    assert texts is not None
+    *by_kind, raw_meta = texts
+    live, *kept = (store.key(provider, name) for name in ("l1", "held", "marked"))
+    quotes = _read_quotes(store, live, by_kind[0])
+    held, marked = (_read_values(store, key, one, _read_record) for key, one in zip(kept, by_kind[1:], strict=True))
+    return quotes, _read_meta(store, store.key(provider, "l1:meta"), raw_meta), held, marked
 
 
-def _of_one_moment(store: RedisConnection, meta: str, commands: Sequence[tuple[str, ...]]) -> list[Any]:
-    """Return meta and the replies to these commands, all of the same publish.
-
-    A publish changes meta, so what stands between two equal ones is of one moment. A transaction would be refused
-    where memory is full, and wants rights that a reader may lack. Raises RedisFailed.
-    """
-    about = ("HGETALL", meta)
-    for _ in range(TRIES):
-        before, *replies, after = store.batch([about, *commands, about])
-        if before == after:
-            return [before, *replies]
-    raise RedisFailed(
-        f"{store.where}: {meta} changed {TRIES} times while it was read",
-        hint="Run redis-cli monitor, to find who publishes so often.",
-    )
+def _read_quotes(store: RedisConnection, key: str, texts: Texts) -> dict[str, dict[str, Any]]:
+    """Read quotes all at once; where one is not of our shape they are read one by one, which names it."""
+    try:
+        quotes = json.loads(f"[{b','.join(texts.values()).decode()}]")
+        if len(quotes) == len(texts):
+            for shape in {(*quote, *map(type, quote.values())) for quote in quotes}:
+                _see_shape(shape[: len(shape) // 2], shape[len(shape) // 2 :])
+            return dict(zip([pair.decode() for pair in texts], quotes, strict=True))
+    except (ValueError, RecursionError, AttributeError):
+        pass
+    return _read_values(store, key, texts, _read_value)
 
 
 def _read_values(
-    store: RedisConnection, key: str, raw: list[bytes], read: Callable[[bytes], dict[str, Any]]
+    store: RedisConnection, key: str, texts: Texts, read: Callable[[bytes], dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
     values = {}
-    for pair, value in zip(raw[::2], raw[1::2], strict=True):
+    for pair, value in texts.items():
         try:
             values[pair.decode()] = read(value)
         except (ValueError, RecursionError):
@@ -195,16 +192,11 @@ def read_some(
     """Return what `read_set` does of these pairs alone, and how many live quotes there are; all of one moment."""
     live, meta, *kept = (store.key(provider, name) for name in ("l1", "l1:meta", "held", "marked"))
     asked = [("HMGET", key, *pairs) for key in (live, *kept)]
-    raw_meta, values, held, marked, count = _of_one_moment(store, meta, [*asked, ("HLEN", live)])
+    raw_meta, values, held, marked, count = of_one_moment(store, meta, [*asked, ("HLEN", live)])
 
     def some(key: str, found: Sequence[bytes | None], read: Callable[[bytes], dict[str, Any]]) -> dict[str, Any]:
-        told = [
-            part
-            for pair, value in zip(pairs, found, strict=True)
-            if value is not None
-            for part in (pair.encode(), value)
-        ]
-        return _read_values(store, key, told, read)
+        told = zip(pairs, found, strict=True)
+        return _read_values(store, key, {pair.encode(): value for pair, value in told if value is not None}, read)
 
     records = (some(key, found, _read_record) for key, found in zip(kept, (held, marked), strict=True))
     return some(live, values, _read_value), _read_meta(store, meta, raw_meta), *records, count
@@ -257,10 +249,15 @@ def _read_value(value: bytes) -> dict[str, Any]:
     quote, end = _raw_decode(text)  # a third of the time of json.loads
     if end != len(text) or not isinstance(quote, dict):
         raise ValueError
-    for name, one in quote.items():
-        if type(one) is not _KINDS.get(name, type(one)):
-            raise ValueError
+    _see_shape(tuple(quote), tuple(map(type, quote.values())))
     return quote
+
+
+def _see_shape(names: tuple[str, ...], types: tuple[type, ...]) -> None:
+    """Raise ValueError where a quote of these fields is not of our shape."""
+    for name, kind in zip(names, types, strict=True):
+        if kind is not _KINDS.get(name, kind):
+            raise ValueError
 
 
 def _read_record(value: bytes) -> dict[str, Any]:
