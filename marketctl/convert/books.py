@@ -10,7 +10,6 @@ from marketctl.times import to_iso
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.quotes import Live, moment
 
-
 # A side of a book: what is given and got, then in floats the most that is taken and the rate with the fee in it.
 Trading = tuple[str, str, float, float, str, str]  # given, got, most, rate, pair, side
 
@@ -80,7 +79,8 @@ class Books:
         """Sort out what can be done at each book's bid and at its ask."""
         self._is_judged = True
         out_of, into = self._out_of, self._into
-        kept, avoided, reasons = self._kept, self._avoided, {}
+        kept, avoided = self._kept, self._avoided
+        reasons: dict[object, str | None] = {}
         for pair, quote in self.live.quotes.items():
             get = quote.get
             if get("mid") is not None or get("derived"):

@@ -39,7 +39,7 @@ class Wallet:
         return self._records
 
     def least_fee(self, ticker: str) -> float:
-        """Return a withdrawal fee that no network of an asset is below; of a record that is a line without reading it."""
+        """Return what no network of an asset asks less than as a fixed fee; lines are not read for it."""
         known = self._least.get(ticker)
         if known is None:
             known = self._least[ticker] = min(map(_least_fee, self._records[ticker])) / SLACK

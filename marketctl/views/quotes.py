@@ -141,9 +141,7 @@ class Reader:
         self.history = store
         self.unread: dict[str, str] = {}
 
-    def read(
-        self, entry: ProviderEntry, pairs: Sequence[str] | None = None, *, as_stored: bool = False
-    ) -> Live:
+    def read(self, entry: ProviderEntry, pairs: Sequence[str] | None = None, *, as_stored: bool = False) -> Live:
         """Return a provider's quotes, or those of these pairs alone; what goes wrong is told in their state.
 
         With `as_stored` those of Redis are in its own shape: what is unknown left out, times in milliseconds.

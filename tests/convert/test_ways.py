@@ -11,10 +11,10 @@ import pytest
 from marketctl.convert import wallets
 from marketctl.convert.graph import Graph
 from marketctl.convert.search import find_ways
-from marketctl.convert.wallets import read_wallet, wallet_of
+from marketctl.convert.wallets import Wallet, read_wallet, wallet_of
 from marketctl.convert.ways import convert
 from marketctl.errors import ConfigError, StorageFailed
-from marketctl.files.snapshots import write_snapshot
+from marketctl.files.snapshots import encode_json, write_snapshot
 from marketctl.providers.loader import load_registry
 from marketctl.times import now_ms, to_iso
 from marketctl.views.quotes import Live, open_reader
@@ -154,7 +154,7 @@ def test_equal_to_trying_every_way_in_500_small_worlds(entries):
         for provider, held in quotes.items():
             graph.add_quotes(Live(provider, "redis", collected_ms=NOW, quotes=held))
         for wallet in wallets.values():
-            graph.add_wallet(wallet_of(wallet))
+            graph.add_wallet(as_lines(wallet) if seed % 2 else wallet_of(wallet))
         amount = Fraction(chance.choice([3, 20, 500, 10000]), chance.choice([1, 7]))
         start, goal = (chance.choice(list(FEES)), "USDT"), (chance.choice(list(FEES)), chance.choice(["RUB", "BTC"]))
         expected = sorted(every_way(quotes, wallets, amount, start, goal), reverse=True)[:3]
@@ -163,6 +163,41 @@ def test_equal_to_trying_every_way_in_500_small_worlds(entries):
         assert found.complete
         found_some += bool(expected)
     assert found_some > 280
+
+
+def as_lines(wallet: dict[str, Any]) -> Wallet:
+    """Return a wallet as it is read of a file: lines that nobody read yet."""
+    lines = [f'{code}": {encode_json(one)}' for code, one in wallet["assets"].items()]
+    return Wallet(wallet["provider"], wallet["collected_at"], lines)
+
+
+@pytest.mark.parametrize(
+    ("networks", "least"),
+    [
+        ([("2", None), ("0.5", None), ("1", None)], "0.5"),
+        ([("2", "0.1"), ("1.5", "0")], "1.5"),
+        ([("2", None), (None, "0.5")], "0"),  # a percentage alone
+        ([("2", None), (None, None)], "0"),  # told by nobody, on no way
+        ([("0", None), ("3", None)], "0"),
+        ([], "0"),
+    ],
+)
+def test_no_withdrawal_costs_less_than_the_least_fee(networks, least):
+    told = {
+        f"N{number}": {"withdraw_fee": fee, "withdraw_fee_percent": percent, "note": '"withdraw_fee": "0.01"'}
+        for number, (fee, percent) in enumerate(networks)
+    }
+    wallet = {"provider": "MEXC", "collected_at": to_iso(NOW), "assets": {"X": {"ticker": "X", "networks": told}}}
+    for read in (as_lines(wallet), wallet_of(wallet)):
+        assert read.least_fee("X") == pytest.approx(float(least))
+        assert read.least_fee("X") <= float(least)
+
+
+def test_a_wallet_that_names_no_percentage_may_cost_nothing():
+    line = 'X": {"ticker": "X", "networks": {"A": {"withdraw_fee": "2", "withdraw_fee_percent": null}, "B": {}}}'
+    assert Wallet("MEXC", "", [line]).least_fee("X") == pytest.approx(2)  # of B nothing is known: it is on no way
+    line = line.replace("{}", '{"withdraw_fee_percent": "0.5"}')
+    assert Wallet("MEXC", "", [line]).least_fee("X") == 0
 
 
 def _with_fees(entries):
