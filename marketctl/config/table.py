@@ -30,7 +30,7 @@ def parse_toml(
     raise ConfigError(f"{path}: not valid TOML{why}", hint="correct the file there") from None
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Table:
     """A table and the file it stands in, as the user named it. Keys nobody asked for are unknown."""
 

@@ -25,7 +25,7 @@ FORMATS = {
 }
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False, slots=True)  # its headers hold what nobody should see
 class Request:
     """One attempt, as a signer sees it: it may append to `query`, set headers and the body.
 
@@ -63,7 +63,7 @@ class Answer(NamedTuple):
     public: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False, slots=True)
 class Exchange:
     """One recorded request with its answer, for dumps. `query` and `request_body` are as before signing."""
 

@@ -5,7 +5,6 @@ Adapters read it too, so nothing heavy is imported here.
 
 import time
 from collections.abc import Mapping
-from http import HTTPStatus
 
 from marketctl.errors import (
     AuthFailed,
@@ -21,6 +20,8 @@ from marketctl.errors import (
     Unavailable,
 )
 from marketctl.http.messages import Answer
+
+UNAUTHORIZED, FORBIDDEN, TOO_MANY_REQUESTS = 401, 403, 429
 
 # What to do next, by kind. {provider} is its name in the registry.
 NEXT: Mapping[type[MarketctlError], str] = {
@@ -77,14 +78,14 @@ def moment(answer: Answer, wait_s: float) -> int:
 
 def class_of_status(answer: Answer) -> type[MarketctlError]:
     """Choose the error for a status that no adapter explains."""
-    if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+    if answer.status == TOO_MANY_REQUESTS:
         return RateLimited
     if answer.status >= 500:
         return Unavailable
     if answer.status in (451, 418):
         return Blocked
-    if answer.status == HTTPStatus.FORBIDDEN and (answer.public or not answer.is_json):
+    if answer.status == FORBIDDEN and (answer.public or not answer.is_json):
         return Blocked  # what was asked without a key is refused to the address
-    if answer.status == HTTPStatus.UNAUTHORIZED:
+    if answer.status == UNAUTHORIZED:
         return AuthFailed
-    return PermissionDenied if answer.status == HTTPStatus.FORBIDDEN else BadAnswer
+    return PermissionDenied if answer.status == FORBIDDEN else BadAnswer

@@ -9,7 +9,7 @@ from marketctl.errors import (
 from marketctl.redact import redact
 
 
-@dataclass
+@dataclass(eq=False)
 class Result:
     """How one job of one provider ended; `counts` are the job's own (design 9)."""
 
