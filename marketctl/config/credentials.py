@@ -7,7 +7,7 @@ or a piece of the file.
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from marketctl.config.paths import VARIABLES, read_text
@@ -31,13 +31,13 @@ _is_field = re.compile(r"[a-z][a-z0-9_]{0,63}").fullmatch
 _URL = r"[A-Za-z][A-Za-z0-9+.-]{1,30}://\S+"
 
 
-@dataclass(eq=False, repr=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Credentials:
     """The keys of the file and of the environment; its repr shows neither."""
 
     path: Path
-    _file: Mapping[str, Mapping[str, str]]
-    _environ: Mapping[str, str]
+    _file: Mapping[str, Mapping[str, str]] = field(repr=False)
+    _environ: Mapping[str, str] = field(repr=False)
 
     def for_provider(self, name: str, fields: Iterable[str]) -> dict[str, str]:
         """Return those of a provider's fields that have a value; from now on they are secrets.
