@@ -57,6 +57,7 @@ from marketctl.providers.cash.credits import (
     reason_of,
     refresh_seconds,
 )
+from marketctl.providers.columns import column
 from marketctl.providers.counts import count_open, count_pairs, turnover
 from marketctl.providers.fiat import is_fiat
 from marketctl.providers.fields import (
@@ -125,6 +126,7 @@ __all__ = [
     "any_open",
     "bad_answer",
     "code",
+    "column",
     "common_network",
     "count",
     "count_open",

@@ -11,7 +11,7 @@ the bytes first. A POST is declared like a GET; its body is recorded as it was b
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -77,6 +77,7 @@ class Client:
         attempts: int,
         endpoints: frozenset[str],
         formats: Mapping[str, str] | None = None,
+        columns: Mapping[str, Sequence[str]] | None = None,
         body_limit: int = BODY_LIMIT,
         kept_headers: tuple[str, ...] = (),
         other_bases: tuple[str, ...] = (),
@@ -95,7 +96,7 @@ class Client:
         self.deadline_s = deadline_s
         self.attempts = attempts
         self.endpoints = endpoints
-        self.formats = formats or {}
+        self.formats, self.columns = formats or {}, columns or {}
         self.body_limit = body_limit
         self.kept_headers = SAFE_HEADERS.union(kept_headers)
         self.pace = pace
@@ -278,14 +279,13 @@ class Client:
             self.heard = digest(content)
             if self.heard == self.known and response.ok:
                 raise SameAnswer(where)
-        raw = f"{request.method} {request.path}" in self.formats
-        body, is_json = (content, False) if raw else read_json(content)
+        raw = (endpoint := f"{request.method} {request.path}") in self.formats
+        body, is_json = (content, False) if raw else read_json(content, self.columns.get(endpoint, ()))
         return Answer(response.status_code, headers, body, content, is_json, sent, received, raw, where, request.public)
 
     def _read(self, raw: Any, where: str) -> bytes:
         # read1 returns what one receive brought, and never unpacks more than a chunk at once.
-        parts = []
-        size = 0
+        parts, size = list[bytes](), 0
         while chunk := raw.read1(CHUNK, decode_content=True):
             parts.append(chunk)
             size += len(chunk)

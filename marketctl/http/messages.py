@@ -1,13 +1,15 @@
 """What goes over the wire as adapters and dumps see it: requests, answers, exchanges; exact JSON."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from marketctl import __version__
+from marketctl.http.columns import read_columns
 
 USER_AGENT = f"marketctl/{__version__} (python-requests)"
 
@@ -90,15 +92,24 @@ def digest(content: bytes) -> str:
     return sha256(content).hexdigest()
 
 
-def read_json(content: bytes) -> tuple[Any, bool]:
+def read_json(content: bytes, names: Sequence[str] = ()) -> tuple[Any, bool]:
     """Return the value of a JSON text, numbers exact, and True; None and False for what is no JSON.
 
-    Of a field told twice the last one counts: to refuse it would cost a third more time for every answer.
+    A long list of rows that have these `names` may come in `Columns`. Of a field told twice the last one counts: to
+    refuse it would cost a third more time for every answer.
     """
+    trouble = (ValueError, ArithmeticError, RecursionError)  # ArithmeticError: an exponent beyond Decimal's
+    if names:
+        with suppress(*trouble):
+            return read_columns(content, names, _loads), True
     try:
-        return json.loads(content, parse_float=Decimal, parse_constant=_no_constant), True
-    except (ValueError, ArithmeticError, RecursionError):  # ArithmeticError: an exponent beyond Decimal's
+        return _loads(content), True
+    except trouble:
         return None, False
+
+
+def _loads(text: str | bytes) -> Any:
+    return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
 
 
 def _no_constant(name: str) -> None:

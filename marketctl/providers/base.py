@@ -71,6 +71,9 @@ class Provider(Refusals):
     # Those of them that do not speak JSON, with "xml", "csv" or "text": `get` returns their bytes as received, also
     # where the server says windows-1251; `failure` sees them first (`answer.body`), also with an error's status.
     formats: ClassVar[Mapping[str, str]] = {}
+    # Those that hold a long list of rows, with the names that are read of a row: its rows may come in columns then,
+    # which `QuoteBatch.add_rows` and `column` read in half the time. Other names of a row are lost, numbers are texts.
+    columns: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     # The largest body it reads, unpacked. More than the default wants a reason beside it.
     body_limit: ClassVar[int] = 16 * 1024 * 1024
     # The provider's own answer headers (lower-case) that `retry_after` and `quota` read; kept in dumps.
@@ -128,6 +131,7 @@ class Provider(Refusals):
         return {
             "endpoints": frozenset(cls.endpoints),
             "formats": cls.formats,
+            "columns": cls.columns,
             "body_limit": cls.body_limit,
             "kept_headers": cls.kept_headers,
             "other_bases": cls.other_bases,

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from marketctl.errors import BadAnswer
+from marketctl.http.columns import Columns
 from marketctl.text import kind_of
 
 # Exponents are written out, so an exponent is bounded before it is: "1e999999999" is a gigabyte.
@@ -23,9 +24,6 @@ _plain = re.compile(_PLAIN).fullmatch
 _SEVEN_PLAIN = ",".join([f"(?:{_PLAIN})?"] * 7)
 
 _NUMBER = r"[+-]?(?:[0-9]{1,200}(?:\.[0-9]{0,200})?|\.[0-9]{1,200})(?:[eE][+-]?[0-9]{1,4})?"
-
-# Possessive: nothing in it can be read in two ways, and to remember where one might takes twice the time.
-_plain_lines = re.compile(r"(?:(?:(?:0|[1-9][0-9]{0,59}+)(?:\.[0-9]{1,60}+)?+)?+\n)*+").fullmatch
 
 
 class NotANumber(ValueError):
@@ -46,6 +44,8 @@ class ToldList(list[Any]):
 
 def told_by(body: Any, where: str) -> Any:
     """Return a body that names its request ("GET api.example.com/v1/time: HTTP 200") when it cannot be read."""
+    if type(body) is Columns:
+        body.where = where
     if type(body) not in (dict, list):
         return body
     named: ToldObject | ToldList = ToldObject(body) if type(body) is dict else ToldList(body)
@@ -91,36 +91,6 @@ def seven_plain(values: tuple[Any, ...]) -> bool:
     except TypeError:  # numbers
         return False
     return re.fullmatch(_SEVEN_PLAIN, joined) is not None
-
-
-_NUMBERS = {Decimal, int}
-_TOLD = {str, type(None), *_NUMBERS}
-
-
-def plain_texts(column: list[Any]) -> tuple[list[str], set[int]]:
-    """Return what `decimal_text` makes of each value, "" for nothing, and where those below zero or no number stand.
-
-    A whole column in one look: what a row costs is paid thousands of times.
-    """
-    kinds = set(map(type, column))
-    texts = column
-    if kinds != {str}:
-        texts = [one if type(one) is str else str(one) if type(one) in _NUMBERS else "" for one in column]
-        texts = [_digits(text) if "E" in text else text for text in texts] if Decimal in kinds else texts
-    # A value with a line break in it would pass as two.
-    if kinds <= _TOLD and _plain_lines(lines := "\n".join([*texts, ""])) and lines.count("\n") == len(texts):
-        return texts, set()
-    found = ["" if one is None else _digits(one) for one in column]
-    odd = {place for place, text in enumerate(found) if text.startswith("-")}
-    return ["" if place in odd else text for place, text in enumerate(found)], odd
-
-
-def _digits(value: object) -> str:
-    """Return the digits of a number, "" of an empty text, "-" of what is none."""
-    try:
-        return decimal_text(value) or ""
-    except NotANumber:
-        return "-"
 
 
 def _written_out(number: Decimal) -> str:
@@ -176,6 +146,9 @@ def code(value: object) -> str | None:
 
 def integer(value: object) -> int | None:
     """Return a whole number told as number or as digits, else None."""
+    if isinstance(value, str):
+        digits = value.removeprefix("-")
+        return int(value) if len(digits) <= 18 and digits.isascii() and digits.isdecimal() else None
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -184,8 +157,6 @@ def integer(value: object) -> int | None:
         # adjusted() first: arithmetic on 1e9999999 overflows.
         whole = value.is_finite() and value.adjusted() < 18 and value == value.to_integral_value()
         return int(value) if whole else None
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
-        return int(value)
     return None
 
 
@@ -222,6 +193,8 @@ def member(body: object, *path: str) -> Any:
 
 def objects(found: object) -> list[dict[str, Any]]:
     """Return a list's elements; one that is no object reads as an empty one. What is no list has none."""
+    if type(found) is Columns:
+        return found
     return [row if isinstance(row, dict) else {} for row in found] if isinstance(found, list) else []
 
 

@@ -27,6 +27,8 @@ RECV_WINDOW_MS = "5000"
 OFF = {"": False}  # stands where the direction does not exist
 OURS = frozenset({2, 5})  # trading by HTTP, market data
 
+PRICES = ("symbol", "bid1Price", "ask1Price", "bid1Size", "ask1Size", "lastPrice", "volume24h", "turnover24h")
+
 
 class BybitAdapter(Exchange):
     """Speaks to BYBIT."""
@@ -42,6 +44,7 @@ class BybitAdapter(Exchange):
         "GET /v5/system/status",
         "GET /v5/user/query-api",
     )
+    columns = {"GET /v5/market/tickers": PRICES}
     kept_headers = ("x-bapi-limit", "x-bapi-limit-status", "x-bapi-limit-reset-timestamp")
     rate = (20.0, 50.0)
     clock_field = ("/v5/market/time", "time")
@@ -169,9 +172,7 @@ def parse_pairs(body: Any) -> list[Pair]:
 
 def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
     """Read /v5/market/tickers?category=spot; the envelope's time is the only one."""
-    fields = ("symbol", "bid1Price", "ask1Price", "bid1Size", "ask1Size", "lastPrice", "volume24h", "turnover24h")
-    batch.add_rows(rows(body, "result", "list"), fields, integer(body.get("time")))
-    return batch
+    return batch.add_rows(rows(body, "result", "list"), PRICES, integer(body.get("time")))
 
 
 def parse_status(body: Any) -> Platform:

@@ -40,6 +40,7 @@ WORDS = {"allowed": True, "prohibited": False}
 LIMITS = ("too-many-request", "too-many-requests", "base-request-exceed-frequency-limit")
 OFF = ("pre-online", "not-online", "suspend", "offline", "transfer-board", "fuse")
 STATES = {"online": "trading", **dict.fromkeys(OFF, "halted")}
+PRICES = ("symbol", "bid", "ask", "bidSize", "askSize", "close", "amount", "vol")
 
 
 class HtxAdapter(Exchange):
@@ -57,6 +58,7 @@ class HtxAdapter(Exchange):
         "GET /v2/user/api-key",
         "GET /v2/user/uid",
     )
+    columns = {"GET /market/tickers": PRICES}
     kept_headers = ("x-hb-ratelimit-requests-remain", "x-hb-ratelimit-requests-expire")
     rate = (5.0, 5.0)
     rate_limit_wait_s = 2.0
@@ -223,9 +225,7 @@ def parse_pairs(body: Any) -> list[Pair]:
 
 def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
     """Read /market/tickers: `amount` is in base units, `vol` in quote units, one time for all."""
-    fields = ("symbol", "bid", "ask", "bidSize", "askSize", "close", "amount", "vol")
-    batch.add_rows(rows(body, "data"), fields, integer(body.get("ts")))
-    return batch
+    return batch.add_rows(rows(body, "data"), PRICES, integer(body.get("ts")))
 
 
 def parse_status(body: Any) -> Platform:

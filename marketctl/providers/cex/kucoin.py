@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 # Blocks that last longer than any header says.
 BLOCK_S = {"1015": 30.0, "200002": 10.0}
 
+PRICES = ("symbol", "buy", "sell", "bestBidSize", "bestAskSize", "last", "vol", "volValue")
+
 
 class KucoinAdapter(Exchange):
     """Speaks to KUCOIN."""
@@ -55,6 +57,7 @@ class KucoinAdapter(Exchange):
         "GET /api/v2/symbols",
         "GET /api/v3/currencies",
     )
+    columns = {"GET /api/v1/market/allTickers": PRICES}
     kept_headers = ("gw-ratelimit-limit", "gw-ratelimit-remaining", "gw-ratelimit-reset")
     rate = (33.0, 1000.0)
     one_answer_assets = True
@@ -210,10 +213,8 @@ def pair_status(row: dict[str, Any], now: int) -> str | None:
 
 def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
     """Read /api/v1/market/allTickers: one snapshot with one time; a null side is an empty one."""
-    fields = ("symbol", "buy", "sell", "bestBidSize", "bestAskSize", "last", "vol", "volValue")
     found = rows(body, "data", "ticker")
-    batch.add_rows(found, fields, integer(body["data"].get("time")))
-    return batch
+    return batch.add_rows(found, PRICES, integer(body["data"].get("time")))
 
 
 def parse_status(body: Any) -> Platform:

@@ -13,6 +13,7 @@ from marketctl import errors
 from marketctl.models import Asset, KeyInfo, Network, Pair
 from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, days_left
 from marketctl.providers.batch import AssetBatch, QuoteBatch
+from marketctl.providers.columns import column
 from marketctl.providers.fields import code, count, integer, member, named, objects, rows, step_precision, table, text
 from marketctl.providers.networks import common_network
 from marketctl.providers.signing import hmac_hex
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 RECV_WINDOW_MS = "5000"
 names_memo = re.compile(r"\b(?:memo|tag)s?\b", re.ASCII | re.IGNORECASE).search
+
+PRICES = ("symbol", "bidPrice", "askPrice", "bidQty", "askQty", "lastPrice", "volume", "quoteVolume")
 
 
 class MexcAdapter(Exchange):
@@ -39,6 +42,7 @@ class MexcAdapter(Exchange):
         "GET /api/v3/ticker/24hr",
         "GET /api/v3/time",
     )
+    columns = {"GET /api/v3/ticker/24hr": (*PRICES, "closeTime")}
     rate = (15.0, 150.0)
     rate_limit_wait_s = 10.0
     one_answer_assets = True
@@ -170,10 +174,8 @@ def pair_status(row: dict[str, Any]) -> str | None:
 
 def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
     """Read /api/v3/ticker/24hr: closeTime is when the row was taken."""
-    fields = ("symbol", "bidPrice", "askPrice", "bidQty", "askQty", "lastPrice", "volume", "quoteVolume")
     found = rows(body)
-    batch.add_rows(found, fields, [integer(row.get("closeTime")) for row in found])
-    return batch
+    return batch.add_rows(found, PRICES, list(map(integer, column(found, "closeTime"))))
 
 
 def parse_key(body: Any) -> KeyInfo:

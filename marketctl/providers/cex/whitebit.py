@@ -237,8 +237,7 @@ def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
     values = list(map(mapping, found.values()))
     times = [at * 1000 if (at := integer(value.get("at"))) else None for value in values]
     fields = ("", "bid", "ask", "", "", "last", "vol", "deal")
-    batch.add_rows([mapping(value.get("ticker")) for value in values], fields, times, list(found))
-    return batch
+    return batch.add_rows([mapping(value.get("ticker")) for value in values], fields, times, list(found))
 
 
 def parse_status(body: Any) -> Platform:

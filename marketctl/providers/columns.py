@@ -1,0 +1,129 @@
+"""Rows of a ticker list in whole columns: what a row costs is paid thousands of times."""
+
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
+from decimal import Decimal
+from functools import partial
+from itertools import repeat
+from operator import itemgetter
+from typing import Any
+
+from marketctl.http.columns import Columns
+from marketctl.models import Pair, Quote
+from marketctl.providers.fields import NotANumber, decimal_text
+
+# Without the keywords and defaults of Quote(...), which take longer than all else.
+new_quote = partial(tuple.__new__, Quote)
+
+NOBODY = Pair("", "", "", "", "", None)
+
+_symbol, _status, _spot, _key = map(itemgetter, (0, 5, 6, 7))  # of a pair
+
+# Possessive: nothing in it can be read in two ways, and to remember where one might takes twice the time.
+_plain_lines = re.compile(r"(?:(?:(?:0|[1-9][0-9]{0,59}+)(?:\.[0-9]{1,60}+)?+)?+\n)*+").fullmatch
+
+
+def column(found: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
+    """Return what rows have under a name, None where one has nothing."""
+    return found.column(name) if type(found) is Columns else [row.get(name) for row in found]
+
+
+def in_columns(
+    columns: Sequence[list[Any]],
+    times: Sequence[int | None],
+    listed: Mapping[str, Pair],
+    taken: Mapping[str, Quote],
+    wanted: Container[str],
+) -> tuple[list[int], Iterator[tuple[str, Quote]]]:
+    """Return which rows have to be looked at one by one, and pair and quote of each row in order: good of the others.
+
+    The columns are symbol, bid, ask, bid size, ask size, last, volume, quote volume. Others than those alone have both
+    sides, in order, of a pair that is listed, wanted and not yet `taken`: nearly every row.
+    """
+    words = [name if type(name) is str else "" for name in columns[0]]
+    pairs = [listed.get(name, NOBODY) for name in words]
+    keys = list(map(_key, pairs))
+    texts, odd = zip(*map(plain_texts, columns[1:]), strict=True)
+    bids, asks, bid_sizes, ask_sizes, lasts, volumes, turnovers = texts
+    alone = set().union(*odd)
+    twice = len({*words, ""}) - 1 < len(words) - words.count("")
+    if twice or (taken and not taken.keys().isdisjoint(keys)):
+        alone.update(range(len(words)))  # the second one of a pair is left out
+    sides = zip(_floats(bids), _floats(asks), keys, map(_spot, pairs), strict=True)
+    alone.update([
+        place
+        for place, (low, high, key, spot) in enumerate(sides)
+        if not (0.0 < low < high and key and spot and (not wanted or key in wanted))
+    ])  # fmt: skip
+    last = [price if price.strip("0.") else None for price in lasts]
+    sizes, volumes, turnovers = map(_known, (bid_sizes, ask_sizes)), _known(volumes), _known(turnovers)
+    rows = zip(
+        map(_symbol, pairs), bids, asks, *sizes, last, repeat(None), volumes, turnovers, map(_status, pairs), times,
+        repeat(False),
+    )  # fmt: skip
+    return sorted(alone), zip(keys, map(new_quote, rows), strict=True)
+
+
+def _known(texts: list[str]) -> Sequence[str | None]:
+    return texts if all(texts) else [text or None for text in texts]
+
+
+def _floats(texts: list[str]) -> list[float]:
+    return list(map(float, texts if all(texts) else [text or "0" for text in texts]))
+
+
+_TEXT = {str, type(None)}
+_TOLD = {Decimal, int, *_TEXT}
+
+
+def _shown(value: object) -> str:
+    return value if type(value) is str else str(value) if type(value) in (Decimal, int) else ""
+
+
+def plain_texts(column: list[Any]) -> tuple[list[str], set[int]]:
+    """Return what `decimal_text` makes of each value, "" for nothing, and where those below zero or no number stand.
+
+    A whole column in one look: what a row costs is paid thousands of times.
+    """
+    try:
+        lines, texts, told = "\n".join(column), column, True
+    except TypeError:  # not texts alone
+        kinds = set(map(type, column))
+        told = kinds <= _TOLD
+        texts = [one or "" for one in column] if kinds == _TEXT else list(map(_shown, column))
+        lines = "\n".join(texts)
+    if "E" in lines or "e" in lines:
+        texts = [_spread(text) if "E" in text or "e" in text else text for text in texts]
+        lines = "\n".join(texts)
+    # A value with a line break in it would pass as two.
+    if told and _plain_lines(f"{lines}\n") and lines.count("\n") == len(texts) - 1:
+        return texts, set()
+    found = ["" if one is None else _digits(one) for one in column]
+    odd = {place for place, text in enumerate(found) if text.startswith("-")}
+    return ["" if place in odd else text for place, text in enumerate(found)], odd
+
+
+_PLACES = {f"{places}": places for places in range(-9, 16) if places}
+
+
+def _spread(text: str) -> str:
+    """Write out 4.147E-5, which is how many write what is small or large; Decimal takes six times as long.
+
+    Of what is no number comes none.
+    """
+    first, _, exponent = text.upper().partition("E")
+    places, rest = _PLACES.get(exponent, 0), first[2:]
+    if not (places and (len(first) == 1 or (first[1:2] == "." and rest.isdecimal()))):
+        return _digits(text)
+    if places < 0:
+        return f"0.{'0' * (-places - 1)}{first[:1]}{rest}"
+    tail = f".{rest[places:]}" if places < len(rest) else "0" * (places - len(rest))
+    return f"{first[:1]}{rest[:places]}{tail}"
+
+
+def _digits(value: object) -> str:
+    """Return the digits of a number, "" of an empty text, "-" of what is none."""
+    try:
+        return decimal_text(value) or ""
+    except NotANumber:
+        return "-"
