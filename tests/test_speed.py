@@ -93,8 +93,10 @@ def test_a_run_imports_nothing_it_does_not_use(registry):
 def test_a_wallet_loads_nothing_that_only_prices_need(registry):
     found = modules_of("--config", str(registry), "wallet", "sync", "-p", "KUCOIN")
     assert "marketctl.jobs.wallet" in found
-    only_prices = ("marketctl.sentinel", "marketctl.jobs.prices", "marketctl.jobs.stats", "marketctl.jobs.archive")
-    assert [name for name in found if name.startswith((*only_prices, "marketctl.files.archive"))] == []
+    only_prices = ("marketctl.sentinel", "marketctl.jobs.prices", "marketctl.jobs.publishing", "marketctl.jobs.stats")
+    assert [
+        name for name in found if name.startswith((*only_prices, "marketctl.jobs.archive", "marketctl.files.archive"))
+    ] == []
 
 
 def test_what_was_left_out_of_a_library_is_there_when_somebody_asks():
@@ -236,7 +238,7 @@ def test_list_of_pairs_of_another_version_is_asked_for_anew(registry, sandbox, r
     ("words", "files"),
     [
         ("prices collect -p MEXC", ["prices/MEXC.json", "state/MEXC.json"]),
-        ("wallet sync -p KUCOIN", ["state/KUCOIN.json", "wallet/KUCOIN.json"]),
+        ("wallet sync -p KUCOIN", ["cache/KUCOIN.wallet-answer.json", "state/KUCOIN.json", "wallet/KUCOIN.json"]),
     ],
 )
 def test_each_file_is_written_once_a_job_and_nothing_else(registry, monkeypatch, words, files):

@@ -4,7 +4,7 @@ The last good data stay as they are whenever a job fails.
 """
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import MarketctlError, NoCredentials, NotSupported, StorageFailed
@@ -60,6 +60,12 @@ def _work(job: str) -> Callable[[Run, ProviderEntry, Provider, Result], None]:
     from marketctl.jobs.wallet import collect_wallet
 
     return collect_wallet
+
+
+def load_ahead(jobs: Iterable[tuple[str, str]]) -> None:
+    """Load what these jobs need when they have their answers: others are waiting for theirs just now."""
+    if any(job == "prices" for _, job in jobs):
+        import marketctl.jobs.publishing  # noqa: F401
 
 
 def settle(run: Run, entry: ProviderEntry, result: Result, error: MarketctlError) -> None:

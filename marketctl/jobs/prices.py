@@ -1,30 +1,18 @@
-"""The prices job: publish to Redis, then mirror to a file."""
+"""The prices job: what was read, and what is told of it."""
 
-from collections.abc import Collection, Mapping, Sequence
-from functools import partial
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry
-from marketctl.errors import HalfAnswer, StorageFailed, Suspect
-from marketctl.files.snapshots import read_snapshot
-from marketctl.jobs.archive import compared, keep_in_archive
-from marketctl.jobs.result import Result
+from marketctl.errors import HalfAnswer
+from marketctl.jobs.result import TOLD, Result
 from marketctl.jobs.run import Run
-from marketctl.jobs.whole import last_good, refuse_half
 from marketctl.log import log
 from marketctl.providers.base import Provider
 from marketctl.providers.batch import QuoteBatch
-from marketctl.sentinel.guard import Examined, Guard
 from marketctl.times import now_ms, to_iso
-from marketctl.views.freshness import limit_ms
-from marketctl.views.held import in_words, mirror_record
-
-KEPT = ("held", "marked")
 
 NOTED = 100  # pairs that are crossed, for alerts; the rest is counted
-
-TOLD = 5  # lines a run and provider; the rest is counted
 
 
 def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Result) -> None:
@@ -59,6 +47,9 @@ def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     if run.options.dry_run:
         result.message = "dry run: nothing was published or written"
         return
+    # Not before the answer is there: with several pairs of hands it is loaded while they wait for theirs.
+    from marketctl.jobs.publishing import publish_batch
+
     try:
         publish_batch(run, entry, batch, result, collected, adapter.kind)
     except HalfAnswer:
@@ -80,134 +71,6 @@ def gone_words(pairs: Sequence[str]) -> str:
     told = ", ".join(pairs[:TOLD]) + (f" and {len(pairs) - TOLD} more" if len(pairs) > TOLD else "")
     verbs, them = ("is not offered but stands", "it") if len(pairs) == 1 else ("are not offered but stand", "them")
     return f"{told} {verbs} in `pairs`. Next: take {them} out of providers.toml"
-
-
-def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Result, collected: int, kind: str) -> None:
-    """Send quotes to Redis, then to the mirror, but for what the sentinel holds back.
-
-    Raises RedisFailed or Suspect and leaves the mirror as it was; Suspect also when all of them are held.
-    """
-    from marketctl.redis.publish import Aside, publish_l1
-    from marketctl.redis.quotes import write_merged_mirror, write_mirror
-
-    mirror = run.settings.mirror_prices if run.options.mirror is None else run.options.mirror
-    path = run.path("prices", entry.name)
-    head = run.head(entry, "prices", collected) | {"complete": batch.complete}
-    store = run.redis()
-    guard = Guard(run.registry, store, entry, kind)
-    about: Any = {"run_id": run.run_id, "collected_ms": collected}
-    whole = batch.complete and not batch.own_ms
-    found = guard.examine(batch.quotes, complete=batch.complete, whole=whole, force=run.options.force, **about)
-    result.counts |= found.counts()
-    head |= {name: {pair: mirror_record(one) for pair, one in getattr(found, name).items()} for name in KEPT}
-    fresh = {pair: found.held[pair]["verdict"] for pair in found.fresh}
-    keep = partial(
-        keep_in_archive, run, entry, found.quotes, collected_ms=collected, held=fresh, complete=batch.complete
-    )
-    if store is None:
-        if not mirror:
-            result.message = 'redis_url is "none" and the mirror is off: nothing was stored'
-            return
-        before = last_good(path, "quotes", entry.pairs)
-        force = None if run.options.force or not batch.complete else f"marketctl prices collect -p {entry.name} --force"
-        asked = digest(entry.pairs)
-        head |= refuse_half(before, len(batch.quotes), collected, what="quotes", force=force, asked=asked)
-        moved, gone = compared(read_before(path).get("quotes"), found.quotes)
-        write_mirror(path, head | {"earlier_at": _earlier(before.head, collected)}, found.quotes, batch.own_ms)
-        result.message = keep(moved=moved, gone=[pair for pair in gone if pair not in found.held])
-        guard.published(found, earlier_ms=None, **about)
-        result.stored.append("file")
-        result.message = result.message or 'redis_url is "none": written to the mirror only'
-        tell_held(entry, found)
-        return
-    guard.refused()  # until it has gone out
-    published = publish_l1(
-        store,
-        entry.name,
-        found.quotes,
-        run_id=run.run_id,
-        collected_ms=collected,
-        interval_s=entry.prices_interval_s,
-        skipped=len(batch.skips),
-        complete=batch.complete,
-        force=run.options.force,
-        history=run.settings.history,
-        aside=Aside(found.held, found.marked, found.reference, found.again),
-        asked=entry.pairs,
-        known=lambda: last_good(path, "quotes", entry.pairs).records if mirror else 0,
-        until_ms=batch.until_ms and batch.until_ms + limit_ms(entry.prices_interval_s),
-        own_ms=batch.own_ms,
-    )
-    guard.published(found, earlier_ms=published.earlier_ms, **about)
-    result.stored.append("redis")
-    result.counts |= {
-        "published": published.count,
-        "added": published.added,
-        "removed": published.removed,
-        "changed": published.changed,
-    }
-    result.message = keep(moved=published.moved, gone=published.gone) or result.message
-    if published.ahead_ms:
-        seconds = f"{published.ahead_ms / 1000:.0f} s"
-        result.message = f"published, but {seconds} ahead of Redis' clock: no reader takes these quotes for fresh"
-        result.hint = "sync the clocks (NTP) of this machine and of Redis"
-    if published.history_error:
-        result.message = f"published, but without history: {published.history_error}"
-    if mirror:
-        head["earlier_at"] = to_iso(published.earlier_ms)
-        try:
-            if batch.complete:
-                write_mirror(path, head, found.quotes, batch.own_ms)
-            else:
-                write_merged_mirror(path, head, store, entry.name)
-        except StorageFailed as error:
-            raise StorageFailed(f"published to Redis, but not mirrored: {error.message}", hint=error.hint) from error
-        result.stored.append("file")
-    tell_held(entry, found)
-
-
-def tell_held(entry: ProviderEntry, found: Examined) -> None:
-    """Say once what is newly held, and what goes out again. Raises Suspect when nothing is left to go out."""
-    extra = {"provider": entry.name, "job": "prices"}
-    for pair in found.fresh[:TOLD]:
-        words = in_words(pair, mirror_record(found.held[pair]))
-        log.warning("held: %s", f"{words}. Next: marketctl prices held {entry.name}", extra=extra)
-    if len(found.fresh) > TOLD:
-        log.warning("held: %d more. Next: marketctl prices held %s", len(found.fresh) - TOLD, entry.name, extra=extra)
-    if found.passed:
-        log.info("no longer held: %s", ", ".join(found.passed[:TOLD]), extra=extra)
-    if found.held and not found.quotes:
-        raise Suspect(
-            f"all {len(found.held)} quotes are held, such as {in_words(*first_of(found.held))}",
-            hint=f"marketctl prices held {entry.name}",
-        )
-
-
-def first_of(held: Mapping[str, Mapping[str, Any]]) -> tuple[str, dict[str, Any]]:
-    """Return one of them, to show."""
-    pair = min(held)
-    return pair, mirror_record(held[pair])
-
-
-def read_before(path: Path) -> dict[str, Any]:
-    """Return the set in the mirror, empty without one."""
-    try:
-        return read_snapshot(path) or {}
-    except StorageFailed:  # the new one takes its place
-        return {}
-
-
-def _earlier(head: Mapping[str, Any], collected: int) -> str | None:
-    """Return when the set in the mirror was collected, or the one before it where it is the same one."""
-    known = head.get("earlier_at" if head.get("collected_at") == to_iso(collected) else "collected_at")
-    return known if isinstance(known, str) else None
-
-
-def digest(pairs: Collection[str]) -> str:
-    """Return a short mark of a choice of pairs; empty for all."""
-    from hashlib import sha1
-
-    return sha1("\n".join(sorted(pairs)).encode(), usedforsecurity=False).hexdigest()[:12] if pairs else ""
 
 
 def prices_batch(batch: QuoteBatch) -> dict[str, Any]:

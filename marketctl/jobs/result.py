@@ -8,6 +8,8 @@ from marketctl.errors import (
 )
 from marketctl.redact import redact
 
+TOLD = 5  # lines of a kind that a run tells of a provider; the rest is counted
+
 
 @dataclass(eq=False)
 class Result:

@@ -120,10 +120,13 @@ def clock_ms() -> int:
     return time.monotonic_ns() // 1_000_000
 
 
-def turns(schedule: Schedule, do: Callable[[Turn], T], hands: int = 1) -> Iterator[tuple[Turn, T]]:
+def turns(
+    schedule: Schedule, do: Callable[[Turn], T], hands: int = 1, meanwhile: Callable[[], None] = lambda: None
+) -> Iterator[tuple[Turn, T]]:
     """Do every turn when it is due, so many at a time; yield each with what came of it, as it ends.
 
-    One pair of hands is the caller's own. What `do` raises is raised here, and no new turn is begun then.
+    One pair of hands is the caller's own; with more the caller's do something `meanwhile`, once. What `do` raises is
+    raised here, and no new turn is begun then.
     """
     if hands == 1:
         while schedule:
@@ -137,7 +140,7 @@ def turns(schedule: Schedule, do: Callable[[Turn], T], hands: int = 1) -> Iterat
         return
     crew = _Crew(schedule, do, hands)
     try:
-        yield from crew.work()
+        yield from crew.work(meanwhile)
     finally:
         crew.stop()
 
@@ -154,10 +157,11 @@ class _Crew(Generic[T]):
         hands = min(hands, schedule.providers())  # with more some would never have anything to do
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(hands)]
 
-    def work(self) -> Iterator[tuple[Turn, T]]:
+    def work(self, meanwhile: Callable[[], None]) -> Iterator[tuple[Turn, T]]:
         """Yield what ends until all has."""
         for thread in self._threads:
             thread.start()
+        meanwhile()
         at_work = len(self._threads)
         while at_work:
             told = self._told.get()

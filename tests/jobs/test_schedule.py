@@ -103,6 +103,13 @@ def test_two_hands_end_what_is_quick_while_one_is_slow():
     assert told == ["HTX", "MEXC", "BYBIT"]
 
 
+def test_caller_does_something_else_while_others_wait():
+    """What the answers need is loaded while they are waited for, not before and not instead."""
+    loaded = threading.Event()
+    told = list(turns(Schedule.once([("BYBIT", "prices")]), lambda _turn: loaded.wait(10), 2, loaded.set))
+    assert [found for _, found in told] == [True]
+
+
 @pytest.mark.parametrize("hands", [1, 3])
 def test_a_bug_is_raised_where_the_results_are_awaited_and_nothing_new_begins(hands):
     begun = []
