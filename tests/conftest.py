@@ -3,10 +3,11 @@
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,20 @@ from tests import schemas
 
 SAMPLES = Path(__file__).parent / "providers"
 
-# A Unix socket's path holds some 100 characters: a long folder, as macOS gives, leaves too few of them for ours.
-if len(tempfile.gettempdir()) > 10:
-    os.environ["PYTEST_DEBUG_TEMPROOT"] = "/tmp"
+
+def folder_of_tests() -> str:
+    """Return where the tests' folders are quickest: in memory, where there is room and programs may run, else in /tmp.
+
+    Both are short: a Unix socket's path holds some 100 characters, and a long folder leaves too few of them for ours.
+    """
+    with suppress(OSError):
+        memory = os.statvfs("/dev/shm")
+        if memory.f_bavail * memory.f_frsize > 2 << 30 and not memory.f_flag & getattr(os, "ST_NOEXEC", 0):
+            return "/dev/shm"
+    return "/tmp"
+
+
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder_of_tests())
 
 
 @pytest.fixture(autouse=True)
@@ -87,9 +99,7 @@ def sandbox_server() -> Iterator[Sandbox]:
 @pytest.fixture
 def sandbox(sandbox_server: Sandbox) -> Iterator[Sandbox]:
     """All APIs on local ports; faults and counts start empty."""
-    sandbox_server.fault()
-    for api in sandbox_server.apis.values():
-        api.calls.clear()
+    sandbox_server.forget()
     yield sandbox_server
     sandbox_server.fault()
 
@@ -119,10 +129,15 @@ def sample() -> Callable[[str], Any]:
     return read
 
 
+@pytest.fixture(scope="session")
+def setup_folder(sandbox_server: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_setup(sandbox_server, tmp_path_factory.mktemp("setup") / "desk").parent
+
+
 @pytest.fixture
-def folder(sandbox, tmp_path):
+def folder(sandbox: Sandbox, setup_folder: Path, tmp_path: Path) -> Path:
     """A folder with the registry and keys of the sandbox."""
-    return write_setup(sandbox, tmp_path / "desk").parent
+    return shutil.copytree(setup_folder, tmp_path / "desk")
 
 
 @pytest.fixture

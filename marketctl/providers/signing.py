@@ -1,8 +1,13 @@
 """What the signatures have in common. Imports its machinery when first asked: most runs sign nothing."""
 
 import base64
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from marketctl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 
 def hmac_hex(secret: str, message: str, digest: str = "sha256") -> str:
@@ -37,15 +42,29 @@ def rsa_signature(private_key: str, message: bytes, name: str = "private_key") -
     Raises ConfigError, which calls the key by this name, for what is no such key, and without the package.
     """
     try:
-        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
         from cryptography.hazmat.primitives.hashes import SHA256
-        from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
     except ImportError as error:
         raise ConfigError(
             "to sign with an RSA key needs a package more", hint="pip install cryptography (the extra rapira)"
         ) from error
+    key = _rsa_key(private_key)
+    if key is None:
+        # Without the cause: its words may hold parts of the key.
+        raise ConfigError(
+            f"{name} is no readable RSA key",
+            hint="give the PEM, or its base64 as an exchange hands it out, without a passphrase",
+        )
+    return key.sign(message, PKCS1v15(), SHA256())
+
+
+@lru_cache(maxsize=4)
+def _rsa_key(private_key: str) -> "RSAPrivateKey | None":
+    """Return the key of a text, None where there is none: to prove one takes fifty times as long as to sign."""
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+
     try:
         found = private_key.replace("\\n", "\n").strip().encode()
         if not found.startswith(b"-----BEGIN"):
@@ -53,11 +72,5 @@ def rsa_signature(private_key: str, message: bytes, name: str = "private_key") -
         load = load_pem_private_key if found.startswith(b"-----BEGIN") else load_der_private_key
         key = load(found, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, RSAPrivateKey):
-        # Without the cause: its words may hold parts of the key.
-        raise ConfigError(
-            f"{name} is no readable RSA key",
-            hint="give the PEM, or its base64 as an exchange hands it out, without a passphrase",
-        )
-    return key.sign(message, PKCS1v15(), SHA256())
+        return None
+    return key if isinstance(key, RSAPrivateKey) else None

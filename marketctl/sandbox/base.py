@@ -288,6 +288,12 @@ class Sandbox:
         """Replace all faults; no argument means none. Raises ValueError for a spec that cannot be read."""
         set_faults(list(self.apis.values()), list(specs))
 
+    def forget(self) -> None:
+        """Drop all faults and what was asked so far: what moves with each question begins anew."""
+        self.fault()
+        for api in self.apis.values():
+            api.calls.clear()
+
     def requests(self, name: str) -> Counter[str]:
         """Return how often each endpoint of a provider was asked so far."""
         return Counter(self.apis[name].calls)

@@ -23,7 +23,6 @@ from marketctl.models import Network
 from marketctl.providers.loader import load_registry
 from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.redis.quotes import write_mirror
-from marketctl.sandbox.setup import write_setup
 from marketctl.times import now_ms, to_iso
 from marketctl.views.quotes import open_reader
 from marketctl.views.routes import find_routes
@@ -467,8 +466,7 @@ def test_the_page_may_load_nothing_and_run_its_own_script_alone(page):
 
 
 @pytest.mark.made_up  # a reason that is a secret
-def test_no_secret_of_a_sandboxed_desk_is_on_the_page(sandbox, tmp_path, capsys):
-    folder = write_setup(sandbox, tmp_path / "desk").parent
+def test_no_secret_of_a_sandboxed_desk_is_on_the_page(sandbox, folder, tmp_path, capsys):
     config = ("--config", str(folder / "providers.toml"))
     record_state(
         folder / "data/state", "BYBIT", "wallet", at_ms=NOW, ok=False, reason=sandbox.apis["BYBIT"].keys["api_key"]
@@ -571,8 +569,7 @@ def test_without_the_extra_one_line_says_what_to_install(desk, capsys, monkeypat
     assert not (desk.settings.data_dir / "report.html").exists()
 
 
-def test_run_refreshes_the_report_also_when_a_provider_fails(sandbox, tmp_path, capsys):
-    folder = write_setup(sandbox, tmp_path / "desk").parent
+def test_run_refreshes_the_report_also_when_a_provider_fails(sandbox, folder, tmp_path, capsys):
     sandbox.fault("KUCOIN=html")
     output = tmp_path / "board.html"
     words = ["run", "--once", "--task", "prices", "-p", "KUCOIN", "-p", "BYBIT", "--json", "--report", str(output)]
@@ -583,8 +580,7 @@ def test_run_refreshes_the_report_also_when_a_provider_fails(sandbox, tmp_path, 
     assert (found["BYBIT"]["failures"], found["BYBIT"]["live"]) == (0, "ok")
 
 
-def test_run_whose_report_cannot_be_written_says_so_and_keeps_what_it_collected(sandbox, tmp_path, capsys):
-    folder = write_setup(sandbox, tmp_path / "desk").parent
+def test_run_whose_report_cannot_be_written_says_so_and_keeps_what_it_collected(sandbox, folder, tmp_path, capsys):
     path = tmp_path / "file" / "board.html"
     path.parent.write_text("no folder")
     words = ["run", "--once", "--task", "prices", "-p", "BYBIT", "-q", "--report", str(path)]
@@ -593,8 +589,7 @@ def test_run_whose_report_cannot_be_written_says_so_and_keeps_what_it_collected(
     assert (folder / "data/prices/BYBIT.json").exists()
 
 
-def test_stats_collect_notes_totals_when_they_change(sandbox, tmp_path):
-    folder = write_setup(sandbox, tmp_path / "desk").parent
+def test_stats_collect_notes_totals_when_they_change(sandbox, folder, tmp_path):
     words = ["--config", str(folder / "providers.toml"), "stats", "collect", "-p", "BYBIT", "-q"]
     history, path = folder / "data/stats/BYBIT.history.jsonl", folder / "data/stats/BYBIT.json"
     assert marketctl(words) == 0

@@ -28,14 +28,7 @@ from marketctl.providers.loader import load_registry
 from marketctl.redis.connection import connect, connect_running
 from marketctl.redis.publish import publish_l1
 from marketctl.sandbox.base import Reply
-from marketctl.sandbox.setup import write_setup
 from marketctl.times import now_ms, to_iso
-
-
-@pytest.fixture
-def folder(sandbox, tmp_path):
-    """A folder with the registry and keys of the sandbox."""
-    return write_setup(sandbox, tmp_path / "desk").parent
 
 
 @pytest.fixture

@@ -16,13 +16,12 @@ from marketctl.jobs.run import Run
 from marketctl.providers.cex import bybit
 from marketctl.providers.cex.bybit import BybitAdapter
 from marketctl.providers.loader import load_registry
-from marketctl.sandbox.setup import write_setup
 
 
 @pytest.fixture
-def ask(sandbox, tmp_path):
+def ask(folder):
     """Check one provider with a second opinion; return that sub-check."""
-    path = write_setup(sandbox, tmp_path / "desk")
+    path = folder / "providers.toml"
     path.write_text(path.read_text().replace('redis_url = "embedded"', 'redis_url = "none"'))
 
     def call(name: str, *, opinion: bool = True) -> Check | None:

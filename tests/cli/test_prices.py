@@ -3,23 +3,50 @@
 import json
 import re
 import shutil
+import time
 
 import pytest
 
+from marketctl.cli import invoke
 from marketctl.files.snapshots import write_snapshot
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.times import now_ms, to_iso
 
+FRESH_S = 20
 NAMES = ("KUCOIN", "MEXC", "HTX", "OPENEXCHANGERATES")
 
 
+class Collected:
+    """Prices of three exchanges and a rate source, twice: half of them moved. Collected anew before they are old."""
+
+    def __init__(self, sandbox, setup, place):
+        self.sandbox, self.setup, self.place = sandbox, setup, place
+        self.at = -FRESH_S
+
+    def data(self):
+        """Return the folder of what was collected within the last seconds, Redis' file in it."""
+        if time.monotonic() - self.at >= FRESH_S:
+            shutil.rmtree(self.place, ignore_errors=True)
+            shutil.copytree(self.setup, self.place)
+            self.sandbox.forget()
+            self.at = time.monotonic()
+            words = ["prices", "collect", "-q", *(word for name in NAMES for word in ("-p", name))]
+            with EmbeddedRedis(self.place / "data"):
+                for _ in range(2):
+                    assert invoke(["--config", str(self.place / "providers.toml"), *words]) == 0
+        return self.place / "data"
+
+
+@pytest.fixture(scope="module")
+def once(sandbox_server, setup_folder, tmp_path_factory):
+    return Collected(sandbox_server, setup_folder, tmp_path_factory.mktemp("prices") / "desk")
+
+
 @pytest.fixture
-def collected(ctl, folder):
-    """Prices of three exchanges and a rate source, twice: half of them moved."""
+def collected(once, ctl, folder):
+    shutil.copytree(once.data(), folder / "data")
     with EmbeddedRedis(folder / "data"):  # it goes on, as between runs of cron
-        for _ in range(2):
-            assert ctl("prices", "collect", "-q", *(word for name in NAMES for word in ("-p", name))) == (0, "", "")
         yield ctl
 
 

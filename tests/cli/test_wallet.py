@@ -1,20 +1,32 @@
 """marketctl wallet: show, changes, routes, unmapped on what was collected from the sandbox."""
 
 import json
+import shutil
 
 import pytest
 
+from marketctl.cli import invoke
 from marketctl.sandbox.world import World
 from marketctl.times import now_ms, to_iso
 
 TWIN = World().coins[16]
 
 
-@pytest.fixture
-def synced(ctl):
+@pytest.fixture(scope="module")
+def wallets(setup_folder, sandbox_server, tmp_path_factory):
     """Two syncs of three exchanges: USDT's tron withdrawals close with the second one, ETH's fees move."""
+    folder = shutil.copytree(setup_folder, tmp_path_factory.mktemp("wallets") / "desk")
+    sandbox_server.forget()
     for _ in range(2):
-        assert ctl("wallet", "sync", "-p", "BYBIT", "-p", "MEXC", "-p", "KUCOIN", "-q") == (0, "", "")
+        words = ["wallet", "sync", "-p", "BYBIT", "-p", "MEXC", "-p", "KUCOIN", "-q"]
+        assert invoke(["--config", str(folder / "providers.toml"), *words]) == 0
+    return folder / "data"
+
+
+@pytest.fixture
+def synced(ctl, folder, wallets):
+    """What was synced, in a folder of one's own."""
+    shutil.copytree(wallets, folder / "data")
     return ctl
 
 

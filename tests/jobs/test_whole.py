@@ -11,7 +11,6 @@ from marketctl.files.journal import append_journal, read_journal
 from marketctl.files.snapshots import read_records, write_snapshot
 from marketctl.jobs.whole import LastGood, last_good, refuse_half
 from marketctl.providers.cex.kucoin import KucoinAdapter
-from marketctl.sandbox.setup import write_setup
 from marketctl.times import to_iso
 
 NOW = 1_800_000_000_000
@@ -19,9 +18,8 @@ HOUR = 3_600_000
 
 
 @pytest.fixture
-def folder(sandbox, tmp_path):
-    """A folder with the registry and keys of the sandbox, prices in files only."""
-    folder = write_setup(sandbox, tmp_path / "desk").parent
+def folder(folder):
+    """The same, with prices in files only."""
     path = folder / "providers.toml"
     path.write_text(path.read_text().replace('redis_url = "embedded"', 'redis_url = "none"'))
     return folder

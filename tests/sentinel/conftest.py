@@ -10,7 +10,6 @@ import pytest
 
 from marketctl.cli import invoke
 from marketctl.sandbox.base import Sandbox
-from marketctl.sandbox.setup import write_setup
 from tools.torture_world import RedisServer
 
 FORGET = "for _, key in ipairs(redis.call('KEYS', '*:memory:*')) do redis.call('DEL', key) end return 1"
@@ -50,10 +49,10 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 
 
 @pytest.fixture
-def desk(sandbox: Sandbox, redis_server: RedisServer, tmp_path: Path, capsys: Any, request: Any) -> Desk:
+def desk(sandbox: Sandbox, redis_server: RedisServer, folder: Path, capsys: Any, request: Any) -> Desk:
     """A desk at all APIs; `@pytest.mark.parametrize("desk", ["none"], indirect=True)` is one without Redis."""
     url = getattr(request, "param", redis_server.url)
-    path = write_setup(sandbox, tmp_path / "desk")
+    path = folder / "providers.toml"
     path.write_text(path.read_text().replace('redis_url = "embedded"', f'redis_url = "{url}"'))
     redis_server.say("FLUSHALL")
 
@@ -62,4 +61,4 @@ def desk(sandbox: Sandbox, redis_server: RedisServer, tmp_path: Path, capsys: An
         told = capsys.readouterr()
         return code, told.out, told.err
 
-    return Desk(path.parent, sandbox, call, redis_server)
+    return Desk(folder, sandbox, call, redis_server)
