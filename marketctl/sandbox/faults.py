@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from marketctl.sandbox import shocks
@@ -113,7 +114,7 @@ class Fault:
         if self.kind == "empty":
             return Reply(b"")
         if self.kind == "bomb":
-            return Reply(gzip.compress(b" " * (200 * 1024 * 1024), 1), 200, {"Content-Encoding": "gzip"})
+            return Reply(_bomb(), 200, {"Content-Encoding": "gzip"})
         if self.kind == "slow":
             time.sleep(float(self.argument or 1))
         return None
@@ -138,6 +139,11 @@ class Fault:
             headers = {**reply.headers, "_drip": self.argument or "0.1", "Content-Encoding": "identity"}
             return replace(reply, headers=headers)
         return reply
+
+
+@cache
+def _bomb() -> bytes:
+    return gzip.compress(b" " * (200 * 1024 * 1024), 1)
 
 
 def _changed(content: bytes, of_json: Callable[[Any], Any], of_xml: Callable[[bytes], bytes]) -> Any:

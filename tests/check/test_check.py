@@ -32,7 +32,7 @@ from marketctl.times import now_ms, to_iso
 
 
 @pytest.fixture
-def check(folder):
+def check(folder, no_sleep):
     """Check one provider, by default with one attempt a request; return its health."""
 
     def call(provider: str, **given: Any) -> Health:

@@ -19,7 +19,7 @@ from marketctl.providers.loader import load_registry
 
 
 @pytest.fixture
-def ask(folder):
+def ask(folder, no_sleep):
     """Check one provider with a second opinion; return that sub-check."""
     path = folder / "providers.toml"
     path.write_text(path.read_text().replace('redis_url = "embedded"', 'redis_url = "none"'))
