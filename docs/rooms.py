@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -37,8 +38,13 @@ def room_of(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
-def imports() -> Iterator[Import]:
-    """Yield every import of ours by ours, also those inside functions."""
+@cache
+def imports() -> tuple[Import, ...]:
+    """Return every import of ours by ours, also those inside functions."""
+    return tuple(_imports())
+
+
+def _imports() -> Iterator[Import]:
     for path in sorted(PACKAGE.rglob("*.py")):
         if "templates" in path.parts:
             continue
@@ -61,6 +67,7 @@ def imports() -> Iterator[Import]:
                 yield Import(module_of(path), name, id(node) in typed)
 
 
+@cache
 def _is_module(name: str) -> bool:
     path = ROOT.joinpath(*name.split("."))
     return path.with_suffix(".py").exists() or (path / "__init__.py").exists()

@@ -140,7 +140,7 @@ class Bench:
         self._registry.write_text(tomli_w.dumps(self._document), encoding="utf-8")
         self._registry.chmod(0o644)
         if self.api.keys:
-            store_credentials(self.folder / "credentials.toml", name, self.api.keys)
+            store_credentials(self.folder / "credentials.toml", {name: self.api.keys})
         self.cls = load_adapter(load_registry(self._registry, environ={}).provider(name))
         self._clients: list[Client] = []
 

@@ -141,8 +141,8 @@ def folder(sandbox: Sandbox, setup_folder: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ctl(folder, capsys):
-    """Run the real command line on the sandbox; return exit code, stdout, stderr."""
+def ctl(folder, capsys, no_sleep):  # noqa: F811
+    """Run the real command line on the sandbox, nobody waiting; return exit code, stdout, stderr."""
 
     def call(*words: str):
         code = invoke(["--config", str(folder / "providers.toml"), *words])

@@ -18,9 +18,9 @@ CIRCLES = {
 }
 
 
-@pytest.fixture(scope="module")
-def found() -> list[rooms.Import]:
-    return list(rooms.imports())
+@pytest.fixture
+def found() -> tuple[rooms.Import, ...]:
+    return rooms.imports()
 
 
 def test_imports_point_one_way_also_inside_functions(found):

@@ -145,7 +145,7 @@ def test_there_are_examples_for_every_command():
 
 
 @pytest.mark.parametrize("line", examples())
-def test_example_of_the_help_works(town, line, monkeypatch, capsys):
+def test_example_of_the_help_works(town, line, monkeypatch, capsys, no_sleep):
     if "second-opinion" in line:
         pytest.importorskip("ccxt", reason="ccxt is not installed: pip install ccxt (the extra ccxt)")
     folder = town.copy if line.startswith(ON_A_COPY) else town.folder

@@ -263,7 +263,7 @@ amount = 1000000
 """
 
 
-def test_redis_rights_of_the_guide_suffice_and_are_no_more_than_needed(server, sandbox, tmp_path, capsys):
+def test_redis_rights_of_the_guide_suffice_and_are_no_more_than_needed(server, sandbox, tmp_path, capsys, no_sleep):
     import redis
 
     admin, socket = server

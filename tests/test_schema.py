@@ -127,7 +127,7 @@ COMMANDS = [
 ]
 
 
-def test_everything_that_is_written_is_as_promised(desk, market):
+def test_everything_that_is_written_is_as_promised(desk, market, no_sleep):
     """All documents, files, lines and Redis values that have a schema, and no schema without them."""
     document = jsonschema.Draft202012Validator
     for line in COMMANDS:

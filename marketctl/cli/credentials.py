@@ -62,7 +62,7 @@ def set_(provider: str) -> int:
             f"{', '.join(missing)} missing from stdin", hint=f"give {len(names)} lines: {', '.join(names)}"
         )
     path = find_credentials(given.credentials, registry.path, must_exist=False)
-    store_credentials(path, entry.name, values)
+    store_credentials(path, {entry.name: values})
     if not given.quiet:
         notice(f"stored {', '.join(names)} of {entry.name} in {path}")
         if not entry.needs_api:
@@ -117,7 +117,7 @@ def set_channels(given: Globals) -> int:
         values = {name: url for name, _, url in pairs}
     values = {name.strip(): url.strip() for name, url in values.items()}
     path = find_credentials(given.credentials, given.registry().path, must_exist=False)
-    store_credentials(path, CHANNELS, values)
+    store_credentials(path, {CHANNELS: values})
     notice(f"stored {', '.join(values)} of [{CHANNELS}] in {path}. Next: marketctl notify test")
     return 0
 

@@ -96,8 +96,8 @@ def load_credentials(path: Path, environ: Mapping[str, str] = os.environ) -> Cre
     return Credentials(path, _read(path), ours)
 
 
-def store_credentials(path: Path, provider: str, values: Mapping[str, str]) -> None:
-    """Write a provider's values, keeping its other ones and those of all other providers.
+def store_credentials(path: Path, values: Mapping[str, Mapping[str, str]]) -> None:
+    """Write values of providers, keeping their other ones and those of all other providers.
 
     The file is 0600 from its first byte. One that others can read or that does not parse stays as it is.
     Raises ConfigError, StorageFailed.
@@ -106,7 +106,8 @@ def store_credentials(path: Path, provider: str, values: Mapping[str, str]) -> N
 
     with edited(path):
         stored = _read(path)
-        stored[provider] = stored.get(provider, {}) | dict(values)
+        for provider, fields in values.items():
+            stored[provider] = stored.get(provider, {}) | dict(fields)
         _check(path, stored)
         replace_file(path, (HEADER + tomli_w.dumps(stored)).encode(), 0o600)
 

@@ -31,9 +31,8 @@ def write_setup(sandbox: Sandbox, folder: Path | None = None) -> Path:
     path.write_text(tomli_w.dumps(document | {"providers": providers}))
     path.chmod(0o644)
     (folder / MARK).touch()
-    for name, api in sandbox.apis.items():
-        if api.keys:
-            store_credentials(folder / "credentials.toml", name, api.keys)
+    if keys := {name: api.keys for name, api in sandbox.apis.items() if api.keys}:
+        store_credentials(folder / "credentials.toml", keys)
     return path.resolve()
 
 

@@ -187,7 +187,7 @@ WRONG = "wrong-0123456789abcdef"
     ],
 )
 def test_wrong_credential_is_named(check, folder, provider, field, message):
-    store_credentials(folder / "credentials.toml", provider, {field: WRONG})
+    store_credentials(folder / "credentials.toml", {provider: {field: WRONG}})
     health = check(provider)
     status, reason, words, hint = told(health, "key")
     assert (status, reason, hint) == ("fail", "auth", f"marketctl credentials set {provider}")
@@ -605,7 +605,7 @@ def test_failures_count_from_the_nth_in_a_row(check, folder, sandbox, failures, 
 
 
 def test_what_waiting_does_not_mend_counts_at_once(check, folder):
-    store_credentials(folder / "credentials.toml", "KUCOIN", {"api_key": WRONG})
+    store_credentials(folder / "credentials.toml", {"KUCOIN": {"api_key": WRONG}})
     health = check("KUCOIN", fail_after=3, max_age_s=1)
     assert {one.check for one in health.checks if one.status == "fail"} == {"key", "published"}
 

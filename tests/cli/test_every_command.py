@@ -15,7 +15,6 @@ import click
 import pytest
 
 from marketctl.cli import invoke, root
-from marketctl.sandbox.setup import write_setup
 
 BUSY = "127.0.0.1:99999"  # no port: a server must not stay
 
@@ -104,14 +103,16 @@ def test_the_table_names_every_command():
 
 
 @pytest.fixture(scope="module")
-def desk(sandbox_server, tmp_path_factory) -> Path:
+def desk(sandbox_server, setup_folder, tmp_path_factory) -> Path:
     """A folder in which everything was collected once, for files alone."""
     sandbox_server.fault()
-    folder = write_setup(sandbox_server, tmp_path_factory.mktemp("desk")).parent
+    folder = shutil.copytree(setup_folder, tmp_path_factory.mktemp("desk") / "desk")
     path = folder / "providers.toml"
     path.write_text(path.read_text().replace('redis_url = "embedded"', 'redis_url = "none"'))
-    for words in ("run --once -q", "dump all -p KUCOIN -q"):
-        assert invoke(["--config", str(path), *words.split()]) in (0, 3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("marketctl.http.client.sleep", lambda _s: None)
+        for words in ("run --once -q", "dump all -p KUCOIN -q"):
+            assert invoke(["--config", str(path), *words.split()]) in (0, 3)
     return folder
 
 

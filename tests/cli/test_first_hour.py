@@ -53,7 +53,7 @@ def shown(folder: Path, *words: str) -> str:
 
 def test_first_run_says_where_data_went_and_which_jobs_want_keys(folder):
     (folder / "credentials.toml").unlink()
-    store_credentials(folder / "credentials.toml", "KUCOIN", {"api_key": "k", "api_secret": "s", "passphrase": "p"})
+    store_credentials(folder / "credentials.toml", {"KUCOIN": {"api_key": "k", "api_secret": "s", "passphrase": "p"}})
     words = ["run", "--once", "--task", "wallet-assets", "-p", "HTX"]
     last = shown(folder, *words).splitlines()[-1]
     assert last == f"data are in {folder}/data"

@@ -154,7 +154,7 @@ from_max = 1
 """
 
 
-def test_run_builds_after_prices(sandbox, folder, capsys):
+def test_run_builds_after_prices(sandbox, folder, capsys, no_sleep):
     def run(*words: str) -> tuple[int, str]:
         both = ("-p", "KUCOIN", "-p", "RAPIRA")
         code = marketctl(["--config", str(folder / "providers.toml"), "run", "--once", "-q", *both, "--rates", *words])

@@ -106,7 +106,7 @@ def test_repr_shows_no_value(path: Path) -> None:
 def test_file_open_to_others_is_refused(path: Path, mode: int) -> None:
     write(path, KEYS)
     path.chmod(mode)
-    for use in (lambda: load_credentials(path, {}), lambda: store_credentials(path, "HTX", {"api_key": "k"})):
+    for use in (lambda: load_credentials(path, {}), lambda: store_credentials(path, {"HTX": {"api_key": "k"}})):
         with pytest.raises(ConfigError) as error:
             use()
         assert (error.value.message, error.value.hint) == (
@@ -158,7 +158,7 @@ def test_a_secret_that_looks_mounted_names_the_environment_too(path: Path, mode:
 )
 def test_file_wrong_is_told_without_any_value_and_never_overwritten(path: Path, text: str, told: str) -> None:
     write(path, text)
-    for use in (lambda: load_credentials(path, {}), lambda: store_credentials(path, "HTX", {"api_key": "k"})):
+    for use in (lambda: load_credentials(path, {}), lambda: store_credentials(path, {"HTX": {"api_key": "k"}})):
         with pytest.raises(ConfigError) as error:
             use()
         assert error.value.message == f"{path}: {told}"
@@ -176,7 +176,7 @@ def test_file_not_utf8_is_told_without_its_bytes(path: Path) -> None:
 
 
 def test_store_makes_the_file(path: Path) -> None:
-    store_credentials(path, "BYBIT", {"api_key": 'a "b" \\ c', "api_secret": "s"})
+    store_credentials(path, {"BYBIT": {"api_key": 'a "b" \\ c', "api_secret": "s"}})
     assert path.read_text() == (
         "# marketctl's keys, written by `marketctl credentials set`: it keeps other values, but no comments.\n"
         "\n"
@@ -187,8 +187,8 @@ def test_store_makes_the_file(path: Path) -> None:
 
 def test_store_keeps_everything_else(path: Path) -> None:
     write(path, KEYS)
-    store_credentials(path, "BYBIT", {"api_secret": "new"})
-    store_credentials(path, "KUCOIN", {"passphrase": "p"})
+    store_credentials(path, {"BYBIT": {"api_secret": "new"}})
+    store_credentials(path, {"KUCOIN": {"passphrase": "p"}})
     store = load_credentials(path, {})
     assert {name: store.for_provider(name, fields) for name, fields in store.names().items()} == {
         "BYBIT": {"api_key": "bybit-key", "api_secret": "new"},
@@ -199,7 +199,7 @@ def test_store_keeps_everything_else(path: Path) -> None:
 
 def test_store_keeps_a_key_of_several_lines(path: Path) -> None:
     pem = "-----BEGIN KEY-----\nabc\n-----END KEY-----\n"
-    store_credentials(path, "RAPIRA", {"private_key": pem})
+    store_credentials(path, {"RAPIRA": {"private_key": pem}})
     assert load_credentials(path, {}).for_provider("RAPIRA", ("private_key",)) == {"private_key": pem}
 
 
@@ -215,7 +215,7 @@ def test_store_is_0600_from_the_first_byte(path: Path, umask: int, monkeypatch: 
     monkeypatch.setattr(os, "fdopen", look)
     before = os.umask(umask)
     try:
-        store_credentials(path, "BYBIT", {"api_key": "k"})
+        store_credentials(path, {"BYBIT": {"api_key": "k"}})
     finally:
         os.umask(before)
     assert modes == [0o600 & ~umask]
@@ -230,7 +230,7 @@ def test_store_failing_keeps_the_old_file(path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageFailed) as error:
-        store_credentials(path, "BYBIT", {"api_key": "new"})
+        store_credentials(path, {"BYBIT": {"api_key": "new"}})
     assert error.value.message == f"{path}: cannot be written: No space left on device"
     assert path.read_text() == KEYS
     assert list(path.parent.glob(".credentials*")) == []
@@ -252,6 +252,6 @@ def test_store_refuses_what_it_could_not_read_back(
 ) -> None:
     write(path, KEYS)
     with pytest.raises(ConfigError) as error:
-        store_credentials(path, provider, values)
+        store_credentials(path, {provider: values})
     assert error.value.message == f"{path}: {told}"
     assert path.read_text() == KEYS

@@ -69,7 +69,7 @@ def test_new_file_is_written_once(tmp_path):
 def _work(name: str, path: Path, at: "multiprocessing.synchronize.Barrier") -> None:
     at.wait()
     if path.suffix == ".toml" and path.stem == "credentials":
-        store_credentials(path, name, {"api_key": f"key-of-{name}"})
+        store_credentials(path, {name: {"api_key": f"key-of-{name}"}})
     else:
         set_enabled(path, [name], False)
 

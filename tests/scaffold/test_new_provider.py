@@ -42,11 +42,19 @@ def python(checkout: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
-    """A copy of the source with one new provider of each kind."""
+    """A copy of the source with one new provider of each kind, the last one made by the command, with its documents."""
     root = copy_checkout(tmp_path_factory.mktemp("checkout"))
-    for name, kind in NEW.items():
-        python(root, "marketctl", "providers", "new", name, "--kind", kind)
+    *others, (last, its_kind) = NEW.items()
+    for name, kind in others:
+        new_provider(root, name, kind)
+    python(root, "marketctl", "providers", "new", last, "--kind", its_kind)
     return root
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A copy of the source: what is first-party there is sorted as here."""
+    return copy_checkout(tmp_path_factory.mktemp("source"))
 
 
 @pytest.fixture
@@ -110,12 +118,13 @@ def test_new_entries_are_at_the_end_of_both_registries_and_disabled(checkout):
 
 @pytest.mark.parametrize("name", ["A", "ABCDEFGHIJKLMNOPQRSTUVWX", "Z_9"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_rendered_code_is_formatted_whatever_the_length_of_the_name(tmp_path, name, kind):
-    root = copy_checkout(tmp_path / "checkout")
-    new_provider(root, name, kind)
-    files = [str(path) for path in render(name, kind) if path.suffix == ".py"]
-    python(root, "ruff", "check", "--no-cache", *files)
-    python(root, "ruff", "format", "--no-cache", "--check", *files)
+def test_rendered_code_is_formatted_whatever_the_length_of_the_name(source, name, kind):
+    code = {str(path): content for path, content in render(name, kind).items() if path.suffix == ".py"}
+    for path, content in code.items():
+        (source / path).parent.mkdir(exist_ok=True)
+        (source / path).write_bytes(content)
+    python(source, "ruff", "check", "--no-cache", *code)
+    python(source, "ruff", "format", "--no-cache", "--check", *code)
 
 
 @pytest.mark.parametrize(

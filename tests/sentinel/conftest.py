@@ -49,7 +49,9 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 
 
 @pytest.fixture
-def desk(sandbox: Sandbox, redis_server: RedisServer, folder: Path, capsys: Any, request: Any) -> Desk:
+def desk(
+    sandbox: Sandbox, redis_server: RedisServer, folder: Path, capsys: Any, no_sleep: list[float], request: Any
+) -> Desk:
     """A desk at all APIs; `@pytest.mark.parametrize("desk", ["none"], indirect=True)` is one without Redis."""
     url = getattr(request, "param", redis_server.url)
     path = folder / "providers.toml"

@@ -112,7 +112,7 @@ def test_fiat_times_1000_with_two_sources_left(desk, redis_server):
         entry = path.read_text().partition("[providers.OPENEXCHANGERATES]")[2].partition("[providers.")[0]
         url = desk.sandbox.url("OPENEXCHANGERATES")
         path.write_text(path.read_text() + "\n[providers.THIRD]" + entry.replace(url, third.url("OPENEXCHANGERATES")))
-        store_credentials(desk.folder / "credentials.toml", "THIRD", third.apis["OPENEXCHANGERATES"].keys)
+        store_credentials(desk.folder / "credentials.toml", {"THIRD": third.apis["OPENEXCHANGERATES"].keys})
         assert desk.collect(*RATES, "THIRD")[0] == 0
         desk.sandbox.fault("OPENEXCHANGERATES=off:USD/RUB:1000")
         desk.collect("OPENEXCHANGERATES")
