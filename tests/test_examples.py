@@ -114,7 +114,7 @@ class Town:
 
 @pytest.fixture(scope="module")
 def town(sandbox_server, tmp_path_factory) -> Iterator[Town]:
-    sandbox_server.fault()
+    sandbox_server.forget()
     with Webhook() as hook:
         town = Town(sandbox_server, tmp_path_factory.mktemp("desk"), hook)
         with EmbeddedRedis(town.folder / "data"):  # it goes on between runs

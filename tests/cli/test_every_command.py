@@ -105,7 +105,7 @@ def test_the_table_names_every_command():
 @pytest.fixture(scope="module")
 def desk(sandbox_server, setup_folder, tmp_path_factory) -> Path:
     """A folder in which everything was collected once, for files alone."""
-    sandbox_server.fault()
+    sandbox_server.forget()
     folder = shutil.copytree(setup_folder, tmp_path_factory.mktemp("desk") / "desk")
     path = folder / "providers.toml"
     path.write_text(path.read_text().replace('redis_url = "embedded"', 'redis_url = "none"'))

@@ -47,7 +47,7 @@ def status(ctl) -> dict:
     return document["results"][0]
 
 
-def test_between_runs_a_program_gets_its_quote(staying, ctl):
+def test_quote_between_runs(staying, ctl):
     collect(ctl)
     told = status(ctl)
     assert (told["running"], told["stays"], told["providers"]) == (True, True, 2)

@@ -16,7 +16,7 @@ from marketctl.sandbox.setup import write_setup
 @pytest.fixture(scope="module")
 def collected(sandbox_server, tmp_path_factory):
     """A folder with the wallets and prices of two exchanges; OPENEXCHANGERATES fails, the rest never ran."""
-    sandbox_server.fault()
+    sandbox_server.forget()
     folder = write_setup(sandbox_server, tmp_path_factory.mktemp("status") / "desk").parent
     start = ["--config", str(folder / "providers.toml"), "run", "--once", "-q"]
     assert invoke([*start, "-p", "KUCOIN", "-p", "MEXC", "--task", "prices", "--task", "wallet"]) == 0
