@@ -35,8 +35,8 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
     store = run.redis()
     guard = Guard(run.registry, store, entry, kind)
     about: Any = {"run_id": run.run_id, "collected_ms": collected}
-    whole = batch.complete and not batch.own_ms
-    found = guard.examine(batch.quotes, complete=batch.complete, whole=whole, force=run.options.force, **about)
+    told: Any = {"complete": batch.complete, "whole": batch.complete and not batch.own_ms, "force": run.options.force}
+    found = guard.examine(batch.quotes, batch.sides, **told, **about)
     result.counts |= found.counts()
     head |= {name: {pair: mirror_record(one) for pair, one in getattr(found, name).items()} for name in KEPT}
     fresh = {pair: found.held[pair]["verdict"] for pair in found.fresh}

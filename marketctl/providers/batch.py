@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, Self
 
 from marketctl.errors import BadAnswer
 from marketctl.models import Asset, Pair, Quote, Skip
-from marketctl.providers.columns import column, in_columns, new_quote
+from marketctl.providers.columns import Sides, column, in_columns, new_quote
 from marketctl.providers.fields import NotANumber, code, decimal_text, flag, is_zero, seven_plain
 from marketctl.providers.pairs import PairList
 from marketctl.text import printable
@@ -26,7 +27,9 @@ class QuoteBatch:
     def __init__(self, pairs: PairList, wanted: frozenset[str] = frozenset()) -> None:
         self.pairs = pairs
         self.wanted = wanted
-        self.quotes: dict[str, Quote] = {}
+        self._quotes: dict[str, Quote] = {}
+        self.quotes: Mapping[str, Quote] = MappingProxyType(self._quotes)  # what is in them is also in the sides
+        self.sides = Sides()
         self.skips: list[Skip] = []
         self.rows = 0
         self.complete = True
@@ -115,7 +118,7 @@ class QuoteBatch:
             self.skip(symbol, "crossed", pair, quote_volume)
             return
         at_ms = _time(at_ms)
-        self.quotes[key] = new_quote(
+        self._quotes[key] = new_quote(
             (pair.symbol, bid, ask, bid_size, ask_size, last, None, volume, turnover, pair.status, at_ms, False)
         )
 
@@ -140,21 +143,26 @@ class QuoteBatch:
     def _add_columns(self, columns: Sequence[list[Any]], times: list[int | None]) -> None:
         """Take rows in columns: most of them in whole columns, the others one by one, all in their order."""
         names, listed = columns[0], self.pairs.by_symbol
-        alone, quotes = in_columns(columns, times, listed, self.quotes, self.wanted)
+        alone, quotes, sides = in_columns(columns, times, listed, self.quotes, self.wanted)
         done = 0
         for place in alone:
             self.rows += place - done
-            self.quotes.update(islice(quotes, place - done))
+            self._quotes.update(islice(quotes, place - done))
+            self.sides.extend(sides, done, place)
             next(quotes)
+            before = len(self.quotes)
             row = [column[place] for column in columns]
             sizes = {"bid_size": row[3], "ask_size": row[4]}
             self.add(*row[:3], **sizes, last=row[5], volume=row[6], quote_volume=row[7], at_ms=times[place])
+            if len(self.quotes) > before:
+                self.sides.append(next(reversed(self._quotes.values())))
             done = place + 1
             if self.pairs.by_symbol is not listed:  # a new symbol: the list was fetched anew, and keys may be others
                 self._add_columns([column[done:] for column in columns], times[done:])
                 return
         self.rows += len(names) - done
-        self.quotes.update(quotes)
+        self._quotes.update(quotes)
+        self.sides.extend(sides, done, len(names))
 
     def add_rate(
         self,
@@ -180,7 +188,8 @@ class QuoteBatch:
         elif bid is not None and ask is not None and Decimal(bid) > Decimal(ask):
             self.skip(pair, "crossed")
         else:
-            self.quotes[pair] = Quote(pair, bid, ask, None, None, None, middle, None, None, None, _time(at_ms), derived)
+            at_ms = _time(at_ms)
+            self._quotes[pair] = Quote(pair, bid, ask, None, None, None, middle, None, None, None, at_ms, derived)
 
     def gone(self, pairs: Iterable[str]) -> list[str]:
         """Return those of the configured pairs that the source has no more; what could not be asked is not one."""

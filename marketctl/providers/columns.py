@@ -28,14 +28,53 @@ def column(found: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
     return found.column(name) if type(found) is Columns else [row.get(name) for row in found]
 
 
+class Sides:
+    """Columns of quotes in their order, to look through them at once; of fewer where some came one by one.
+
+    A middle is None where a side is missing, or was not looked at.
+    """
+
+    def __init__(self) -> None:
+        self.bids: list[str | None] = []
+        self.asks: list[str | None] = []
+        self.middles: list[float | None] = []
+        self.statuses: list[str | None] = []
+        self.times: list[int | None] = []
+
+    def __len__(self) -> int:
+        """Of how many quotes."""
+        return len(self.bids)
+
+    @classmethod
+    def of(cls, quotes: Mapping[str, Quote]) -> "Sides":
+        """Take them from quotes."""
+        sides = cls()
+        for quote in quotes.values():
+            sides.append(quote)
+        return sides
+
+    def extend(self, more: "Sides", start: int, end: int) -> None:
+        """Add what stands at these places of others."""
+        for name, column in vars(self).items():
+            column += vars(more)[name][start:end]
+
+    def append(self, quote: Quote) -> None:
+        """Add one."""
+        self.bids.append(quote.bid)
+        self.asks.append(quote.ask)
+        self.middles.append(None)
+        self.statuses.append(quote.status)
+        self.times.append(quote.at_ms)
+
+
 def in_columns(
     columns: Sequence[list[Any]],
-    times: Sequence[int | None],
+    times: list[int | None],
     listed: Mapping[str, Pair],
     taken: Mapping[str, Quote],
     wanted: Container[str],
-) -> tuple[list[int], Iterator[tuple[str, Quote]]]:
-    """Return which rows have to be looked at one by one, and pair and quote of each row in order: good of the others.
+) -> tuple[list[int], Iterator[tuple[str, Quote]], Sides]:
+    """Return which rows have to be looked at one by one; and of each row in order, good of the others, pair and quote.
 
     The columns are symbol, bid, ask, bid size, ask size, last, volume, quote volume. Others than those alone have both
     sides, in order, of a pair that is listed, wanted and not yet `taken`: nearly every row.
@@ -49,19 +88,21 @@ def in_columns(
     twice = len({*words, ""}) - 1 < len(words) - words.count("")
     if twice or (taken and not taken.keys().isdisjoint(keys)):
         alone.update(range(len(words)))  # the second one of a pair is left out
-    sides = zip(_floats(bids), _floats(asks), keys, map(_spot, pairs), strict=True)
+    sides, lows, highs = Sides(), _floats(bids), _floats(asks)
     alone.update([
         place
-        for place, (low, high, key, spot) in enumerate(sides)
+        for place, (low, high, key, spot) in enumerate(zip(lows, highs, keys, map(_spot, pairs), strict=True))
         if not (0.0 < low < high and key and spot and (not wanted or key in wanted))
     ])  # fmt: skip
     last = [price if price.strip("0.") else None for price in lasts]
     sizes, volumes, turnovers = map(_known, (bid_sizes, ask_sizes)), _known(volumes), _known(turnovers)
+    sides.bids, sides.asks, sides.times, sides.statuses = bids, asks, times, list(map(_status, pairs))
+    sides.middles = [(low + high) * 0.5 for low, high in zip(lows, highs, strict=True)]
     rows = zip(
-        map(_symbol, pairs), bids, asks, *sizes, last, repeat(None), volumes, turnovers, map(_status, pairs), times,
+        map(_symbol, pairs), bids, asks, *sizes, last, repeat(None), volumes, turnovers, sides.statuses, times,
         repeat(False),
     )  # fmt: skip
-    return sorted(alone), zip(keys, map(new_quote, rows), strict=True)
+    return sorted(alone), zip(keys, map(new_quote, rows), strict=True), sides
 
 
 def _known(texts: list[str]) -> Sequence[str | None]:

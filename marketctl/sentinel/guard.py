@@ -10,11 +10,12 @@ from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.models import Quote
+from marketctl.providers.columns import Sides
 from marketctl.redis.connection import RedisConnection
 from marketctl.sentinel.held import aside_commands, forget_releases, last_good_of, make_record, read_aside
 from marketctl.sentinel.judge import Before, Case, Peer, Span, Verdict, judge
 from marketctl.sentinel.market import market_of
-from marketctl.sentinel.sheet import Good, Sheet, halted_of
+from marketctl.sentinel.sheet import Good, Sheet
 from marketctl.times import now_ms
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.held import Records
@@ -67,6 +68,7 @@ class Guard:
     def examine(
         self,
         quotes: Mapping[str, Quote],
+        sides: Sides | None = None,
         *,
         run_id: str,
         collected_ms: int,
@@ -88,7 +90,7 @@ class Guard:
             asked = aside_commands(self.store, self.entry)
             replies = self.market.refresh(self.registry, self.store, self.registry.enabled(), asked)
             held, marked, released = read_aside(self.registry, self.store, self.entry, replies)
-            sheet = Sheet.of(quotes)
+            sheet = Sheet.of(quotes, sides)
             # One that lies in the band of its pair, with the last good ones of everybody, itself among them, passes:
             # then no rule can say anything, whichever of them are fresh and of the same coin.
             suspects = self.market.apart(sheet)
@@ -104,7 +106,7 @@ class Guard:
             found.again = bool(found.released) or _verdicts(held, marked) != _verdicts(found.held, found.marked)
             if whole and self.store is not None:
                 before = self.market.venue(self.entry.name).sheet
-                found.halted = halted_of(found.quotes)
+                found.halted = {pair: found.quotes[pair] for pair in sheet.halted if pair in found.quotes}
                 found.sheet = sheet.without(found.halted.keys() | found.held.keys()).joined(before)
                 found.reference = found.sheet.to_bytes(run_id, collected_ms)
             return found

@@ -6,6 +6,7 @@ process itself published, from the reference beside the live set in Redis, or fr
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import truediv
 from threading import Lock
 from typing import Any
 
@@ -187,18 +188,16 @@ class Market:
         for pair, value in middles:
             centre = bands.get(pair)
             if centre is None:
-                bands[pair] = value
+                bands[pair] = value or NOWHERE
             elif not low * centre <= value <= high * centre:
                 bands[pair] = NOWHERE
 
     def apart(self, sheet: Sheet) -> list[str]:
         """Return the pairs that stand apart: outside of their band, also when it is laid anew."""
         low, high, pairs = 1 - self.reach, 1 + self.reach, sheet.names.pairs
-        return [
-            pair
-            for pair, value, centre in zip(pairs, sheet.middles, map(self.bands.__getitem__, pairs), strict=True)
-            if not low * centre <= value <= high * centre and not self._fits(pair, value)
-        ]
+        ratios = map(truediv, sheet.middles, map(self.bands.__getitem__, pairs))
+        out = [place for place, ratio in enumerate(ratios) if not low <= ratio <= high]
+        return [pairs[place] for place in out if not self._fits(pairs[place], sheet.middles[place])]
 
     def _fits(self, pair: str, value: float) -> bool:
         """Lay the band of a pair anew around a value and all that is published; tell whether they fit into one."""
@@ -207,7 +206,7 @@ class Market:
         low, high = min(values), max(values)
         centre = (low + high) / 2
         fits = centre * (1 - self.reach) <= low and high <= centre * (1 + self.reach)
-        self.bands[pair] = centre if fits else NOWHERE
+        self.bands[pair] = centre if fits and centre else NOWHERE
         return fits
 
 

@@ -8,18 +8,17 @@ import json
 import sys
 from array import array
 from collections.abc import Collection, Mapping, Sequence
-from itertools import compress
-from operator import itemgetter
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from marketctl.models import Quote
+from marketctl.providers.columns import Sides
 from marketctl.sentinel.judge import Span
+
+T = TypeVar("T")
 
 ABSENT, MIDDLE = "-", "="  # for a side that is not there; for the ask of a rate, whose middle stands as its bid
 
 VERSION = f"1 {sys.byteorder}"  # the middles are floats as this machine has them
-
-_bid, _ask, _mid, _status, _at = map(itemgetter, (1, 2, 6, 9, 10))
 
 
 class Good(NamedTuple):
@@ -81,34 +80,36 @@ class Sheet:
         self.names = names
         self.middles = middles
         self._bids, self._asks, self._ats = bids, asks, ats  # the time of all of them, or one each
+        self.halted: list[str] = []  # as long as they are in it
 
     @classmethod
-    def of(cls, quotes: Mapping[str, Quote]) -> Self:
-        """Return the columns of quotes."""
-        values = quotes.values()
-        bids, asks, ats = (list(map(one, values)) for one in (_bid, _ask, _at))
-        if all(bids) and all(asks):
-            middles = [(bid + ask) * 0.5 for bid, ask in zip(map(float, bids), map(float, asks), strict=True)]
-        else:
-            sides = list(zip(bids, asks, map(_mid, values), strict=True))
-            middles = [
-                (float(bid) + float(ask)) * 0.5 if bid and ask else float(mid or bid or ask or 0)
-                for bid, ask, mid in sides
-            ]
-            bids = [bid or mid or ABSENT for bid, _, mid in sides]
-            asks = [ask or (MIDDLE if mid and not bid else ABSENT) for bid, ask, mid in sides]
-        words = {at: str(at or ABSENT) for at in set(ats)}  # often all are the same
-        times = list(words.values()) if len(words) == 1 else [words[at] for at in ats]
-        return cls(Names(list(quotes)), bids, asks, times, middles)
+    def of(cls, quotes: Mapping[str, Quote], sides: Sides | None = None) -> Self:
+        """Return the columns of quotes; the `sides` of all of them, where they are known, save most of the work."""
+        if sides is None or len(sides) != len(quotes):
+            sides = Sides.of(quotes)
+        unknown = [place for place, middle in enumerate(sides.middles) if middle is None]
+        bids, asks, middles = (list[Any](column) for column in (sides.bids, sides.asks, sides.middles))
+        rows = list(quotes.values()) if unknown else []
+        for place in unknown:
+            _, bid, ask, _, _, _, mid, *_ = rows[place]
+            middles[place] = (float(bid) + float(ask)) * 0.5 if bid and ask else float(mid or bid or ask or 0)
+            bids[place] = bid or mid or ABSENT
+            asks[place] = ask or (MIDDLE if mid and not bid else ABSENT)
+        words = {at: str(at or ABSENT) for at in set(sides.times)}  # often all are the same
+        times = list(words.values()) if len(words) == 1 else [words[at] for at in sides.times]
+        sheet = cls(Names(list(quotes)), bids, asks, times, middles)
+        if "halted" in sides.statuses:
+            sheet.halted = [pair for pair, status in zip(quotes, sides.statuses, strict=True) if status == "halted"]
+        return sheet
 
     def without(self, pairs: Collection[str]) -> "Sheet":
         """Return the columns of the others."""
         if not pairs:
             return self
-        stay = [name not in pairs for name in self.names.pairs]
-        ats = self._ats if len(self._ats) == 1 else list(compress(self._ats, stay))
-        pairs, bids, asks = (list(compress(one, stay)) for one in (self.names.pairs, self._bids, self._asks))
-        return Sheet(Names(pairs), bids, asks, ats, list(compress(self.middles, stay)))
+        gone = [place for place, pair in enumerate(self.names.pairs) if pair in pairs]
+        names, bids, asks = (_without(one, gone) for one in (self.names.pairs, self._bids, self._asks))
+        ats = self._ats if len(self._ats) == 1 else _without(self._ats, gone)
+        return Sheet(Names(names), bids, asks, ats, _without(self.middles, gone))
 
     def joined(self, before: "Sheet | None") -> "Sheet":
         """Return the columns as joined texts; the names of the set before serve again where they are the same."""
@@ -149,11 +150,12 @@ class Sheet:
         return Good(low, None if ask in (ABSENT, MIDDLE) else ask, mid, False, _time(at), collected_ms)
 
 
-def halted_of(quotes: Mapping[str, Quote]) -> dict[str, Quote]:
-    """Return those that are halted."""
-    if "halted" not in set(map(_status, quotes.values())):
-        return {}
-    return {pair: quote for pair, quote in quotes.items() if quote[9] == "halted"}
+def _without(column: Sequence[T], places: Sequence[int]) -> list[T]:
+    """Leave out what stands at some places; they are few."""
+    left = list(column)
+    for place in reversed(places):
+        del left[place]
+    return left
 
 
 def _time(text: str) -> int | None:

@@ -43,8 +43,7 @@ def answer(monkeypatch):
 
         def half(self):
             batch = whole(self)
-            for name in list(getattr(batch, records))[count:]:
-                del getattr(batch, records)[name]
+            setattr(batch, records, dict(list(getattr(batch, records).items())[:count]))
             return batch
 
         monkeypatch.setattr(KucoinAdapter, method, half)

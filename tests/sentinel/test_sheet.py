@@ -5,10 +5,11 @@ import random
 import pytest
 
 from marketctl.config.sentinel import Limits
-from marketctl.models import Quote
+from marketctl.models import Pair, Quote
+from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.sentinel.judge import Case, Peer, Span, judge
 from marketctl.sentinel.market import Market, Venue
-from marketctl.sentinel.sheet import Good, Names, Sheet, halted_of
+from marketctl.sentinel.sheet import Good, Names, Sheet
 
 
 def quote(bid=None, ask=None, mid=None, status="trading", at_ms=5):
@@ -39,7 +40,7 @@ def goods(sheet):
 def test_a_set_is_read_by_another_process_as_it_was_and_without_what_is_halted():
     sheet = Sheet.of(QUOTES)
     assert list(sheet.middles) == [1.15, 0.00000012, 3.0, 78.0, 90.5, 4.5]
-    assert halted_of(QUOTES) == {"H/USDT": QUOTES["H/USDT"]}
+    assert sheet.halted == ["H/USDT"]
     sent = sheet.without({"H/USDT"}).joined(None)
     read = Sheet.read(sent.to_bytes("run-1", 9), "run-1")
     assert read is not None
@@ -80,6 +81,35 @@ def test_names_serve_again_while_they_are_the_same():
     assert Sheet.of(dict(QUOTES)).joined(first).names is first.names
     fewer = {pair: QUOTES[pair] for pair in list(QUOTES)[1:]}
     assert Sheet.of(fewer).joined(first).names.pairs == list(fewer)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_columns_of_rows_that_were_read_make_the_same_set_as_their_quotes(seed):
+    dice = random.Random(seed)
+    names = [f"P{number}" for number in range(30)]
+    status = [dice.choice(["trading", "halted", None]) for _ in names]
+    pairs = [Pair(name, name, "X", name, "X", told) for name, told in zip(names, status, strict=True)]
+    batch = QuoteBatch(PairList(pairs))
+    values = ["1.5", "1.6", "1.60", "0.000002", "3", "2e-7", "", "0", None, "-1", "x"]
+    for _ in range(2):  # pages
+        rows = [{"s": dice.choice([*names, "NEW"]), "b": dice.choice(values), "a": dice.choice(values)} for _ in names]
+        batch.add_rows(rows, ("s", "b", "a", *[""] * 5), [dice.choice([None, 5, 7]) for _ in rows])
+    assert len(batch.sides) == len(batch.quotes) > 3
+    known, anew = Sheet.of(batch.quotes, batch.sides), Sheet.of(dict(batch.quotes))
+    assert known.to_bytes("run", 9) == anew.to_bytes("run", 9)
+    assert (known.halted, known.names.pairs) == (anew.halted, anew.names.pairs)
+    batch.add("P0", "5", "6")
+    batch.add("OTHER", "5", "6")
+    batch.quotes = dict(list(batch.quotes.items())[1:])  # whoever takes some away has them looked at anew
+    assert Sheet.of(batch.quotes, batch.sides).names.pairs == list(batch.quotes)
+    assert len(Sheet.of(batch.quotes, batch.sides).middles) == len(batch.quotes)
+
+
+def test_quotes_of_an_answer_are_changed_by_its_reader_alone():
+    batch = QuoteBatch(PairList([Pair("A", "A", "X", "A", "X", "trading")]))
+    batch.add("A", "1", "2")
+    with pytest.raises(TypeError):
+        batch.quotes["A/X"] = quote("5", "6")
 
 
 def test_what_lies_in_the_band_of_all_is_not_looked_at_closer():
