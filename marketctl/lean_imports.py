@@ -1,14 +1,16 @@
 """Import requests and redis-py without what we never use of them: that takes longer than the work of a whole run.
 
 Both stay what they are: what was left out is loaded when somebody asks for it.
-- redis-py's package imports every client it has; we use its connections. They import asyncio for the names of a few
-  types; in a process of our own, where nobody else may want redis-py's asynchronous half, they get names of ours.
-- requests looks for a library that guesses encodings; we read bytes.
+- redis-py's package imports every client it has; we use its connections. They import asyncio, a cache and what tells
+  others of its work, for the names of a few types; in a process of our own, where nobody else may want those, they get
+  names of ours. TLS is left out where `redis_url` has none.
+- requests looks for a library that guesses encodings; we read bytes. urllib3 and the cookies compile thirty patterns;
+  a request uses a few.
 - both import `importlib.metadata`, to ask for a version they don't need then.
 
-What it saves of `prices collect -p KUCOIN` (medians of nine whole processes a variant in turn, Python 3.11, redis-py
-8.1, requests 2.34, charset-normalizer 3.4.7): 22 % of its CPU and 10 of 52 MB, of which redis-py's part is 8 % and
-6 MB.
+What it saves (medians of nine whole processes a variant in turn, Python 3.11, redis-py 8.1, requests 2.34,
+charset-normalizer 3.4.7): of `prices collect -p KUCOIN` 28 % of the CPU and 10 of 50 MB, of which redis-py's part is
+15 % and 6 MB; of `prices show` 37 % and 9 of 33 MB.
 
 When it can go: redis-py's part with a redis-py whose `redis.connection` imports neither its other clients nor asyncio,
 requests' part with a requests that looks for its guesser when it has something to guess; both with lazy imports
