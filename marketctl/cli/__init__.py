@@ -155,7 +155,7 @@ def invoke(args: Sequence[str] | None = None) -> int:
     """Run the command line; return its exit code. One line for every foreseen error, a traceback for a bug."""
     words = list(sys.argv[1:] if args is None else args)
     if "_MARKETCTL_COMPLETE" in os.environ:  # a shell asks
-        from marketctl.cli.complete import speak_to_shells
+        from marketctl.cli.shells import speak_to_shells
 
         speak_to_shells()
     try:

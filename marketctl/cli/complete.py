@@ -1,48 +1,47 @@
 """What the shell is offered for a word: providers of the registry, pairs, assets, directions and dumps of its data."""
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem, FishComplete, add_completion_class
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from marketctl.config.registry import Registry
 
 MOST = 200  # more is no help to anybody
-_record = re.compile(rb'^    "((?:[^"\\]|\\.)+)": \{', re.MULTILINE)
 
 
-def complete_provider(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_provider(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Offer the names in the registry to the shell."""
     return _offer(_providers(ctx), incomplete)
 
 
-def complete_pair(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_pair(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Offer the pairs that were published last."""
     return _offer(_keys(ctx, "prices"), incomplete)
 
 
-def complete_asset(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_asset(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Offer the assets of the wallets."""
     return _offer(_keys(ctx, "wallet"), incomplete)
 
 
-def complete_provider_or_pair(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_provider_or_pair(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Offer a provider first, then pairs."""
     if ctx.params.get(param.name or "") or ctx.params.get("providers"):
         return complete_pair(ctx, param, incomplete)
     return complete_provider(ctx, param, incomplete) or complete_pair(ctx, param, incomplete)
 
 
-def complete_provider_or_asset(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_provider_or_asset(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Offer a provider first, then assets."""
     given = ctx.params.get(param.name or "") or ctx.params.get("providers")
     return (complete_asset if given else complete_provider)(ctx, param, incomplete)
 
 
-def complete_place(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_place(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Offer assets; behind "@" the providers."""
     asset, at, _ = incomplete.partition("@")
     if at:
@@ -50,7 +49,7 @@ def complete_place(ctx: click.Context, _param: click.Parameter, incomplete: str)
     return _offer(_keys(ctx, "wallet"), incomplete)
 
 
-def complete_direction(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_direction(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """Offer the directions of the last build of the rates."""
     from marketctl.errors import MarketctlError
     from marketctl.rates.account import read_account
@@ -62,26 +61,18 @@ def complete_direction(ctx: click.Context, _param: click.Parameter, incomplete: 
         return []
 
 
-def complete_dump(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_dump(ctx: click.Context, _param: click.Parameter, incomplete: str) -> "list[str] | list[CompletionItem]":
     """Offer the dumps that are kept; files of any other place are left to the shell."""
     from pathlib import Path
 
     registry = _registry(ctx)
     found = sorted(registry.settings.dump_dir.glob("*.json")) if registry else []
     names = [str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path) for path in found]
-    offered = [CompletionItem(name) for name in names if name.startswith(incomplete)]
-    return offered or [CompletionItem(incomplete, type="file")]
+    if offered := [name for name in names if name.startswith(incomplete)]:
+        return offered
+    from click.shell_completion import CompletionItem
 
-
-class Fish(FishComplete):
-    """As click speaks with fish, but a comma in a help's line does not end it."""
-
-    source_template = FishComplete.source_template.replace('string split ","', 'string split --max 1 ","')
-
-
-def speak_to_shells() -> None:
-    """Have what a shell asks for told our way."""
-    add_completion_class(Fish)
+    return [CompletionItem(incomplete, type="file")]
 
 
 def _registry(ctx: click.Context) -> "Registry | None":
@@ -105,8 +96,10 @@ def _providers(ctx: click.Context) -> Iterable[str]:
 def _keys(ctx: click.Context, job: str) -> Iterator[str]:
     """Read the keys of the records in the job's snapshots: a record is a line, so nothing is parsed."""
     import json
+    import re
     from pathlib import Path
 
+    record = re.compile(rb'^    "((?:[^"\\]|\\.)+)": \{', re.MULTILINE)
     registry = _registry(ctx)
     names = [entry.name for entry in registry.enabled()] if registry is not None else []
     for name in names:
@@ -115,14 +108,14 @@ def _keys(ctx: click.Context, job: str) -> Iterator[str]:
             content = path.read_bytes()
         except OSError:
             continue
-        for key in _record.findall(content):
+        for key in record.findall(content):
             try:
                 yield json.loads(b'"' + key + b'"')
             except ValueError:
                 continue
 
 
-def _offer(names: Iterable[str], incomplete: str) -> list[CompletionItem]:
+def _offer(names: Iterable[str], incomplete: str) -> list[str]:
     start = incomplete.upper()
     found = sorted({name for name in names if name.upper().startswith(start) and name.isprintable()})
-    return [CompletionItem(name) for name in found[:MOST]]
+    return found[:MOST]
