@@ -2,8 +2,8 @@
 PYTHON ?= $(shell for python in python3 python3.15 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 VENV := .venv
-# Files of tests side by side: each has servers and folders of its own.
-PARALLEL := --numprocesses=auto --maxprocesses=6 --dist=loadfile
+# Files of tests side by side, long ones first (tests/conftest.py): each has servers and folders of its own.
+PARALLEL := --numprocesses=auto --maxprocesses=6 --dist=loadfile --no-loadscope-reorder
 RUN := $(VENV)/bin/
 PIP := $(RUN)python -m pip --disable-pip-version-check --quiet
 
@@ -32,8 +32,9 @@ test-servers: $(VENV)/.dev ## Test against every Redis and Valkey that wheels an
 test-units: $(VENV)/.dev ## Run the units by a real systemd on a machine of its own, fill its disk, cut its power (root, debootstrap)
 	@$(RUN)python tools/test_units.py
 
-test-long: $(VENV)/.dev ## Run real Celery workers and kill them; wants a machine that is not busy
+test-long: $(VENV)/.dev ## Run real Celery workers and kill them, spoil answers 88,000 times; wants a machine that is not busy
 	@$(RUN)python -m pytest -s $(TIMED)
+	@HOSTILE_EXAMPLES=2000 $(RUN)python -m pytest $(PARALLEL) --dist=load tests/test_hostile.py
 
 torture: $(VENV)/.dev ## Kill it thousands of times, overlap it, let sixteen hours pass: 40 minutes and more
 	@$(RUN)python tools/torture.py

@@ -37,6 +37,23 @@ def folder_of_tests() -> str:
 
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder_of_tests())
 
+# Files of tests that take ten seconds and more: begun first, none of them is what all others wait for.
+LONG = (
+    *("reliability", "workers", "scaffold", "test_examples.py", "providers/test_faults.py", "test_hostile.py"),
+    *("jobs/test_schedule.py", "cli/test_every_command.py", "test_third_party.py", "notify/test_work.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    long = tuple(str(Path(__file__).parent / name) for name in LONG)
+    items.sort(key=lambda item: not str(item.path).startswith(long))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: now and then a test waits for a server or a signal."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1) + 1
+
 
 @pytest.fixture(autouse=True)
 def _clean_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
