@@ -550,9 +550,10 @@ class Torture:
             if self.children.wait(pid, 60) != 0:
                 self.problems.add("reader", "a reader broke down")
         for path in self.desks:
-            code = self.children.wait(self.start(self.words(path, ("run", "--once", "--dump-raw"), [])), WAIT_S)
-            if code != 0:
-                self.problems.add("does not recover", f"exit {code}: {self.errors.read_text()}")
+            for command in (("run", "--once", "--dump-raw"), ("run", "--once")):  # each writes what the other does not
+                code = self.children.wait(self.start(self.words(path, command, [])), WAIT_S)
+                if code != 0:
+                    self.problems.add("does not recover", f"exit {code}: {self.errors.read_text()}")
             if left := self.temporaries(path.parent / "data"):
                 self.problems.add("temporary files left", str(left))
             self.check_desk(path)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -323,7 +324,7 @@ def test_requests_are_ours_signed_anew_on_each_attempt_and_recorded_without_the_
     sandbox.fault("BYBIT=503*2")
     assert adapter.assets().assets
     assert (adapter.client.retries, len(no_sleep)) == (2, 2)
-    told = str(adapter.client.recorded)
+    told = str([asdict(one) for one in adapter.client.recorded])
     assert "/v5/asset/coin/query-info" in told
     for secret in sandbox.apis["BYBIT"].keys.values():
         assert secret not in told

@@ -29,6 +29,12 @@ T0 = now_ms() - 60_000
 prefixes = count()
 
 
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test begin a minute after T0, however long those before took."""
+    monkeypatch.setattr(f"{__name__}.T0", now_ms() - 60_000)
+
+
 def quote(
     bid: str | None = "1", ask: str | None = "2", *, symbol: str = "BTCUSDT", at_ms: int | None = None, **more: Any
 ) -> Quote:
