@@ -182,16 +182,12 @@ class _Search:
             return
         provider = place[0]
         begin = self._begin.get(provider, ())
-        free = self.free[left] if left < len(self.free) else None
+        free = self.free[min(left, len(self.free) - 1)]
+        own = {} if left < len(self.free) else self._got[left][provider]  # more than is told of all
         trades = []
         for trade in self.graph.into(place) if left or begin else ():
             other, _, cap, ratio, _, _ = trade
-            if other in begin:
-                given = self.amount
-            elif free is None:
-                given = self._most((provider, other), left)
-            else:
-                given = free.get(other, 0.0)
+            given = self.amount if other in begin else max(free.get(other, 0.0), own.get(other, 0.0))
             bound = self._bound(edges, (given if given < cap else cap) * ratio)
             if bound > self.floor and (provider, other) not in seen and (provider, other) not in self.goals:
                 trades.append((bound, trade))
