@@ -45,6 +45,14 @@ class Graph:
     _wallets: dict[str, tuple[Wallet, int]] = field(default_factory=dict)  # provider -> wallet, its age
     _doors: dict[Place, dict[str, list[Door]]] = field(default_factory=dict)
     transfers_made: int = 0
+    _too_old: list[tuple[str, str]] = field(default_factory=list)  # reason, provider: as a whole
+    _two_coins: set[Place] = field(default_factory=set)
+
+    def begin(self) -> None:
+        """Begin another question: what was left out is that of the one before."""
+        self.left_out.clear()
+        for reason, provider in self._too_old:
+            self.left_out[reason].add(provider)
 
     def add_quotes(self, live: Live) -> None:
         """Take over a provider's books: those that are fresh as a set, and have a fee that somebody told."""
@@ -54,7 +62,7 @@ class Graph:
         books = Books(live, entry, self.now_ms, self.avoid.tickers, self.left_out)
         self._listed.append((entry.name, books))
         if books.stale:
-            self.left_out["stale"].add(live.provider)
+            self._too_old.append(("stale", entry.name))
         elif entry.taker_fee is not None:
             self.books[live.provider] = books
         elif not books.rates:
@@ -67,7 +75,7 @@ class Graph:
             return
         age = age_ms(self.now_ms, ms_or_none(wallet.collected_at))
         if age is None or age > limit_ms(entry.wallet_interval_s):
-            self.left_out["wallet-stale"].add(entry.name)
+            self._too_old.append(("wallet-stale", entry.name))
             return
         self._listed.append((entry.name, wallet))
         self._wallets[entry.name] = wallet, age
@@ -110,15 +118,18 @@ class Graph:
 
     def doors(self, place: Place) -> dict[str, list[Door]]:
         """Return a provider's networks of an asset by common name; none where two living coins have its ticker."""
+        provider, ticker = place
+        if place in self._two_coins:
+            self.left_out["two-coins"].add(f"{provider} {ticker}")
         known = self._doors.get(place)
         if known is not None:
             return known
-        provider, ticker = place
         found: dict[str, list[Door]] = {}
         wallet, age = self._wallets[provider]
         assets = wallet.coins(ticker)
         alive = [one for one in assets if one.get("deposit") is not False or one.get("withdraw") is not False]
         if len(alive) > 1:
+            self._two_coins.add(place)
             self.left_out["two-coins"].add(f"{provider} {ticker}")
         else:
             for asset in alive or assets:

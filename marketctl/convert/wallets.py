@@ -6,9 +6,12 @@ from typing import Any
 
 from marketctl.config.registry import Registry
 from marketctl.convert.edges import SLACK
+from marketctl.errors import StorageFailed
 from marketctl.files.snapshots import read_lines
+from marketctl.redis.connection import RedisConnection
 from marketctl.text import printable
 from marketctl.views.snapshots import snapshot
+from marketctl.views.wallets import newer_copy, read_copy
 
 TICKER, FEE, PERCENT = '"ticker": "', '"withdraw_fee": ', '"withdraw_fee_percent": '
 
@@ -59,8 +62,28 @@ def wallet_of(found: Mapping[str, Any]) -> Wallet:
     return Wallet(found["provider"], found["collected_at"], found["assets"].values())
 
 
-def read_wallet(registry: Registry, provider: str) -> Wallet:
-    """Return a provider's wallet. Raises StorageFailed where there is none, or another file."""
+def read_wallet(registry: Registry, provider: str, store: RedisConnection | None = None) -> Wallet:
+    """Return a provider's wallet: that of the file, or the copy in Redis where it is newer.
+
+    Raises StorageFailed where there is none, or another file, RedisFailed where its copy cannot be read.
+    """
+    try:
+        here = _read_file(registry, provider)
+    except StorageFailed as error:
+        if store is None:
+            raise
+        here, missing = None, error
+    if store is not None and newer_copy(store, provider, here.collected_at if here else None):
+        found = read_copy(store, provider)
+        if found is not None:
+            head, assets = found
+            return Wallet(provider, head["collected_at"], [f'{code}": {text}' for code, text in assets.items()])
+    if here is None:
+        raise missing
+    return here
+
+
+def _read_file(registry: Registry, provider: str) -> Wallet:
     try:
         found = read_lines(registry.settings.data_dir / "wallet" / f"{provider}.json", "assets")
     except ValueError:

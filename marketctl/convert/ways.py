@@ -8,30 +8,25 @@ from fractions import Fraction
 from typing import Any
 
 from marketctl.config.registry import Registry
+from marketctl.convert.assumed import DIGITS, Assumption, assumptions, in_words
 from marketctl.convert.graph import Avoid, Graph
 from marketctl.convert.search import MAX_STEPS, Way, find_ways
-from marketctl.convert.steps import Place, Step, Trade, Transfer
+from marketctl.convert.steps import Place, Step, Transfer
 from marketctl.convert.wallets import read_wallet
-from marketctl.errors import ConfigError, MarketctlError, StorageFailed
+from marketctl.errors import ConfigError, MarketctlError, RedisFailed, StorageFailed
 from marketctl.text import plain, printable
 from marketctl.times import now_ms
 from marketctl.views.quotes import Reader
 from marketctl.views.snapshots import no_such
 
-DIGITS = 28  # decimals of an amount; what has no end is cut there
-
-ALWAYS = (
-    "every trade is filled at once at the best level, and the books stay as they are until the money is there",
-    "lot sizes, least order amounts and deposit fees are not told by the sources and taken as none",
-)
-
 
 @dataclass
 class Converted:
-    """The best ways and what was not on any: `left_out` by reason, `problems` in words."""
+    """The best ways, what each rests on, and what was not on any: `left_out` by reason, `problems` in words."""
 
     amount: str
     ways: list[dict[str, Any]]
+    assumed: list[list[Assumption]]
     complete: bool
     left_out: dict[str, list[str]]
     problems: list[str] = field(default_factory=list)
@@ -61,15 +56,36 @@ def convert(
     if not starts:
         raise ConfigError(f"{printable(source, 60)} is {printable(target, 60)} already: nothing is to be converted")
     wanted = [word.strip().upper() for word in via]
-    found = find_ways(
-        graph, figure, starts, goals, top=top, max_steps=max_steps, wanted=lambda steps: passes(steps, wanted)
-    )
-    problems.extend(graph.unreadable())
+    found = answer(graph, registry, figure, starts, goals, top=top, max_steps=max_steps, via=wanted)
+    found.problems = [*problems, *graph.unreadable()]
     if graph.unpriced:
-        problems.append(f"no taker_fee, so no trades: {', '.join(graph.unpriced)}")
-    ways = [describe(way, figure, registry) for way in found.ways]
+        found.problems.append(f"no taker_fee, so no trades: {', '.join(graph.unpriced)}")
+    return found
+
+
+def answer(
+    graph: Graph,
+    registry: Registry,
+    amount: Fraction,
+    starts: Iterable[Place],
+    goals: Iterable[Place],
+    *,
+    top: int,
+    max_steps: int,
+    via: Sequence[str] = (),
+) -> Converted:
+    """Answer one question of a graph, which may have answered others before."""
+    graph.begin()
+    found = find_ways(
+        graph, amount, starts, goals, top=top, max_steps=max_steps, wanted=lambda steps: passes(steps, via)
+    )
+    assumed = [assumptions(way, registry) for way in found.ways]
+    ways = [
+        describe(way, amount) | {"assumptions": list(map(in_words, told))}
+        for way, told in zip(found.ways, assumed, strict=True)
+    ]
     left_out = {reason: sorted(told) for reason, told in sorted(graph.left_out.items())}
-    return Converted(plain(figure), ways, found.complete, left_out, problems)
+    return Converted(plain(amount), ways, assumed, found.complete, left_out)
 
 
 def read_amount(text: str) -> Fraction:
@@ -126,10 +142,15 @@ def gather(reader: Reader, avoid: Avoid) -> tuple[Graph, list[str]]:
         if live.state != "never" and (words := live.words()):
             problems.append(f"{entry.name}: {words}")
         lives.append(live)
-        try:
-            wallets.append(read_wallet(registry, entry.name))
-        except MarketctlError as error:
-            problems.append(error.message)
+        for store in dict.fromkeys((reader.store, None)):  # where its copy in Redis cannot be read the file may do
+            try:
+                wallets.append(read_wallet(registry, entry.name, store))
+                break
+            except RedisFailed as error:
+                problems.append(error.message)
+            except MarketctlError as error:
+                problems.append(error.message)
+                break
     graph = Graph({entry.name: entry for entry in entries}, now_ms(), avoid)
     for live in lives:
         graph.add_quotes(live)
@@ -151,7 +172,7 @@ def places_of(graph: Graph, asset: str, provider: str | None) -> list[Place]:
 # In words ---------------------------------------------------------------------------------
 
 
-def describe(way: Way, amount: Fraction, registry: Registry) -> dict[str, Any]:
+def describe(way: Way, amount: Fraction) -> dict[str, Any]:
     """Return a way in the shape of `--json`: amounts are texts, exact as far as they have an end."""
     steps = []
     for step, done in zip(way.steps, way.done, strict=True):
@@ -173,47 +194,4 @@ def describe(way: Way, amount: Fraction, registry: Registry) -> dict[str, Any]:
         "rate": plain(way.arrived / amount, DIGITS),
         "whole": not any(done.left for done in way.done),
         "steps": steps,
-        "assumptions": list(dict.fromkeys([*_assumptions(way, registry), *ALWAYS])),
     }
-
-
-def _assumptions(way: Way, registry: Registry) -> Iterable[str]:
-    for step, done in zip(way.steps, way.done, strict=True):
-        yield from _of_trade(step, registry) if isinstance(step, Trade) else _of_transfer(step)
-        if isinstance(step, Trade) and done.left:
-            left = f"{plain(done.left, DIGITS)} {step.source[1]} stay at {step.provider}"
-            yield f"{step.provider} {step.pair}: the best level takes {plain(done.taken, DIGITS)}; {left}"
-        elif done.left:
-            left = f"{plain(done.left, DIGITS)} {step.source[1]} stay at {step.source[0]}"
-            yield f"{step.source[0]} sends {plain(done.taken, DIGITS)} (decimals and limits of the network); {left}"
-
-
-def _of_trade(step: Trade, registry: Registry) -> Iterable[str]:
-    fee = registry.provider(step.provider).taker_fee
-    if fee is not None:
-        how = "is assumed" if fee.assumed else "is set"
-        yield f"{step.provider}: a taker fee of {fee.percent} % {how} ({fee.source}), kept back of what is bought"
-    if step.size is None:
-        yield f"{step.provider} {step.pair}: the size of the best level is not told, and taken as enough"
-
-
-def _of_transfer(step: Transfer) -> Iterable[str]:
-    where = f"{step.leaving.ticker} over {step.leaving.slug}, {step.leaving.provider} to {step.entering.provider}"
-    leaving, entering = step.leaving.network, step.entering.network
-    if step.identity != "proven":
-        yield f"{where}: the same coin is not proven, {step.why}"
-    figures = {
-        "a fixed fee": leaving.get("withdraw_fee"),
-        "a least withdrawal": leaving.get("withdraw_min"),
-        "a least deposit": entering.get("deposit_min"),
-    }
-    for name, told in figures.items():
-        if told is None:
-            yield f"{where}: {name} is not told, and taken as none"
-    for end, note in ((step.leaving.provider, leaving.get("note")), (step.entering.provider, entering.get("note"))):
-        if note:
-            yield f"{where}: {end} comments on the network: {printable(note, 100)}"
-    if step.leaving.precision is None:
-        yield f"{where}: the decimals of the network are not told, nothing is rounded"
-    if leaving.get("memo_required") is None or entering.get("memo_required") is None:
-        yield f"{where}: whether a memo is needed is not told by both"

@@ -22,8 +22,8 @@ def shared_wallets(
     found: list[tuple[ProviderEntry, Mapping[str, Any]]] = []
     for entry in registry.enabled():
         wallet = here.get(entry.name)
-        at = _text(store.call("HGET", store.key(entry.name, "wallet:meta"), "collected_at"))
-        if (ms_or_none(at) or 0) > (ms_or_none(wallet["collected_at"]) or 0 if wallet else 0):
+        at = newer_copy(store, entry.name, wallet["collected_at"] if wallet else None)
+        if at is not None:
             if copies.get(entry.name, {}).get("collected_at") != at:
                 copies[entry.name] = _read(store, entry.name)
             wallet = copies[entry.name] or wallet
@@ -32,23 +32,37 @@ def shared_wallets(
     return found
 
 
+def newer_copy(store: RedisConnection, provider: str, than: str | None) -> str | None:
+    """Return of when the copy in Redis is, where that is newer than a file of this time. Raises RedisFailed."""
+    told = store.call("HGET", store.key(provider, "wallet:meta"), "collected_at")
+    at = told.decode(errors="replace") if isinstance(told, bytes) else None
+    return at if (ms_or_none(at) or 0) > (ms_or_none(than) or 0) else None
+
+
+def read_copy(store: RedisConnection, provider: str) -> tuple[dict[str, str], dict[str, str]] | None:
+    """Return the copy in Redis: its head, and asset → JSON as it is written; None where it is not as we write it.
+
+    Raises RedisFailed.
+    """
+    keys = [store.key(provider, name) for name in ("wallet:meta", "wallet")]
+    try:
+        head, assets = (_pairs(told) for told in store.batch([("HGETALL", key) for key in keys]))
+    except UnicodeDecodeError:
+        return None
+    return (head, assets) if assets and "collected_at" in head else None
+
+
 def _read(store: RedisConnection, provider: str) -> dict[str, Any]:
     """Return a provider's wallet as the file has it, empty where it is not as we write it."""
-    keys = [store.key(provider, name) for name in ("wallet:meta", "wallet")]
-    head, assets = store.batch([("HGETALL", key) for key in keys])
+    found = read_copy(store, provider)
     try:
-        told = {name.decode(): value.decode() for name, value in _pairs(head)}
-        records = {name.decode(): json.loads(value) for name, value in _pairs(assets)}
+        records = {code: json.loads(text) for code, text in found[1].items()} if found else {}
     except (ValueError, RecursionError):
         return {}
-    if not records or not all(isinstance(one, dict) for one in records.values()) or "collected_at" not in told:
+    if found is None or not all(isinstance(one, dict) for one in records.values()):
         return {}
-    return told | {"assets": records}
+    return found[0] | {"assets": records}
 
 
-def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:
-    return list(zip(flat[::2], flat[1::2], strict=True))
-
-
-def _text(value: Any) -> str | None:
-    return value.decode(errors="replace") if isinstance(value, bytes) else None
+def _pairs(flat: list[bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in zip(flat[::2], flat[1::2], strict=True)}

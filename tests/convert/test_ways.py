@@ -16,6 +16,9 @@ from marketctl.convert.ways import convert
 from marketctl.errors import ConfigError, StorageFailed
 from marketctl.files.snapshots import encode_json, write_snapshot
 from marketctl.providers.loader import load_registry
+from marketctl.redis.connection import RedisConnection
+from marketctl.redis.embedded import EmbeddedRedis
+from marketctl.redis.publish import publish_l1, publish_wallet
 from marketctl.times import now_ms, to_iso
 from marketctl.views.quotes import Live, open_reader
 from marketctl.views.snapshots import snapshot
@@ -359,6 +362,26 @@ def test_a_record_that_is_none_is_told_and_hides_no_other_wallet(world, layout, 
     assert [step["from"] for step in found.ways[0]["steps"]] == ["KUCOIN", "RAPIRA"]
     assert len(found.ways) == 1
     assert sum(told in words for words in found.problems) == 1
+
+
+def test_a_wallet_of_another_machine_is_that_in_redis_where_it_is_newer(tmp_path):
+    world = World(tmp_path / "desk", "embedded")
+    told = {"run_id": "r", "interval_s": 10, "skipped": 0}
+    closed, open_at_1 = usdt(withdraw=False), usdt(withdraw_fee="1", precision=2)
+    with EmbeddedRedis(world.data), RedisConnection("embedded", world.data, "marketctl") as store:
+        publish_l1(store, "RAPIRA", {"USDT/RUB": quote("92", "93", status="trading")}, collected_ms=now_ms(), **told)
+        world.wallet("MEXC", 600, USDT=closed)
+        for seconds, asset_there, arrives in [(60, open_at_1, ["91816"]), (6000, open_at_1, []), (60, closed, [])]:
+            at = to_iso(now_ms() - seconds * 1000)
+            publish_wallet(store, "MEXC", {"USDT": encode_json(asset_there)}, {"collected_at": at})
+            ways = run(world, "1001", "USDT@MEXC", "RUB@RAPIRA", avoid=["KUCOIN"]).ways
+            assert [way["arrives"] for way in ways] == arrives
+        store.call("DEL", store.key("MEXC", "wallet:meta"))
+        store.call("SET", store.key("MEXC", "wallet:meta"), "foreign")
+        world.wallet("MEXC", USDT=open_at_1)
+        found = run(world, "1001", "USDT@MEXC", "RUB@RAPIRA", avoid=["KUCOIN"])
+        assert [way["arrives"] for way in found.ways] == ["91816"]  # the file does, and what is wrong there is told
+        assert any("wallet:meta is a string, not a hash" in words for words in found.problems)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,85 @@
+"""What a way rests on that nobody told, or that may be otherwise when the money is there."""
+
+from collections.abc import Iterable
+
+from marketctl.config.registry import Registry
+from marketctl.convert.search import Way
+from marketctl.convert.steps import Done, Step, Trade, Transfer
+from marketctl.text import plain, printable
+
+DIGITS = 28  # decimals of an amount; what has no end is cut there
+
+# What a way rests on, by its key; other pages say the same in other words (board/words/ways.json).
+ASSUMED = {
+    "fee_assumed": "{provider}: a taker fee of {percent} % is assumed ({source}), kept back of what is bought",
+    "fee_set": "{provider}: a taker fee of {percent} % is set ({source}), kept back of what is bought",
+    "size_untold": "{provider} {pair}: the size of the best level is not told, and taken as enough",
+    "level_takes": "{provider} {pair}: the best level takes {taken}; {left} {asset} stay at {provider}",
+    "network_takes": "{provider} sends {taken} (decimals and limits of the network); {left} {asset} stay at {provider}",
+    "coin_unproven": "{where}: the same coin is not proven, {why}",
+    "fixed_fee_untold": "{where}: a fixed fee is not told, and taken as none",
+    "withdraw_min_untold": "{where}: a least withdrawal is not told, and taken as none",
+    "deposit_min_untold": "{where}: a least deposit is not told, and taken as none",
+    "comment": "{where}: {provider} comments on the network: {note}",
+    "decimals_untold": "{where}: the decimals of the network are not told, nothing is rounded",
+    "memo_untold": "{where}: whether a memo is needed is not told by both",
+    "filled_at_once": "every trade is filled at once at the best level, and the books stay as they are until the money "
+    "is there",
+    "no_lots": "lot sizes, least order amounts and deposit fees are not told by the sources and taken as none",
+}
+ALWAYS = ("filled_at_once", "no_lots")
+
+Assumption = tuple[str, dict[str, str]]  # key of ASSUMED, what it is filled with
+
+
+def in_words(assumption: Assumption) -> str:
+    """Return an assumption as a sentence."""
+    key, values = assumption
+    return ASSUMED[key].format(**values)
+
+
+def assumptions(way: Way, registry: Registry) -> list[Assumption]:
+    """Return all that a way rests on, each once."""
+    told: list[Assumption] = []
+    for step, done in zip(way.steps, way.done, strict=True):
+        told += _of_trade(step, done, registry) if isinstance(step, Trade) else _of_transfer(step, done)
+    told += [(key, {}) for key in ALWAYS]
+    return [one for number, one in enumerate(told) if one not in told[:number]]
+
+
+def _of_trade(step: Trade, done: Done, registry: Registry) -> Iterable[Assumption]:
+    fee = registry.provider(step.provider).taker_fee
+    where = {"provider": step.provider, "pair": step.pair}
+    if fee is not None:
+        told = {"provider": step.provider, "percent": fee.percent, "source": fee.source}
+        yield "fee_assumed" if fee.assumed else "fee_set", told
+    if step.size is None:
+        yield "size_untold", where
+    if done.left:
+        yield "level_takes", where | _parts(step, done)
+
+
+def _of_transfer(step: Transfer, done: Done) -> Iterable[Assumption]:
+    leaving, entering = step.leaving.network, step.entering.network
+    where = f"{step.leaving.ticker} over {step.leaving.slug}, {step.leaving.provider} to {step.entering.provider}"
+    if step.identity != "proven":
+        yield "coin_unproven", {"where": where, "why": step.why}
+    figures = {
+        "fixed_fee_untold": leaving.get("withdraw_fee"),
+        "withdraw_min_untold": leaving.get("withdraw_min"),
+        "deposit_min_untold": entering.get("deposit_min"),
+    }
+    yield from ((key, {"where": where}) for key, told in figures.items() if told is None)
+    for door in (step.leaving, step.entering):
+        if note := door.network.get("note"):
+            yield "comment", {"where": where, "provider": door.provider, "note": printable(note, 100)}
+    if step.leaving.precision is None:
+        yield "decimals_untold", {"where": where}
+    if leaving.get("memo_required") is None or entering.get("memo_required") is None:
+        yield "memo_untold", {"where": where}
+    if done.left:
+        yield "network_takes", {"provider": step.leaving.provider} | _parts(step, done)
+
+
+def _parts(step: Step, done: Done) -> dict[str, str]:
+    return {"taken": plain(done.taken, DIGITS), "left": plain(done.left, DIGITS), "asset": step.source[1]}
