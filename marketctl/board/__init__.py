@@ -26,11 +26,11 @@ FOLDER = Path(__file__).parent
 # One script and one sheet of styles of many files, in this order: what runs at once uses what stands before it.
 SCRIPTS = (
     *("base", "numbers", "grid", "choice", "quotes", "pairs", "networks", "closed", "jobs"),
-    *("desk", "health", "prices", "chart", "pair", "wallet", "asset", "routes", "changes", "stats"),
+    *("desk", "health", "prices", "chart", "pair", "wallet", "asset", "routes", "ways", "changes", "stats"),
     *("address", "head", "page", "live"),
 )
 STYLES = ("base", "desk", "health", "tables", "sheet", "sizes", "print")
-WORDS = ("page", "desk", "health", "reasons", "prices", "wallet", "stats")
+WORDS = ("page", "desk", "health", "reasons", "prices", "wallet", "ways", "stats")
 # Inside <script> and <style> a browser looks for these; the last two end a line of JavaScript.
 UNSAFE = {char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
@@ -62,7 +62,7 @@ def build_board(reader: "Reader", made_ms: int, live: str | None = None) -> byte
     from marketctl.board.charts import draw
     from marketctl.board.gather import gather
 
-    found = gather(reader, made_ms) | {"live": live}
+    found = gather(reader, made_ms, ways=live is None) | {"live": live}
     script = page_script()
     page = _template().render(
         charts=draw(found["stats"]),

@@ -15,6 +15,7 @@ from marketctl.board.health import gather_health
 from marketctl.board.quotes import gather_history, gather_quotes
 from marketctl.board.totals import gather_totals
 from marketctl.board.wallets import gather_wallets
+from marketctl.board.ways import gather_ways
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError, RedisFailed, StorageFailed
 from marketctl.views.quotes import Reader
@@ -22,8 +23,11 @@ from marketctl.views.snapshots import snapshot
 from marketctl.views.twins import known_coins
 
 
-def gather(reader: Reader, made_ms: int) -> dict[str, Any]:
-    """Return everything the page shows. What cannot be read is told in `problems` and hides nothing else."""
+def gather(reader: Reader, made_ms: int, *, ways: bool) -> dict[str, Any]:
+    """Return everything the page shows. What cannot be read is told in `problems` and hides nothing else.
+
+    Without `ways` there is a server that finds them.
+    """
     registry = reader.registry
     entries = registry.enabled()
     lives = [reader.read(entry) for entry in entries]
@@ -49,6 +53,7 @@ def gather(reader: Reader, made_ms: int) -> dict[str, Any]:
         "history": gather_history(reader, prices, made_ms),
         "watch": gather_watch(registry),
         "wallet": gather_wallets(registry, entries, wallets, made_ms),
+        "ways": gather_ways(registry, entries, lives, wallets, made_ms) if ways else None,
         "changes": gather_changes(registry, entries, wallets, made_ms, problems),
         "stats": gather_totals(registry, entries, stats, problems),
         "problems": [[error.reason, words(error.message)] for error in problems],

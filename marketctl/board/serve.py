@@ -6,7 +6,7 @@ compression - a web server in front of it does better.
 
 import hmac
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from marketctl.board import build_board, require_extra
 from marketctl.board.live import Changes
+from marketctl.board.ways import answer_question
 from marketctl.config.registry import Registry
 from marketctl.errors import ConfigError, MarketctlError
 from marketctl.log import log
@@ -68,7 +69,7 @@ class BoardServer(ThreadingHTTPServer):
         self.changes = Changes(registry)
         self.room = BoundedSemaphore(CONNECTIONS)
         self._page: tuple[int, float, bytes] = (-1, 0.0, b"")
-        self._making = Lock()
+        self._making, self.finding = Lock(), Lock()
 
     @property
     def url(self) -> str:
@@ -164,6 +165,8 @@ class Handler(BaseHTTPRequestHandler):
             return self._give_page()
         if parts.path == "/events" and self.command == "GET":
             return self._tell(parse_qs(parts.query).get("since", [""])[0])
+        if parts.path == "/ways" and self.command == "GET":
+            return self._find(parse_qs(parts.query))
         return self._refuse(HTTPStatus.NOT_FOUND, "not here")
 
     def _known_host(self) -> bool:
@@ -207,6 +210,15 @@ class Handler(BaseHTTPRequestHandler):
         self._end(len(page))
         if self.command == "GET":
             self.wfile.write(page)
+
+    def _find(self, asked: Mapping[str, Sequence[str]]) -> None:
+        """Answer how much arrives, over which ways; one question at a time, as a search keeps a core busy."""
+        with self.server.finding:
+            known, text = answer_question(self.server.registry, asked)
+        self.send_response(HTTPStatus.OK if known else HTTPStatus.BAD_REQUEST)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self._end(len(text))
+        self.wfile.write(text)
 
     def _tell(self, state: str) -> None:
         """Send what changes, until one side goes."""

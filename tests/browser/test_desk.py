@@ -181,10 +181,10 @@ def test_an_unproven_way_never_stands_before_a_proven_one(chromium, tmp_path):
     }
     desk = well(tmp_path, now, wallets)
     open_page(chromium, desk, now, "wallet?asset=USDT")
-    told = [" ".join(one.text.split()) for one in chromium.find_elements(By.CSS_SELECTOR, "#d-body .cheapest")]
+    told = [" ".join(one.text.split()) for one in chromium.find_elements(By.CSS_SELECTOR, "#d-body .lowest")]
     assert told[0] == (
-        "Cheapest proven way: KUCOIN → BYBIT, ethereum, fee 1.5 USDT. "
-        "cheaper, unproven: BYBIT → KUCOIN, tron, fee 0.1 USDT."
+        "Lowest fee, proven: KUCOIN → BYBIT, ethereum, fee 1.5 USDT. "
+        "lower, unproven: BYBIT → KUCOIN, tron, fee 0.1 USDT."
     )
     assert [row[6] for row in cells(chromium, "#d-body .routes")] == ["proven", "proven", "unproven", "unproven"]
 
@@ -193,7 +193,7 @@ def test_an_asset_has_a_view_of_its_own(board):
     go(board, "wallet")
     click_row(board, "#w-grid", "USDT")
     heads = [one.text for one in board.find_elements(By.CSS_SELECTOR, "#d-body h3")]
-    assert heads == ["Cheapest route", "Prices", "Opened and closed"]
+    assert heads == ["Networks open now, lowest fee first", "Prices", "Opened and closed"]
     pairs = board.find_elements(By.CSS_SELECTOR, "#d-body [aria-label='USDT, Prices'] tbody th")
     assert [one.text for one in pairs][:2] == ["BTC/USDT", "ETH/USDT"]
     pairs[0].find_element(By.TAG_NAME, "button").click()

@@ -5,7 +5,7 @@ const SHEETS = { pair: showPair, asset: showAsset };
 // What an address holds beside the section: word -> field. "#prices?q=BTC&pair=BTC/USDT"
 const FIELDS = {
   prices: { q: "p-search", provider: "p-provider", quote: "p-quote", which: "p-which", rows: "p-rows" },
-  wallet: { q: "w-search", provider: "w-provider", which: "w-which", route: "r-asset", from: "r-from", to: "r-to", changes: "c-search" },
+  wallet: { q: "w-search", provider: "w-provider", which: "w-which", amount: "r-amount", route: "r-asset", from: "r-from", to: "r-to", into: "r-into", changes: "c-search" },
 };
 const NAMED = new Set(["provider", "from", "to"]); // by name in an address, by place in a field
 let detail = null, sheet = null, shown = null, pushed = false;

@@ -1,4 +1,4 @@
-// An asset's own view: where it is open, the cheapest way, what it costs, what changed ---------------
+// An asset's own view: where it is open, the lowest fee, what it costs, what changed ---------------
 
 function showAsset(ticker) {
   wallets();
@@ -10,11 +10,11 @@ function showAsset(ticker) {
   const body = all.length || priced.length ? [
     twins.length ? el("ul", { class: "banner bad list" }, twins.map((row) => el("li", {}, badge("bad", t("twin")), " ", twinText(row)))) : null,
     assetSummary(ticker),
-    ways.length ? el("p", { class: "cheapest" }, cheapest(ways)) : null,
+    ways.length ? el("p", { class: "lowest" }, lowestFee(ways)) : null,
     rows.length ? networksTable(ticker, rows) : null,
     dead.length ? el("details", { class: "dead" }, el("summary", {}, t("folded", { n: count(dead.length) }), " ", dead.map(networkName).join(", ")), networksTable(`${ticker}, ${t("dead_only")}`, dead)) : null,
     told.length ? el("p", { class: "hint" }, t("wallet_of"), ": ", told.flatMap((p, i) => [i ? ", " : "", P[p] + " ", age(W.at[p], W.max[p])])) : null,
-    all.length ? [el("h3", {}, t("routes")), routesOf(ticker, "", "")] : null,
+    all.length ? [el("h3", {}, t("open_networks")), routesOf(ticker, "", "")] : null,
     priced.length ? [el("h3", {}, t("prices")), pricesTable(ticker, priced)] : null,
     changed.length ? [el("h3", {}, t("moves")), movesList(changed)] : null].flat() : el("p", { class: "hint" }, t("route_no_asset", { asset: ticker }));
   showDetail(name && name !== ticker ? `${ticker} · ${name}` : ticker, () => showAsset(ticker), body);

@@ -80,7 +80,7 @@ function pairMarks(pair) {
   return found;
 }
 
-// The cheapest way of a coin from where it is bought to where it is sold: the first of the ways the page holds.
+// The open network of a coin from where it is bought to where it is sold: the first of those the page holds.
 
 function wayOf(pair) {
   const { asks, bids } = pair.sum, ticker = pair.pair.slice(0, pair.pair.lastIndexOf("/"));

@@ -1,9 +1,10 @@
-// Routes: which ones there are, in which order and how sure comes with the page; here they are only shown.
+// Open networks between providers: which there are, in which order and how sure comes with the page; here they are only shown.
 
 function showRoutes() {
   const asset = $("r-asset").value.trim();
-  if (!asset) return fill($("r-found"), el("p", { class: "hint" }, t("route_ask")));
+  if (!asset) { showWay(null); return fill($("r-found"), el("p", { class: "hint" }, t("route_ask"))); }
   const ticker = groups.has(asset) ? asset : [...groups.keys()].find((one) => one.toUpperCase() === asset.toUpperCase());
+  showWay(ticker || null);
   if (!ticker) return fill($("r-found"), el("p", { class: "hint" }, t("route_no_asset", { asset })));
   return fill($("r-found"), routesOf(ticker, $("r-from").value, $("r-to").value));
 }
@@ -42,11 +43,11 @@ function routesOf(ticker, from, to) {
         el("td", {}, badge(kind[identity], t("id_" + id[identity]), t("id_" + id[identity] + "_why")),
           walletOld(leave.p) || walletOld(arrive.p) ? badge("warn", t("old_data")) : null));
     })));
-  const frame = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("routes") }, table(ways.slice(0, limit)));
+  const frame = el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("open_networks") }, table(ways.slice(0, limit)));
   const more = ways.length > limit ? el("button", { type: "button", class: "quiet", on: { click: () => { fill(frame, table(ways)); more.remove(); } } }, t("show_more", { n: ways.length - limit })) : null;
   const reasons = leftOut(ticker, from, to, ways);
   return el("div", { class: "routes" },
-    el("p", { class: open ? "cheapest" : "hint" }, open ? [cheapest(ways), " ", muted(t("route_count", { n: count(open) }))] : t("route_none")),
+    el("p", { class: open ? "lowest" : "hint" }, open ? [lowestFee(ways), " ", muted(t("route_count", { n: count(open) }))] : t("route_none")),
     ways.length ? frame : null, more,
     reasons.length ? el("details", { open: !open || null }, el("summary", {}, t("left_out")), el("ul", { class: "list" }, reasons)) : null);
 }
@@ -54,11 +55,11 @@ function routesOf(ticker, from, to) {
 const wayWords = ({ leave, arrive }) => [el("strong", {}, `${P[leave.p]} → ${P[arrive.p]}`), `, ${leave.slug}, `, t("fee").toLowerCase(), " ", el("strong", {}, feeText(leave) || t("unknown")), ` ${leave.ticker}`];
 
 /** The first way, which is proven where one is; and a cheaper one that is not, with that said. */
-function cheapest(ways) {
+function lowestFee(ways) {
   const [first] = ways, fee = (way) => (way.leave.fee && !Number(way.leave.percent) ? way.leave.fee : null);
   const other = first.identity ? null : ways.find((way) => way.identity === 1 && fee(way) !== null && fee(first) !== null && compare(fee(way), fee(first)) < 0);
-  return el("span", {}, t(first.identity ? "cheapest_unproven" : "cheapest_proven"), ": ", wayWords(first), ".",
-    other ? el("span", { class: "muted" }, " ", t("cheaper_unproven"), ": ", wayWords(other), ".") : null);
+  return el("span", {}, t(first.identity ? "lowest_unproven" : "lowest_proven"), ": ", wayWords(first), ".",
+    other ? el("span", { class: "muted" }, " ", t("lower_unproven"), ": ", wayWords(other), ".") : null);
 }
 
 /** Why other ways are none: closed or not known to be open at an end. */

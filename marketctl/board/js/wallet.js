@@ -60,7 +60,7 @@ function walletSection() {
       ],
     });
     for (const id of ["w-search", "w-provider", "w-which"]) $(id).addEventListener("input", () => { walletFilter(); address(); });
-    for (const id of ["r-asset", "r-from", "r-to"]) $(id).addEventListener("input", () => { showRoutes(); address(); });
+    for (const id of ["r-amount", "r-asset", "r-from", "r-to", "r-into"]) $(id).addEventListener("input", () => { showRoutes(); address(); });
     $("c-search").addEventListener("input", () => { changesShown = CHANGES_STEP; showChanges(); address(); });
     markCheapest(rows);
   } else walletGrid.heads();
