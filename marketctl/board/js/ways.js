@@ -1,7 +1,7 @@
 // The cheapest way of an amount, as `convert` finds it: on the page for some questions, asked of a server for any.
 
 const AGAIN_MS = 15000, WAIT_MS = 400; // a shown answer is asked anew after so long; a question when it is typed
-let told = { key: "", answer: null }, asking = "", askTimer = null;
+let heard = { key: "", answer: null }, asking = "", askTimer = null;
 
 /** What the fields ask: an end without a provider is any. */
 function wayQuestion(asset) {
@@ -62,7 +62,7 @@ function wayElsewhere({ amount, source, target }) {
 /** The last answer of the server, which is asked when there is none yet, or an old one. */
 function askServer({ amount, source, target }) {
   const key = new URLSearchParams({ amount, from: source, to: target }).toString();
-  const known = told.key === key ? told.answer : null;
+  const known = heard.key === key ? heard.answer : null;
   if (asking !== key && (!known || now() - known.at > AGAIN_MS)) {
     asking = key;
     clearTimeout(askTimer);
@@ -78,7 +78,7 @@ async function fetchWay(key) {
   } catch { answer = { error: t("way_away") }; }
   if (asking !== key) return; // another was asked meanwhile
   asking = "";
-  told = { key, answer: { at: now(), ...answer } };
+  heard = { key, answer: { at: now(), ...answer } };
   if (here() === "wallet") showRoutes();
   clearTimeout(askTimer);
   askTimer = setTimeout(() => { if (here() === "wallet" && !document.hidden) showRoutes(); }, AGAIN_MS + 500);
