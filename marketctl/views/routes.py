@@ -73,6 +73,7 @@ def find_routes(
     for (provider, code), asset in coins.items():
         nameless = [key for key, network in _networks(asset) if network.get("network") is None]
         found.unmapped += [{"provider": provider, "asset": code, "network": key} for key in nameless]
+    aged = {id(one): _aged(one, at_ms, max_age_ms) for one, _, _ in (*starts, *ends)}
     for (source, source_code, start), (target, target_code, end) in product(starts, ends):
         if source["provider"] == target["provider"]:
             continue
@@ -85,7 +86,7 @@ def find_routes(
                 found.left_out.append(way | {"reason": reason})
                 continue
             way |= {"from_asset": source_code, "from_network": key, "to_asset": target_code, "to_network": other_key}
-            ages = _ages({"from": source, "to": target}, at_ms, max_age_ms)
+            ages = _ages({"from": aged[id(source)], "to": aged[id(target)]})
             found.routes.append(way | _route(ticker, slug, leaving, entering) | ages)
     found.routes.sort(key=_order)
     return found
@@ -139,16 +140,19 @@ def _route(ticker: str, slug: str, leaving: Mapping[str, Any], entering: Mapping
     }
 
 
-def _ages(ends: Mapping[str, Mapping[str, Any]], at_ms: int, max_age_ms: Mapping[str, float]) -> dict[str, Any]:
-    told: dict[str, Any] = {"stale": False}
-    for end, one in ends.items():
-        try:
-            age = age_ms(at_ms, from_iso(one["collected_at"]))
-        except ValueError:
-            age = None
-        stale = is_stale(age, max_age_ms[one["provider"]])
-        told |= {f"{end}_collected_at": one["collected_at"], f"{end}_age_ms": age, f"{end}_stale": stale}
-        told["stale"] = told["stale"] or stale
+def _aged(wallet: Mapping[str, Any], at_ms: int, max_age_ms: Mapping[str, float]) -> tuple[str, int | None, bool]:
+    """Return of when a wallet is, its age, and whether that is too old."""
+    try:
+        age = age_ms(at_ms, from_iso(wallet["collected_at"]))
+    except ValueError:
+        age = None
+    return wallet["collected_at"], age, is_stale(age, max_age_ms[wallet["provider"]])
+
+
+def _ages(ends: Mapping[str, tuple[str, int | None, bool]]) -> dict[str, Any]:
+    told: dict[str, Any] = {"stale": any(stale for _, _, stale in ends.values())}
+    for end, (at, age, stale) in ends.items():
+        told |= {f"{end}_collected_at": at, f"{end}_age_ms": age, f"{end}_stale": stale}
     return told
 
 

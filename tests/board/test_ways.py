@@ -25,8 +25,12 @@ PROVIDERS = ["KUCOIN", "MEXC", "RAPIRA"]
 
 @pytest.fixture
 def world(tmp_path):
+    return make_world(tmp_path / "desk")
+
+
+def make_world(folder):
     """To send USDT from MEXC costs 40; to send TRX, which both trade, costs 1."""
-    world = World(tmp_path / "desk")
+    world = World(folder)
     trx = asset("TRX", {"TRX": Network(network="tron", deposit=True, withdraw=True, withdraw_fee="1", precision=6)})
     for provider in ("MEXC", "KUCOIN"):
         world.quotes(provider, **{"TRX/USDT": quote("0.2500", "0.2501", ask_size="3900", status="trading"),

@@ -9,6 +9,7 @@ function wayQuestion(asset) {
   const from = end("r-from"), to = end("r-to"), into = $("r-into").value.trim().toUpperCase() || asset.toUpperCase();
   const usual = usualAmount(asset), amount = $("r-amount").value.trim() || usual;
   $("r-amount").placeholder = usual;
+  $("r-into").placeholder = asset.toUpperCase();
   const place = (ticker, provider) => (provider === null ? ticker : `${ticker}@${provider}`);
   return { asset: asset.toUpperCase(), into, from, to, amount, source: place(asset.toUpperCase(), from), target: place(into, to) };
 }
@@ -86,8 +87,11 @@ async function fetchWay(key) {
 
 // Shown -------------------------------------------------------------------------------------
 
-/** A long figure cut for the eye; its digits are its title. */
-const figure = (text) => el("span", { class: "digits", title: text }, text.replace(/(\.\d{8})\d+$/, "$1…"));
+/** A long figure cut for the eye. */
+const short = (text) => (text.length > 11 && text.includes(".") ? text.slice(0, Math.max(10, text.indexOf("."))) + "…" : text);
+const figure = (text) => el("span", { class: "digits", title: text }, short(text));
+/** What the network's decimals leave behind is no part worth telling. */
+const inPart = (way) => way.steps.some((step) => Number(step.left) > Number(step.given) / 10000);
 
 function wayAnswer(asked, { at, ways, complete, left_out: out, problems }) {
   const left = Object.entries(out).map(([reason, n]) => `${t("lo_" + reason)} ${n}`).join(", ");
@@ -96,14 +100,14 @@ function wayAnswer(asked, { at, ways, complete, left_out: out, problems }) {
   const [first, ...others] = ways;
   return el("div", {}, el("p", { class: "cheapest", role: "status" }, wayHead(asked, first), " ", muted(`${t("way_age")} `), age(at)),
     wayTable(asked, first, at), wayRests(first),
-    others.map((way) => el("details", {}, el("summary", {}, t("way_next", { arrives: `${way.arrives.replace(/(\.\d{8})\d+$/, "$1…")} ${asked.into}` }), ", ", wayShort(way)), wayTable(asked, way, at), wayRests(way))), more);
+    others.map((way) => el("details", {}, el("summary", {}, t("way_next", { arrives: `${short(way.arrives)} ${asked.into}` }), ", ", wayShort(way)), wayTable(asked, way, at), wayRests(way))), more);
 }
 
 function wayHead(asked, way) {
   const share = (Number(way.rate) - 1) * 100, provider = way.steps[way.steps.length - 1].to;
-  const cost = asked.into !== asked.asset ? t("way_rate", { asset: asked.asset, rate: way.rate.replace(/(\.\d{8})\d+$/, "$1…") })
-    : !way.whole ? null : t(share > 0 ? "way_gains" : "way_costs", { percent: percent(Math.abs(share)) });
-  return [el("strong", {}, figure(way.arrives), ` ${asked.into}`), ` ${t("way_arrive", { provider })}`, cost ? `, ${cost}` : null, way.whole ? null : [" ", badge("warn", t("way_part"), t("way_part_why"))], "."].flat();
+  const cost = asked.into !== asked.asset ? t("way_rate", { asset: asked.asset, rate: short(way.rate) })
+    : inPart(way) ? null : t(share > 0 ? "way_gains" : "way_costs", { percent: percent(Math.abs(share)) });
+  return [el("strong", {}, figure(way.arrives), ` ${asked.into}`), ` ${t("way_arrive", { provider })}`, cost ? `, ${cost}` : null, inPart(way) ? [" ", badge("warn", t("way_part"), t("way_part_why"))] : null, "."].flat();
 }
 
 const wayShort = (way) => way.steps.map((step) => (step.step === "trade" ? `${step.unit_in} → ${step.unit_out}` : `${step.from} → ${step.to} ${step.network}`)).join(", ");
