@@ -108,9 +108,11 @@ def read_end(word: str, registry: Registry) -> tuple[str | None, str]:
 
 def sort_avoid(words: Iterable[str], registry: Registry) -> Avoid:
     """Tell providers, networks and assets apart."""
+    names = [word.strip() for word in words]
+    if not names:
+        return Avoid()
     from marketctl.providers.networks import network_names
 
-    names = [word.strip() for word in words]
     networks = network_names()
     providers = frozenset(word.upper() for word in names if word.upper() in registry.providers)
     slugs = frozenset(word.lower() for word in names if word.lower() in networks and word != word.upper())

@@ -7,7 +7,6 @@ from typing import Any
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.redis.connection import RedisConnection
 from marketctl.times import ms_or_none
-from marketctl.views.status import read_wallets
 
 
 def shared_wallets(
@@ -17,6 +16,8 @@ def shared_wallets(
 
     A copy that cannot be read counts as none. Raises RedisFailed.
     """
+    from marketctl.views.status import read_wallets
+
     here = {entry.name: wallet for entry, wallet in read_wallets(registry, known.setdefault("files", {}))}
     copies = known.setdefault("copies", {})
     found: list[tuple[ProviderEntry, Mapping[str, Any]]] = []
