@@ -177,7 +177,7 @@ def mirror(_path: Path, head: Mapping[str, Any], quotes: Mapping[str, Any], own_
 
     some = dict(list(quotes.items())[:SOME])
     own = {pair: ms for pair, ms in (own_ms or {}).items() if pair in some}
-    hold("files/prices", plain(head) | {"quotes": {pair: json.loads(x) for pair, x in mirror_lines(some, own).items()}})
+    hold("files/prices", plain(head) | {"quotes": json.loads(f"{{{','.join(mirror_lines(some, own))}}}")})
 
 
 def read(record: Any) -> Any:

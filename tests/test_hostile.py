@@ -33,7 +33,7 @@ from marketctl.providers.batch import AssetBatch, QuoteBatch
 from marketctl.providers.fields import code
 from marketctl.providers.loader import load_adapter, load_registry
 from marketctl.redis.publish import _pack_hset
-from marketctl.redis.quotes import l1_values, mirror_lines
+from marketctl.redis.quotes import l1_values, write_mirror
 from marketctl.sandbox import API_MODULES, load_api
 from marketctl.sandbox.base import Call
 from marketctl.sandbox.world import World
@@ -301,7 +301,7 @@ def verify_quotes(batch: QuoteBatch) -> None:
     for skip in batch.skips:
         assert skip.symbol.isprintable()
         assert len(skip.symbol) <= 64
-    write_snapshot(Path("prices.json"), HEAD, "quotes", mirror_lines(batch.quotes))
+    write_mirror(Path("prices.json"), HEAD, batch.quotes)
     stored = read_snapshot(Path("prices.json"))
     assert stored is not None
     assert {key: (row["symbol"], row["bid"], row["ask"]) for key, row in stored["quotes"].items()} == {

@@ -36,7 +36,7 @@ def to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-Lines = Callable[[dict[str, Any]], Mapping[str, str]]
+Lines = Callable[[dict[str, Any]], list[str]]
 
 
 def write_snapshot(
@@ -44,7 +44,7 @@ def write_snapshot(
 ) -> None:
     """Write a snapshot, one record a line, every key sorted; a record may be JSON text already.
 
-    `lines` makes the JSON texts of some records that are neither. Raises StorageFailed.
+    `lines` makes the lines of some records that are neither: `"NAME": {...}`. Raises StorageFailed.
     """
     write_atomic(path, _snapshot_bytes(head, records_key, records, lines))
 
@@ -65,22 +65,20 @@ def _snapshot_bytes(
     chunks = []
     for start in range(0, len(names), LINES):
         some = {name: records[name] for name in names[start : start + LINES]}
-        texts = lines(some) if lines is not None else some
-        chunks.append(
-            to_bytes(
-                ",\n".join(
-                    [
-                        f"    {encode_basestring(name)}: {text if isinstance(text, str) else _encode(text)}"
-                        for name, text in texts.items()
-                    ]
-                )
-            )
-        )
-    parts = {key: to_bytes(_encode(value)) for key, value in head.items()}
-    parts[records_key] = b"{\n%b\n  }" % b",\n".join(chunks) if chunks else b"{}"
-    del chunks
-    body = b",\n".join([b"  %b: %b" % (to_bytes(_encode(key)), parts.pop(key)) for key in sorted(parts)])
-    return b"{\n%b\n}\n" % body
+        texts = _lines_of(some) if lines is None else lines(some)
+        chunks += [b",\n    ", to_bytes(",\n    ".join(texts))]
+    # Joined once: it is megabytes.
+    parts = {key: [to_bytes(_encode(value))] for key, value in head.items()}
+    parts[records_key] = [b"{\n    ", *chunks[1:], b"\n  }"] if chunks else [b"{}"]
+    body = [piece for key in sorted(parts) for piece in (b",\n  %b: " % to_bytes(_encode(key)), *parts[key])]
+    return b"".join([b"{\n", body[0][2:], *body[1:], b"\n}\n"])
+
+
+def _lines_of(records: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{encode_basestring(name)}: {record if isinstance(record, str) else _encode(record)}"
+        for name, record in records.items()
+    ]
 
 
 def write_document(path: Path, document: Mapping[str, Any]) -> None:

@@ -65,40 +65,41 @@ def l1_values(quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = No
     return values
 
 
-def mirror_lines(quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = None) -> dict[str, str]:
-    """Return pair → one line of JSON as the mirror holds it: every key present and sorted, null for unknown."""
-    seconds: dict[int, str] = {}
-    own_ms = own_ms or {}
-    lines = {}
-    for pair, (
-        symbol, bid, ask, bid_size, ask_size, last, mid, volume, quote_volume, status, at_ms, derived
-    ) in quotes.items():  # fmt: skip
-        if at_ms is None:
-            at = "null"
-        else:
-            second, ms = divmod(at_ms, 1000)
-            text = seconds.get(second)
-            if text is None:
-                text = seconds[second] = str(to_iso(second * 1000))[:-4]
-            at = f'"{text}{ms:03d}Z"'
+class _Times(dict[int | None, str]):
+    """Times as the mirror holds them, each written once: those of thousands of quotes are few."""
+
+    def __missing__(self, at_ms: int | None) -> str:
+        text = self[at_ms] = "null" if at_ms is None else f'"{to_iso(at_ms)}"'
+        return text
+
+
+def mirror_lines(
+    quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = None, times: _Times | None = None
+) -> list[str]:
+    """Return a line a pair as the mirror holds it, `"PAIR": {...}`: every key there and sorted, null for unknown.
+
+    `times` are those that are written already.
+    """
+    times = _Times() if times is None else times
+    return [
+        # Nearly every one of an exchange knows all but the middle.
+        f'{encode_basestring(pair)}: {{"ask": "{ask}", "ask_size": "{ask_size}", "at": {times[at_ms]}, "bid": "{bid}"'
+        f', "bid_size": "{bid_size}", "derived": false, "last": "{last}", "mid": null'
+        f', "quote_volume": "{quote_volume}", "status": "{status}", "symbol": {encode_basestring(symbol)}'
+        f', "volume": "{volume}"}}'
         if (
             bid and ask and last and bid_size and ask_size and volume and quote_volume and status
             and mid is None and not derived and not own_ms
-        ):  # fmt: skip  # nearly every one of an exchange
-            lines[pair] = (
-                f'{{"ask": "{ask}", "ask_size": "{ask_size}", "at": {at}, "bid": "{bid}", "bid_size": "{bid_size}"'
-                f', "derived": false, "last": "{last}", "mid": null, "quote_volume": "{quote_volume}"'
-                f', "status": "{status}", "symbol": {encode_basestring(symbol)}, "volume": "{volume}"}}'
-            )
-            continue
-        lines[pair] = "".join(
+        )
+        else "".join(
             (
+                f'{encode_basestring(pair)}: ',
                 '{"ask": null, ' if ask is None else f'{{"ask": "{ask}", ',
                 '"ask_size": null, "at": ' if ask_size is None else f'"ask_size": "{ask_size}", "at": ',
-                at,
+                times[at_ms],
                 ', "bid": null' if bid is None else f', "bid": "{bid}"',
                 ', "bid_size": null' if bid_size is None else f', "bid_size": "{bid_size}"',
-                f', "collected_at": "{to_iso(own_ms[pair])}"' if pair in own_ms else "",
+                f', "collected_at": "{to_iso(own_ms[pair])}"' if own_ms and pair in own_ms else "",
                 ', "derived": true' if derived else ', "derived": false',
                 ', "last": null' if last is None else f', "last": "{last}"',
                 ', "mid": null' if mid is None else f', "mid": "{mid}"',
@@ -108,14 +109,18 @@ def mirror_lines(quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None =
                 ', "volume": null}' if volume is None else f', "volume": "{volume}"}}',
             )
         )
-    return lines
+        for pair, (
+            symbol, bid, ask, bid_size, ask_size, last, mid, volume, quote_volume, status, at_ms, derived
+        ) in quotes.items()
+    ]  # fmt: skip
 
 
 def write_mirror(
     path: Path, head: Mapping[str, Any], quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = None
 ) -> None:
     """Write the JSON copy of what was just published whole; what is held stands in the head. Raises StorageFailed."""
-    write_snapshot(path, head, "quotes", quotes, lambda some: mirror_lines(some, own_ms))
+    times = _Times()
+    write_snapshot(path, head, "quotes", quotes, lambda some: mirror_lines(some, own_ms, times))
 
 
 def write_merged_mirror(path: Path, head: Mapping[str, Any], store: RedisConnection, provider: str) -> None:
