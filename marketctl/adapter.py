@@ -57,7 +57,7 @@ from marketctl.providers.cash.credits import (
     reason_of,
     refresh_seconds,
 )
-from marketctl.providers.columns import column
+from marketctl.providers.columns import column, integers
 from marketctl.providers.counts import count_open, count_pairs, turnover
 from marketctl.providers.fiat import is_fiat
 from marketctl.providers.fields import (
@@ -141,6 +141,7 @@ __all__ = [
     "hmac_base64",
     "hmac_hex",
     "integer",
+    "integers",
     "is_fiat",
     "is_pem",
     "is_zero",

@@ -164,8 +164,10 @@ def staged(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True, exa
     """Write the data beside the file, and put them in its place when the block ends well. Raises StorageFailed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
     try:
-        make_folder(path.parent)
-        remove_leftovers(path)
+        try:
+            remove_leftovers(path)
+        except (FileNotFoundError, NotADirectoryError):
+            make_folder(path.parent)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "")
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)

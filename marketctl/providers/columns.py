@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from itertools import repeat
@@ -10,7 +11,7 @@ from typing import Any
 
 from marketctl.http.columns import Columns
 from marketctl.models import Pair, Quote
-from marketctl.providers.fields import NotANumber, decimal_text
+from marketctl.providers.fields import NotANumber, decimal_text, integer
 
 # Without the keywords and defaults of Quote(...), which take longer than all else.
 new_quote = partial(tuple.__new__, Quote)
@@ -67,6 +68,15 @@ class Sides:
         self.times.append(quote.at_ms)
 
 
+def integers(column: list[Any]) -> list[int | None]:
+    """Return what `integer` makes of each value."""
+    with suppress(TypeError, ValueError):  # not texts alone, or one is empty
+        digits = "".join(column)
+        if digits.isascii() and digits.isdecimal() and max(map(len, column)) <= 18:
+            return list(map(int, column))
+    return list(map(integer, column))
+
+
 def in_columns(
     columns: Sequence[list[Any]],
     times: list[int | None],
@@ -113,12 +123,11 @@ def _floats(texts: list[str]) -> list[float]:
     return list(map(float, texts if all(texts) else [text or "0" for text in texts]))
 
 
-_TEXT = {str, type(None)}
-_TOLD = {Decimal, int, *_TEXT}
+_TOLD = {str, Decimal, int}
 
 
 def _shown(value: object) -> str:
-    return value if type(value) is str else str(value) if type(value) in (Decimal, int) else ""
+    return str(value) if type(value) in (Decimal, int) else ""
 
 
 def plain_texts(column: list[Any]) -> tuple[list[str], set[int]]:
@@ -126,12 +135,12 @@ def plain_texts(column: list[Any]) -> tuple[list[str], set[int]]:
 
     A whole column in one look: what a row costs is paid thousands of times.
     """
+    texts, told = ["" if value is None else value for value in column], True
     try:
-        lines, texts, told = "\n".join(column), column, True
+        lines = "\n".join(texts)
     except TypeError:  # not texts alone
-        kinds = set(map(type, column))
-        told = kinds <= _TOLD
-        texts = [one or "" for one in column] if kinds == _TEXT else list(map(_shown, column))
+        told = set(map(type, texts)) <= _TOLD
+        texts = [value if type(value) is str else _shown(value) for value in texts]
         lines = "\n".join(texts)
     if "E" in lines or "e" in lines:
         texts = [_spread(text) if "E" in text or "e" in text else text for text in texts]

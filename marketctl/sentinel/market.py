@@ -201,8 +201,13 @@ class Market:
 
     def _fits(self, pair: str, value: float) -> bool:
         """Lay the band of a pair anew around a value and all that is published; tell whether they fit into one."""
-        goods = {name: good for name, venue in self.venues.items() if (good := venue.good(pair)) is not None}
-        values = [value, *(one for _, one in _middles(goods))]
+        values = [value]
+        for venue in self.venues.values():
+            place = None if venue.sheet is None else venue.sheet.names.place(pair)
+            if venue.sheet is not None and place is not None:
+                values.append(venue.sheet.middles[place])
+            elif (good := venue.goods.get(pair)) is not None:
+                values += [middle for _, middle in _middles({pair: good})]
         low, high = min(values), max(values)
         centre = (low + high) / 2
         fits = centre * (1 - self.reach) <= low and high <= centre * (1 + self.reach)

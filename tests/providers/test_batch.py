@@ -9,6 +9,8 @@ import pytest
 from marketctl.errors import BadAnswer
 from marketctl.models import Asset, Pair, Quote, Skip
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
+from marketctl.providers.columns import integers
+from marketctl.providers.fields import integer
 
 
 def pair(
@@ -494,3 +496,22 @@ def test_no_readable_asset_is_a_failure():
     with pytest.raises(BadAnswer) as error:
         batch.refuse_if_empty()
     assert error.value.message == "no asset can be read from the answer: 1 duplicate, 1 no-code"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1", "22"],
+        ["1", ""],
+        ["1", None],
+        [1, "2"],
+        ["1" * 18, "1" * 19],
+        ["٣"],
+        ["-5"],
+        ["1.5"],
+        [],
+        [True, Decimal(3)],
+    ],
+)
+def test_a_column_of_whole_numbers_is_read_as_one_by_one(values):
+    assert integers(values) == list(map(integer, values))

@@ -13,7 +13,7 @@ from marketctl import errors
 from marketctl.models import Asset, KeyInfo, Network, Pair
 from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, days_left
 from marketctl.providers.batch import AssetBatch, QuoteBatch
-from marketctl.providers.columns import column
+from marketctl.providers.columns import column, integers
 from marketctl.providers.fields import code, count, integer, member, named, objects, rows, step_precision, table, text
 from marketctl.providers.networks import common_network
 from marketctl.providers.signing import hmac_hex
@@ -175,7 +175,7 @@ def pair_status(row: dict[str, Any]) -> str | None:
 def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
     """Read /api/v3/ticker/24hr: closeTime is when the row was taken."""
     found = rows(body)
-    return batch.add_rows(found, PRICES, list(map(integer, column(found, "closeTime"))))
+    return batch.add_rows(found, PRICES, integers(column(found, "closeTime")))
 
 
 def parse_key(body: Any) -> KeyInfo:
