@@ -221,7 +221,7 @@ class SandboxApi(Api):
             "minWithdraw": fee * 2,
             "scale": 6,
             "rechargeFee": 0,
-            "withdrawFee": 0.001 + tick % 5 / 10_000 if coin.ticker == "ETH" else fee,
+            "withdrawFee": (10 + tick % 5) / 10_000 if coin.ticker == "ETH" else fee,
         }
 
 

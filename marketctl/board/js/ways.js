@@ -88,7 +88,7 @@ async function fetchWay(key) {
 // Shown -------------------------------------------------------------------------------------
 
 /** A long figure cut for the eye. */
-const short = (text) => (text.length > 11 && text.includes(".") ? text.slice(0, Math.max(10, text.indexOf("."))) + "…" : text);
+const short = (text) => (text.length > 11 && text.includes(".") ? text.slice(0, Math.max(10, text.indexOf(".") + 3)) + "…" : text);
 const figure = (text) => el("span", { class: "digits", title: text }, short(text));
 /** What the network's decimals leave behind is no part worth telling. */
 const inPart = (way) => way.steps.some((step) => Number(step.left) > Number(step.given) / 10000);
@@ -114,7 +114,7 @@ const wayShort = (way) => way.steps.map((step) => (step.step === "trade" ? `${st
 const wayRests = (way) => el("details", {}, el("summary", {}, t("way_rests", { n: way.assumed.length })), el("ul", { class: "list" }, way.assumed.map(([key, values]) => el("li", {}, t("as_" + key, values)))));
 
 function wayTable(asked, way, at) {
-  const head = [["way_step"], ["way_given", 1], ["way_arrives", 1], ["fee", 1], ["minimum", 1], ["memo"], ["age", 1], ["verdict"]];
+  const head = [["way_step"], ["way_given", 1], ["way_arrives", 1], ["fee", 1], ["minimum", 1], ["memo"], ["age", 1]];
   const guessed = new Set(way.assumed.filter(([key]) => key === "fee_assumed").map(([, { provider }]) => provider));
   const kind = { proven: "good", unproven: "warn" };
   return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": t("cheapest_way") }, el("table", { class: "plain way" },
@@ -125,12 +125,12 @@ function wayTable(asked, way, at) {
       const limit = trade ? columns[p].max : Math.min(W.max[p], W.max[q]);
       return el("tr", {},
         el("th", { scope: "row" }, trade ? t("way_trade", { provider: step.from, given: step.unit_in, got: step.unit_out, rate: step.rate, side: step.side, pair: step.pair })
-          : [`${step.from} → ${step.to}, ${step.network}`, step.notes.length ? el("span", { class: "noted", title: step.notes.join(" / ") }, "!") : null]),
+          : [`${step.from} → ${step.to}, ${step.network}`, step.notes.length ? el("span", { class: "noted", title: step.notes.join(" / ") }, "!") : null, " ",
+            badge(kind[step.identity], t("id_" + step.identity), t(`id_${step.identity}_why`))]),
         el("td", { class: "num" }, figure(step.given), ` ${step.unit_in}`), el("td", { class: "num" }, figure(step.arrives), ` ${step.unit_out}`),
         el("td", { class: "num" }, figure(step.fee), ` ${step.unit_out}`, trade ? muted(` ${step.fee_percent} %${guessed.has(step.from) ? ` ${t("way_assumed")}` : ""}`) : null),
         el("td", { class: "num", title: byDeposit ? t("set_by_deposit") : null }, trade ? "" : minimum || muted(t("unknown"))),
         el("td", {}, trade ? "" : step.memo_required === null ? muted(t("unknown")) : t(step.memo_required ? "yes" : "no")),
-        el("td", { class: "num" }, step.age_ms === null ? muted(t("unknown")) : age(at - step.age_ms, limit)),
-        el("td", {}, trade ? "" : badge(kind[step.identity], t("id_" + step.identity), t(`id_${step.identity}_why`))));
+        el("td", { class: "num" }, step.age_ms === null ? muted(t("unknown")) : age(at - step.age_ms, limit)));
     }))));
 }
