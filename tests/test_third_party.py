@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -122,10 +123,11 @@ def desk() -> Iterator[str]:
         thread.join()
 
 
-@pytest.fixture
-def installed(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package, built into a wheel and installed into a folder of its own."""
-    wheel = tmp_path / "cornerdesk-1.0-py3-none-any.whl"
+    folder = tmp_path_factory.mktemp("cornerdesk")
+    wheel = folder / "cornerdesk-1.0-py3-none-any.whl"
     info = "cornerdesk-1.0.dist-info"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("cornerdesk/__init__.py", "")
@@ -134,13 +136,19 @@ def installed(tmp_path: Path) -> Path:
         archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: cornerdesk\nVersion: 1.0\n")
         archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         archive.writestr(f"{info}/RECORD", "")
-    target = tmp_path / "site"
+    target = folder / "site"
     if importlib.util.find_spec("pip"):
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]
         subprocess.run([*pip, "--no-deps", "--target", str(target), str(wheel)], check=True)
     else:  # an environment without pip: to install a pure wheel is to unpack it
         zipfile.ZipFile(wheel).extractall(target)
     return target
+
+
+@pytest.fixture
+def installed(site: Path, tmp_path: Path) -> Path:
+    """As `site`, one's own."""
+    return shutil.copytree(site, tmp_path / "site")
 
 
 def test_third_party_adapter_runs_through_its_path(tmp_path, installed, desk):

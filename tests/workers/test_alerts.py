@@ -1,13 +1,13 @@
 """Alerts with workers: told once over all machines, from what Redis has, whichever of them looks."""
 
 import json
-import subprocess
 
 import pytest
 
 pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
 pytest.importorskip("apprise", reason="apprise is not installed: pip install 'marketctl[notify]'")
 
+from marketctl.cli import invoke
 from tests.notify.receivers import PATIENCE_S, SECRET, Webhook
 from tests.workers.fleet import Fleet, wait_for
 
@@ -22,21 +22,20 @@ failing_after = false
 """
 
 
-def wallets(fleet: Fleet, machine: str, closed: bool) -> None:
+def wallets(fleet: Fleet, capsys: pytest.CaptureFixture[str], closed: bool) -> None:
     """Have KUCOIN's wallet collected on a machine until USDT's withdrawals over tron are closed or open."""
+    data = fleet.environment("collector")["MARKETCTL_DATA_DIR"]
     for _ in range(8):
-        env = fleet.environment(machine)
+        capsys.readouterr()
         for words in (["wallet", "sync", "-q", "-p", "KUCOIN"], ["asset", "USDT", "--format", "ndjson"]):
-            done = subprocess.run(
-                [*fleet.command, *words], env=env, capture_output=True, text=True, timeout=PATIENCE_S, check=True
-            )
-        rows = [json.loads(line) for line in done.stdout.splitlines()]
+            assert invoke(["--config", str(fleet.registry), "--data-dir", data, *words]) == 0
+        rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
         if {row["withdraw"] for row in rows if row.get("network") == "tron"} == {not closed}:
             return
     pytest.fail("the sandbox's network does not move")
 
 
-def test_alerts_are_told_once_over_all_machines_from_what_redis_has(tmp_path):
+def test_alerts_are_told_once_over_all_machines_from_what_redis_has(tmp_path, capsys, no_sleep):
     fleet = Fleet(tmp_path)
     try:
         with Webhook() as hook:
@@ -44,19 +43,19 @@ def test_alerts_are_told_once_over_all_machines_from_what_redis_has(tmp_path):
             keys = fleet.registry.with_name("credentials.toml")
             keys.write_text(f'{keys.read_text()}\n[notify]\nhook = "{hook.url}"\n')
             # The wallet is collected on another machine than those that tell, whose folders have none.
-            wallets(fleet, "collector", closed=False)
+            wallets(fleet, capsys, closed=False)
             fleet.start("south", "worker", "-c", "1", "-Q", "prices,alerts")
             fleet.start("north", "worker", "-c", "1", "-Q", "prices,alerts")
             fleet.start("north", "beat")
             wait_for(lambda: fleet.server.say("EXISTS", "marketctl:notify"), PATIENCE_S)
             assert hook.messages == []
-            wallets(fleet, "collector", closed=True)
+            wallets(fleet, capsys, closed=True)
             (closed,) = wait_for(lambda: hook.messages, PATIENCE_S)
             assert closed.startswith("USDT · tron: withdrawals closed at 1 of 1")
             shown = json.loads(fleet.marketctl("notify", "status", "--json").stdout)
             assert [one["key"] for one in shown["active"]] == ["door USDT tron withdraw"]
             fleet.kill("south", "worker")  # whoever told it: the other goes on
-            wallets(fleet, "collector", closed=False)
+            wallets(fleet, capsys, closed=False)
             wait_for(lambda: len(hook.messages) > 1, PATIENCE_S)
             assert [text.split(";")[0] for text in hook.messages[1:]] == [
                 "USDT · tron: withdrawals open again at 1 of 1"
