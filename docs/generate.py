@@ -13,6 +13,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "docs")]  # the code beside this file, wha
 
 import click  # noqa: E402
 import registry_page as registry_keys  # noqa: E402
+import registry_ru  # noqa: E402
 import rooms  # noqa: E402
 import schemas  # noqa: E402
 
@@ -196,12 +197,15 @@ def bridge_page() -> str:
     return f"{written}{GENERATED}\n{table(head, rows)}\n"
 
 
-def registry_page() -> str:
-    """Return docs/registry.md: what is written there, and a table for each table of the registry."""
-    written = (ROOT / "docs" / "registry.md").read_text(encoding="utf-8").partition(GENERATED)[0]
-    head = ("key", "what", "default", "meaning")
-    titles = {name: f"[{name}]" for name in registry_keys.MEANINGS} | {"settings.history": "history, in [settings]"}
-    blocks = [f"## {titles[name]}\n\n{table(head, registry_keys.rows(name))}" for name in registry_keys.MEANINGS]
+def registry_page(name: str = "registry.md", say: Callable[[str], str] = str) -> str:
+    """Return docs/registry.md: what is written there, and a table for each of its tables, in the words of `say`."""
+    written = (ROOT / "docs" / name).read_text(encoding="utf-8").partition(GENERATED)[0]
+    head = tuple(say(word) for word in ("key", "what", "default", "meaning"))
+    blocks = []
+    for one in registry_keys.MEANINGS:
+        title = say("history, in [settings]") if one == "settings.history" else f"[{one}]"
+        rows = [(key, *(say(words) for words in cells)) for key, *cells in registry_keys.rows(one)]
+        blocks.append(f"## {title}\n\n{table(head, rows)}")
     return written + GENERATED + "\n" + "\n\n".join(blocks) + "\n"
 
 
@@ -233,6 +237,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "bridge.md": bridge_page,
     "architecture.md": architecture_page,
     "registry.md": registry_page,
+    "registry.ru.md": lambda: registry_page("registry.ru.md", registry_ru.in_russian),
 }
 
 

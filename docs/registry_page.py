@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -70,11 +71,11 @@ MEANINGS: dict[str, dict[str, str]] = {
         "stats_interval_s": "as in [settings]",
         "pairs_max_age_s": "as in [settings]",
         "pairs": "just these; none: all",
-        "taker_fee": 'what it takes of a trade, in percent ("0.1"), for `convert`; unset: an assumption that is told',
+        "taker_fee": 'what it takes of a trade, in percent (`"0.1"`), for `convert`; unset: an assumption that is told',
     },
     "sentinel": {
         "enabled": "judge at all",
-        "max_deviation": "from the median of three and more venues, or from the only other one (0.05 is 5 %)",
+        "max_deviation": "from the median of three and more venues, or from the only other one (`0.05` is 5 %)",
         "mad": "times their own spread, where that is more",
         "jump": "from its own last good one, where nobody else has it",
         "rate_jump": "the same of a source of rates",
@@ -108,6 +109,7 @@ FIELDS = {"failing_after": "failing_after_s", "quota_within": "quota_within_s", 
 FIELDS |= {"repeat_after": "repeat_after_s", "quiet_hours": "quiet"}
 
 
+@cache
 def asked() -> tuple[dict[str, dict[str, str]], Registry, ProviderEntry]:
     """Read an almost empty registry; return which keys the reader asked for and how, and what it made of them."""
     found: dict[str, dict[str, str]] = {name: {} for name in MEANINGS}

@@ -33,7 +33,9 @@ def commands(group: click.Group = root, path: str = "marketctl") -> list[tuple[s
     return found
 
 
-@pytest.mark.parametrize("page", ["cli.md", "providers.md", "bridge.md", "architecture.md", "registry.md"])
+@pytest.mark.parametrize(
+    "page", ["cli.md", "providers.md", "bridge.md", "architecture.md", "registry.md", "registry.ru.md"]
+)
 def test_generated_page_is_up_to_date(generate, page):
     if page == "bridge.md":
         pytest.importorskip("ccxt", reason="ccxt is not installed: pip install ccxt (the extra ccxt)")
@@ -82,8 +84,16 @@ def blocks(text: str) -> list[str]:
     return re.findall(r"^ *```.*?^ *```$", text, flags=re.MULTILINE | re.DOTALL)
 
 
+def figures(text: str) -> list[str]:
+    """Return the numbers of a text as English writes them: Russian has a comma for the point, blanks for commas."""
+    text = re.sub(r"\]\([^)]*\)", "]", text)
+    text = re.sub(r"(?<=[0-9])[ \u00a0\u202f,](?=[0-9]{3}\b)", "", text)
+    text = re.sub(r"(?<=[0-9]),(?=[0-9])", ".", text)
+    return sorted(re.findall(r"(?<![\w.])[0-9]+(?:\.[0-9]+)*", text))
+
+
 @pytest.mark.parametrize("russian", PAIRS, ids=lambda path: path.name)
-def test_both_languages_have_the_same_commands_and_headings(russian):
+def test_both_languages_have_the_same_headings_commands_settings_figures_and_links(russian):
     english = russian.with_name(russian.name.replace(".ru.md", ".md"))
     texts = [path.read_text(encoding="utf-8") for path in (english, russian)]
     shown = [[re.sub(r"\s+#.*", "", block) for block in blocks(text)] for text in texts]
@@ -91,8 +101,36 @@ def test_both_languages_have_the_same_commands_and_headings(russian):
     bare = [re.sub(r"^ *```.*?^ *```$", "", text, flags=re.MULTILINE | re.DOTALL) for text in texts]
     shape = [re.findall(r"^(#+ |- |\| |[0-9]+\. )", text, flags=re.MULTILINE) for text in bare]
     assert shape[0] == shape[1]
-    commands = [set(re.findall(r"`(marketctl [^`]+)`", text)) for text in bare]
-    assert commands[0] == commands[1]
+    code = [set(re.findall(r"`([^`\n]+)`", text)) for text in bare]
+    assert code[0] == code[1]
+    assert figures(bare[0]) == figures(bare[1])
+
+
+@pytest.mark.parametrize("russian", PAIRS, ids=lambda path: path.name)
+def test_both_languages_link_to_the_same_pages_each_to_those_of_its_own_language(russian):
+    english = russian.with_name(russian.name.replace(".ru.md", ".md"))
+    found = [re.findall(r"\]\(([^)]+)\)", path.read_text(encoding="utf-8")) for path in (english, russian)]
+    there, here = (sorted(link.replace(".ru.md", ".md") for link in links) for links in found)
+    assert here == there
+    pages = [english.parent / link.partition("#")[0] for link in found[1] if "://" not in link]
+    twins = {page: page.with_name(page.name.removesuffix(".md") + ".ru.md") for page in pages}
+    assert [page.name for page, twin in twins.items() if page != english and twin.exists()] == []
+    assert [link for link in found[0] if link.endswith(".ru.md")] == [russian.name]
+
+
+def test_words_of_the_registry_in_russian_are_those_that_are_said(generate):
+    said: set[str] = set()
+    generate.registry_page("registry.md", lambda words: said.add(words) or words)
+    assert set(generate.registry_ru.RUSSIAN) - said == set()
+    with pytest.raises(LookupError, match="give it its Russian there"):
+        generate.registry_ru.in_russian("what nobody says")
+
+
+@pytest.mark.parametrize(("page", "told"), [("README.md", "[Twelve"), ("README.ru.md", "[Двенадцать")])
+def test_the_readme_counts_the_questions(page, told):
+    asked = re.findall(r"^## ", (DOCS / "questions.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    text = (DOCS.parent / page).read_text(encoding="utf-8")
+    assert (len(asked), f"{told} " in text, f"{told.lower()} " in text) == (12, True, True)
 
 
 @pytest.mark.parametrize("russian", PAIRS, ids=lambda path: path.name)

@@ -95,14 +95,6 @@ def test_wrong_command_line_would_be_noticed(wrong):
         parse(args)
 
 
-def test_guides_in_both_languages_have_the_same_commands_and_settings():
-    english, russian = GUIDES
-    assert blocks(english) == blocks(russian)
-    assert set(spans(english)) == set(spans(russian))
-    shape = [re.findall(r"^(#+|- |\| )", page.read_text(encoding="utf-8"), flags=re.MULTILINE) for page in GUIDES]
-    assert shape[0] == shape[1]
-
-
 def test_old_commands_of_the_table_are_those_of_the_old_system():
     old = [span for span in spans(GUIDES[0]) if span.startswith("python3 -m app_market")]
     assert [re.search(r"--task (\S+)", one)[1] for one in old] == ["all", "wallet-assets", "prices", "stats"]
