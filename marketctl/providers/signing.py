@@ -1,6 +1,5 @@
 """What the signatures have in common. Imports its machinery when first asked: most runs sign nothing."""
 
-import base64
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,14 @@ def hmac_hex(secret: str, message: str, digest: str = "sha256") -> str:
 
 def hmac_base64(secret: str, message: str, digest: str = "sha256") -> str:
     """Return the base64 HMAC of a text. Raises ConfigError for a private key in place of a secret."""
-    return base64.b64encode(_hmac(secret, message, digest)).decode()
+    return base64_text(_hmac(secret, message, digest))
+
+
+def base64_text(data: bytes) -> str:
+    """Return bytes in base64."""
+    from base64 import b64encode
+
+    return b64encode(data).decode()
 
 
 def _hmac(secret: str, message: str, digest: str) -> bytes:
@@ -61,6 +67,8 @@ def rsa_signature(private_key: str, message: bytes, name: str = "private_key") -
 @lru_cache(maxsize=4)
 def _rsa_key(private_key: str) -> "RSAPrivateKey | None":
     """Return the key of a text, None where there is none: to prove one takes fifty times as long as to sign."""
+    from base64 import b64decode
+
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
@@ -68,7 +76,7 @@ def _rsa_key(private_key: str) -> "RSAPrivateKey | None":
     try:
         found = private_key.replace("\\n", "\n").strip().encode()
         if not found.startswith(b"-----BEGIN"):
-            found = base64.b64decode(b"".join(found.split()), validate=True)
+            found = b64decode(b"".join(found.split()), validate=True)
         load = load_pem_private_key if found.startswith(b"-----BEGIN") else load_der_private_key
         key = load(found, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):

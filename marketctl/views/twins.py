@@ -7,7 +7,6 @@ tells stays unknown, and unknown is no twin.
 
 import json
 import re
-from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -55,6 +54,8 @@ def _canonical(contract: str) -> str:
     if re.fullmatch(_TON, contract):  # spellings of the same 32 bytes
         if contract.startswith("0:"):
             return contract.lower()
+        from base64 import urlsafe_b64decode
+
         return "0:" + urlsafe_b64decode(contract.replace("+", "-").replace("/", "_"))[2:34].hex()
     return contract
 

@@ -8,7 +8,6 @@ Quirks: coins need a signed call; "" and "0" both mean an empty side; a memo is 
     api_secret and needs the extra `rapira`.
 """
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 from marketctl import errors
@@ -17,7 +16,7 @@ from marketctl.providers.base import NO_ENVELOPE, Exchange, Failure, key_info, s
 from marketctl.providers.batch import AssetBatch, QuoteBatch
 from marketctl.providers.fields import count, integer, mapping, member, named, objects, rows, shift_point, text
 from marketctl.providers.networks import common_network
-from marketctl.providers.signing import hmac_hex, is_pem, rsa_signature
+from marketctl.providers.signing import base64_text, hmac_hex, is_pem, rsa_signature
 from marketctl.text import printable
 
 if TYPE_CHECKING:
@@ -127,7 +126,7 @@ class BybitAdapter(Exchange):
 
 def rsa_sign(secret: str, message: str) -> str:
     """Sign with an RSA key: base64 of RSA-SHA256 over the text that HMAC keys sign."""
-    return base64.b64encode(rsa_signature(secret, message.encode(), "api_secret")).decode()
+    return base64_text(rsa_signature(secret, message.encode(), "api_secret"))
 
 
 def parse_assets(body: Any) -> AssetBatch:

@@ -8,7 +8,6 @@ Quirks: one row per coin and chain; RUB is in no list, though half of the main p
     token signed with an RSA key (RS256), which needs the extra `rapira`. Nothing else needs a key.
 """
 
-import base64
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -116,7 +115,9 @@ def login_body(uid: str, private_key: str, expires: int, jti: str) -> bytes:
 
 def base64url(data: bytes) -> str:
     """Encode for a JWT: without padding."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+    from base64 import urlsafe_b64encode
+
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def entries(body: Any) -> list[dict[str, Any]]:

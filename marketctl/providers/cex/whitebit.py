@@ -8,7 +8,6 @@ Quirks: fees are no part of the assets: "TICKER (NETWORK)", or plain where there
     told in the words of a disabled one; halts show only in the v4 ticker; the clock has whole seconds.
 """
 
-import base64
 import json
 from collections.abc import Mapping
 from decimal import Decimal
@@ -21,7 +20,7 @@ from marketctl.providers.batch import AssetBatch, QuoteBatch
 from marketctl.providers.fields import code, count, flag, integer, is_zero, mapping, named, rows, table, text
 from marketctl.providers.networks import common_network
 from marketctl.providers.refusals import words_of
-from marketctl.providers.signing import hmac_hex
+from marketctl.providers.signing import base64_text, hmac_hex
 from marketctl.text import printable
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ class WhitebitAdapter(Exchange):
 
     def sign(self, request: "Request") -> None:
         request.body = private_body(request.path, json.loads(request.body or b"{}"), request.timestamp_ms)
-        payload = base64.b64encode(request.body).decode()
+        payload = base64_text(request.body)
         request.headers |= {
             "Content-Type": "application/json",
             "X-TXC-APIKEY": self.keys["api_key"],
