@@ -9,6 +9,8 @@ from marketctl.text import plain, printable
 
 DIGITS = 28  # decimals of an amount; what has no end is cut there
 
+WHERE = "{asset} over {network}, {from} to {to}"
+
 # What a way rests on, by its key; other pages say the same in other words (board/words/ways.json).
 ASSUMED = {
     "fee_assumed": "{provider}: a taker fee of {percent} % is assumed ({source}), kept back of what is bought",
@@ -16,13 +18,15 @@ ASSUMED = {
     "size_untold": "{provider} {pair}: the size of the best level is not told, and taken as enough",
     "level_takes": "{provider} {pair}: the best level takes {taken}; {left} {asset} stay at {provider}",
     "network_takes": "{provider} sends {taken} (decimals and limits of the network); {left} {asset} stay at {provider}",
-    "coin_unproven": "{where}: the same coin is not proven, {why}",
-    "fixed_fee_untold": "{where}: a fixed fee is not told, and taken as none",
-    "withdraw_min_untold": "{where}: a least withdrawal is not told, and taken as none",
-    "deposit_min_untold": "{where}: a least deposit is not told, and taken as none",
-    "comment": "{where}: {provider} comments on the network: {note}",
-    "decimals_untold": "{where}: the decimals of the network are not told, nothing is rounded",
-    "memo_untold": "{where}: whether a memo is needed is not told by both",
+    "coin_neither": f"{WHERE}: the same coin is not proven, neither tells a contract",
+    "coin_sender": f"{WHERE}: the same coin is not proven, only the sender tells a contract",
+    "coin_receiver": f"{WHERE}: the same coin is not proven, only the receiver tells a contract",
+    "fixed_fee_untold": f"{WHERE}: a fixed fee is not told, and taken as none",
+    "withdraw_min_untold": f"{WHERE}: a least withdrawal is not told, and taken as none",
+    "deposit_min_untold": f"{WHERE}: a least deposit is not told, and taken as none",
+    "comment": f"{WHERE}: {{provider}} comments on the network: {{note}}",
+    "decimals_untold": f"{WHERE}: the decimals of the network are not told, nothing is rounded",
+    "memo_untold": f"{WHERE}: whether a memo is needed is not told by both",
     "filled_at_once": "every trade is filled at once at the best level, and the books stay as they are until the money "
     "is there",
     "no_lots": "lot sizes, least order amounts and deposit fees are not told by the sources and taken as none",
@@ -61,22 +65,24 @@ def _of_trade(step: Trade, done: Done, registry: Registry) -> Iterable[Assumptio
 
 def _of_transfer(step: Transfer, done: Done) -> Iterable[Assumption]:
     leaving, entering = step.leaving.network, step.entering.network
-    where = f"{step.leaving.ticker} over {step.leaving.slug}, {step.leaving.provider} to {step.entering.provider}"
+    where = {"asset": step.leaving.ticker, "network": step.leaving.slug}
+    where |= {"from": step.leaving.provider, "to": step.entering.provider}
     if step.identity != "proven":
-        yield "coin_unproven", {"where": where, "why": step.why}
+        told = [name for name, end in (("sender", leaving), ("receiver", entering)) if end.get("contract")]
+        yield f"coin_{told[0] if told else 'neither'}", where
     figures = {
         "fixed_fee_untold": leaving.get("withdraw_fee"),
         "withdraw_min_untold": leaving.get("withdraw_min"),
         "deposit_min_untold": entering.get("deposit_min"),
     }
-    yield from ((key, {"where": where}) for key, told in figures.items() if told is None)
+    yield from ((key, where) for key, told in figures.items() if told is None)
     for door in (step.leaving, step.entering):
         if note := door.network.get("note"):
-            yield "comment", {"where": where, "provider": door.provider, "note": printable(note, 100)}
+            yield "comment", where | {"provider": door.provider, "note": printable(note, 100)}
     if step.leaving.precision is None:
-        yield "decimals_untold", {"where": where}
+        yield "decimals_untold", where
     if leaving.get("memo_required") is None or entering.get("memo_required") is None:
-        yield "memo_untold", {"where": where}
+        yield "memo_untold", where
     if done.left:
         yield "network_takes", {"provider": step.leaving.provider} | _parts(step, done)
 

@@ -82,6 +82,13 @@ def every_state(browser: Any) -> Iterator[str]:
     yield "pair"
     browser.find_element(By.ID, "d-close").click()
     go(browser, "wallet")
+    for field, value in (("r-from", "0"), ("r-to", "1")):
+        pick(browser, field, value)
+    for summary in browser.find_elements(By.CSS_SELECTOR, "#r-ways summary"):
+        summary.click()
+    yield "way"
+    pick(browser, "r-amount", "5")
+    yield "no way here"
     click_row(browser, "#w-grid", "USDT")
     yield "asset"
     browser.find_element(By.ID, "d-close").click()
@@ -147,6 +154,8 @@ def data_words(page: Path) -> set[str]:
     data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[0])
     data["away"], data["problems"] = None, [re.findall(r"/[^\s:'\"]+", words) for _, words in data["problems"]]
     data["history"]["error"] = None
+    rests = [values for _, values in data["ways"]["assumed"]]
+    data["ways"] = [values[name] for values in rests for name in ("source", "note") if name in values]
     for provider in data["providers"]:
         for job in provider["jobs"].values():
             job.pop("error", None)
