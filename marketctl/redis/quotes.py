@@ -174,7 +174,7 @@ def _read_quotes(store: RedisConnection, key: str, texts: Texts) -> dict[str, di
             for shape in {(*quote, *map(type, quote.values())) for quote in quotes}:
                 _see_shape(shape[: len(shape) // 2], shape[len(shape) // 2 :])
             return dict(zip([pair.decode() for pair in texts], quotes, strict=True))
-    except (ValueError, RecursionError, AttributeError):
+    except (ValueError, RecursionError, AttributeError, TypeError):
         pass
     return _read_values(store, key, texts, _read_value)
 

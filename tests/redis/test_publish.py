@@ -595,7 +595,8 @@ def test_mirror_holds_every_key_sorted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"", b"{", b"[]", b"\xff", b'{"bid":1.5}', b'{"at":"now"}', b'{"symbol":null}', b'{"derived":1}']
+    "value",
+    [b"", b"{", b"[]", b"\xff", b'{"bid":1.5}', b'{"at":"now"}', b'{"symbol":null}', b'{"derived":1}', b"5", b"null"],
 )
 def test_foreign_quote_is_refused_and_named(store: RedisConnection, value: bytes) -> None:
     key = store.key("BYBIT", "l1")
