@@ -57,7 +57,7 @@ function wayOnPage(asked) {
 
 function wayElsewhere({ amount, source, target }) {
   const amounts = Object.entries(D.ways.amounts).map(([asset, much]) => `${much} ${asset}`).join(", ");
-  return el("p", { class: "hint" }, amounts ? t("way_not_here", { amounts }) : t("way_none_here"), " ", command(`marketctl convert ${amount} ${source} ${target}`));
+  return el("p", { class: "hint" }, amounts ? t("way_not_here", { amounts }) : t("way_none_here"), " ", command(`marketctl convert ${amount} ${source} ${target}`), " ", t("way_or_live"), " ", el("code", {}, "marketctl board"));
 }
 
 /** The last answer of the server, which is asked when there is none yet, or an old one. */
