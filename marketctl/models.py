@@ -11,8 +11,6 @@ from typing import Any, NamedTuple
 
 JOBS = ("wallet", "prices", "stats")
 
-SHAPE_FIELDS = ("schema", "provider", "job", "run_id", "collected_at", "version")
-
 
 class Pair(NamedTuple):
     """One entry of a provider's list of pairs; one without base and quote is counted, never published.

@@ -1,7 +1,7 @@
 """What is now so that somebody wants to be told: one condition for one cause over all venues, from files and Redis."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import combinations
@@ -15,7 +15,7 @@ from marketctl.jobs.forecast import pace
 from marketctl.models import JOBS
 from marketctl.times import from_iso, to_iso
 from marketctl.views.compare import compare
-from marketctl.views.doors import DOORS, Door, doors, ways_out
+from marketctl.views.doors import Door, doors, ways_out
 from marketctl.views.freshness import limit_ms
 from marketctl.views.gaps import gaps
 from marketctl.views.quotes import Live, Reader
@@ -291,9 +291,3 @@ def _ms(iso: object) -> int | None:
         return from_iso(iso) if isinstance(iso, str) else None
     except ValueError:
         return None
-
-
-def watched_doors(registry: Registry, wallets: Wallets, now_ms: int) -> Iterable[Door]:
-    """Return the doors that are watched, for figures."""
-    found = doors(wallets, now_ms, registry.watch.assets, registry.watch.networks or None)
-    return [found[key] for key in sorted(found, key=lambda key: (key[0], key[1], DOORS.index(key[2])))]

@@ -5,8 +5,6 @@ from typing import Any
 
 from marketctl.notify.rules import Event
 
-Facts = Mapping[str, Any]
-
 WARNING, SUCCESS, INFO = "warning", "success", "info"
 
 WORDS: Mapping[str, Mapping[str, str]] = {

@@ -6,8 +6,6 @@ from typing import Any
 
 MARK = "marketctl-was-here"
 
-SHORT = {"b": "\b", "t": "\t", "n": "\n", "f": "\f", "r": "\r", '"': '"', "\\": "\\"}
-
 
 def place_of(text: str, keys: Sequence[str | int], at: int | None = None, *, key: bool = False) -> tuple[int, int]:
     """Return line and column (from 1) of the value under these keys; of its character `at` where it is a text.
