@@ -5,7 +5,7 @@ The label is `task` because `job` is Prometheus' own; ages are left to it: times
 sample.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -64,110 +64,88 @@ class Row(NamedTuple):
         return {"provider": self.result.provider, "task": self.result.job}
 
 
-def families(rows: list[Row]) -> list[tuple[str, str, list[Sample]]]:
-    """Return name, help and samples of every gauge."""
+def _count(name: str) -> Callable[[Row], Any]:
+    return lambda row: row.result.counts.get(name)
 
-    def each(figures: Iterable[tuple[Row, Any]], **more: str) -> list[Sample]:
-        return [(row.labels | more, value) for row, value in figures if value is not None]
 
-    def count(name: str) -> list[Sample]:
-        return each((row, row.result.counts.get(name)) for row in rows)
-
-    def quota(pick: str) -> list[Sample]:
-        told = ((row.result.provider, (row.result.counts.get("quota") or {}).get(pick)) for row in rows)
-        return [({"provider": provider}, value) for provider, value in told if value is not None]
-
-    success = {"ok": 1, "failed": 0}
-    return [
-        (
-            "marketctl_task_success",
-            "1 if the last run of this task succeeded, 0 if it failed; a skipped one has none.",
-            each((row, success.get(row.result.status)) for row in rows),
-        ),
-        (
-            "marketctl_task_status",
-            "Always 1: the labels tell how the last run of this task ended, and why.",
-            [(row.labels | {"status": row.result.status, "reason": row.result.reason or ""}, 1) for row in rows],
-        ),
-        (
-            "marketctl_task_duration_seconds",
-            "How long the last run of this task took.",
-            each((row, row.result.duration_ms / 1000) for row in rows),
-        ),
-        (
-            "marketctl_task_interval_seconds",
-            "The interval of this task by the registry.",
-            each((row, row.interval_s) for row in rows),
-        ),
-        (
-            "marketctl_task_last_attempt_timestamp_seconds",
-            "When the last run of this task began.",
-            each((row, _seconds(row.state.get("last_attempt"))) for row in rows),
-        ),
-        (
-            "marketctl_task_last_success_timestamp_seconds",
-            "When the last successful run of this task began.",
-            each((row, _seconds(row.state.get("last_success"))) for row in rows),
-        ),
-        (
-            "marketctl_task_failures_in_a_row",
-            "Failed runs of this task since the last successful one.",
-            each((row, row.state.get("failures")) for row in rows),
-        ),
-        ("marketctl_task_quotes", "Quotes read by the last run.", count("quotes")),
-        ("marketctl_task_published", "Quotes published to Redis by the last run.", count("published")),
-        (
-            "marketctl_task_held",
-            "Quotes the sentinel held back in the last run, by verdict; a sum of zero has no samples.",
-            [
-                (row.labels | {"verdict": verdict}, number)
-                for row in rows
-                for verdict, number in row.result.counts.get("held_by", {}).items()
-            ],
-        ),
-        ("marketctl_task_quotes_held", "Quotes the sentinel held back in the last run.", count("held")),
-        (
-            "marketctl_task_marked",
-            "Quotes published with a mark of the sentinel by the last run.",
-            count("marked"),
-        ),
-        ("marketctl_task_assets", "Assets read by the last run.", count("assets")),
-        (
-            "marketctl_task_rows_skipped",
-            "Rows the last run left out, by reason.",
-            [
-                (row.labels | {"reason": reason}, number)
-                for row in rows
-                for reason, number in row.result.counts.get("skipped_by", {}).items()
-            ],
-        ),
-        ("marketctl_task_requests", "HTTP requests of the last run.", each((row, row.result.requests) for row in rows)),
-        (
-            "marketctl_task_retries",
-            "Repeated requests of the last run.",
-            each((row, row.result.retries) for row in rows),
-        ),
-        (
-            "marketctl_task_received_bytes",
-            "Bytes of the answers of the last run.",
-            each((row, row.result.bytes) for row in rows),
-        ),
-        ("marketctl_task_quota_used", "What of the provider's plan is used, in its own units.", quota("used")),
-        ("marketctl_task_quota_limit", "What the provider's plan allows, in its own units.", quota("limit")),
-        ("marketctl_task_quota_remaining", "What the provider's plan has left, in its own units.", quota("remaining")),
-        (
-            "marketctl_task_quota_runs_dry_timestamp_seconds",
-            "When the provider's plan runs dry at the present pace; none when it lasts or that is unknown.",
-            [
-                ({"provider": row.result.provider}, at)
-                for row in rows
-                if (at := _seconds(row.result.counts.get("quota_runs_dry_at"))) is not None
-            ],
-        ),
-    ]
+def _quota(name: str) -> Callable[[Row], Any]:
+    return lambda row: (row.result.counts.get("quota") or {}).get(name)
 
 
 def _seconds(time: object) -> float | None:
     """Read a time of the state file; what is none was never."""
     at_ms = ms_or_none(time)
     return None if at_ms is None else at_ms / 1000
+
+
+# What follows `marketctl_task_`, help, and the value for a row; None is no sample.
+OF_A_TASK: tuple[tuple[str, str, Callable[[Row], Any]], ...] = (
+    (
+        "success",
+        "1 if the last run of this task succeeded, 0 if it failed; a skipped one has none.",
+        lambda row: {"ok": 1, "failed": 0}.get(row.result.status),
+    ),
+    ("duration_seconds", "How long the last run of this task took.", lambda row: row.result.duration_ms / 1000),
+    ("interval_seconds", "The interval of this task by the registry.", lambda row: row.interval_s),
+    (
+        "last_attempt_timestamp_seconds",
+        "When the last run of this task began.",
+        lambda row: _seconds(row.state.get("last_attempt")),
+    ),
+    (
+        "last_success_timestamp_seconds",
+        "When the last successful run of this task began.",
+        lambda row: _seconds(row.state.get("last_success")),
+    ),
+    (
+        "failures_in_a_row",
+        "Failed runs of this task since the last successful one.",
+        lambda row: row.state.get("failures"),
+    ),
+    ("quotes", "Quotes read by the last run.", _count("quotes")),
+    ("published", "Quotes published to Redis by the last run.", _count("published")),
+    ("quotes_held", "Quotes the sentinel held back in the last run.", _count("held")),
+    ("marked", "Quotes published with a mark of the sentinel by the last run.", _count("marked")),
+    ("assets", "Assets read by the last run.", _count("assets")),
+    ("requests", "HTTP requests of the last run.", lambda row: row.result.requests),
+    ("retries", "Repeated requests of the last run.", lambda row: row.result.retries),
+    ("received_bytes", "Bytes of the answers of the last run.", lambda row: row.result.bytes),
+)
+# The same with one more label: its name, and the count that has a value for each.
+BY_LABEL = (
+    (
+        "held",
+        "Quotes the sentinel held back in the last run, by verdict; a sum of zero has no samples.",
+        "verdict",
+        "held_by",
+    ),
+    ("rows_skipped", "Rows the last run left out, by reason.", "reason", "skipped_by"),
+)
+# Of a provider, whichever task told.
+OF_A_PROVIDER: tuple[tuple[str, str, Callable[[Row], Any]], ...] = (
+    ("quota_used", "What of the provider's plan is used, in its own units.", _quota("used")),
+    ("quota_limit", "What the provider's plan allows, in its own units.", _quota("limit")),
+    ("quota_remaining", "What the provider's plan has left, in its own units.", _quota("remaining")),
+    (
+        "quota_runs_dry_timestamp_seconds",
+        "When the provider's plan runs dry at the present pace; none when it lasts or that is unknown.",
+        lambda row: _seconds(row.result.counts.get("quota_runs_dry_at")),
+    ),
+)
+
+
+def families(rows: list[Row]) -> list[tuple[str, str, list[Sample]]]:
+    """Return name, help and samples of every gauge."""
+    status: list[Sample] = [
+        (row.labels | {"status": row.result.status, "reason": row.result.reason or ""}, 1) for row in rows
+    ]
+    found = [("status", "Always 1: the labels tell how the last run of this task ended, and why.", status)]
+    for name, told, value_of in OF_A_TASK:
+        found.append((name, told, [(row.labels, value) for row in rows if (value := value_of(row)) is not None]))
+    for name, told, label, counts in BY_LABEL:
+        values = [(row, *one) for row in rows for one in row.result.counts.get(counts, {}).items()]
+        found.append((name, told, [(row.labels | {label: key}, value) for row, key, value in values]))
+    for name, told, value_of in OF_A_PROVIDER:
+        values = [(row.result.provider, value) for row in rows if (value := value_of(row)) is not None]
+        found.append((name, told, [({"provider": provider}, value) for provider, value in values]))
+    return [(f"marketctl_task_{name}", told, samples) for name, told, samples in found]
