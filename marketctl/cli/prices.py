@@ -19,7 +19,7 @@ from marketctl.cli.options import (
 )
 from marketctl.cli.output import Column, print_document, print_rows, seconds
 from marketctl.cli.quotes import is_of, read_quotes
-from marketctl.cli.working import open_run, work_and_report
+from marketctl.cli.working import work_and_report
 
 SHOWN = (
     Column("provider", "name"),
@@ -76,15 +76,12 @@ def collect(
     Example:
       marketctl prices collect -p KUCOIN --json
     """
-    from marketctl.jobs.run import Options, choose
+    from marketctl.jobs.run import Options
 
-    given = globals_of()
     options = Options(
-        frozenset(name.upper() for name in providers), strict, mirror, dry_run, dump_raw, force, jobs, lock_wait
+        strict=strict, mirror=mirror, dry_run=dry_run, dump_raw=dump_raw, force=force, jobs=jobs, lock_wait_s=lock_wait
     )
-    with open_run(given, options) as run:
-        work = [(entry, "prices") for entry in choose(run.registry, providers)]
-        return work_and_report(given, run, work, "prices collect", as_json)
+    return work_and_report("prices collect", providers, ("prices",), options, as_json)
 
 
 @command.command(cls=Command, context_settings=HELP)

@@ -1,5 +1,8 @@
 """marketctl run: all jobs, or the chosen ones, for all providers."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from marketctl.cli.globals import HELP, Command, global_options, globals_of
@@ -14,6 +17,10 @@ from marketctl.cli.options import (
 )
 from marketctl.cli.param_types import FILE
 from marketctl.cli.working import do_work, open_desk, print_results
+
+if TYPE_CHECKING:
+    from marketctl.jobs.desk import Desk
+    from marketctl.jobs.result import Result
 
 # What may be typed -> the jobs it stands for; the old collectors' names go on working.
 TASKS = {
@@ -105,17 +112,22 @@ def command(
             return repeat(given, desk, options, work, as_json, board, watch, rates=rates, alerts=alerts)
         run = Run(desk, options)
         results, code = do_work(given, run, work, "run", watch)
-        if rates:
-            from marketctl.cli.rebuilding import Rebuild
-
-            if not Rebuild(desk).after(results):
-                code = code or EXIT_PARTIAL
-        if board is not None:
-            from marketctl.cli.report import refresh
-
-            if not refresh(desk, board):
-                code = code or EXIT_PARTIAL
+        made = make_of_results(desk, results, rates, board)
         if alerts is not None:
             alerts.cycle()
         print_results(given, run, "run", results, as_json)
-        return code
+        return code if made else code or EXIT_PARTIAL
+
+
+def make_of_results(desk: "Desk", results: "Sequence[Result]", rates: bool, board: str | None) -> bool:
+    """Build the rates and write the board, where wanted; tell whether that went well."""
+    made = True
+    if rates:
+        from marketctl.cli.rebuilding import Rebuild
+
+        made = Rebuild(desk).after(results)
+    if board is not None:
+        from marketctl.cli.report import refresh
+
+        made = refresh(desk, board) and made
+    return made

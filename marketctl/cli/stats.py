@@ -12,7 +12,7 @@ from marketctl.cli.options import (
     strict_option,
 )
 from marketctl.cli.output import Column, print_document, print_rows
-from marketctl.cli.working import open_run, work_and_report
+from marketctl.cli.working import work_and_report
 
 COLUMNS = (
     Column("provider", "name"),
@@ -58,15 +58,10 @@ def collect(
     Example:
       marketctl stats collect -p HTX --json
     """
-    from marketctl.jobs.run import Options, choose
+    from marketctl.jobs.run import Options
 
-    given = globals_of()
-    options = Options(
-        frozenset(name.upper() for name in providers), strict, dump_raw=dump_raw, force=force, lock_wait_s=lock_wait
-    )
-    with open_run(given, options) as run:
-        work = [(entry, "stats") for entry in choose(run.registry, providers)]
-        return work_and_report(given, run, work, "stats collect", as_json)
+    options = Options(strict=strict, dump_raw=dump_raw, force=force, lock_wait_s=lock_wait)
+    return work_and_report("stats collect", providers, ("stats",), options, as_json)
 
 
 @command.command(cls=Command, context_settings=HELP)

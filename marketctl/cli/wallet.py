@@ -18,7 +18,7 @@ from marketctl.cli.options import (
 )
 from marketctl.cli.output import Column, print_document, print_rows
 from marketctl.cli.param_types import Moment
-from marketctl.cli.working import open_run, work_and_report
+from marketctl.cli.working import work_and_report
 
 SHOWN = (
     Column("asset", "name"),
@@ -75,16 +75,11 @@ def sync(
     Example:
       marketctl wallet sync -p KUCOIN --json
     """
-    from marketctl.jobs.run import Options, choose
+    from marketctl.jobs.run import Options
 
-    given = globals_of()
-    options = Options(
-        frozenset(name.upper() for name in providers), strict, dump_raw=dump_raw, force=force, lock_wait_s=lock_wait
-    )
     jobs = ("wallet", "stats") if stats else ("wallet",)
-    with open_run(given, options) as run:
-        work = [(entry, job) for entry in choose(run.registry, providers) for job in jobs]
-        return work_and_report(given, run, work, "wallet sync", as_json)
+    options = Options(strict=strict, dump_raw=dump_raw, force=force, lock_wait_s=lock_wait)
+    return work_and_report("wallet sync", providers, jobs, options, as_json)
 
 
 @command.command(cls=Command, context_settings=HELP)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from marketctl.cli.globals import Globals
+from marketctl.cli.globals import Globals, globals_of
 from marketctl.cli.output import Column, print_document, print_rows, sentence
 from marketctl.cli.progress import Progress, summary
 from marketctl.errors import EXIT_PARTIAL, EXIT_SIGINT, EXIT_SIGTERM, Stopped
@@ -91,16 +91,20 @@ def _keep_signals() -> None:
 
 
 def work_and_report(
-    given: Globals,
-    run: "Run",
-    work: Sequence[tuple["ProviderEntry", str]],
-    command: str,
-    as_json: bool,
+    command: str, providers: Sequence[str], jobs: Sequence[str], options: "Options", as_json: bool
 ) -> int:
-    """Do the jobs, tell each failure on stderr as it happens, the rest at the end; return the exit code."""
-    results, code = do_work(given, run, work, command)
-    print_results(given, run, command, results, as_json)
-    return code
+    """Do these jobs of the named providers, or of all; tell each failure as it happens, the rest at the end.
+
+    Returns the exit code. Raises ConfigError.
+    """
+    from marketctl.jobs.run import choose
+
+    given = globals_of()
+    with open_run(given, options._replace(named=frozenset(name.upper() for name in providers))) as run:
+        work = [(entry, job) for entry in choose(run.registry, providers) for job in jobs]
+        results, code = do_work(given, run, work, command)
+        print_results(given, run, command, results, as_json)
+        return code
 
 
 def do_work(
