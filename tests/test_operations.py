@@ -100,12 +100,6 @@ def test_old_commands_of_the_table_are_those_of_the_old_system():
     assert [re.search(r"--task (\S+)", one)[1] for one in old] == ["all", "wallet-assets", "prices", "stats"]
 
 
-@pytest.mark.parametrize("page", [DOCS / "monitoring/README.md"], ids=["monitoring"])
-def test_links_lead_to_files(page):
-    for target in re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), target
-
-
 # systemd ------------------------------------------------------------------------------------------
 
 
