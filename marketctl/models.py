@@ -76,7 +76,7 @@ class Network:
     note: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the shape of design 4, every key present."""
+        """Return it as wallet snapshots hold it (docs/schema/files/wallet.json), with every key; unknown is None."""
         return dict(zip(NETWORK_FIELDS, _network_values(self), strict=True))
 
 
@@ -110,7 +110,7 @@ class Asset:
             self.withdraw = any_open([network.withdraw for network in self.networks.values()])
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the shape of design 4, every key present."""
+        """Return it as wallet snapshots hold it, but for its code, which is its key there; unknown is None."""
         return {
             "deposit": self.deposit,
             "fiat": self.fiat,
@@ -139,7 +139,7 @@ class Quota(NamedTuple):
     resets_at: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the shape of design 4."""
+        """Return it as statistics hold it (docs/schema/files/stats.json)."""
         return {
             "limit": self.limit,
             "plan": self.plan,
@@ -161,7 +161,10 @@ class KeyInfo(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """The provider's time beside ours: `skew_ms` is theirs minus the midpoint of our request."""
+    """The provider's time beside ours, in milliseconds: `skew_ms` is theirs minus the midpoint of our request.
+
+    `latency_ms` is what that request took. None is what was not told or measured.
+    """
 
     server_ms: int | None = None
     skew_ms: int | None = None
@@ -169,7 +172,12 @@ class Clock(NamedTuple):
 
 
 class Stats(NamedTuple):
-    """How a provider is doing; see design 4 for the meaning of each count."""
+    """How a provider is doing.
+
+    `pairs` has the counts `total`, `trading`, `halted`; `assets` and `networks` have `total`, `deposit_open`,
+    `withdraw_open`: of all the provider lists, also what is offline; None is unknown. `turnover_24h` is a sum by quote
+    currency, in units of it. `skipped` counts rows that could not be read, by reason.
+    """
 
     pairs: Mapping[str, int | None]
     assets: Mapping[str, int | None]

@@ -5,10 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from marketctl.config.registry import ProviderEntry
-from marketctl.errors import (
-    BadAnswer,
-    MarketctlError,
-)
+from marketctl.errors import BadAnswer, MarketctlError
 from marketctl.jobs.adapter import no_credentials, open_adapter
 from marketctl.jobs.dump_file import document, dump_path, write_dump
 from marketctl.jobs.job import settle

@@ -3,9 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from marketctl.errors import (
-    MarketctlError,
-)
+from marketctl.errors import MarketctlError
 from marketctl.redact import redact
 
 TOLD = 5  # lines of a kind that a run tells of a provider; the rest is counted
@@ -13,7 +11,7 @@ TOLD = 5  # lines of a kind that a run tells of a provider; the rest is counted
 
 @dataclass(eq=False)
 class Result:
-    """How one job of one provider ended; `counts` are the job's own (design 9)."""
+    """How one job of one provider ended; `counts` are the job's own (docs/schema/commands/run.json)."""
 
     provider: str
     job: str

@@ -203,7 +203,7 @@ def _by_another(result: Result, verdict: str, lock: Path | None) -> Result:
 
 
 def exit_code(results: list[Result]) -> int:
-    """Choose the exit code of a run (design 9)."""
+    """Choose the exit code of a run: partial when some failed, the failures' own code when all did for one reason."""
     failed = [result for result in results if result.status == "failed"]
     if not failed:
         return EXIT_PARTIAL if any(result.copy_lost for result in results) else EXIT_OK

@@ -34,8 +34,9 @@ def collect_stats(run: Run, entry: ProviderEntry, adapter: Provider, result: Res
     with adapter.named():
         stats = adapter.stats()
     collected = now_ms()
+    before = _last(run, entry)
     if not run.options.force:
-        _refuse_half(run, entry, stats, accepted)
+        _refuse_half(entry, before, stats, accepted)
     result.collected_at = to_iso(collected)
     result.batch = {"stats": stats_to_dict(stats)}
     document = run.head(entry, "stats", collected) | result.batch
@@ -43,10 +44,10 @@ def collect_stats(run: Run, entry: ProviderEntry, adapter: Provider, result: Res
         "pairs": stats.pairs.get("total"),
         "assets": stats.assets.get("total"),
         "networks": stats.networks.get("total"),
-        **_forecast_quota(run, entry, document, collected),
+        **_forecast_quota(before, document, collected),
     }
     document |= _key_end(run, adapter, collected)
-    _note_totals(run, entry, document)
+    _note_totals(run, entry, before, document)
     write_document(run.path("stats", entry.name), document)
     result.stored.append("file")
 
@@ -58,13 +59,22 @@ def collect_stats(run: Run, entry: ProviderEntry, adapter: Provider, result: Res
     copy_to_redis(run, result, copy)
 
 
-def _refuse_half(run: Run, entry: ProviderEntry, stats: Stats, accepted: frozenset[str]) -> None:
-    """Refuse statistics of half of what there was, unless they are of a set that was accepted. Raises HalfAnswer."""
+def _last(run: Run, entry: ProviderEntry) -> dict[str, Any]:
+    """Return the last snapshot; an empty one where there is none, or none that can be read: the new one replaces it."""
     try:
-        before = (read_snapshot(run.path("stats", entry.name)) or {}).get("stats")
-    except StorageFailed:  # the new snapshot takes its place
-        return
-    known, now = _totals(before if isinstance(before, dict) else {}), _totals(stats_to_dict(stats))
+        return read_snapshot(run.path("stats", entry.name)) or {}
+    except StorageFailed:
+        return {}
+
+
+def _stats_of(snapshot: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = snapshot.get("stats")
+    return found if isinstance(found, dict) else {}
+
+
+def _refuse_half(entry: ProviderEntry, before: Mapping[str, Any], stats: Stats, accepted: frozenset[str]) -> None:
+    """Refuse statistics of half of what there was, unless they are of a set that was accepted. Raises HalfAnswer."""
+    known, now = _totals(_stats_of(before)), _totals(stats_to_dict(stats))
     for what, job in (("pairs", "prices"), ("currencies", "prices"), ("assets", "wallet"), ("networks", "wallet")):
         if job not in accepted and now[what] is not None and now[what] * 2 < (known[what] or 0):
             raise HalfAnswer(
@@ -79,15 +89,11 @@ def _totals(stats: Mapping[str, Any]) -> dict[str, Any]:
     return told | {"currencies": len(stats.get("turnover_24h") or ()) or None}
 
 
-def _forecast_quota(run: Run, entry: ProviderEntry, document: dict[str, Any], collected: int) -> dict[str, Any]:
+def _forecast_quota(before: Mapping[str, Any], document: dict[str, Any], collected: int) -> dict[str, Any]:
     """Return what the plan has left and when it runs dry; put the marks the next forecast needs into the document."""
     from marketctl.jobs.forecast import forecast, next_marks
 
     quota = document["stats"]["quota"]
-    try:
-        before = read_snapshot(run.path("stats", entry.name)) or {}
-    except StorageFailed:  # the new snapshot takes its place
-        before = {}
     marks = before.get("quota_marks")
     marks = marks if isinstance(marks, list) else []
     document["quota_marks"] = next_marks(marks, quota, collected)
@@ -104,16 +110,12 @@ def _key_end(run: Run, adapter: Provider, collected: int) -> dict[str, Any]:
     return {"key_ends_at": to_iso(ends_ms)}
 
 
-def _note_totals(run: Run, entry: ProviderEntry, document: Mapping[str, Any]) -> None:
+def _note_totals(run: Run, entry: ProviderEntry, before: Mapping[str, Any], document: Mapping[str, Any]) -> None:
     """Add a line to the history of counts when a total changed. A lost one costs a point of a chart and no more."""
     counts = {name: document["stats"][name] for name in ("assets", "networks", "pairs")}
     path = run.path("stats", entry.name, ".history.jsonl")
     try:
-        before = (read_snapshot(run.path("stats", entry.name)) or {}).get("stats")
-    except StorageFailed:  # the snapshot itself is written next, and tells it
-        before = None
-    try:
-        known = before if isinstance(before, dict) and path.exists() else {}
+        known = _stats_of(before) if path.exists() else {}
         if all((known.get(name) or {}).get("total") == counts[name].get("total") for name in counts):
             return
         line = {"at": document["collected_at"], "run_id": run.run_id, "provider": entry.name, **counts}
@@ -123,7 +125,7 @@ def _note_totals(run: Run, entry: ProviderEntry, document: Mapping[str, Any]) ->
 
 
 def stats_to_dict(stats: Stats) -> dict[str, Any]:
-    """Return the shape of design 4."""
+    """Return them as the snapshot holds them (docs/schema/files/stats.json)."""
     return {
         "assets": dict(stats.assets),
         "clock_skew_ms": stats.clock.skew_ms,
