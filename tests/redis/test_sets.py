@@ -51,6 +51,20 @@ def test_live_held_and_marked_as_they_are_written(store):
     assert dict(zip(meta[::2], meta[1::2], strict=True)) == {b"seq": b"7", b"run_id": b"r"}
 
 
+def test_a_set_is_one_round_trip_of_few_replies(server):
+    """Whatever the number of pairs: to read a reply of many parts is what takes the time."""
+    with RedisConnection("embedded", server.folder.parent, "many") as store:
+        pairs = [part for n in range(500) for part in (f"C{n}/B", "{}")]
+        store.call("HSET", store.key("X", "l1"), *pairs)
+        sent, real = [], store.send
+        store.send = lambda commands, keys: sent.append(commands) or real(commands, keys)
+        found = read_texts(store, "X")
+        assert found is not None
+        assert len(found[0]) == 500
+        assert len(sent) == 1
+        assert [b"EVAL" in command for command in sent[0]] == [True]
+
+
 def test_a_run_that_was_seen_is_not_told_again(store):
     assert read_texts(store, "X", "7") is None
     assert read_texts(store, "X", "6") is not None
