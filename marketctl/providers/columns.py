@@ -143,17 +143,18 @@ def plain_texts(column: list[Any]) -> tuple[list[str], set[int]]:
         texts = [value if type(value) is str else _shown(value) for value in texts]
         lines = "\n".join(texts)
     if "E" in lines or "e" in lines:
-        texts = [_spread(text) if "E" in text or "e" in text else text for text in texts]
+        texts = [_spread(text) if "E" in text else text for text in lines.upper().split("\n")]
         lines = "\n".join(texts)
     # A value with a line break in it would pass as two.
-    if told and _plain_lines(f"{lines}\n") and lines.count("\n") == len(texts) - 1:
+    if told and _plain_lines(f"{lines}\n") and lines.count("\n") == len(column) - 1:
         return texts, set()
     found = ["" if one is None else _digits(one) for one in column]
     odd = {place for place, text in enumerate(found) if text.startswith("-")}
     return ["" if place in odd else text for place, text in enumerate(found)], odd
 
 
-_PLACES = {f"{places}": places for places in range(-9, 16) if places}
+_ZEROS = {f"-{places}": f"0.{'0' * (places - 1)}" for places in range(1, 10)}
+_PLACES = {f"{places}": places for places in range(1, 16)}
 
 
 def _spread(text: str) -> str:
@@ -161,14 +162,16 @@ def _spread(text: str) -> str:
 
     Of what is no number comes none.
     """
-    first, _, exponent = text.upper().partition("E")
-    places, rest = _PLACES.get(exponent, 0), first[2:]
-    if not (places and (len(first) == 1 or (first[1:2] == "." and rest.isdecimal()))):
-        return _digits(text)
-    if places < 0:
-        return f"0.{'0' * (-places - 1)}{first[:1]}{rest}"
-    tail = f".{rest[places:]}" if places < len(rest) else "0" * (places - len(rest))
-    return f"{first[:1]}{rest[:places]}{tail}"
+    first, _, exponent = text.partition("E")
+    if len(first) == 1 or first[1:2] == ".":
+        zeros, rest = _ZEROS.get(exponent), first[2:]
+        if zeros is not None:
+            return f"{zeros}{first[0]}{rest}"
+        places = _PLACES.get(exponent, 0)
+        if places and (rest.isdecimal() or len(first) == 1):
+            tail = f".{rest[places:]}" if places < len(rest) else "0" * (places - len(rest))
+            return f"{first[0]}{rest[:places]}{tail}"
+    return _digits(text)
 
 
 def _digits(value: object) -> str:
