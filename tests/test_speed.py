@@ -17,6 +17,7 @@ from marketctl.cli import invoke as marketctl
 from marketctl.config.credentials import load_credentials
 from marketctl.files import atomic, snapshots
 from marketctl.files.atomic import staged
+from marketctl.files.memory import Memory
 from marketctl.files.snapshots import read_records, write_snapshot
 from marketctl.http import transport
 from marketctl.http.client import Client
@@ -261,6 +262,7 @@ def test_each_file_is_written_once_a_job_and_nothing_else(registry, monkeypatch,
 
 
 def test_a_later_cycle_reads_no_list_of_pairs_and_opens_no_connection(registry, monkeypatch):
+    monkeypatch.setattr(Memory, "keeping", True)
     read: list[int] = []
     made = pairs._remembered
     monkeypatch.setattr(pairs, "_remembered", lambda found: read.append(len(found)) or made(found))

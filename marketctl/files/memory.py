@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from marketctl.errors import StorageFailed
 from marketctl.files.atomic import safe_name, write_atomic
@@ -31,6 +31,9 @@ class Memory:
     one keeps what is put into it to itself, so that one run need not ask twice.
     """
 
+    # Whether what is made of files is kept: by who works on and on. A run needs a list of pairs once; they are large.
+    keeping: ClassVar[bool] = False
+
     def __init__(self, cache_dir: Path, provider: str, base_url: str, read_only: bool = False) -> None:
         self._cache_dir = cache_dir
         self._provider = safe_name(provider)
@@ -51,7 +54,7 @@ class Memory:
     def get_made(self, key: str, max_age_s: float, make: Callable[[Any], Any]) -> tuple[Any, int] | None:
         """Return what `make` makes of the value and when that was stored (ms), or None.
 
-        It is made once for as long as the file stays the same: whoever gets it must not change it.
+        While we are `keeping` it is made once for as long as the file stays the same: nobody must change it.
         """
         path = self._path(key)
         try:
@@ -62,7 +65,7 @@ class Memory:
         known = _made.get(path)
         if known is None or (known.stamp, known.make, known.base_url) != (stamp, make, self._base_url):
             found = self._make(key, max_age_s, make)
-            if found is not None and key not in self._unsaved:
+            if found is not None and key not in self._unsaved and self.keeping:
                 _made[path] = _Made(stamp, make, self._base_url, found[1], found[0])
             return found
         return (known.value, known.at_ms) if self._young(known.at_ms, max_age_s) else None

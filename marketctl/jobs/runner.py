@@ -10,6 +10,7 @@ from pathlib import Path
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL, Busy, RedisFailed, StorageFailed, exit_of
 from marketctl.files.locks import JobLocks
+from marketctl.files.memory import Memory
 from marketctl.files.state import read_state
 from marketctl.jobs.desk import Desk
 from marketctl.jobs.job import load_ahead, run_job
@@ -59,6 +60,7 @@ class Repeating:
     """
 
     def __init__(self, desk: Desk, work: Work, options: Options) -> None:
+        Memory.keeping = True
         now = clock_ms()
         self.schedule = Schedule(
             Planned(now, entry.name, job, round(entry.interval_s(job) * 1000)) for entry, job in work

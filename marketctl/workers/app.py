@@ -17,6 +17,7 @@ from celery import Celery, signals
 from marketctl.config.paths import find_registry
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import EXIT_CONFIG, ConfigError, MarketctlError
+from marketctl.files.memory import Memory
 from marketctl.jobs.desk import CurrentDesk, Desk
 from marketctl.jobs.document import run_document
 from marketctl.jobs.result import Result
@@ -95,6 +96,7 @@ def _job(task: Any, provider: str, job: str, due_ms: int | None = None) -> dict[
     except MarketctlError as error:
         log.error("%s", error.message, extra={"provider": provider, "job": job})
         raise
+    Memory.keeping = True
     run = Run(desk, task_due_ms=due_ms)
     entry = run.registry.providers.get(provider)
     if entry is None or not entry.enabled:

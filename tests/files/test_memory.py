@@ -54,7 +54,11 @@ def test_memory_read_only_or_on_a_bad_disk_stores_nothing(tmp_path: Path, caplog
     ]
 
 
-def test_what_is_made_of_a_file_is_made_once_until_it_is_replaced(tmp_path: Path) -> None:
+@pytest.mark.parametrize("keeping", [True, False])
+def test_what_is_made_of_a_file_is_made_once_until_it_is_replaced_by_who_works_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keeping: bool
+) -> None:
+    monkeypatch.setattr(Memory, "keeping", keeping)
     made = []
 
     def make(value: object) -> tuple[object]:
@@ -68,11 +72,11 @@ def test_what_is_made_of_a_file_is_made_once_until_it_is_replaced(tmp_path: Path
     assert first == (("one",), at_ms)
     again = Memory(tmp_path, "BYBIT", "x").get_made("pairs", 60, make)
     assert again is not None
-    assert again[0] is first[0]  # type: ignore[index]
+    assert (again[0] is first[0]) is keeping  # type: ignore[index]
     assert Memory(tmp_path, "BYBIT", "x").get_made("pairs", 4, make) is None  # it ages all the same
     assert Memory(tmp_path, "BYBIT", "http://another").get_made("pairs", 60, make) is None
     Memory(tmp_path, "BYBIT", "x").put("pairs", "two")
     assert memory.get_made("pairs", 60, make)[0] == ("two",)  # type: ignore[index]
     (tmp_path / "BYBIT.pairs.json").unlink()
     assert memory.get_made("pairs", 60, make) is None
-    assert made == ["one", "two"]
+    assert made == (["one", "two"] if keeping else ["one", "one", "two"])
