@@ -40,7 +40,7 @@ def ms_or_none(text: object) -> int | None:
     """Read a time of a file as milliseconds; what is no ISO-8601 text is no time. Never raises."""
     try:
         return from_iso(text) if isinstance(text, str) else None
-    except (ValueError, OverflowError):
+    except ValueError:
         return None
 
 

@@ -22,6 +22,7 @@ from marketctl.files.atomic import make_folder, safe_name, storage_failed, write
 from marketctl.files.snapshots import to_bytes
 from marketctl.times import to_iso
 
+PRICES = ("bid", "ask", "last", "mid")  # what a line may tell of a pair
 WHOLE_MS = 3_600_000  # from one member with every pair to the next
 LEVEL = 1  # higher ones cost several times the CPU for a tenth of the size
 TAIL = 1 << 22  # a torn member is shorter

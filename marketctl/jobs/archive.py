@@ -6,14 +6,12 @@ from typing import Any
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import StorageFailed
-from marketctl.files.archive import Archive
+from marketctl.files.archive import PRICES, Archive
 from marketctl.jobs.run import Run
 from marketctl.log import log
 from marketctl.models import Quote
 from marketctl.redis.quotes import read_l1
 from marketctl.times import to_iso
-
-PRICES = ("bid", "ask", "last", "mid")
 
 
 def keep_in_archive(

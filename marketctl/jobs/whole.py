@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from marketctl.errors import HalfAnswer, StorageFailed
 from marketctl.files.snapshots import read_records, read_snapshot
-from marketctl.times import FUTURE_MS, from_iso, to_iso
+from marketctl.times import FUTURE_MS, ms_or_none, to_iso
 
 DAY_MS = 86_400_000
 
@@ -70,11 +70,9 @@ def _largest(before: LastGood, now: int, asked: str) -> tuple[int, int]:
     told = before.head.get("largest")
     if not isinstance(told, dict):
         told = {"at": before.head.get("collected_at"), "count": before.records, "asked": asked}
-    count = told.get("count")
-    try:
-        at_ms = from_iso(str(told.get("at")))
-    except ValueError:
+    count, at_ms = told.get("count"), ms_or_none(told.get("at"))
+    if type(count) is not int or told.get("asked", "") != asked or at_ms is None:
         return 0, now
-    if type(count) is not int or told.get("asked", "") != asked or not now - DAY_MS <= at_ms <= now + FUTURE_MS:
+    if not now - DAY_MS <= at_ms <= now + FUTURE_MS:
         return 0, now
     return count, at_ms

@@ -13,7 +13,7 @@ from marketctl.errors import MarketctlError
 from marketctl.files.state import read_state
 from marketctl.jobs.forecast import pace
 from marketctl.models import JOBS
-from marketctl.times import from_iso, to_iso
+from marketctl.times import ms_or_none, to_iso
 from marketctl.views.compare import compare
 from marketctl.views.doors import Door, doors, ways_out
 from marketctl.views.freshness import limit_ms
@@ -228,7 +228,7 @@ def _jobs(picture: Picture, registry: Registry, reader: Reader) -> None:
             told = job_status(registry, reader, entry, job, picture.at_ms)
             facts: dict[str, Any] = {"provider": entry.name, "job": job, "reason": told["reason"]}
             if told["state"] == "failing" and settings.failing_after_s is not None:
-                since = _ms(told["last_success"])
+                since = ms_or_none(told["last_success"])
                 facts |= {"since": told["last_success"]}
                 long = since is None and told["failures"] >= 3
                 if long or (since is not None and picture.at_ms - since >= settings.failing_after_s * 1000):
@@ -266,7 +266,7 @@ def _plans(picture: Picture, registry: Registry) -> None:
     """Look at what ends: a plan and a key."""
     settings = registry.watch
     for entry, stats in _stats(registry):
-        ends_ms, within_s = _ms(stats.get("key_ends_at")), settings.key_within_s
+        ends_ms, within_s = ms_or_none(stats.get("key_ends_at")), settings.key_within_s
         if ends_ms is not None and within_s is not None and ends_ms - picture.at_ms <= within_s * 1000:
             told: dict[str, Any] = {"provider": entry.name, "ends_at": to_iso(ends_ms)}
             picture.add(Condition(f"key {entry.name}", "key", told))
@@ -284,10 +284,3 @@ def _stats(registry: Registry) -> Iterator[tuple[ProviderEntry, Mapping[str, Any
             yield entry, snapshot(registry, "stats", entry.name)
         except MarketctlError:
             continue
-
-
-def _ms(iso: object) -> int | None:
-    try:
-        return from_iso(iso) if isinstance(iso, str) else None
-    except ValueError:
-        return None

@@ -7,13 +7,10 @@ from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import StorageFailed
-from marketctl.files.archive import Member, archive_path, begins_ms, day_of, days, members, read_members
+from marketctl.files.archive import PRICES, Member, archive_path, begins_ms, day_of, days, members, read_members
 from marketctl.files.journal import read_journal
 from marketctl.times import from_iso, to_iso
 from marketctl.views.snapshots import snapshot
-
-PRICES = ("bid", "ask", "last", "mid")
-
 
 # Prices ------------------------------------------------------------------------------------
 

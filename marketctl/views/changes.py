@@ -49,9 +49,6 @@ def whole_record(name: str, before: Any, after: Any, network: str | None = None)
     return name == "network" and (dict in (type(before), type(after)) or network in (before, after))
 
 
-KINDS = ("opened", "closed", "flags", "new", "gone", "fees", "other")
-
-
 def kinds_of(line: Mapping[str, Any]) -> frozenset[str]:
     """Return the kinds of a line: `opened` and `closed` are `flags` too, as is a flag that became known or unknown."""
     name, before, after = line["field"], line["before"], line["after"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry
-from marketctl.times import from_iso
+from marketctl.times import ms_or_none
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
 from marketctl.views.snapshots import number
 
@@ -89,10 +89,7 @@ def is_old(entry: ProviderEntry, wallet: Mapping[str, Any], now_ms: int) -> bool
 
 def wallet_age_ms(wallet: Mapping[str, Any], now_ms: int) -> int | None:
     """Return a snapshot's age; None is unknown."""
-    try:
-        return age_ms(now_ms, from_iso(str(wallet.get("collected_at"))))
-    except ValueError:
-        return None
+    return age_ms(now_ms, ms_or_none(wallet.get("collected_at")))
 
 
 def ways_out(found: Mapping[tuple[str, str, str], Door], asset: str, door: str) -> list[tuple[str, str | None]]:

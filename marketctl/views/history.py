@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from marketctl.config.registry import Registry
 from marketctl.errors import MarketctlError, RedisFailed, StorageFailed
+from marketctl.files.archive import PRICES
 from marketctl.redis.quotes import first_of_history, read_history
 from marketctl.times import END_MS, from_iso, to_iso
-from marketctl.views.at import PRICES, archived, known_from
+from marketctl.views.at import archived, known_from
 from marketctl.views.choose import choose_pair, how_to_have
 from marketctl.views.quotes import open_reader
 from marketctl.views.snapshots import number

@@ -12,7 +12,7 @@ from typing import Any
 
 from marketctl.config.registry import Registry
 from marketctl.errors import StorageFailed
-from marketctl.times import from_iso, now_ms
+from marketctl.times import ms_or_none, now_ms
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
 from marketctl.views.snapshots import Found, no_such, number, snapshot, snapshots, tickers
 from marketctl.views.twins import identify
@@ -142,10 +142,7 @@ def _route(ticker: str, slug: str, leaving: Mapping[str, Any], entering: Mapping
 
 def _aged(wallet: Mapping[str, Any], at_ms: int, max_age_ms: Mapping[str, float]) -> tuple[str, int | None, bool]:
     """Return of when a wallet is, its age, and whether that is too old."""
-    try:
-        age = age_ms(at_ms, from_iso(wallet["collected_at"]))
-    except ValueError:
-        age = None
+    age = age_ms(at_ms, ms_or_none(wallet["collected_at"]))
     return wallet["collected_at"], age, is_stale(age, max_age_ms[wallet["provider"]])
 
 

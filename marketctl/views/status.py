@@ -9,7 +9,7 @@ from marketctl.files.snapshots import read_snapshot
 from marketctl.files.state import read_state
 from marketctl.models import JOBS
 from marketctl.redis.quotes import read_meta
-from marketctl.times import from_iso, ms_or_none, to_iso
+from marketctl.times import ms_or_none, to_iso
 from marketctl.views.doors import Door, doors, ways_out
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
 from marketctl.views.quotes import Reader
@@ -73,10 +73,7 @@ def _snapshot(registry: Registry, entry: ProviderEntry, job: str) -> _Found:
     found = read_snapshot(registry.settings.data_dir / job / f"{entry.name}.json")
     if found is None:
         return None, None, None, None, False
-    try:
-        collected = from_iso(str(found.get("collected_at")))
-    except ValueError:
-        collected = None
+    collected = ms_or_none(found.get("collected_at"))
     records = found.get({"wallet": "assets", "prices": "quotes"}.get(job, ""))
     held = found.get("held")
     return (

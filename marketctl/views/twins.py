@@ -19,7 +19,7 @@ from marketctl.errors import MarketctlError
 from marketctl.files.atomic import write_atomic
 from marketctl.files.snapshots import encode_json, to_bytes
 from marketctl.providers.networks import native_coins
-from marketctl.times import from_iso
+from marketctl.times import ms_or_none
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
 from marketctl.views.snapshots import snapshot
 
@@ -114,10 +114,7 @@ class Coins:
         if not closed:
             return []
         shut = [f"{ticker} {DOORS[door]} closed" for ticker in pair.split("/") for door in closed.get(ticker, ())]
-        try:
-            age = age_ms(now_ms, from_iso(self.collected[entry.name]))
-        except (KeyError, ValueError):
-            age = None
+        age = age_ms(now_ms, ms_or_none(self.collected.get(entry.name)))
         return [] if is_stale(age, limit_ms(entry.wallet_interval_s)) else shut
 
 
