@@ -2,12 +2,13 @@
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from marketctl.cli.globals import Globals
 
 if TYPE_CHECKING:
     from marketctl.config.registry import Registry
+    from marketctl.views.wallets import WalletFiles
 
 END_S = 10.0  # so long a message on its way is waited for
 PAUSE_S = 2.0  # between two looks
@@ -31,7 +32,7 @@ class Alerts:
         if find_spec("apprise") is None:
             raise ConfigError("alerts need the extra: notify", hint="pip install 'marketctl[notify]'")
         self._waiting_since = 0.0
-        self._wallets: dict[str, Any] = {}
+        self._wallets: WalletFiles | None = None
         self._wanted = threading.Event()
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
@@ -73,10 +74,11 @@ class Alerts:
         from marketctl.log import log
         from marketctl.notify.ledger import FileStore
         from marketctl.notify.work import tell
-        from marketctl.views.status import read_wallets
+        from marketctl.views.wallets import WalletFiles
 
         try:
-            wallets = read_wallets(self._registry, self._wallets)
+            self._wallets = self._wallets or WalletFiles(self._registry)
+            wallets = self._wallets.readable()
             tell(self._registry, self._urls, FileStore(self._registry.settings.data_dir / "state"), wallets=wallets)
         except MarketctlError as error:
             log.error("%s", sentence(f"nobody was told: {error.message}", error.hint))

@@ -89,14 +89,14 @@ def _show(
     from marketctl.views.choose import choose_pairs
     from marketctl.views.gaps import gaps as find
     from marketctl.views.snapshots import number
-    from marketctl.views.status import read_wallets
     from marketctl.views.twins import known_coins
+    from marketctl.views.wallets import WalletFiles
 
     registry = given.registry()
     named = {registry.provider(name).name for name in providers}
     lives = [live for live in read_quotes(given, [], pairs) if not named or live.provider in named]
     wanted = choose_pairs(pairs, lives) or sorted({pair for live in lives for pair in live.quotes})
-    wallets = {entry.name: wallet for entry, wallet in read_wallets(registry)}
+    wallets = {entry.name: wallet for entry, wallet in WalletFiles(registry).readable()}
     chosen = [pair for pair in wanted if is_of(pair, *sides)]
     coins = known_coins(registry)
     found = find(lives, registry.providers, wallets, now_ms(), amount=amount, pairs=chosen, coins=coins)

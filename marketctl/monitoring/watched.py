@@ -10,8 +10,8 @@ from marketctl.views.doors import doors
 from marketctl.views.freshness import limit_ms
 from marketctl.views.quotes import open_reader
 from marketctl.views.snapshots import number
-from marketctl.views.status import read_wallets
 from marketctl.views.twins import known_coins
+from marketctl.views.wallets import WalletFiles
 
 
 def families(registry: Registry) -> list[tuple[str, str, list[Sample]]]:
@@ -19,7 +19,7 @@ def families(registry: Registry) -> list[tuple[str, str, list[Sample]]]:
     watch = registry.watch
     now = now_ms()
     opened: list[Sample] = []
-    found = doors(read_wallets(registry), now, watch.assets, watch.networks or None)
+    found = doors(WalletFiles(registry).readable(), now, watch.assets, watch.networks or None)
     for (asset, network, name), door in sorted(found.items()):
         for provider, value in [*((one, 1) for one in door.open), *((one, 0) for one in door.closed)]:
             labels = {"asset": asset, "network": network, "provider": provider, "direction": name}

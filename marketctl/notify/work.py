@@ -16,7 +16,7 @@ from marketctl.notify.rules import compare, is_muted
 from marketctl.notify.words import lines as in_words
 from marketctl.times import now_ms, to_iso
 from marketctl.views.quotes import Reader, open_reader
-from marketctl.views.status import read_wallets
+from marketctl.views.wallets import WalletFiles
 
 
 @dataclass
@@ -60,7 +60,7 @@ def tell(
             return outcome
         ledger = store.load()
         at = now_ms()
-        known = read_wallets(registry) if wallets is None else wallets
+        known = WalletFiles(registry).readable() if wallets is None else wallets
         before = {key: one["facts"] for key, one in ledger.active.items()}
         with nullcontext(reader) if reader is not None else open_reader(registry) as opened:
             picture = look(registry, opened, at, before, known)

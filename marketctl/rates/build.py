@@ -25,12 +25,13 @@ from marketctl.files.locks import POLL_S, open_lock, try_lock
 from marketctl.rates.account import Account, read_account, write_account
 from marketctl.rates.export import Item, elder_text, json_text, xml_text
 from marketctl.rates.formula import Formula, FormulaError, Leg, work_out
-from marketctl.rates.market import Judged, Market, Wallets
+from marketctl.rates.market import Judged, Market
 from marketctl.rates.plan import Direction, Plan, read_plan
 from marketctl.rates.rounding import in_and_out
 from marketctl.text import plain
 from marketctl.times import now_ms, to_iso
 from marketctl.views.quotes import Reader, open_reader
+from marketctl.views.wallets import WalletFiles
 
 LOCK_WAIT_S = 10.0
 
@@ -117,7 +118,7 @@ class Builder:
     def __init__(self, registry: Registry, path: Path) -> None:
         self.registry = registry
         self.path = path
-        self.wallets = Wallets(registry)
+        self.wallets = WalletFiles(registry)
 
     def build(self, reader: Reader | None = None, lock_wait_s: float = LOCK_WAIT_S) -> Built:
         """Build the export out of what is live now.

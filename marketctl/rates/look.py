@@ -8,12 +8,13 @@ from pathlib import Path
 from marketctl.config.registry import Registry
 from marketctl.rates.account import Account
 from marketctl.rates.build import Outcome, judge, remember
-from marketctl.rates.market import Market, Wallets
+from marketctl.rates.market import Market
 from marketctl.rates.plan import Direction, Plan
 from marketctl.times import to_iso
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.quotes import Reader
 from marketctl.views.snapshots import no_such
+from marketctl.views.wallets import WalletFiles
 
 
 def build_limit_ms(registry: Registry) -> int:
@@ -57,7 +58,7 @@ def choose(plan: Plan, words: Sequence[str]) -> Direction:
 
 def explain(direction: Direction, plan: Plan, reader: Reader, account: Account) -> Outcome:
     """Work a direction out from what is live now; what the last builds said of it counts as in a build."""
-    market = Market(reader, Wallets(reader.registry), plan.max_age_s, direction.legs)
+    market = Market(reader, WalletFiles(reader.registry), plan.max_age_s, direction.legs)
     outcome = judge(direction, market)
     remember(outcome, account, plan.export.good_builds, market.now_ms)
     return outcome

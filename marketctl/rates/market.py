@@ -10,8 +10,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from marketctl.config.registry import Registry
-from marketctl.errors import ConfigError, MarketctlError
+from marketctl.errors import ConfigError
 from marketctl.rates.formula import Leg
 from marketctl.rates.plan import Need
 from marketctl.text import closest, printable
@@ -19,8 +18,9 @@ from marketctl.times import ms_or_none, now_ms
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.held import in_words
 from marketctl.views.quotes import Live, Reader
-from marketctl.views.snapshots import number, snapshot
+from marketctl.views.snapshots import number
 from marketctl.views.twins import address_of, known_coins, same_contract
+from marketctl.views.wallets import WalletFiles
 
 # Why a direction is out: one word each, for metrics, filters and people.
 REASONS = {
@@ -72,35 +72,12 @@ class Judged:
         return self
 
 
-class Wallets:
-    """The last wallet snapshots, read anew when their files change; one object serves many builds."""
-
-    def __init__(self, registry: Registry) -> None:
-        self.registry = registry
-        self._read: dict[str, tuple[object, dict[str, Any] | None, str | None]] = {}
-
-    def get(self, provider: str) -> tuple[dict[str, Any] | None, str | None]:
-        """Return a provider's snapshot, or None and why there is none."""
-        path = self.registry.settings.data_dir / "wallet" / f"{provider}.json"
-        try:
-            status = path.stat()
-            stamp: object = (status.st_mtime_ns, status.st_size, status.st_ino)
-        except OSError:
-            stamp = None
-        known = self._read.get(provider)
-        if known is None or known[0] != stamp or stamp is None:
-            try:
-                known = stamp, snapshot(self.registry, "wallet", provider), None
-            except MarketctlError as error:
-                known = stamp, None, error.message
-            self._read[provider] = known
-        return known[1], known[2]
-
-
 class Market:
     """The quotes and networks of one moment: each provider is read once."""
 
-    def __init__(self, reader: Reader, wallets: Wallets, max_age_s: Mapping[str, float], legs: Iterable[Leg]) -> None:
+    def __init__(
+        self, reader: Reader, wallets: WalletFiles, max_age_s: Mapping[str, float], legs: Iterable[Leg]
+    ) -> None:
         self.reader = reader
         self.registry = reader.registry
         self.wallets = wallets

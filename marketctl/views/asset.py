@@ -10,8 +10,8 @@ from marketctl.views.doors import is_old, wallet_age_ms
 from marketctl.views.freshness import limit_ms
 from marketctl.views.quotes import Live, Reader
 from marketctl.views.snapshots import no_such, number
-from marketctl.views.status import read_wallets
 from marketctl.views.twins import known_coins
+from marketctl.views.wallets import WalletFiles
 
 WALLET_FIELDS = (
     *("deposit", "withdraw", "withdraw_fee", "withdraw_fee_percent", "withdraw_min", "deposit_min"),
@@ -25,7 +25,7 @@ def asset(registry: Registry, reader: Reader, word: str, now_ms: int) -> dict[st
     Raises StorageFailed for one that no wallet and no pair knows, with the closest.
     """
     ticker = word.upper()
-    wallets = read_wallets(registry)
+    wallets = WalletFiles(registry).readable()
     networks = [row for entry, wallet in wallets for row in _networks(entry, wallet, ticker, now_ms)]
     lives, pairs = _quotes(registry, reader, ticker)
     if not networks and not pairs:

@@ -13,6 +13,7 @@ from marketctl.times import ms_or_none, to_iso
 from marketctl.views.doors import Door, doors, ways_out
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
 from marketctl.views.quotes import Reader
+from marketctl.views.wallets import WalletFiles
 
 # Why a job was skipped, in words; a skipped one is no trouble.
 SKIPPED = {"no-credentials": "no key", "not-supported": "not there"}
@@ -90,7 +91,7 @@ def status(
 ) -> dict[str, Any]:
     """Return `jobs` (one record each), `closed` doors of these assets, `unknown` ones among them, `totals` by state."""
     jobs = [job_status(registry, reader, entry, job, now_ms) for entry in registry.chosen() for job in JOBS]
-    wallets = read_wallets(registry)
+    wallets = WalletFiles(registry).readable()
     found = doors(wallets, now_ms, assets, networks or None)
     everything = doors(wallets, now_ms, assets) if networks else found
     closed = [
@@ -102,31 +103,6 @@ def status(
     unknown = [asset for asset in assets if asset.upper() not in known]
     totals = {name: count for name in STATES if (count := sum(job["state"] == name for job in jobs))}
     return {"at": to_iso(now_ms), "jobs": jobs, "closed": closed, "unknown": unknown, "totals": totals}
-
-
-def read_wallets(
-    registry: Registry, known: dict[str, Any] | None = None
-) -> list[tuple[ProviderEntry, Mapping[str, Any]]]:
-    """Return the wallets of the enabled providers that can be read; `known` keeps those that did not change."""
-    from marketctl.views.snapshots import snapshot
-
-    found: list[tuple[ProviderEntry, Mapping[str, Any]]] = []
-    for entry in registry.enabled():
-        try:
-            stat = (registry.settings.data_dir / "wallet" / f"{entry.name}.json").stat()
-            stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-            if known is not None and known.get(entry.name, (None,))[0] == stamp:
-                found.append((entry, known[entry.name][1]))
-                continue
-            wallet = snapshot(registry, "wallet", entry.name)
-            if known is not None:
-                known[entry.name] = (stamp, wallet)
-            found.append((entry, wallet))
-        except OSError:  # there is none
-            continue
-        except MarketctlError:  # told by the job's own line
-            continue
-    return found
 
 
 def door_record(door: Door, everything: Mapping[tuple[str, str, str], Door]) -> dict[str, Any]:

@@ -1,24 +1,59 @@
-"""Wallets of a desk whose jobs run on several machines: the newer of the file here and the copy in Redis."""
+"""The last wallets of all providers: of the files here, and where jobs run on several machines the newer in Redis."""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from marketctl.config.registry import ProviderEntry, Registry
-from marketctl.redis.connection import RedisConnection
+from marketctl.errors import MarketctlError
 from marketctl.times import ms_or_none
+from marketctl.views.snapshots import snapshot
+
+if TYPE_CHECKING:
+    from marketctl.redis.connection import RedisConnection
+
+
+class WalletFiles:
+    """The last wallet snapshots of a registry's providers, read anew when their files change; one serves many looks."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self._read: dict[str, tuple[object, dict[str, Any] | None, str | None]] = {}
+
+    def get(self, provider: str) -> tuple[dict[str, Any] | None, str | None]:
+        """Return a provider's snapshot, or None and why there is none."""
+        path = self.registry.settings.data_dir / "wallet" / f"{provider}.json"
+        try:
+            status = path.stat()
+            stamp: object = (status.st_mtime_ns, status.st_size, status.st_ino)
+        except OSError:
+            stamp = None
+        known = self._read.get(provider)
+        if known is None or known[0] != stamp or stamp is None:
+            try:
+                known = stamp, snapshot(self.registry, "wallet", provider), None
+            except MarketctlError as error:
+                known = stamp, None, error.message
+            self._read[provider] = known
+        return known[1], known[2]
+
+    def readable(self) -> list[tuple[ProviderEntry, Mapping[str, Any]]]:
+        """Return those of the enabled providers that can be read; of the others their jobs' own lines tell."""
+        found = [(entry, self.get(entry.name)[0]) for entry in self.registry.enabled()]
+        return [(entry, wallet) for entry, wallet in found if wallet is not None]
 
 
 def shared_wallets(
-    registry: Registry, store: RedisConnection, known: dict[str, Any]
+    registry: Registry, store: "RedisConnection", known: dict[str, Any]
 ) -> list[tuple[ProviderEntry, Mapping[str, Any]]]:
     """Return the wallets of the enabled providers, each the newest there is; `known` keeps those that did not change.
 
     A copy that cannot be read counts as none. Raises RedisFailed.
     """
-    from marketctl.views.status import read_wallets
-
-    here = {entry.name: wallet for entry, wallet in read_wallets(registry, known.setdefault("files", {}))}
+    files = known.get("files")
+    if files is None or files.registry is not registry:
+        files = known["files"] = WalletFiles(registry)
+    here = {entry.name: wallet for entry, wallet in files.readable()}
     copies = known.setdefault("copies", {})
     found: list[tuple[ProviderEntry, Mapping[str, Any]]] = []
     for entry in registry.enabled():
@@ -33,14 +68,14 @@ def shared_wallets(
     return found
 
 
-def newer_copy(store: RedisConnection, provider: str, than: str | None) -> str | None:
+def newer_copy(store: "RedisConnection", provider: str, than: str | None) -> str | None:
     """Return of when the copy in Redis is, where that is newer than a file of this time. Raises RedisFailed."""
     told = store.call("HGET", store.key(provider, "wallet:meta"), "collected_at")
     at = told.decode(errors="replace") if isinstance(told, bytes) else None
     return at if (ms_or_none(at) or 0) > (ms_or_none(than) or 0) else None
 
 
-def read_copy(store: RedisConnection, provider: str) -> tuple[dict[str, str], dict[str, str]] | None:
+def read_copy(store: "RedisConnection", provider: str) -> tuple[dict[str, str], dict[str, str]] | None:
     """Return the copy in Redis: its head, and asset → JSON as it is written; None where it is not as we write it.
 
     Raises RedisFailed.
@@ -53,7 +88,7 @@ def read_copy(store: RedisConnection, provider: str) -> tuple[dict[str, str], di
     return (head, assets) if assets and "collected_at" in head else None
 
 
-def _read(store: RedisConnection, provider: str) -> dict[str, Any]:
+def _read(store: "RedisConnection", provider: str) -> dict[str, Any]:
     """Return a provider's wallet as the file has it, empty where it is not as we write it."""
     found = read_copy(store, provider)
     try:
