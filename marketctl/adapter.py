@@ -81,7 +81,7 @@ from marketctl.providers.fields import (
 )
 from marketctl.providers.networks import common_network, network_names, own_networks
 from marketctl.providers.refusals import words_of
-from marketctl.providers.signing import hmac_base64, hmac_hex, is_pem, rsa_signature
+from marketctl.providers.signing import base64_text, hmac_base64, hmac_hex, is_pem, rsa_signature
 from marketctl.text import printable
 from marketctl.times import from_iso, ms_or_none, now_ms, to_iso
 
@@ -125,6 +125,7 @@ __all__ = [
     "add_pair",
     "any_open",
     "bad_answer",
+    "base64_text",
     "code",
     "column",
     "common_network",

@@ -68,8 +68,10 @@ def test_prices_beyond_what_time_explains_are_named(ask, monkeypatch):
 
     def twice(adapter):
         batch = honest(adapter)
-        for pair, quote in batch.quotes.items():
-            batch.quotes[pair] = quote._replace(bid=quote.bid and f"{Decimal(quote.bid) * 2:f}")
+        batch.quotes = {
+            pair: quote._replace(bid=quote.bid and f"{Decimal(quote.bid) * 2:f}")
+            for pair, quote in batch.quotes.items()
+        }
         return batch
 
     monkeypatch.setattr(BybitAdapter, "prices", twice)
