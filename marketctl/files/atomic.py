@@ -258,7 +258,7 @@ def _sync_folder(folder: Path) -> None:
 def remove_leftovers(path: Path) -> None:
     """Remove what killed writers of the same file left behind."""
     for name in os.listdir(path.parent):  # noqa: PTH208  (run at each write, and there is nothing to join)
-        found = TEMPORARY.fullmatch(name) if name[0] == "." else None
+        found = TEMPORARY.fullmatch(name) if name.endswith(".tmp") else None
         if found is None:
             continue
         target = found["target"]
