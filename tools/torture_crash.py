@@ -100,7 +100,7 @@ class Reader:
         os.set_blocking(stop, False)
         while True:
             self.read()
-            time.sleep(0.01)  # the runs want a processor, too
+            time.sleep(0.03)  # the runs want a processor, too
             with contextlib.suppress(BlockingIOError):
                 if not os.read(stop, 1):
                     break
