@@ -114,6 +114,11 @@ def test_an_adapter_is_read_in_a_few_minutes(path):
             assert lines <= longest, f"{node.name} has {lines} lines: what others share belongs in the base"
 
 
+def test_files_of_tests_that_begin_first_are_there(request):
+    conftest = next(one for one in request.config.pluginmanager.get_plugins() if hasattr(one, "folder_of_tests"))
+    assert [name for name in conftest.LONG if not (ROOT / "tests" / name).exists()] == []
+
+
 def test_every_module_says_what_it_is_for():
     paths = [path for path in (ROOT / "marketctl").rglob("*.py") if "templates" not in path.parts]
     assert [str(path) for path in paths if not rooms.first_line(path)] == []
