@@ -4,6 +4,7 @@ Floats here only find what needs a closer look; the verdicts are made of the tex
 process itself published, from the reference beside the live set in Redis, or from the mirror.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import truediv
@@ -19,6 +20,10 @@ from marketctl.sentinel.sheet import Good, Sheet, good_of
 from marketctl.times import ms_or_none
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.snapshots import snapshot
+
+# What others have published is looked for so often at most: a process that publishes one provider after another would
+# ask for each of them what hardly anybody but itself has told, and a quote of a second ago is as fresh as one of now.
+ASK_S = 1.0
 
 NOWHERE = float("nan")  # no comparison with it is true
 
@@ -62,6 +67,7 @@ class Market:
     def __init__(self) -> None:
         self.lock = Lock()
         self.venues: dict[str, Venue] = {}
+        self._asked = float("-inf")
         # pair -> the centre of a narrow band that holds the middles (or the one side) of everybody's last good set;
         # NOWHERE where they are further apart than the band is wide. What lies in it is within the smallest limit of
         # all others.
@@ -108,6 +114,10 @@ class Market:
     def _refresh_redis(
         self, store: RedisConnection, entries: Sequence[ProviderEntry], also: Sequence[Sequence[str]]
     ) -> list[Any]:
+        now = time.monotonic()
+        if now - self._asked < ASK_S and all(self.venue(entry.name).token is not None for entry in entries):
+            return store.batch(also)
+        self._asked = now
         # A run publishes a provider once: its id tells one set from the next.
         asked = [("HGET", store.key(entry.name, "l1:meta"), "run_id") for entry in entries]
         replies = store.batch([*asked, *also])

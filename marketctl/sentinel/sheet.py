@@ -8,6 +8,7 @@ import json
 import sys
 from array import array
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, Self, TypeVar
 
 from marketctl.models import Quote
@@ -18,7 +19,9 @@ T = TypeVar("T")
 
 ABSENT, MIDDLE = "-", "="  # for a side that is not there; for the ask of a rate, whose middle stands as its bid
 
-VERSION = f"1 {sys.byteorder}"  # the middles are floats as this machine has them
+NEVER = -1  # for a time that is not told
+
+VERSION = f"2 {sys.byteorder}"  # middles and times are numbers as this machine has them
 
 
 class Good(NamedTuple):
@@ -75,7 +78,7 @@ class Sheet:
     """The columns of a set. Halted quotes are in it only as long as `without` has not taken them out."""
 
     def __init__(
-        self, names: Names, bids: Sequence[str], asks: Sequence[str], ats: Sequence[str], middles: Sequence[float]
+        self, names: Names, bids: Sequence[str], asks: Sequence[str], ats: Sequence[int], middles: Sequence[float]
     ) -> None:
         self.names = names
         self.middles = middles
@@ -87,7 +90,7 @@ class Sheet:
         """Return the columns of quotes; the `sides` of all of them, where they are known, save most of the work."""
         if sides is None or len(sides) != len(quotes):
             sides = Sides.of(quotes)
-        unknown = [place for place, middle in enumerate(sides.middles) if middle is None]
+        unknown = _places(sides.middles, None)
         bids, asks, middles = (list[Any](column) for column in (sides.bids, sides.asks, sides.middles))
         rows = list(quotes.values()) if unknown else []
         for place in unknown:
@@ -95,11 +98,10 @@ class Sheet:
             middles[place] = (float(bid) + float(ask)) * 0.5 if bid and ask else float(mid or bid or ask or 0)
             bids[place] = bid or mid or ABSENT
             asks[place] = ask or (MIDDLE if mid and not bid else ABSENT)
-        words = {at: str(at or ABSENT) for at in set(sides.times)}  # often all are the same
-        times = list(words.values()) if len(words) == 1 else [words[at] for at in sides.times]
+        told = set(sides.times)  # often all are the same
+        times = [NEVER if at is None else at for at in (told if len(told) == 1 else sides.times)]
         sheet = cls(Names(list(quotes)), bids, asks, times, middles)
-        if "halted" in sides.statuses:
-            sheet.halted = [pair for pair, status in zip(quotes, sides.statuses, strict=True) if status == "halted"]
+        sheet.halted = [sheet.names.pairs[place] for place in _places(sides.statuses, "halted")]
         return sheet
 
     def without(self, pairs: Collection[str]) -> "Sheet":
@@ -114,40 +116,50 @@ class Sheet:
     def joined(self, before: "Sheet | None") -> "Sheet":
         """Return the columns as joined texts; the names of the set before serve again where they are the same."""
         names = before.names if before is not None and before.names.pairs == self.names.pairs else self.names
-        bids, asks, ats = (" ".join(one) for one in (self._bids, self._asks, self._ats))
-        return Sheet(names, bids, asks, ats, array("d", self.middles))
+        return Sheet(names, " ".join(self._bids), " ".join(self._asks), array("q", self._ats), array("d", self.middles))
 
     def to_bytes(self, run_id: str, collected_ms: int) -> bytes:
         """Write joined columns for `read`."""
         head = json.dumps({"version": VERSION, "run_id": run_id, "collected_ms": collected_ms})
-        texts = "\n".join((head, self.names.text, *map(str, (self._bids, self._asks, self._ats)), ""))
-        return texts.encode() + array("d", self.middles).tobytes()
+        texts = "\n".join((head, self.names.text, str(self._bids), str(self._asks), ""))
+        return texts.encode() + array("d", self.middles).tobytes() + array("q", self._ats).tobytes()
 
     @classmethod
     def read(cls, raw: bytes, run_id: str | None) -> "Sheet | None":
         """Read what `to_bytes` wrote; None when it is of another set, or not of our shape."""
         try:
-            head, names, bids, asks, ats, middles = raw.split(b"\n", 5)
-            told, pairs, values = json.loads(head), json.loads(names), array("d", middles)
-            spaces = max(0, len(pairs) - 1)
+            head, names, bids, asks, numbers = raw.split(b"\n", 4)
+            told, pairs = json.loads(head), json.loads(names)
+            spaces, size = max(0, len(pairs) - 1), 8 * len(pairs)
+            middles, ats = array("d", numbers[:size]), array("q", numbers[size:])
             if (
-                (told["run_id"], told["version"], len(values)) != (run_id, VERSION, len(pairs))
+                (told["run_id"], told["version"], len(middles)) != (run_id, VERSION, len(pairs))
                 or (bids.count(b" "), asks.count(b" ")) != (spaces, spaces)
-                or ats.count(b" ") not in (0, spaces)
+                or len(ats) not in (1, len(pairs))
             ):
                 return None
-            return cls(Names(pairs, names.decode()), bids.decode(), asks.decode(), ats.decode(), values)
+            return cls(Names(pairs, names.decode()), bids.decode(), asks.decode(), ats, middles)
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
 
     def good(self, place: int, collected_ms: int | None) -> Good:
         """Return the quote at a place."""
         if isinstance(self._bids, str):
-            self._bids, self._asks, self._ats = (str(one).split(" ") for one in (self._bids, self._asks, self._ats))
+            self._bids, self._asks = (str(one).split(" ") for one in (self._bids, self._asks))
         bid, ask, at = self._bids[place], self._asks[place], self._ats[place if len(self._ats) > 1 else 0]
         mid = bid if ask == MIDDLE else None
         low = None if mid or bid == ABSENT else bid
-        return Good(low, None if ask in (ABSENT, MIDDLE) else ask, mid, False, _time(at), collected_ms)
+        high = None if ask in (ABSENT, MIDDLE) else ask
+        return Good(low, high, mid, False, None if at == NEVER else at, collected_ms)
+
+
+def _places(column: list[Any], value: object) -> list[int]:
+    """Return where a value stands; it stands at few places."""
+    found: list[int] = []
+    with suppress(ValueError):
+        while True:
+            found.append(column.index(value, found[-1] + 1 if found else 0))
+    return found
 
 
 def _without(column: Sequence[T], places: Sequence[int]) -> list[T]:
@@ -156,7 +168,3 @@ def _without(column: Sequence[T], places: Sequence[int]) -> list[T]:
     for place in reversed(places):
         del left[place]
     return left
-
-
-def _time(text: str) -> int | None:
-    return None if text == ABSENT else int(text)

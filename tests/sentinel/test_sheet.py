@@ -60,7 +60,7 @@ def test_a_set_of_none_and_of_one(quotes):
     "change",
     [
         lambda raw: raw.replace(b"run-1", b"run-2"),
-        lambda raw: raw.replace(b'"version": "1 ', b'"version": "2 '),
+        lambda raw: raw.replace(b'"version": "2 ', b'"version": "1 '),
         lambda raw: raw.replace(b"1.10 ", b"1.10"),
         lambda raw: raw.replace(b'["A/USDT", ', b"["),
         lambda raw: raw[:-8],
@@ -115,7 +115,7 @@ def test_quotes_of_an_answer_are_changed_by_its_reader_alone():
 def test_what_lies_in_the_band_of_all_is_not_looked_at_closer():
     market = Market()
     market.reach = 0.02
-    market.venues["A"] = Venue("A", sheet=Sheet(Names(["BTC/USDT"]), ["100"], ["100"], ["5"], [100.0]))
+    market.venues["A"] = Venue("A", sheet=Sheet(Names(["BTC/USDT"]), ["100"], ["100"], [5], [100.0]))
     assert market.apart(Sheet.of({"BTC/USDT": quote("103", "104")})) == []  # both fit into one band, around 101.75
     assert market.apart(Sheet.of({"BTC/USDT": quote("103.7", "103.7")})) == []
     assert market.apart(Sheet.of({"BTC/USDT": quote("104.2", "104.2")})) == ["BTC/USDT"]

@@ -1,0 +1,55 @@
+"""What others have published is looked for once a second, by a process that publishes one provider after another."""
+
+from typing import Any
+
+import pytest
+
+from marketctl.providers.loader import load_registry
+from marketctl.redis.connection import RedisConnection
+from marketctl.redis.publish import publish_l1
+from marketctl.sentinel import market as market_module
+from marketctl.sentinel.market import Market
+from marketctl.times import now_ms
+from tests.desk import quote
+
+pytestmark = pytest.mark.made_up
+
+
+def test_others_are_looked_for_once_a_second(redis_server: Any, folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    redis_server.say("FLUSHALL")
+    registry = load_registry(folder / "providers.toml")
+    entries = [registry.providers[name] for name in ("BYBIT", "KUCOIN")]
+    moment = [100.0]
+    monkeypatch.setattr(market_module.time, "monotonic", lambda: moment[0])
+    with RedisConnection(redis_server.url, folder, "marketctl") as store:
+
+        def publish(name: str, bid: str, at_ms: int) -> None:
+            quotes = {"BTC/USDT": quote(bid, "200")}
+            publish_l1(store, name, quotes, run_id=f"r{at_ms}", collected_ms=at_ms, interval_s=1e6, skipped=0)
+
+        def seen(market: Market) -> str | None:
+            good = market.venue("KUCOIN").good("BTC/USDT")
+            return good.bid if good is not None else None
+
+        def refresh() -> list[Any]:
+            return market.refresh(registry, store, entries, [("PING",)])
+
+        now = now_ms()
+        market = Market()
+        publish("BYBIT", "100", now)
+        assert refresh() == [b"PONG"]
+        assert seen(market) is None
+        publish("KUCOIN", "101", now)
+        assert refresh() == [b"PONG"]
+        assert seen(market) == "101"  # somebody had nothing yet, so it was looked for at once
+        publish("KUCOIN", "102", now + 1)
+        moment[0] += 0.9
+        assert refresh() == [b"PONG"]
+        assert seen(market) == "101"
+        moment[0] += 0.2
+        refresh()
+        assert seen(market) == "102"
+        publish("KUCOIN", "103", now + 2)
+        market.forget("KUCOIN")  # ours did not go out: what stands there is not known
+        refresh()
+        assert seen(market) == "103"
