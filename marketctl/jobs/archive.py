@@ -5,7 +5,7 @@ from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry
-from marketctl.errors import StorageFailed
+from marketctl.errors import RedisFailed, StorageFailed
 from marketctl.files.archive import PRICES, Archive
 from marketctl.jobs.run import Run
 from marketctl.log import log
@@ -50,7 +50,7 @@ def keep_in_archive(
         ]
         whole = "true" if archive.whole else "false"
         forgotten = archive.append([f'{{"at":"{at}","run_id":"{run.run_id}","whole":{whole}}}', *lines])
-    except StorageFailed as error:
+    except (StorageFailed, RedisFailed) as error:
         return f"published, but not archived: {error.message}"
     if forgotten:
         log.warning(

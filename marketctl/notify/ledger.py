@@ -108,6 +108,10 @@ class FileStore:
         write_document(self.path, ledger.document())
 
 
+# In one step: between two of them the lease may end, and the lock be somebody else's.
+GIVE_BACK = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return {}"
+
+
 class RedisStore:
     """The ledger of many machines that share a Redis: whoever holds its lock tells, the others have nothing to do."""
 
@@ -129,8 +133,8 @@ class RedisStore:
         try:
             yield got
         finally:
-            if got and self._redis.call("GET", f"{self._key}:lock") == token.encode():
-                self._redis.call("DEL", f"{self._key}:lock")
+            if got:
+                self._redis.run_script(GIVE_BACK, [f"{self._key}:lock"], [token])
 
     def load(self) -> Ledger:
         """Read the key; none is a new ledger. Raises RedisFailed, StorageFailed."""

@@ -24,15 +24,14 @@ from marketctl.times import from_iso, to_iso
 from marketctl.views.at import PRICES, quotes_at, wallet_at
 
 T0 = from_iso("2026-11-26T21:00:00Z")
+REGISTRY = '[settings]\nredis_url = "none"\n[providers.BYBIT]\npath = "marketctl.providers.cex.bybit:BybitAdapter"\n'
 MOMENTS = int(os.environ.get("AT_MOMENTS", "300"))
 
 
 @pytest.fixture
 def run(tmp_path):
     path = tmp_path / "providers.toml"
-    path.write_text(
-        '[settings]\nredis_url = "none"\n[providers.BYBIT]\npath = "marketctl.providers.cex.bybit:BybitAdapter"\n'
-    )
+    path.write_text(REGISTRY)
     return Run(Desk(load_registry(path, environ={}), load_credentials(tmp_path / "none.toml", environ={})))
 
 
@@ -180,6 +179,18 @@ def test_an_archive_that_is_off_keeps_nothing(run, tmp_path):
     one = {"A/B": Quote("S", "1", "2", *[None] * 8)}
     assert keep_in_archive(off, entry, one, collected_ms=T0, moved=["A/B"], gone=[], held={}) is None
     assert not (tmp_path / "data").exists()
+
+
+def test_redis_that_goes_away_after_the_publish_costs_the_archive_a_line_and_nothing_else(tmp_path):
+    """What was not asked stays live, and is written down from there; the mirror is still to come."""
+    path = tmp_path / "providers.toml"
+    path.write_text(REGISTRY.replace("none", "redis://127.0.0.1:1"))
+    run = Run(Desk(load_registry(path, environ={}), load_credentials(tmp_path / "none.toml", environ={})))
+    entry = run.registry.provider("BYBIT")
+    one = {"A/B": Quote("S", "1", "2", *[None] * 8)}
+    told = keep_in_archive(run, entry, one, collected_ms=T0, moved=["A/B"], gone=[], held={}, complete=False)
+    assert told is not None
+    assert told.startswith("published, but not archived: cannot reach Redis at redis://127.0.0.1:1")
 
 
 def test_a_line_is_what_duckdb_and_people_read(run):
