@@ -65,8 +65,23 @@ def _raise_open_files() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
-    raise Stopped({signal.SIGINT: EXIT_SIGINT, signal.SIGTERM: EXIT_SIGTERM}[signal.Signals(number)])
+def _stop(number: int, frame: FrameType | None) -> None:
+    _end({signal.SIGINT: EXIT_SIGINT, signal.SIGTERM: EXIT_SIGTERM}[signal.Signals(number)], frame)
+
+
+def _end(code: int, frame: FrameType | None) -> None:
+    """Raise Stopped; a moment later where a class is just being made: Python (to 3.11) would make a bug of it."""
+    while frame is not None:
+        if frame.f_code.co_name == "__set_name__":
+            _end_later(code)
+            return
+        frame = frame.f_back
+    raise Stopped(code)
+
+
+def _end_later(code: int) -> None:
+    signal.signal(signal.SIGALRM, lambda _number, frame: _end(code, frame))
+    signal.setitimer(signal.ITIMER_REAL, 0.01)
 
 
 def _keep_signals() -> None:
@@ -79,13 +94,7 @@ def _keep_signals() -> None:
         if not isinstance(what.exc_value, Stopped):
             usual(what)
             return
-        code = what.exc_value.exit_code
-
-        def again(_number: int, _frame: FrameType | None) -> None:
-            raise Stopped(code)
-
-        signal.signal(signal.SIGALRM, again)
-        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        _end_later(what.exc_value.exit_code)
 
     sys.unraisablehook = hook
 

@@ -37,3 +37,27 @@ except Stopped as stopped:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50)
     assert (done.returncode, done.stderr) == (143, "")
+
+
+def test_signal_that_falls_into_the_making_of_a_class_is_none_of_our_bugs():
+    """Python 3.11 makes a RuntimeError of what is raised while a class names its fields; a run loads modules."""
+    code = """
+import signal, sys, time
+from marketctl.cli import working
+from marketctl.errors import Stopped
+
+class Field:
+    def __set_name__(self, owner, name):
+        signal.raise_signal(signal.SIGINT)
+
+signal.signal(signal.SIGINT, working._stop)
+try:
+    class Record:
+        field = Field()
+    print("made")
+    time.sleep(60)
+except Stopped as stopped:
+    sys.exit(stopped.exit_code)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "made\n", "")
