@@ -37,8 +37,8 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     last = last_good(path, "assets")
     ahead = lines_after(journal, str(last.head.get("collected_at"))) if last.lines is not None else []
     # What a person or the statistics of this run want to see is read in any case.
-    whole = ahead or run.options.force or run.options.dump_raw or entry.name in run.with_stats
-    read = _read(entry, adapter, last) if adapter.one_answer_assets and not whole else _read_whole(adapter)
+    anew = bool(ahead) or run.options.force or run.options.dump_raw or entry.name in run.with_stats
+    read = _read(entry, adapter, last, anew) if adapter.one_answer_assets else _read_whole(adapter)
     collected = now_ms()
     if run.options.dump_raw and read.batch is not None:
         result.batch = wallet_batch(read.batch)
@@ -88,9 +88,9 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     copy_to_redis(run, result, copy)
 
 
-def _read(entry: ProviderEntry, adapter: Provider, last: LastGood) -> Reading:
-    """Ask, and read the answer unless it is that of the last snapshot."""
-    known = listen(entry, adapter, last)
+def _read(entry: ProviderEntry, adapter: Provider, last: LastGood, anew: bool) -> Reading:
+    """Ask, and read the answer unless it is that of the last snapshot; `anew` reads it in any case."""
+    known = listen(entry, adapter, LastGood() if anew else last)
     try:
         return _read_whole(adapter)
     except SameAnswer:
