@@ -17,7 +17,7 @@ def append_journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> Callable[[
     """Append whole lines of JSON, in one write, on the disk when it returns; return what takes them back again.
 
     What a crash left of a line goes: the run that wrote it had not yet stored what it tells of, so it is told again.
-    The lock is a file of its own: who may read the journal could hold it up. Raises StorageFailed.
+    The lock is a file of its own: who may read the journal could hold it up. Both raise StorageFailed.
     """
     if not lines:
         return lambda: None
@@ -42,9 +42,12 @@ def append_journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> Callable[[
             raise storage_failed("append to", path, error) from error
 
     def take_back() -> None:
-        with flocked(lock), suppress(OSError):
-            if path.stat().st_size == size + len(data):
-                os.truncate(path, size)
+        try:
+            with flocked(lock):
+                if path.stat().st_size == size + len(data):
+                    os.truncate(path, size)
+        except OSError as error:
+            raise storage_failed("take the last lines back from", path, error) from error
 
     return take_back
 

@@ -73,8 +73,11 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     try:
         with staged_snapshot(path, head, "assets", read.lines):
             take_back = append_journal(journal, told)
-    except StorageFailed:
-        take_back()
+    except StorageFailed as error:
+        try:
+            take_back()
+        except StorageFailed as second:  # the next run tells that it was otherwise
+            raise StorageFailed(f"{error.message}; and {second.message}", hint=error.hint) from error
         raise
     result.stored.append("file")
     if read.batch is not None and adapter.client.heard is not None:

@@ -166,6 +166,39 @@ def test_journal_says_nothing_of_a_snapshot_that_could_not_be_written(ctl, folde
     assert len(read_journal(journal)[0]) > 0
 
 
+def test_journal_that_cannot_be_taken_back_is_told_beside_what_failed(ctl, folder, monkeypatch):
+    """And the next run sets it right: the last word of the journal is what the snapshot holds."""
+    assert ctl("wallet", "sync", "-p", "KUCOIN")[0] == 0
+    path, journal = folder / "data/wallet/KUCOIN.json", folder / "data/wallet/KUCOIN.changes.jsonl"
+    replace = Path.replace
+
+    def broken(self, target):
+        if Path(target) == path:
+            raise OSError(16, "busy")
+        return replace(self, target)
+
+    def refused(*_):
+        raise OSError(5, "broken")
+
+    monkeypatch.setattr(Path, "replace", broken)
+    monkeypatch.setattr("marketctl.files.journal.os.truncate", refused)
+    code, (result,) = ctl("wallet", "sync", "-p", "KUCOIN")
+    assert (code, result["reason"]) == (1, "storage")
+    assert result["message"].startswith(f"cannot write {path}: ")
+    assert f"; and cannot take the last lines back from {journal}: Input/output error" in result["message"]
+    monkeypatch.undo()
+    assert ctl("wallet", "sync", "-p", "KUCOIN")[0] == 0
+    last = {(one["asset"], one["network"], one["field"]): one["after"] for one in read_journal(journal)[0]}
+    assets = json.loads(path.read_text())["assets"]
+    held = {
+        (asset, network, field): (assets[asset]["networks"][network] if network else assets[asset])[field]
+        for asset, network, field in last
+        if field not in ("asset", "network")
+    }
+    assert len(held) > 0
+    assert held == {key: last[key] for key in held}
+
+
 def test_change_told_by_a_run_that_died_and_taken_back_is_told_as_taken_back(ctl, folder):
     """Killed between journal and snapshot: the journal's last word must not stay "opened"."""
     assert ctl("wallet", "sync", "-p", "KUCOIN")[0] == 0
