@@ -131,14 +131,14 @@ def tell(found: Converted) -> dict[str, Any]:
         "ways": ways,
         "complete": found.complete,
         "left_out": {reason: len(told) for reason, told in found.left_out.items()},
-        "problems": [words(one) for one in found.problems],
+        "problems": [[one.key, one.whose, words(one.words)] for one in found.problems],
     }
 
 
 def answer_question(registry: Registry, asked: Mapping[str, Sequence[str]]) -> tuple[bool, bytes]:
     """Answer what a page asks a server: `amount`, `from` and `to`, as they are given to `convert`.
 
-    False with an answer that says what is wrong with the question.
+    False with an answer that says why there is none: a reason (errors.py) and our words.
     """
     given = [asked.get(name, [""])[0].strip() for name in ("amount", "from", "to")]
     try:
@@ -147,7 +147,7 @@ def answer_question(registry: Registry, asked: Mapping[str, Sequence[str]]) -> t
         with open_reader(registry) as reader:
             told = tell(convert(reader, *given)) | {"at": now_ms()}
     except MarketctlError as error:
-        return False, _written({"error": words(sentence(error.message, error.hint))})
+        return False, _written({"error": [error.reason, words(sentence(error.message, error.hint))]})
     return True, _written(told)
 
 

@@ -65,7 +65,11 @@ def command(
         found = convert(reader, f"{amount:f}", source, target, top=top, max_steps=steps, via=via, avoid=avoid)
     if as_json:
         told = {"amount": found.amount, "source": source.upper(), "target": target.upper()}
-        more = {"complete": found.complete, "left_out": found.left_out, "problems": found.problems}
+        more = {
+            "complete": found.complete,
+            "left_out": found.left_out,
+            "problems": [one.words for one in found.problems],
+        }
         print_document(given, {"schema": 1, "command": "convert", "results": found.ways} | told | more)
     else:
         rows = [row(number, step) for number, way in enumerate(found.ways, 1) for step in way["steps"]]
@@ -76,7 +80,7 @@ def command(
         for words in dict.fromkeys(words for way in found.ways for words in way["assumptions"]):
             log.warning("assumed: %s", words)
     for problem in found.problems:
-        log.warning("%s", problem)
+        log.warning("%s", problem.words)
     if not found.complete:
         log.warning("the search ended before it was sure that these are the best ways: use --steps or --avoid")
     if not found.ways:

@@ -26,17 +26,25 @@ ASSUMED = {
 
 
 class TakerFee(NamedTuple):
-    """A percentage as a text, and where it is from; `assumed` where the registry does not say it."""
+    """A percentage as a text, and where it is from: the registry's file or, in words, what an assumption goes by.
+
+    `assumed` is the module of the adapter whose fee is assumed ("bybit"); None where the registry says the fee.
+    """
 
     percent: str
     source: str
-    assumed: bool
+    assumed: str | None = None
 
 
 def read_taker_fee(table: Table, path: str) -> TakerFee | None:
     """Return `taker_fee` of a provider's table; None where nobody says it. Raises ConfigError."""
     text = table.decimal("taker_fee", EXPECTED, Decimal(10))
     if text is not None:
-        return TakerFee(text, f"taker_fee in {table.file}", False)
+        return TakerFee(text, table.file)
     known = ASSUMED.get(path)
-    return None if known is None else TakerFee(*known, True)
+    return None if known is None else TakerFee(*known, adapter_module(path))
+
+
+def adapter_module(path: str) -> str:
+    """Return the name of an adapter's module, "bybit"; other pages have words for what is assumed under it."""
+    return path.partition(":")[0].rpartition(".")[2]

@@ -14,7 +14,7 @@ WHERE = "{asset} over {network}, {from} to {to}"
 # What a way rests on, by its key; other pages say the same in other words (board/words/ways.json).
 ASSUMED = {
     "fee_assumed": "{provider}: a taker fee of {percent} % is assumed ({source}), kept back of what is bought",
-    "fee_set": "{provider}: a taker fee of {percent} % is set ({source}), kept back of what is bought",
+    "fee_set": "{provider}: a taker fee of {percent} % is set (taker_fee in {file}), kept back of what is bought",
     "size_untold": "{provider} {pair}: the size of the best level is not told, and taken as enough",
     "level_takes": "{provider} {pair}: the best level takes {taken}; {left} {asset} stay at {provider}",
     "network_takes": "{provider} sends {taken} (decimals and limits of the network); {left} {asset} stay at {provider}",
@@ -55,8 +55,11 @@ def _of_trade(step: Trade, done: Done, registry: Registry) -> Iterable[Assumptio
     fee = registry.provider(step.provider).taker_fee
     where = {"provider": step.provider, "pair": step.pair}
     if fee is not None:
-        told = {"provider": step.provider, "percent": fee.percent, "source": fee.source}
-        yield "fee_assumed" if fee.assumed else "fee_set", told
+        told = {"provider": step.provider, "percent": fee.percent}
+        if fee.assumed:
+            yield "fee_assumed", told | {"source": fee.source, "adapter": fee.assumed}
+        else:
+            yield "fee_set", told | {"file": fee.source}
     if step.size is None:
         yield "size_untold", where
     if done.left:

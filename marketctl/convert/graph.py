@@ -171,11 +171,11 @@ class Graph:
         """Return what sending an asset from a place costs at least, over whatever network."""
         return self._wallets[place[0]][0].least_fee(place[1])
 
-    def unreadable(self) -> Iterator[str]:
-        """Yield in words what the wallets hold that cannot be read."""
+    def unreadable(self) -> Iterator[tuple[str, list[str]]]:
+        """Yield the providers whose wallets hold records that cannot be read, and of which tickers."""
         for provider, (wallet, _) in self._wallets.items():
             if wallet.unreadable:
-                yield f"{provider}: its wallet cannot be read for {', '.join(sorted(wallet.unreadable))}"
+                yield provider, sorted(wallet.unreadable)
 
     def step_of(self, edge: Edge) -> Step:
         """Return the step behind an edge, which is worked out exactly."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from marketctl.config.registry import Registry
 from marketctl.convert.assumed import DIGITS, Assumption, assumptions, in_words
@@ -20,16 +20,24 @@ from marketctl.views.quotes import Reader
 from marketctl.views.snapshots import no_such
 
 
+class Problem(NamedTuple):
+    """What could not be looked at: a key for pages with words of their own, whose it is ("" for all), and our words."""
+
+    key: str
+    whose: str
+    words: str
+
+
 @dataclass
 class Converted:
-    """The best ways, what each rests on, and what was not on any: `left_out` by reason, `problems` in words."""
+    """The best ways, what each rests on, and what was not on any: `left_out` by reason."""
 
     amount: str
     ways: list[dict[str, Any]]
     assumed: list[list[Assumption]]
     complete: bool
     left_out: dict[str, list[str]]
-    problems: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
 
 def convert(
@@ -57,9 +65,13 @@ def convert(
         raise ConfigError(f"{printable(source, 60)} is {printable(target, 60)} already: nothing is to be converted")
     wanted = [word.strip().upper() for word in via]
     found = answer(graph, registry, figure, starts, goals, top=top, max_steps=max_steps, via=wanted)
-    found.problems = [*problems, *graph.unreadable()]
+    found.problems = problems
+    for name, tickers in graph.unreadable():
+        words = f"{name}: its wallet cannot be read for {', '.join(tickers)}"
+        found.problems.append(Problem("records", name, words))
     if graph.unpriced:
-        found.problems.append(f"no taker_fee, so no trades: {', '.join(graph.unpriced)}")
+        names = ", ".join(graph.unpriced)
+        found.problems.append(Problem("unpriced", names, f"no taker_fee, so no trades: {names}"))
     return found
 
 
@@ -129,30 +141,30 @@ def passes(steps: Sequence[Step], wanted: Sequence[str]) -> bool:
     return seen.issuperset(wanted)
 
 
-def gather(reader: Reader, avoid: Avoid) -> tuple[Graph, list[str]]:
+def gather(reader: Reader, avoid: Avoid) -> tuple[Graph, list[Problem]]:
     """Read books and wallets of all enabled providers; what cannot be read is told and is on no way."""
     registry = reader.registry
     entries = registry.enabled()
-    problems: list[str] = []
+    problems: list[Problem] = []
     lives, wallets = [], []
     if reader.away is not None and not isinstance(reader.away, ConfigError):
-        problems.append(f"books are from the mirror: {reader.away.message}")
+        problems.append(Problem("mirror", "", f"books are from the mirror: {reader.away.message}"))
     for entry in entries:
         if entry.name in avoid.providers:
             continue
         live = reader.read(entry, as_stored=True)
         if live.state != "never" and (words := live.words()):
-            problems.append(f"{entry.name}: {words}")
+            key = "failing" if live.state == "ok" else live.state
+            problems.append(Problem(key, entry.name, f"{entry.name}: {words}"))
         lives.append(live)
         for store in dict.fromkeys((reader.store, None)):  # where its copy in Redis cannot be read the file may do
             try:
                 wallets.append(read_wallet(registry, entry.name, store))
                 break
-            except RedisFailed as error:
-                problems.append(error.message)
             except MarketctlError as error:
-                problems.append(error.message)
-                break
+                problems.append(Problem("wallet", entry.name, error.message))
+                if not isinstance(error, RedisFailed):
+                    break
     graph = Graph({entry.name: entry for entry in entries}, now_ms(), avoid)
     for live in lives:
         graph.add_quotes(live)

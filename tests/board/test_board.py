@@ -617,9 +617,26 @@ def test_every_word_is_there_in_both_languages_and_used():
         assert all(texts), key
         assert sorted(re.findall(r"\{\w+\}", texts[0])) == sorted(re.findall(r"\{\w+\}", texts[1])), key
     made_up = ("state_", "v_", "job_", "r_", "c_", "why_", "id_", "platform_", "growth_", "badge_", "unit_", "which_",
-               "closed_", "opened_", "as_", "lo_")  # fmt: skip
+               "closed_", "opened_", "as_", "lo_", "unanswered_", "unseen_", "fee_source_")  # fmt: skip
     listed = set(re.findall(r'"([\w-]+)"', script))
     assert sorted(key for key in set(WORDS) - used - listed if not key.startswith(made_up)) == []
+
+
+# What Russian desks write so, what one types, and names of fields in a provider's answers.
+TERMS = set("bid ask memo marketctl providers toml watch taker_fee ccxt tron".split())
+TYPED = set("stats collect check wallet prices show".split())
+FIELDS = set("takerCommission takerFee takerFeeRate fee".split())
+
+
+def test_the_russian_words_are_russian():
+    foreign = {}
+    for key, (_, russian) in WORDS.items():
+        said = re.findall(r"[A-Za-z_]{2,}", re.sub(r"\{\w+\}", "", russian))
+        known = TERMS | TYPED | {"Redis"} | (FIELDS if key.startswith("fee_source_") else set())
+        left = [word for word in said if word not in known and word.lower() not in TERMS and not word.isupper()]
+        if left:
+            foreign[key] = left
+    assert foreign == {}
 
 
 def test_every_reason_has_words():

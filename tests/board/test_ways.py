@@ -11,6 +11,8 @@ from marketctl.board import ways as board_ways
 from marketctl.board.gather import gather
 from marketctl.board.serve import BoardServer
 from marketctl.board.ways import STEPS, TOP, usual_amount
+from marketctl.config import fees
+from marketctl.config.fees import adapter_module
 from marketctl.convert import ways
 from marketctl.convert.assumed import ASSUMED
 from marketctl.convert.graph import Graph
@@ -28,9 +30,9 @@ def world(tmp_path):
     return make_world(tmp_path / "desk")
 
 
-def make_world(folder):
+def make_world(folder, redis_url="none"):
     """To send USDT from MEXC costs 40; to send TRX, which both trade, costs 1."""
-    world = World(folder)
+    world = World(folder, redis_url)
     trx = asset("TRX", {"TRX": Network(network="tron", deposit=True, withdraw=True, withdraw_fee="1", precision=6)})
     for provider in ("MEXC", "KUCOIN"):
         world.quotes(provider, **{"TRX/USDT": quote("0.2500", "0.2501", ask_size="3900", status="trading"),
@@ -138,21 +140,22 @@ def test_a_server_answers_any_question_as_convert_does(world, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("question", "error"),
+    ("question", "reason", "error"),
     [
-        ({}, "found '', expected an amount above 0 such as 1000 or 0.25"),
-        ({"amount": "1e9", "from": "A", "to": "B"}, "found '1e9', expected an amount above 0"),
-        ({"amount": "1", "from": "USDT@MECX", "to": "B"}, "Did you mean MEXC?"),
-        ({"amount": "1", "from": "USDT", "to": "<b>"}, "no provider lists <B>"),
-        ({"amount": "1", "from": "USDT", "to": "USDT"}, "nothing is to be converted"),
-        ({"amount": "1", "from": "U" * 101, "to": "USDT"}, "longer than 100 letters"),
+        ({}, "config", "found '', expected an amount above 0 such as 1000 or 0.25"),
+        ({"amount": "1e9", "from": "A", "to": "B"}, "config", "found '1e9', expected an amount above 0"),
+        ({"amount": "1", "from": "USDT@MECX", "to": "B"}, "config", "Did you mean MEXC?"),
+        ({"amount": "1", "from": "USDT", "to": "<b>"}, "storage", "no provider lists <B>"),
+        ({"amount": "1", "from": "USDT", "to": "USDT"}, "config", "nothing is to be converted"),
+        ({"amount": "1", "from": "U" * 101, "to": "USDT"}, "config", "longer than 100 letters"),
     ],
 )
-def test_a_question_that_means_nothing_is_told_so(world, question, error):
+def test_a_question_that_means_nothing_is_told_so(world, question, reason, error):
     with served(world.registry) as server:
         status, body, _ = ask(server, "/ways?" + urlencode(question))
     assert status == 400
-    assert error in json.loads(body)["error"]
+    told = json.loads(body)["error"]
+    assert (told[0], error in told[1]) == (reason, True)
 
 
 def test_a_stranger_is_not_answered(world):
@@ -166,6 +169,8 @@ def test_a_stranger_is_not_answered(world):
 def test_the_page_says_in_english_what_convert_says():
     words = page_words()
     assert {key: words[f"as_{key}"][0] for key in ASSUMED} == ASSUMED
+    sources = {adapter_module(path): source for path, (_, source) in fees.ASSUMED.items()}
+    assert {adapter: words[f"fee_source_{adapter}"][0] for adapter in sources} == sources
     reasons = {
         "stale",
         "halted",

@@ -13,7 +13,9 @@ from marketctl.board import build_board
 from marketctl.files.state import record_state
 from marketctl.times import now_ms
 from marketctl.views.quotes import open_reader
-from tests.browser.drive import By, click_row, go, later, metrics, pick, show
+from tests.board.test_serve import served
+from tests.board.test_ways import make_world
+from tests.browser.drive import By, click_row, go, later, metrics, pick, show, until
 from tests.desk import make_desk
 
 SECTIONS = ("desk", "prices", "wallet", "providers", "stats")
@@ -23,6 +25,7 @@ TERMS = set(
     "bid ask CSV UTC memo ok Redis marketctl providers toml watch English stats collect check show run once".split()
 )
 TERMS |= set("prices wallet BTC USDT KUCOIN TRC tron".split())  # examples in the search fields
+FIELDS = set("ccxt takerCommission takerFee takerFeeRate fee".split())  # where an assumed fee is from
 
 
 @pytest.fixture(scope="module")
@@ -154,8 +157,7 @@ def data_words(page: Path) -> set[str]:
     data = json.loads(re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[0])
     data["away"], data["problems"] = None, [re.findall(r"/[^\s:'\"]+", words) for _, words in data["problems"]]
     data["history"]["error"] = None
-    rests = [values for _, values in data["ways"]["assumed"]]
-    data["ways"] = [values[name] for values in rests for name in ("source", "note") if name in values]
+    data["ways"] = [values["note"] for _, values in data["ways"]["assumed"] if "note" in values]
     for provider in data["providers"]:
         for job in provider["jobs"].values():
             job.pop("error", None)
@@ -186,7 +188,7 @@ def data_words(page: Path) -> set[str]:
 @pytest.mark.parametrize("which", ["page", "broken", "empty"])
 def test_the_russian_page_is_russian(chromium, request, which):
     page = request.getfixturevalue(which)
-    allowed = {word.lower() for word in data_words(page) | TERMS}
+    allowed = {word.lower() for word in data_words(page) | TERMS | FIELDS}
     for age in (0, 3 * 3600):
         dress(chromium, page, "ru", "light", 1440)
         if age:
@@ -197,6 +199,31 @@ def test_the_russian_page_is_russian(chromium, request, which):
             if words - allowed:
                 foreign[state] = sorted(words - allowed)
         assert foreign == {}
+
+
+def test_what_a_server_says_is_russian_too(chromium, tmp_path):
+    """An asset that nobody lists, quotes that are not live, wallets that cannot be read, fees nobody knows."""
+    world = make_world(tmp_path / "desk", redis_url="embedded")
+    (world.data / "wallet" / "RAPIRA.json").write_text("{")
+    kucoin = world.data / "wallet" / "KUCOIN.json"
+    kucoin.write_text(kucoin.read_text().replace('"deposit": true', '"deposit": tru'))
+    allowed = {word.lower() for word in TERMS | FIELDS} | set("mexc kucoin rapira openexchangerates trx nobody".split())
+    allowed |= {"slow", "script"}  # what KUCOIN says of its network
+    with served(world.registry) as server:
+        for question, said in [
+            ("amount=900&route=USDT&from=MEXC&into=TRX", "Стаканы взяты из зеркала"),
+            ("amount=900&route=USDT&from=MEXC&into=NOBODY", "Такого актива нет."),
+            ("amount=900&route=USDT&from=MEXC&into=" + "N" * 101, "Так спросить нельзя"),
+        ]:
+            chromium.get(server.url)
+            chromium.execute_script("localStorage.setItem('marketctl-lang', 'ru')")
+            chromium.get("about:blank")
+            chromium.get(f"{server.url}#wallet?{question}")
+            until(lambda said=said: said in chromium.find_element(By.ID, "r-ways").text, 15)
+            for summary in chromium.find_elements(By.CSS_SELECTOR, "#r-ways summary"):
+                summary.click()
+            shown = chromium.find_element(By.ID, "r-ways").text.lower()
+            assert sorted(set(re.findall("[a-z]{2,}", shown)) - allowed) == []
 
 
 # Widths ----------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def test_a_server_answers_any_question(chromium, world):
         assert "one TRX makes" in text(chromium)
         assert len(cells(chromium, "#r-ways > div > .scroll")) > 1
         pick(chromium, "r-into", "<b>")
-        until(lambda: text(chromium) == "RAPIRA lists no <B>.", 15)
+        until(lambda: text(chromium) == "There is no such asset. RAPIRA lists no <B>.", 15)
         pick(chromium, "r-asset", "USDT")
         pick(chromium, "r-into", "")
         pick(chromium, "r-amount", "500")

@@ -361,7 +361,7 @@ def test_a_record_that_is_none_is_told_and_hides_no_other_wallet(world, layout, 
     found = run(world, "1000", "USDT@KUCOIN", "RUB@RAPIRA")
     assert [step["from"] for step in found.ways[0]["steps"]] == ["KUCOIN", "RAPIRA"]
     assert len(found.ways) == 1
-    assert sum(told in words for words in found.problems) == 1
+    assert sum(told in one.words for one in found.problems) == 1
 
 
 def test_a_wallet_of_another_machine_is_that_in_redis_where_it_is_newer(tmp_path):
@@ -381,7 +381,7 @@ def test_a_wallet_of_another_machine_is_that_in_redis_where_it_is_newer(tmp_path
         world.wallet("MEXC", USDT=open_at_1)
         found = run(world, "1001", "USDT@MEXC", "RUB@RAPIRA", avoid=["KUCOIN"])
         assert [way["arrives"] for way in found.ways] == ["91816"]  # the file does, and what is wrong there is told
-        assert any("wallet:meta is a string, not a hash" in words for words in found.problems)
+        assert any("wallet:meta is a string, not a hash" in one.words for one in found.problems)
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,13 @@ function cheapestWay(asked) {
   if (!D.live) return wayOnPage(asked) || wayElsewhere(asked);
   const answer = askServer(asked);
   if (!answer) return el("p", { class: "hint" }, t("way_asking"));
-  return answer.error ? el("p", { class: "hint" }, answer.error) : wayAnswer(asked, answer);
+  return answer.error ? noAnswer(answer.error) : wayAnswer(asked, answer);
+}
+
+/** Why the server has no answer: the question's own mistakes have words of their own. */
+function noAnswer([reason, words]) {
+  const own = "unanswered_" + reason;
+  return el("div", { class: "hint" }, t(own in WORDS ? own : "r_" + reason), quotedWords(words));
 }
 
 /** An answer that came with the page. */
@@ -76,7 +82,7 @@ async function fetchWay(key) {
   let answer;
   try {
     answer = await (await fetch("ways?" + key, { cache: "no-store", credentials: "same-origin" })).json();
-  } catch { answer = { error: t("way_away") }; }
+  } catch { answer = { error: ["away", ""] }; }
   if (asking !== key) return; // another was asked meanwhile
   asking = "";
   heard = { key, answer: { at: now(), ...answer } };
@@ -95,7 +101,7 @@ const inPart = (way) => way.steps.some((step) => Number(step.left) > Number(step
 
 function wayAnswer(asked, { at, ways, complete, left_out: out, problems }) {
   const left = Object.entries(out).map(([reason, n]) => `${t("lo_" + reason)} ${n}`).join(", ");
-  const more = [complete ? null : el("p", { class: "hint" }, t("way_unsure")), problems.length ? el("ul", { class: "list" }, problems.map((one) => el("li", {}, one))) : null];
+  const more = [complete ? null : el("p", { class: "hint" }, t("way_unsure")), problems.length ? el("ul", { class: "list" }, problems.map(wayProblem)) : null];
   if (!ways.length) return el("div", {}, el("p", { class: "hint" }, t("way_none"), " ", left ? t("way_left_out", { words: left }) : null), more);
   const [first, ...others] = ways;
   return el("div", {}, el("p", { class: "cheapest", role: "status" }, wayHead(asked, first), " ", muted(`${t("way_age")} `), age(at)),
@@ -111,7 +117,11 @@ function wayHead(asked, way) {
 }
 
 const wayShort = (way) => way.steps.map((step) => (step.step === "trade" ? `${step.unit_in} → ${step.unit_out}` : `${step.from} → ${step.to} ${step.network}`)).join(", ");
-const wayRests = (way) => el("details", {}, el("summary", {}, t("way_rests", { n: way.assumed.length })), el("ul", { class: "list" }, way.assumed.map(([key, values]) => el("li", {}, t("as_" + key, values)))));
+const wayProblem = ([key, whose, words]) => el("li", {}, whose ? `${whose}: ` : "", t("unseen_" + key), quotedWords(words));
+
+/** What a way rests on; where an assumed fee is from has a text of its own. */
+const restWords = ([key, values]) => t("as_" + key, values.adapter ? { ...values, source: t("fee_source_" + values.adapter) } : values);
+const wayRests = (way) => el("details", {}, el("summary", {}, t("way_rests", { n: way.assumed.length })), el("ul", { class: "list" }, way.assumed.map((one) => el("li", {}, restWords(one)))));
 
 function wayTable(asked, way, at) {
   const head = [["way_step"], ["way_given", 1], ["way_arrives", 1], ["fee", 1], ["minimum", 1], ["memo"], ["age", 1]];
