@@ -149,7 +149,7 @@ mirror_option = click.option(
 )
 lock_wait_option = click.option(
     "--lock-wait",
-    type=click.FloatRange(min=0),
+    type=Seconds(),
     default=0.0,
     metavar="S",
     help="Wait so many seconds for another run's lock.",

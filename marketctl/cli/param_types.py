@@ -88,7 +88,9 @@ class Amount(click.ParamType):  # type: ignore[type-arg]  # generic from click 8
             found = Decimal(str(value).strip().removesuffix(self.sign).strip())
         except InvalidOperation:
             found = Decimal(-1)
-        if not found.is_finite() or found < 0 or (found == 0 and not self.zero):
+        # Not more digits than `convert` counts with: an exponent could make a text of a gigabyte.
+        tall = found.is_finite() and not -30 <= int(found.as_tuple().exponent) <= found.adjusted() + 1 <= 30
+        if not found.is_finite() or tall or found < 0 or (found == 0 and not self.zero):
             example = f"0.3{self.sign}" if self.sign else "1000"
             self.fail(f"{value!r} is no {self.name}, expected one such as {example}", param, ctx)
         return found

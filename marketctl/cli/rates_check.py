@@ -7,6 +7,7 @@ import click
 from marketctl.cli.globals import HELP, Command, global_options, globals_of
 from marketctl.cli.options import json_option
 from marketctl.cli.output import print_document
+from marketctl.cli.param_types import Seconds
 from marketctl.cli.rebuilding import rates_option, read_or_withdraw
 from marketctl.errors import EXIT_FAILED, EXIT_OK
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("check", cls=Command, context_settings=HELP)
 @rates_option
-@click.option("--max-age", "max_age_s", type=click.FloatRange(min=0), metavar="S", help="Seconds a build may be old.")
+@click.option("--max-age", "max_age_s", type=Seconds(), metavar="S", help="Seconds a build may be old.")
 @click.option("--empty", "empty", is_flag=True, help="Empty the export when the last build is too old or wrong.")
 @json_option
 @global_options

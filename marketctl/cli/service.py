@@ -1,6 +1,7 @@
 """marketctl service: what a machine needs to run it by itself, with its own paths: systemd units, cron lines."""
 
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -160,6 +161,8 @@ def _place(given: Globals, registry: "Registry", user: str | None) -> "Place":
         log.warning(
             "%s: is set here alone, not for the units or lines. Next: write redis_url in %s", REDIS_URL_VARIABLE, config
         )
+    if user is not None and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}\$?", user):
+        raise click.UsageError(f"--user {user!r}: found no user's name, expected one such as marketctl")
     user = user or _owner(credentials if credentials.exists() else config)
     written = (settings.dump_dir, *([settings.run_log.parent] if settings.run_log else []))
     folder = Path(sys.executable).parent

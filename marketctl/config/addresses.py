@@ -5,6 +5,31 @@ from collections.abc import Iterable
 
 from marketctl.errors import ConfigError
 
+# What may stand behind the ? of a redis_url; the rest of redis-py's options would change what its replies look like.
+OPTIONS = {
+    "db": r"[0-9]{1,5}",
+    "username": ".+",
+    "password": ".+",
+    "client_name": "[!-~]+",
+    "socket_timeout": r"(?!0+$)[0-9]{1,4}(\.[0-9]{1,3})?",
+    "socket_connect_timeout": r"(?!0+$)[0-9]{1,4}(\.[0-9]{1,3})?",
+    "ssl_ca_certs": ".+",
+    "ssl_ca_path": ".+",
+    "ssl_certfile": ".+",
+    "ssl_keyfile": ".+",
+    "ssl_password": ".+",
+    "ssl_cert_reqs": "none|optional|required",
+    "ssl_check_hostname": "(?i:true|false|yes|no|0|1)",
+}
+
+OPTION_WORDS = {
+    "db": "the number of a database",
+    "socket_timeout": "seconds",
+    "socket_connect_timeout": "seconds",
+    "ssl_cert_reqs": "none, optional or required",
+    "ssl_check_hostname": "true or false",
+}
+
 
 def check_redis_url(url: str, source: str) -> None:
     """Refuse a redis_url that no server can be reached by; no piece of a password is shown. Raises ConfigError."""
@@ -27,6 +52,7 @@ def check_redis_url(url: str, source: str) -> None:
         host, port = parts.hostname, parts.port
     except ValueError:
         raise ConfigError(f"{source}: host and port cannot be read, expected {scheme}://host:port/0") from None
+    _check_options(scheme, parts.query, source)
     if scheme == "unix":
         if len(parts.path) < 2:
             raise ConfigError(f"{source}: no socket, expected unix:///path/to/redis.sock")
@@ -38,6 +64,20 @@ def check_redis_url(url: str, source: str) -> None:
             f"{source}: found no number behind the host, expected a database such as {scheme}://host:port/0",
             hint="write a number; to keep several desks apart set redis_prefix",
         )
+
+
+def _check_options(scheme: str, query: str, source: str) -> None:
+    """Refuse what stands behind `?` and means nothing; a name is not shown either, it may be half a password."""
+    from urllib.parse import parse_qsl
+
+    known = {name: fits for name, fits in OPTIONS.items() if scheme == "rediss" or not name.startswith("ssl_")}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name not in known:
+            raise ConfigError(f"{source}: found an unknown option behind ?, expected one of {', '.join(known)}")
+        if not re.fullmatch(known[name], value):
+            raise ConfigError(
+                f"{source}: the value of {name} cannot be read, expected {OPTION_WORDS.get(name, 'a text')}"
+            )
 
 
 def refuse_proxy_without_package(where: str, proxy: str | None) -> None:

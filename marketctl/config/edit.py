@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import cast
 
 from marketctl.config.registry import check_entry, no_such_provider, read_registry_text
-from marketctl.config.table import parse_toml
+from marketctl.config.sentinel import read_sentinel
+from marketctl.config.table import Table, parse_toml
 from marketctl.errors import ConfigError
 from marketctl.files.atomic import edited, replace_file
 
@@ -75,11 +76,13 @@ def set_enabled(path: Path, names: Iterable[str], enabled: bool) -> list[str]:
 
 
 def remove(path: Path, name: str) -> None:
-    """Take out a provider's table; comments around it stay."""
+    """Take out a provider's table; comments around it stay. Raises ConfigError while a rule names it."""
     with edited(path):
         text, data = _read(path)
         _entry(data, path, name)
         del _entries(data, path)[name]
+        # Read as the registry is: a rule of the sentinel that is left alone would be for nobody.
+        read_sentinel(Table(str(path), "", data).table("sentinel"), _entries(data, path))
         _write(path, name, data, _without_lines(text, name))
 
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from marketctl.errors import ConfigError
+from marketctl.text import printable
 
 REGISTRY_NAME = "providers.toml"
 
@@ -75,8 +76,24 @@ def absolute(text: str, base: Path | None, where: str) -> Path:
         return ((base or Path()) / Path(text).expanduser()).resolve()
     except OSError as error:
         raise ConfigError(f"{where}: {text}: {error.strerror}") from error
-    except RuntimeError as error:  # `~` without a home directory, a loop of links
-        raise ConfigError(f"{where}: {text}: {error}") from error
+    except (RuntimeError, ValueError) as error:  # `~` without a home directory, a loop of links; a NUL
+        raise ConfigError(f"{where}: {printable(text)}: {error}") from error
+
+
+def folder(text: str, base: Path | None, where: str) -> Path:
+    """Return `absolute` of what is a folder, or can be made one. Raises ConfigError where a file is in the way."""
+    path = absolute(text, base, where)
+    there = next((place for place in (path, *path.parents) if _is_there(place)), path)
+    if _is_there(there) and not there.is_dir():
+        raise ConfigError(f"{where}: {there} is a file, expected a folder")
+    return path
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # no right to look: whoever uses it says so
+        return False
 
 
 def read_text(path: Path, *, forbidden: int, complaint: str, chmod: str, instead: str | None = None) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marketctl.config.addresses import check_redis_url, keys_in_clear, refuse_proxy_without_package, same_variables
 from marketctl.config.fees import TakerFee, read_taker_fee
-from marketctl.config.paths import DATA_DIR_VARIABLE, REDIS_URL_VARIABLE, absolute, read_text, refuse_foreign
+from marketctl.config.paths import DATA_DIR_VARIABLE, REDIS_URL_VARIABLE, absolute, folder, read_text, refuse_foreign
 from marketctl.config.sentinel import SentinelSettings, read_sentinel
 from marketctl.config.table import Table, found_text, parse_toml
 from marketctl.errors import ConfigError
@@ -37,7 +37,9 @@ _is_path = _fits(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
 
 _is_base_url = _fits(r"https?://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(?::([0-9]{1,5}))?")
 
-_is_proxy = _fits(r"(?:https?|socks[45][ah]?)://\S+")
+_is_proxy = _fits(
+    r"(?:https?|socks[45][ah]?)://(?:[^\s/?#@]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(?::([0-9]{1,5}))?/?"
+)
 
 # Without user, query and fragment: ours are put behind it. The "***" of a shown one is none.
 _is_ping_url = _fits(
@@ -57,6 +59,8 @@ PROVIDER_NAME = "capital letters, digits, - and _, at most 32"
 ADAPTER_PATH = '"module.path:ClassName"'
 
 PING_URL = "an http:// or https:// URL with a path, without user and query"
+
+PROXY = "an http://, https:// or socks5:// URL with a host, # / ? @ of its password percent-encoded"
 
 REDIS_URL = '"embedded", "none" or a redis://, rediss:// or unix:// URL'
 
@@ -229,7 +233,7 @@ def read_registry(
         watched = read_watch(watch)
     providers = {name: _read_entry(entries, name, settings) for name in entries.values}
     same_variables(entries.where, providers)
-    return Registry(path, settings, providers, read_sentinel(sentinel), watched)
+    return Registry(path, settings, providers, read_sentinel(sentinel, providers), watched)
 
 
 def read_registry_text(path: Path) -> str:
@@ -266,10 +270,9 @@ def _read_settings(
     table: Table, path: Path, data_dir: str | None, redis_url: str | None, environ: Mapping[str, str]
 ) -> Settings:
     base = path.parent
-    data = absolute(table.text("data_dir", bool, "a folder") or "data", base, f"{table.where} data_dir")
-    for text, source in ((environ.get(DATA_DIR_VARIABLE), DATA_DIR_VARIABLE), (data_dir, "--data-dir")):
-        if text:
-            data = absolute(text, None, source)
+    written = table.text("data_dir", bool, "a folder") or "data"
+    given = ((data_dir, None, "--data-dir"), (environ.get(DATA_DIR_VARIABLE), None, DATA_DIR_VARIABLE))
+    data = folder(*next((one for one in given if one[0]), (written, base, f"{table.where} data_dir")))
     dump = table.text("dump_dir", bool, "a folder")
     url = table.text("redis_url", _is_redis_url, REDIS_URL) or "embedded"
     url_source = f"{table.where} redis_url"
@@ -279,13 +282,11 @@ def _read_settings(
                 raise ConfigError(f"{source}: found {found_text(text)}, expected {REDIS_URL}")
             url, url_source = text, source
     check_redis_url(url, url_source)
-    if data.exists() and not data.is_dir():
-        raise ConfigError(f"{table.where} data_dir: {data} is a file, expected a folder")
     run_log = table.text("run_log", bool, "a file")
     history = table.table("history")
     settings = Settings(
         data_dir=data,
-        dump_dir=absolute(dump, base, f"{table.where} dump_dir") if dump else data / "raw",
+        dump_dir=folder(dump, base, f"{table.where} dump_dir") if dump else data / "raw",
         redis_url=url,
         redis_prefix=table.text("redis_prefix", _is_redis_prefix, "letters, digits and _ . : -, at most 64")
         or "marketctl",
@@ -344,7 +345,7 @@ def _make_entry(table: Table, name: str, path: str, settings: Settings) -> Provi
         kind=table.text("kind", _is_kind, 'an upper-case word such as "CEX" or "CASH"'),
         stablecoin=table.text("stablecoin", _is_stablecoin, 'an upper-case code such as "USD", or ""'),
         base_url=table.text("base_url", _fits_base_url, "http:// or https://, host and port, nothing behind"),
-        proxy=table.text("proxy", _is_proxy, "an http://, https:// or socks5:// URL"),
+        proxy=table.text("proxy", _fits_proxy, PROXY),
         ping_url=table.text("ping_url", _fits_ping_url, PING_URL, secret=True),
         timeout_s=table.seconds("timeout_s", settings.timeout_s),
         deadline_s=table.seconds("deadline_s", settings.deadline_s),
@@ -375,6 +376,10 @@ def _is_upper(text: str) -> bool:
 
 def _fits_base_url(text: str) -> bool:
     return _has_port(_is_base_url(text))
+
+
+def _fits_proxy(text: str) -> bool:
+    return _has_port(_is_proxy(text))
 
 
 def _fits_ping_url(text: str) -> bool:

@@ -1,12 +1,12 @@
 """`[sentinel]` of providers.toml: when a quote is held back. The reason of every figure: docs/sentinel.md."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
 from marketctl.config.table import Table
 from marketctl.errors import ConfigError
-from marketctl.text import printable
+from marketctl.text import closest, printable
 
 RULE = 'a provider, an upper-case pair or pattern ("BTC/USDT", "BTC/*", "*/USDT"), or both with a space between'
 
@@ -65,15 +65,15 @@ class SentinelSettings(NamedTuple):
         return min(min(one.max_deviation, one.jump, one.rate_jump) for one in limits)
 
 
-def read_sentinel(table: Table) -> SentinelSettings:
-    """Read `[sentinel]`; its `rules` are tables of the same keys. Raises ConfigError."""
+def read_sentinel(table: Table, known: Iterable[str]) -> SentinelSettings:
+    """Read `[sentinel]`; its `rules` are tables of the same keys for `known` providers. Raises ConfigError."""
     rules = table.table("rules")
     limits = Limits(**_given(table))  # type: ignore[arg-type]
     table.refuse_unknown()
-    return SentinelSettings(limits, tuple(_rule(rules, name) for name in rules.values))
+    return SentinelSettings(limits, tuple(_rule(rules, name, known) for name in rules.values))
 
 
-def _rule(rules: Table, name: str) -> Rule:
+def _rule(rules: Table, name: str, known: Iterable[str]) -> Rule:
     table = rules.table(name)
     given = _given(table)
     table.refuse_unknown()
@@ -84,6 +84,13 @@ def _rule(rules: Table, name: str) -> Rule:
         raise ConfigError(f'{rules.where}: found "{printable(name, 60)}", expected {RULE}')
     if any(pattern != "*" and pattern.count("/") != 1 for pattern in patterns):
         raise ConfigError(f'{rules.where}: found "{printable(name, 60)}", expected {RULE}')
+    for provider in providers:
+        if provider not in known:
+            close = closest(provider, known)
+            advice = f"did you mean {close}?" if close else "expected one of [providers]"
+            raise ConfigError(
+                f'{rules.where}: "{printable(name, 60)}": no such provider {printable(provider)}; {advice}'
+            )
     return Rule(next(iter(providers), None), next(iter(patterns), None), given)
 
 

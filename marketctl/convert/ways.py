@@ -14,7 +14,7 @@ from marketctl.convert.search import MAX_STEPS, Way, find_ways
 from marketctl.convert.steps import Place, Step, Transfer
 from marketctl.convert.wallets import read_wallet
 from marketctl.errors import ConfigError, MarketctlError, RedisFailed, StorageFailed
-from marketctl.text import plain, printable
+from marketctl.text import closest, plain, printable
 from marketctl.times import now_ms
 from marketctl.views.quotes import Reader
 from marketctl.views.snapshots import no_such
@@ -63,6 +63,7 @@ def convert(
     starts = [one for one in starts if one not in goals]
     if not starts:
         raise ConfigError(f"{printable(source, 60)} is {printable(target, 60)} already: nothing is to be converted")
+    know_words(graph, via, avoid)
     wanted = [word.strip().upper() for word in via]
     found = answer(graph, registry, figure, starts, goals, top=top, max_steps=max_steps, via=wanted)
     found.problems = problems
@@ -130,6 +131,22 @@ def sort_avoid(words: Iterable[str], registry: Registry) -> Avoid:
     slugs = frozenset(word.lower() for word in names if word.lower() in networks and word != word.upper())
     tickers = frozenset(word.upper() for word in names) - providers - {slug.upper() for slug in slugs}
     return Avoid(providers, tickers, slugs)
+
+
+def know_words(graph: Graph, via: Iterable[str], avoid: Iterable[str]) -> None:
+    """Raise StorageFailed for a word that names nothing: its typo would be on the way that was to be avoided."""
+    words = [(word.strip(), option) for option, words in (("--via", via), ("--avoid", avoid)) for word in words]
+    if not words:
+        return
+    from marketctl.providers.networks import network_names
+
+    known = {*graph.entries, *map(str.upper, network_names()), *graph.tickers()}
+    for word, option in words:
+        if word.upper() not in known and word.upper() not in graph.avoid.providers:
+            error: StorageFailed = no_such(
+                f"{option}: no asset, provider or network is called", word, (), closest(word.upper(), known)
+            )
+            raise error
 
 
 def passes(steps: Sequence[Step], wanted: Sequence[str]) -> bool:

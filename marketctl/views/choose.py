@@ -31,7 +31,10 @@ def choose_pairs(words: Iterable[str], lives: Sequence[Live]) -> list[str]:
     if not known:
         if len(lives) > 1 and all(live.state == "never" and not live.failing for live in lives):
             raise StorageFailed("no quote was ever published", hint="marketctl prices collect")
-        told = "; ".join(f"{live.provider}: {live.words()}" for live in lives)
+        causes: dict[str | None, list[str]] = {}
+        for live in lives:
+            causes.setdefault(live.words(), []).append(live.provider)
+        told = "; ".join(f"{', '.join(names)}: {words}" for words, names in causes.items())
         raise StorageFailed(told, hint=how_to_have(lives))
     return [choose_pair(word, known, f"{who} no" if len(lives) == 1 else who) for word in dict.fromkeys(words)]
 

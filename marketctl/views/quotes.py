@@ -167,6 +167,11 @@ class Reader:
             self.unread[entry.name] = error.message
             return []
 
+    @property
+    def _shared(self) -> bool:
+        """Tell whether others than this folder's runs may have published."""
+        return self.registry.settings.redis_url not in ("embedded", "none")
+
     def _redis(
         self, store: RedisConnection, entry: ProviderEntry, pairs: Sequence[str] | None, as_stored: bool
     ) -> Live:
@@ -206,6 +211,10 @@ class Reader:
             live.held, live.marked = (_records(found.get(name)) for name in ("held", "marked"))
             if not live.quotes and live.held:
                 live.state = "held"
+        elif isinstance(self.away, RedisFailed) and (self._shared or state.get("last_success")):
+            # There may be quotes where nobody can look.
+            told = f"{self.away.message}, and there is no mirror"
+            live.state, live.last_error = "failed", sentence(told, self.away.hint).rstrip(".")
         return live
 
 

@@ -120,3 +120,23 @@ def test_a_word_that_cannot_be_is_bad_usage(ctl, line):
     code, out, err = ctl(*line.split())
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert " -h'." in err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("convert 1e999999999 USDT RUB", "'1e999999999' is no amount"),
+        (f"convert {'9' * 31} USDT RUB", "is no amount"),
+        ("wallet routes USDT --amount 1e999999999", "'1e999999999' is no amount"),
+        ("run --once --lock-wait nan", "'nan' is no number of seconds"),
+        ("run --once --lock-wait inf", "'inf' is no number of seconds"),
+        ("rates check --max-age nan", "'nan' is no number of seconds"),
+        ("service systemd --user a\nExecStart=/bin/id", "found no user's name"),
+        ("service cron --user \x1b[31mX", "found no user's name"),
+    ],
+)
+def test_figures_and_names_that_are_none_are_usage(ctl, words, told):
+    code, out, err = ctl(*words.split(" "))
+    assert (code, out) == (2, "")
+    assert told in err
+    assert "\x1b" not in err

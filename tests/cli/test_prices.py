@@ -344,3 +344,13 @@ def test_at_bad_input(collected, words, code):
     found, out, err = collected("prices", "at", *words)
     assert (found, out) == (code, "")
     assert err
+
+
+@pytest.mark.parametrize("command", ["show", "compare BTC/USDT", "show KUCOIN"])
+def test_redis_that_is_away_with_no_mirror_is_not_called_never(ctl, command, monkeypatch):
+    monkeypatch.setenv("MARKETCTL_REDIS_URL", "redis://127.0.0.1:1/0")
+    code, out, err = ctl("prices", *command.split())
+    assert (code, out) == (1, "")
+    assert "cannot reach Redis at redis://127.0.0.1:1/0" in err
+    assert "never" not in err
+    assert err.count("cannot reach") == 1

@@ -27,6 +27,11 @@ def refused(path: Path, text: str | bytes) -> tuple[str, str | None]:
     [
         ("redis://127.0.0.1:6379/prod", "found no number behind the host"),
         ("redis://127.0.0.1:6379/1/2", "found no number behind the host"),
+        ("redis://h/0?db=x", "the value of db cannot be read, expected the number of a database"),
+        ("redis://h?socket_timeout=-1", "the value of socket_timeout cannot be read, expected seconds"),
+        ("unix:///a.sock?decode_responses=true", "found an unknown option behind ?, expected one of db, username, "),
+        ("redis://h?ssl_ca_certs=/f", "found an unknown option behind ?"),
+        ("rediss://h:1?hush", "found an unknown option behind ?"),
         ("redis://:pa#ss@127.0.0.1:6379", "expected it percent-encoded"),
         ("redis://:pa/ss@127.0.0.1:6379", "expected it percent-encoded"),
         ("redis://:pa?ss@127.0.0.1:6379/0", "expected it percent-encoded"),
@@ -104,6 +109,33 @@ def test_encoding_is_named(tmp_path, data, words):
 def test_data_dir_that_is_a_file_is_told_before_anybody_is_asked(tmp_path):
     (tmp_path / "data").write_text("")
     assert refused(tmp_path / "p.toml", "[settings]\n")[0].endswith("data is a file, expected a folder")
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ('data_dir = "there/below"', "there is a file, expected a folder"),
+        ('dump_dir = "there"', "[settings] dump_dir: {} is a file, expected a folder"),
+        ('data_dir = "a\\u0000b"', "[settings] data_dir: a b: embedded null byte"),
+        ('run_log = "a\\u0000b"', "[settings] run_log: a b: embedded null byte"),
+    ],
+)
+def test_a_place_that_can_never_be_is_told_before_anybody_is_asked(tmp_path, setting, words):
+    (tmp_path / "there").write_text("")
+    assert refused(tmp_path / "p.toml", f"[settings]\n{setting}\n")[0].endswith(words.format(tmp_path / "there"))
+
+
+@pytest.mark.parametrize("proxy", ["http://me:hush@proxy:99999", "http://me:hu/sh@proxy:1", "http://:1", "http://[::1"])
+def test_proxy_that_cannot_be_reached_is_told_before_anybody_is_asked(tmp_path, proxy):
+    message, _ = refused(tmp_path / "p.toml", ENTRY.format(name="KUCOIN") + f'proxy = "{proxy}"\n')
+    assert "[providers.KUCOIN] proxy: found" in message
+    assert "hu" not in message
+
+
+@pytest.mark.parametrize("proxy", ["http://proxy:3128", "http://me:h%2Fush@proxy:3128/", "https://[::1]:1", "http://p"])
+def test_proxy_that_may_be_reached_is_taken(tmp_path, proxy):
+    (tmp_path / "p.toml").write_text(ENTRY.format(name="KUCOIN") + f'proxy = "{proxy}"\n')
+    assert read_registry(tmp_path / "p.toml", environ={}).provider("KUCOIN").proxy == proxy
 
 
 # Whose it is ------------------------------------------------------------------------------------------------

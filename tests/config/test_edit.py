@@ -411,3 +411,13 @@ def test_any_file_loses_only_what_was_asked(
     assert [line for line in rest.split(end) if line.strip()] == [
         line for line in text.replace(entry, "").split(end) if line.strip()
     ]
+
+
+def test_remove_leaves_no_rule_for_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "providers.toml"
+    path.write_text(USUAL + '[sentinel.rules."MEXC */USDT"]\njump = 0.1\n')
+    with pytest.raises(ConfigError, match='"MEXC \\*/USDT": no such provider MEXC'):
+        remove(path, "MEXC")
+    assert "[providers.MEXC]" in path.read_text()
+    remove(path, "BYBIT")
+    assert "[providers.BYBIT]" not in path.read_text()

@@ -451,7 +451,8 @@ UPPER = 'expected upper-case "BASE/QUOTE"'
         ('base_url = "h:80"', f'base_url: found "h:80" (string), {BASE_URL}'),
         (
             'proxy = "me:hush@proxy:3128"',
-            'proxy: found "***@proxy:3128" (string), expected an http://, https:// or socks5:// URL',
+            'proxy: found "***@proxy:3128" (string), expected an http://, https:// or socks5:// URL with a host, '
+            "# / ? @ of its password percent-encoded",
         ),
         ('ping_url = "hc-ping.com/hush"', f"ping_url: {NOT_SHOWN}"),
         ('ping_url = "ftp://hc-ping.com/hush"', f"ping_url: {NOT_SHOWN}"),

@@ -41,6 +41,10 @@ def test_the_last_rule_that_fits_counts_key_by_key(read):
         max_deviation = 0.02
         [sentinel.rules."MEXC BIFI/*"]
         enabled = false
+        [providers.RAPIRA]
+        path = "marketctl.providers.cex.rapira:RapiraAdapter"
+        [providers.MEXC]
+        path = "marketctl.providers.cex.mexc:MexcAdapter"
     """)
     assert found.of("BYBIT", "BTC/USDT") == Limits(max_deviation=Decimal("0.07"))
     assert found.of("BYBIT", "USDT/RUB") == Limits(max_deviation=Decimal("0.1"), jump=Decimal("0.25"))
@@ -79,3 +83,15 @@ def test_wrong(read, tmp_path, text, told):
     if told.startswith('[sentinel.rules] "'):
         told = told.replace("[sentinel.rules] ", "[sentinel.rules]: found ") + f", expected {RULE}"
     assert error.value.message == f"{tmp_path / 'providers.toml'}: {told}"
+
+
+def test_a_rule_for_a_provider_that_is_not_there_is_a_typo(read):
+    text = '[sentinel.rules."{} */RUB"]\njump = 0.1\n[providers.RAPIRA]\npath = "marketctl.providers.cex.rapira:X"\n'
+    assert read(text.format("RAPIRA").replace(":X", ":RapiraAdapter")).rules[0].provider == "RAPIRA"
+    with pytest.raises(ConfigError) as caught:
+        read(text.format("RAPRIA"))
+    assert caught.value.message.endswith(
+        '[sentinel.rules]: "RAPRIA */RUB": no such provider RAPRIA; did you mean RAPIRA?'
+    )
+    with pytest.raises(ConfigError, match=r"no such provider KRAKEN; expected one of \[providers\]"):
+        read(text.format("KRAKEN"))

@@ -432,3 +432,17 @@ def test_words_that_mean_nothing(world, words, error, message):
     with pytest.raises(error) as caught:
         run(world, *words)
     assert message in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"avoid": ["KUCION"]}, "--avoid: no asset, provider or network is called KUCION. Did you mean KUCOIN?"),
+        ({"via": ["trom"]}, "--via: no asset, provider or network is called trom. Did you mean TRON?"),
+        ({"avoid": ["zzz"]}, "--avoid: no asset, provider or network is called zzz."),
+    ],
+)
+def test_a_word_that_names_nothing_hides_no_way_it_was_meant_for(world, options, message):
+    with pytest.raises(StorageFailed) as caught:
+        run(world, "1000", "USDT@MEXC", "RUB@RAPIRA", **options)
+    assert caught.value.message == message
