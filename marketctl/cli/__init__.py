@@ -6,18 +6,16 @@ Command modules are imported when their command is used: `--help` must stay quic
 import errno
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from importlib import import_module
 from io import TextIOWrapper
 from types import TracebackType
 
 import click
 
 from marketctl import __version__
-from marketctl.cli.globals import HELP, global_options
+from marketctl.cli.globals import HELP, Group, global_options
 from marketctl.errors import EXIT_FAILED, EXIT_SIGINT, EXIT_USAGE, MarketctlError, Stopped, exit_of
-from marketctl.text import closest
 
 NAGIOS_UNKNOWN = 3
 STDOUT_FAILED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
@@ -46,39 +44,14 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """A group that knows its commands by name and imports one when it is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"marketctl.cli.{cmd_name}").command
-        command.short_help = COMMANDS[cmd_name]
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        # From the table above, without importing a single command.
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f'No such command "{args[0]}".{did_you_mean(args[0], COMMANDS)}', ctx)
-        return super().resolve_command(ctx, args)
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return " Did you mean X?" for a close match, else nothing."""
-    found = closest(word, known)
-    return f" Did you mean {found}?" if found else ""
-
-
-@click.group(cls=LazyGroup, context_settings=HELP, no_args_is_help=False, invoke_without_command=True)
+@click.group(
+    cls=Group,
+    lazy={name: f"{name}:command" for name in COMMANDS},
+    lines=COMMANDS,
+    context_settings=HELP,
+    no_args_is_help=False,
+    invoke_without_command=True,
+)
 @click.version_option(__version__, message="marketctl %(version)s")
 @global_options
 @click.pass_context

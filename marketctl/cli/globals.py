@@ -8,6 +8,7 @@ import click
 
 from marketctl.cli.param_types import FILE, FOLDER
 from marketctl.cli.table import Shape
+from marketctl.text import closest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,25 +154,49 @@ class Command(click.Command):
 
 
 class Group(click.Group):
-    """A group that shows its help when it is called bare.
+    """A group that shows its help when it is called bare, unless it does something then.
 
-    `elsewhere` names commands that stand in modules of their own, which are imported when one is used.
+    `lazy` names commands that stand in modules of their own, as "module:attribute" below marketctl.cli: one is imported
+    when it is used. `lines` has a line of help for each command, in order, where the list is to import none of them.
     """
 
-    def __init__(self, *words: Any, elsewhere: Mapping[str, str] | None = None, **given: Any) -> None:
+    def __init__(
+        self, *words: Any, lazy: Mapping[str, str] | None = None, lines: Mapping[str, str] | None = None, **given: Any
+    ) -> None:
         super().__init__(*words, **given)
-        self.elsewhere = elsewhere or {}
+        self.lazy = lazy or {}
+        self.lines = lines
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*self.commands, *self.elsewhere})
+        return list(self.lines) if self.lines else sorted({*self.commands, *self.lazy})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in self.elsewhere and cmd_name not in self.commands:
-            self.add_command(getattr(import_module(f"marketctl.cli.{self.elsewhere[cmd_name]}"), cmd_name))
+        if cmd_name in self.lazy and cmd_name not in self.commands:
+            module, _, name = self.lazy[cmd_name].partition(":")
+            command: click.Command = getattr(import_module(f"marketctl.cli.{module}"), name)
+            if self.lines:
+                command.short_help = self.lines[cmd_name]
+            self.add_command(command, cmd_name)
         return super().get_command(ctx, cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args and args[0] not in known and not args[0].startswith("-"):
+            close = closest(args[0], known)
+            raise click.UsageError(f'No such command "{args[0]}".{f" Did you mean {close}?" if close else ""}', ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if not self.lines:
+            super().format_commands(ctx, formatter)
+            return
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.lines.items()))
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args and not ctx.resilient_parsing:
+        if not args and not self.invoke_without_command and not ctx.resilient_parsing:
             click.echo(ctx.get_help())
             ctx.exit()
         return super().parse_args(ctx, args)

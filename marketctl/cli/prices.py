@@ -34,10 +34,10 @@ SHOWN = (
 )
 
 
-ELSEWHERE = {"at": "at", "compare": "compare", "gaps": "gaps", "held": "held", "history": "history", "release": "held"}
+LAZY = {name: f"{name}:{name}" for name in ("at", "compare", "gaps", "held", "history")} | {"release": "held:release"}
 
 
-@click.group(cls=Group, elsewhere=ELSEWHERE, context_settings=HELP)
+@click.group(cls=Group, lazy=LAZY, context_settings=HELP)
 def command() -> None:
     """Collect and show the best bid and ask of every pair.
 

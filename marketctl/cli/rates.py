@@ -27,7 +27,7 @@ COLUMNS = (
 SUMMARY = (*(Column(name, "number") for name in ("directions", "in", "out")), Column("why"), Column("files", "path"))
 
 
-@click.group(cls=Group, elsewhere={"check": "rates_check", "explain": "rates_explain"}, context_settings=HELP)
+@click.group(cls=Group, lazy={"check": "rates_check:check", "explain": "rates_explain:explain"}, context_settings=HELP)
 def command() -> None:
     """Build the export of a desk's rates out of live quotes, and look at it.
 

@@ -40,7 +40,7 @@ UNMAPPED = (
 )
 
 
-@click.group(cls=Group, elsewhere={"changes": "changes", "routes": "routes"}, context_settings=HELP)
+@click.group(cls=Group, lazy={"changes": "changes:changes", "routes": "routes:routes"}, context_settings=HELP)
 def command() -> None:
     """Collect and show coins and networks: what is open, at what fee.
 

@@ -19,6 +19,18 @@ def test_a_bare_group_prints_its_help(ctl, group):
 
 
 @pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["stauts"], "\"stauts\". Did you mean stats? Try 'marketctl -h'."),
+        (["prices", "comprae"], "\"comprae\". Did you mean compare? Try 'marketctl prices -h'."),
+        (["rates", "xyzzy"], "\"xyzzy\". Try 'marketctl rates -h'."),
+    ],
+)
+def test_a_mistyped_command_is_bad_usage_and_the_closest_is_named(ctl, words, told):
+    assert ctl(*words) == (2, "", f"marketctl: No such command {told}\n")
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [
         ("wallet sync KUCOIN --json", "wallet sync -p KUCOIN --json"),
