@@ -34,9 +34,10 @@ def check(rates: str | None, max_age_s: float | None, empty: bool, as_json: bool
     """
     from marketctl.log import log
     from marketctl.rates.account import read_account
-    from marketctl.rates.build import build_lock, withdraw
+    from marketctl.rates.build import build_lock
     from marketctl.rates.look import build_limit_ms, troubles
     from marketctl.rates.plan import rates_path, read_plan
+    from marketctl.rates.writing import withdraw
     from marketctl.times import now_ms
 
     given = globals_of()

@@ -26,8 +26,9 @@ def read_or_withdraw(given: Globals, rates: str | None) -> "tuple[Registry, Path
 
     from marketctl.config.paths import DATA_DIR_VARIABLE
     from marketctl.errors import ConfigError
-    from marketctl.rates.build import LOCK_WAIT_S, build_lock, withdraw
+    from marketctl.rates.build import LOCK_WAIT_S, build_lock
     from marketctl.rates.plan import rates_path
+    from marketctl.rates.writing import withdraw
 
     place = given.registry_path()
     path = rates_path(place, rates)

@@ -23,6 +23,8 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
     try:
         target = path.resolve()
         old = target.stat() if target.exists() else None
+        if old and not stat.S_ISREG(old.st_mode) and not stat.S_ISDIR(old.st_mode):
+            raise StorageFailed(f"{path}: is no regular file, and is not replaced", hint="name another file")
         if mode is None:
             mode = stat.S_IMODE(old.st_mode) if old else 0o644
         remove_leftovers(target)

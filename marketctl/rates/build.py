@@ -8,19 +8,16 @@ out for longer, never in.
 import fcntl
 import os
 import time
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from marketctl.config.paths import absolute
 from marketctl.config.registry import Registry
 from marketctl.errors import Busy, ConfigError
-from marketctl.files.atomic import storage_failed, write_atomic
 from marketctl.files.locks import POLL_S, open_lock, try_lock
 from marketctl.rates.account import Account, read_account, write_account
 from marketctl.rates.export import Item, elder_text, json_text, xml_text
@@ -28,6 +25,7 @@ from marketctl.rates.formula import Formula, FormulaError, Leg, work_out
 from marketctl.rates.market import Judged, Market
 from marketctl.rates.plan import Direction, Plan, read_plan
 from marketctl.rates.rounding import in_and_out
+from marketctl.rates.writing import each, empty, withdraw, write_if_changed
 from marketctl.text import plain
 from marketctl.times import now_ms, to_iso
 from marketctl.views.quotes import Reader, open_reader
@@ -155,7 +153,7 @@ class Builder:
             if path not in texts:  # nobody would renew it any more
                 empty(path)
         write_account(folder, built.run_id, started_ms, texts, [one.to_dict() for one in outcomes])
-        built.written = [path for path, text in texts.items() if write_if_changed(path, text)]
+        built.written = each(texts, lambda path: write_if_changed(path, texts[path]))
         built.duration_ms = round((time.monotonic() - started) * 1000)
         return built
 
@@ -215,48 +213,6 @@ def files_of(plan: Plan, items: Sequence[Item]) -> dict[Path, str]:
     if export.elder is not None:
         texts[export.elder] = elder_text(items)
     return texts
-
-
-def write_if_changed(path: Path, text: str) -> bool:
-    """Write a file whole unless it holds just that: then its time stays too. Raises StorageFailed."""
-    data = text.encode()
-    try:
-        if path.read_bytes() == data:
-            return False
-    except FileNotFoundError:
-        pass
-    except OSError as error:
-        raise storage_failed("read", path, error) from error
-    write_atomic(path, data)
-    return True
-
-
-def withdraw(folder: Path, rates: Path) -> list[Path]:
-    """Empty the export, wherever it may be; return the files that had rates. Raises StorageFailed.
-
-    That is: the files of the last build, the usual names, and what rates.toml says as far as that can be read.
-    """
-    paths = [*read_account(folder).files, folder / "rates.xml", folder / "rates.json"]
-    with suppress(OSError, ValueError, RecursionError, AttributeError, ConfigError):
-        told = tomllib.loads(rates.read_text(encoding="utf-8")).get("export", {})
-        named = [text for key, text in told.items() if key in ("xml", "xml_elder", "json") and isinstance(text, str)]
-        paths += [absolute(text, rates.parent, str(rates)) for text in named]
-    return [path for path in dict.fromkeys(paths) if empty(path)]
-
-
-def empty(path: Path) -> bool:
-    """Put an export without directions in the place of one that is there; say whether that changed it."""
-    try:
-        data = path.read_bytes()
-    except (FileNotFoundError, IsADirectoryError):
-        return False
-    except OSError as error:
-        raise storage_failed("read", path, error) from error
-    if b"schema/1.1.xsd" in data:
-        return write_if_changed(path, xml_text([], legacy=False))
-    if b"<rates" in data:
-        return write_if_changed(path, elder_text([]))
-    return b'"rates":' in data and write_if_changed(path, json_text([]))
 
 
 @contextmanager

@@ -212,6 +212,14 @@ def test_replace_file_failing_leaves_the_old_one_alone(tmp_path: Path, monkeypat
     assert (path.read_text(), list(tmp_path.glob(".f.*"))) == ("old", [])
 
 
+def test_replace_file_replaces_no_device(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(StorageFailed, match="is no regular file, and is not replaced"):
+        replace_file(pipe, b"new")
+    assert pipe.is_fifo()
+
+
 def test_replace_file_in_no_folder(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed) as error:
         replace_file(tmp_path / "gone/f", b"new")

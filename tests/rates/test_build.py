@@ -17,10 +17,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from marketctl.config.registry import HistorySettings
-from marketctl.errors import Busy, ConfigError
+from marketctl.errors import Busy, ConfigError, StorageFailed
 from marketctl.models import Network
 from marketctl.rates.account import read_account
-from marketctl.rates.build import build_lock, withdraw
+from marketctl.rates.build import build_lock
+from marketctl.rates.writing import withdraw
 from marketctl.redis.connection import connect
 from marketctl.redis.publish import publish_l1
 from marketctl.times import now_ms
@@ -309,6 +310,41 @@ def test_withdraw_touches_no_file_that_is_no_export(world):
     world.rates.write_text(f'[export]\nxml = "{page}"\n')
     assert withdraw(world.data / "rates", world.rates) == []
     assert page.read_text() == "<html>"
+
+
+@pytest.mark.parametrize("other", ["[BYBIT]\napi_secret = 'x'\n", '{"quotes": {}}', "a page"])
+def test_a_build_replaces_nothing_that_is_no_export(world, other):
+    (world.folder / "mine").write_text(other)
+    world.build()
+    world.rates.write_text(world.rates.read_text().replace("[export]", '[export]\nxml = "mine"'))
+    with pytest.raises(StorageFailed, match="mine holds something else than rates, and is not replaced"):
+        world.build()
+    assert (world.folder / "mine").read_text() == other
+    (world.folder / "mine").write_text("")
+    world.build()
+    assert len(check_export((world.folder / "mine").read_bytes())) == 1
+
+
+def test_a_build_replaces_no_device(world):
+    os.mkfifo(world.folder / "pipe")
+    world.rates.write_text(world.rates.read_text().replace("[export]", '[export]\nxml = "pipe"'))
+    with pytest.raises(StorageFailed, match="pipe is no regular file, and is not replaced"):
+        world.build()
+    assert (world.folder / "pipe").is_fifo()
+
+
+def test_a_file_that_cannot_be_written_leaves_no_other_with_old_rates(world):
+    world.build()
+    assert len(json.loads((world.data / "rates" / "rates.json").read_text())["rates"]) == 1
+    world.xml.unlink()
+    world.xml.mkdir()
+    world.wallet("MEXC", USDT=usdt(deposit=False))
+    with pytest.raises(StorageFailed, match="Is a directory"):
+        world.build()
+    assert json.loads((world.data / "rates" / "rates.json").read_text())["rates"] == []
+    world.rates.write_text("broken")
+    with pytest.raises(ConfigError):
+        world.build()
 
 
 def test_two_builds_do_not_overlap(world):
