@@ -28,13 +28,13 @@ def at(providers: tuple[str, ...], at_ms: int, words: tuple[str, ...], as_json: 
     """Show the quotes that were known at a moment, of one provider or all, from the archive.
 
     TIME is a time (2026-11-26T10:00Z) or a span back from now (2h). The age is that of the last publish before it.
-    Where nothing is known yet, it says from when on something is.
+    Where nothing is known yet, it says from when on something is; a damaged part of the archive is told (exit 3).
 
     
     Example:
       marketctl prices at 2h KUCOIN BTC/USDT
     """
-    from marketctl.errors import EXIT_FAILED, EXIT_OK, StorageFailed
+    from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL, StorageFailed
     from marketctl.log import log
     from marketctl.times import to_iso
     from marketctl.views.at import known_from, quotes_at
@@ -46,7 +46,15 @@ def at(providers: tuple[str, ...], at_ms: int, words: tuple[str, ...], as_json: 
     given = globals_of()
     registry = given.registry()
     entries = registry.chosen(names[:1])
-    known = [(entry, quotes_at(registry, entry, at_ms)) for entry in entries]
+    known, unread = [], []
+    for entry in entries:
+        try:
+            known.append((entry, quotes_at(registry, entry, at_ms)))
+        except StorageFailed as error:
+            if len(entries) == 1:
+                raise
+            unread.append(entry.name)
+            log.error("%s: %s", entry.name, error.message)
     found = [one for _, one in known if one is not None]
     if not found:
         first = known_from(registry, entries)
@@ -56,6 +64,9 @@ def at(providers: tuple[str, ...], at_ms: int, words: tuple[str, ...], as_json: 
             + (f": not known before {to_iso(first)}" if first is not None else ": there is no archive yet"),
             hint=None if first is not None else "marketctl prices collect, with archive = true in history",
         )
+    for one in found:
+        if one.broken:
+            log.error("%s", damaged(one.provider, one.broken))
     missing = [entry.name for entry, one in known if one is None]
     if missing:
         log.warning("not known yet: %s", ", ".join(missing))
@@ -64,9 +75,18 @@ def at(providers: tuple[str, ...], at_ms: int, words: tuple[str, ...], as_json: 
     rows = [one.row(pair) for one in found for pair in sorted(pairs or one.quotes) if pair in one.quotes]
     if as_json:
         document = {"schema": 1, "command": "prices at", "at": to_iso(at_ms), "results": rows, "unknown": missing}
+        document["broken"] = [*unread, *(one.provider for one in found if one.broken)]
         print_document(given, document)
     else:
         print_rows(
             given, THEN, [[row[column.key if column.kind != "age" else "age_ms"] for column in THEN] for row in rows]
         )
+    if unread or any(one.broken for one in found):
+        return EXIT_PARTIAL
     return EXIT_OK if rows else EXIT_FAILED
+
+
+def damaged(provider: str, parts: int) -> str:
+    """Say that a part of what was asked for cannot be read."""
+    are = "part of its archive is damaged: what it" if parts == 1 else "parts of its archive are damaged: what they"
+    return f"{provider}: {parts} {are} told is missing here"

@@ -26,12 +26,14 @@ def history(providers: tuple[str, ...], words: tuple[str, ...], since_ms: int, a
     """Show how a quote changed, oldest first; on a terminal with a small chart of the middle price.
 
     There is a line for each change: between two lines the first one held. It comes from Redis, and what has left that
-    from the archive; where less is kept than was asked for, that is said.
+    from the archive; where less is kept than was asked for, or a part of the archive is damaged (exit 3), that is said.
 
     \b
     Example:
       marketctl prices history KUCOIN BTC/USDT --since 1h --csv
     """
+    from marketctl.cli.at import damaged
+    from marketctl.errors import EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
     from marketctl.times import to_iso
     from marketctl.views.history import history as read_history
@@ -53,9 +55,11 @@ def history(providers: tuple[str, ...], words: tuple[str, ...], since_ms: int, a
         log.warning("asked since %s, but nothing is kept from before %s", since, found.begins_at or "now")
     elif not records:
         log.warning("%s %s did not change since %s", provider.upper(), key, since)
+    if found.broken:
+        log.error("%s", damaged(provider.upper(), found.broken))
     if as_json:
         document = {"schema": 1, "command": "prices history", "provider": provider.upper(), "pair": key}
-        told = {"since": since, "begins_at": found.begins_at, "results": records}
+        told = {"since": since, "begins_at": found.begins_at, "broken": found.broken, "results": records}
         print_document(given, document | told)
     elif as_csv:
         print_csv(columns, [[record[column] for column in columns] for record in records])
@@ -63,4 +67,4 @@ def history(providers: tuple[str, ...], words: tuple[str, ...], since_ms: int, a
         print_rows(given, KEPT, [[record[column] for column in columns] for record in records])
         if for_people(given) and (chart := sparkline(records)):
             click.echo(chart)
-    return 0
+    return EXIT_PARTIAL if found.broken else EXIT_OK

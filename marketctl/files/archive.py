@@ -25,6 +25,7 @@ from marketctl.times import to_iso
 PRICES = ("bid", "ask", "last", "mid")  # what a line may tell of a pair
 WHOLE_MS = 3_600_000  # from one member with every pair to the next
 LEVEL = 1  # higher ones cost several times the CPU for a tenth of the size
+HEADER = 57  # bytes of a member's header
 TAIL = 1 << 22  # a torn member is shorter
 
 _header = re.compile(rb"\x1f\x8b\x08\x08.{6}([0-9a-f]{12})\.([0-9]{13})\.([0-9]{13})\.jsonl\x00", re.DOTALL)
@@ -237,18 +238,32 @@ def _here(found: re.Match[bytes]) -> bool:
     return int(found[1], 16) == found.start()
 
 
-def read_members(path: Path, chosen: Iterable[Member]) -> Iterator[tuple[Member, bytes]]:
-    """Yield the lines of members; what was cut by a crash is left out. Raises StorageFailed."""
+def read_members(
+    path: Path, chosen: Iterable[Member], broken: list[Member] | None = None
+) -> Iterator[tuple[Member, bytes]]:
+    """Yield the lines of members; what was cut by a crash is left out. Raises StorageFailed.
+
+    `broken` gets those that are damaged, and those behind which something is that cannot be read.
+    """
+    broken = [] if broken is None else broken
     try:
         with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
             for member in chosen:
                 file.seek(member.start)
-                data = file.read(member.end - member.start)
-                with suppress(zlib.error):
-                    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-                    lines = unpacker.decompress(data)
-                    if unpacker.eof:
-                        yield member, lines
+                unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+                try:
+                    lines = unpacker.decompress(file.read(member.end - member.start))
+                except zlib.error:
+                    broken.append(member)
+                    continue
+                # At the end of the file that is what a crash cut: the next append takes it away.
+                if len(unpacker.unused_data) >= (HEADER if member.end == size else 1):
+                    broken.append(member)
+                if unpacker.eof:
+                    yield member, lines
+                elif member.end < size:
+                    broken.append(member)
     except OSError as error:
         raise storage_failed("read", path, error) from error
 

@@ -17,12 +17,16 @@ from marketctl.views.snapshots import snapshot
 
 @dataclass
 class QuotesAt:
-    """The quotes of a provider as they were known; `collected_ms` is that of the last publish before the moment."""
+    """The quotes of a provider as they were known; `collected_ms` is that of the last publish before the moment.
+
+    `broken` parts of the archive could not be read: what they told of these quotes is missing.
+    """
 
     provider: str
     at_ms: int
     collected_ms: int
     quotes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    broken: int = 0
 
     def row(self, pair: str) -> dict[str, Any]:
         """Return a quote as `--json` shows it; `told_at` is when the archive last wrote it down."""
@@ -49,25 +53,35 @@ def quotes_at(registry: Registry, entry: ProviderEntry, at_ms: int) -> QuotesAt 
         past = [one for one in members(path) if one.at_ms <= at_ms]
         if not past:
             continue
-        begin = max(index for index, one in enumerate(past) if one.at_ms == one.whole_ms)
-        found = QuotesAt(entry.name, at_ms, past[begin].at_ms)
-        for member, lines in read_members(path, past[begin:]):
+        begin = max((index for index, one in enumerate(past) if one.at_ms == one.whole_ms), default=None)
+        based, broken = False, list[Member]()
+        found = QuotesAt(entry.name, at_ms, past[begin or 0].at_ms)
+        for member, lines in read_members(path, past[begin or 0 :], broken):
             found.collected_ms = member.at_ms
             for line in _lines(path, lines):
                 pair = line.get("pair")
                 if pair is None:
                     if line.get("whole") is True:
+                        based = True
                         found.quotes.clear()
                 elif line.get("gone") is True:
                     found.quotes.pop(pair, None)
                 else:
                     found.quotes[pair] = line
+        found.broken = len(broken)
+        if not based:
+            raise StorageFailed(f"{path} is damaged: the set of all quotes before {to_iso(at_ms)} cannot be read")
         return found
     return None
 
 
-def archived(registry: Registry, entry: ProviderEntry, pair: str, since_ms: int, until_ms: int) -> list[dict[str, Any]]:
-    """Return the changes of a pair in the archive from one moment to another, oldest first: `at_ms` and prices."""
+def archived(
+    registry: Registry, entry: ProviderEntry, pair: str, since_ms: int, until_ms: int, broken: list[Member]
+) -> list[dict[str, Any]]:
+    """Return the changes of a pair in the archive from one moment to another, oldest first: `at_ms` and prices.
+
+    `broken` gets the parts that could not be read.
+    """
     data_dir = registry.settings.data_dir
     mark = f'"pair":{json.dumps(pair)}'.encode()
     records: list[dict[str, Any]] = []
@@ -76,7 +90,7 @@ def archived(registry: Registry, entry: ProviderEntry, pair: str, since_ms: int,
             continue
         path = archive_path(data_dir, entry.name, day)
         chosen: list[Member] = [one for one in members(path) if since_ms <= one.at_ms < until_ms]
-        for member, lines in read_members(path, chosen):
+        for member, lines in read_members(path, chosen, broken):
             if mark not in lines:
                 continue
             kept = b"\n".join(line for line in lines.split(b"\n") if mark in line)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from marketctl.config.registry import Registry
 from marketctl.errors import MarketctlError, RedisFailed, StorageFailed
-from marketctl.files.archive import PRICES
+from marketctl.files.archive import PRICES, Member
 from marketctl.redis.quotes import first_of_history, read_history
 from marketctl.times import END_MS, from_iso, to_iso
 from marketctl.views.at import archived, known_from
@@ -18,13 +18,14 @@ from marketctl.views.snapshots import number
 class History(NamedTuple):
     """Changes of a pair, oldest first, unknown sides None; `begins_at` is the oldest moment anything is known of.
 
-    `away` says why Redis was not asked.
+    `away` says why Redis was not asked; `broken` parts of the archive could not be read, and may have told of more.
     """
 
     pair: str
     rows: list[dict[str, Any]]
     begins_at: str | None
     away: MarketctlError | None = None
+    broken: int = 0
 
 
 def history(registry: Registry, provider: str, word: str, since_ms: int) -> History:
@@ -46,10 +47,11 @@ def history(registry: Registry, provider: str, word: str, since_ms: int) -> Hist
                 hint=(reader.away and reader.away.hint)
                 or "set redis_url in providers.toml: files alone keep no history",
             )
+        broken: list[Member] = []
         kept = read_history(store, entry.name, pair, since_ms) if store is not None else []
         first = first_of_history(store, entry.name, pair) if store is not None else None
         until = kept[0]["at_ms"] if kept else END_MS - 1
-        older = archived(registry, entry, pair, since_ms, until) if from_archive is not None else []
+        older = archived(registry, entry, pair, since_ms, until, broken) if from_archive is not None else []
         live = reader.read(entry) if not kept and not older else None
         away = reader.away if store is None and short and registry.settings.redis_url != "none" else None
     if live is not None and pair not in (*live.quotes, *live.held):
@@ -60,7 +62,7 @@ def history(registry: Registry, provider: str, word: str, since_ms: int) -> Hist
         del kept[0]  # a value that was told twice
     rows = [{"at": to_iso(one["at_ms"]), **{name: one.get(name) for name in PRICES}} for one in (*older, *kept)]
     begins = min((one for one in (from_archive, first) if one is not None), default=None)
-    return History(pair, rows, to_iso(begins), away)
+    return History(pair, rows, to_iso(begins), away, len(broken))
 
 
 BARS = "▁▂▃▄▅▆▇█"

@@ -6,12 +6,13 @@ import gzip
 import json
 import os
 import random
+from pathlib import Path
 
 import pytest
 
 from marketctl.config.credentials import load_credentials
 from marketctl.errors import StorageFailed
-from marketctl.files.archive import archive_path
+from marketctl.files.archive import Archive, Member, archive_path, day_of, members
 from marketctl.files.journal import append_journal
 from marketctl.files.snapshots import write_snapshot
 from marketctl.jobs.archive import compared, keep_in_archive
@@ -21,7 +22,7 @@ from marketctl.jobs.run import Run
 from marketctl.models import NETWORK_FIELDS, Quote
 from marketctl.providers.loader import load_registry
 from marketctl.times import from_iso, to_iso
-from marketctl.views.at import PRICES, quotes_at, wallet_at
+from marketctl.views.at import PRICES, archived, quotes_at, wallet_at
 
 T0 = from_iso("2026-11-26T21:00:00Z")
 REGISTRY = '[settings]\nredis_url = "none"\n[providers.BYBIT]\npath = "marketctl.providers.cex.bybit:BybitAdapter"\n'
@@ -179,6 +180,48 @@ def test_an_archive_that_is_off_keeps_nothing(run, tmp_path):
     one = {"A/B": Quote("S", "1", "2", *[None] * 8)}
     assert keep_in_archive(off, entry, one, collected_ms=T0, moved=["A/B"], gone=[], held={}) is None
     assert not (tmp_path / "data").exists()
+
+
+def spoil(path: Path, place: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[place] ^= 0x55
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(("member", "place"), [(1, 75), (1, 20), (2, -1), (3, -3)])
+def test_a_damaged_part_is_told_and_what_it_told_is_not_made_up(run, member, place):
+    registry, entry = run.registry, run.registry.provider("BYBIT")
+    data_dir = registry.settings.data_dir
+    for number in range(5):
+        at = to_iso(T0 + number * 1000)
+        archive = Archive(data_dir, "BYBIT", T0 + number * 1000, 30)
+        head = {"at": at, "run_id": "20261126T210000000Z-a4ceb9", "whole": archive.whole}
+        archive.append(
+            [json.dumps(one, separators=(",", ":")) for one in (head, {"at": at, "pair": "A/B", "bid": str(number)})]
+        )
+    path = archive_path(data_dir, "BYBIT", day_of(T0))
+    found = members(path)
+    spoil(path, (found[member].start if place > 0 else found[member].end) + place)
+    told = quotes_at(registry, entry, T0 + 4000)
+    assert (told.quotes["A/B"]["bid"], told.broken) == ("4", 1)
+    broken: list[Member] = []
+    records = archived(registry, entry, "A/B", T0, T0 + 9000, broken)
+    assert [one["bid"] for one in records] == [str(number) for number in range(5) if number != member]
+    assert len(broken) == 1
+
+
+@pytest.mark.parametrize("place", [0, 20, 75])
+def test_without_the_whole_set_nothing_is_known(run, place):
+    registry, entry = run.registry, run.registry.provider("BYBIT")
+    for number in range(2):
+        archive = Archive(registry.settings.data_dir, "BYBIT", T0 + number * 1000, 30)
+        archive.append(
+            [f'{{"at":"{to_iso(T0)}","run_id":"20261126T210000000Z-a4ceb9","whole":{str(archive.whole).lower()}}}']
+        )
+    path = archive_path(registry.settings.data_dir, "BYBIT", day_of(T0))
+    spoil(path, place)
+    with pytest.raises(StorageFailed, match="is damaged: the set of all quotes before"):
+        quotes_at(registry, entry, T0 + 1000)
 
 
 def test_redis_that_goes_away_after_the_publish_costs_the_archive_a_line_and_nothing_else(tmp_path):
