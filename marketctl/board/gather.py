@@ -2,7 +2,7 @@
 
 Columns in place of objects and numbers in place of repeated texts: 12,000 quotes and 4,000 assets have to fit into
 3 MB. Decimals stay the texts they are, times are milliseconds, unknown is "" for a decimal and null for the rest.
-the scripts in `js/` are the one reader of this; a provider is known by its place in `providers`.
+The scripts in `js/` are the one reader of this; a provider is known by its place in `providers`.
 """
 
 from collections.abc import Iterable

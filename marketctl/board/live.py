@@ -36,7 +36,7 @@ Values = dict[str, Any]  # pair -> raw bytes or, of a mirror, the quote
 
 @dataclass
 class Watched:
-    """A provider's rows, and when each changed last; `none` are pairs that are gone."""
+    """A provider's rows, and when each changed last; `gone` are pairs that are there no more."""
 
     seq: str = ""
     values: tuple[Values, Values, Values] = field(default_factory=lambda: ({}, {}, {}))
@@ -51,7 +51,7 @@ class Watched:
 
 
 class Changes:
-    """Keeps the state and tells deltas: `begin` in a thread, `wait` and `since` from any."""
+    """Keeps the state and tells what changed: `run` in a thread of its own, `wait` and `since` from any."""
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry

@@ -73,27 +73,10 @@ class ReplayClient:
         body: bytes | None = None,
         **_: Any,
     ) -> "Answer":
-        """Return the recorded answer of the same request, the last one first-come for repeated ones."""
+        """Return the recorded answer of this request. Raises NetworkFailed without one, BadAnswer for one of no use."""
         from marketctl.http.messages import Answer, looks_html, read_json
 
-        wanted = redact_data(dict(query or {}))
-        told = None if body is None else redact_data(body.decode(errors="replace"))
-        same = [
-            index
-            for index, one in enumerate(self._exchanges)
-            if (one.get("method"), one.get("path")) == (method, path) and one.get("status") is not None
-        ]
-        exact = [
-            index
-            for index in same
-            if self._exchanges[index].get("query") == wanted
-            and self._exchanges[index].get("request_body", told) == told
-        ]
-        if not same:
-            raise NetworkFailed(f"the dump has no answer to {method} {path}")
-        one = self._exchanges[(exact or same)[0]]
-        if len(exact or same) > 1:
-            self._exchanges.pop((exact or same)[0])
+        one = self._recorded(method, path, query or {}, body)
         self.requests += 1
         text = str(one.get("body") or "")
         content = base64.b64decode(text) if one.get("encoding") == "base64" else text.encode("utf-8", "surrogatepass")
@@ -116,6 +99,26 @@ class ReplayClient:
         if not readable or not 200 <= answer.status < 300:
             raise BadAnswer(f"{method} {path}: the recorded answer is HTTP {answer.status}, {len(content)} bytes")
         return answer
+
+    def _recorded(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> Mapping[str, Any]:
+        """Return the first exchange with this query and body, else the first of this path.
+
+        Where there are several, each is given once, in order, and the last one from then on.
+        """
+        wanted = redact_data(dict(query))
+        told = None if body is None else redact_data(body.decode(errors="replace"))
+        same = [
+            one
+            for one in self._exchanges
+            if (one.get("method"), one.get("path")) == (method, path) and one.get("status") is not None
+        ]
+        exact = [one for one in same if one.get("query") == wanted and one.get("request_body", told) == told]
+        if not same:
+            raise NetworkFailed(f"the dump has no answer to {method} {path}")
+        fit = exact or same
+        if len(fit) > 1:
+            self._exchanges = [one for one in self._exchanges if one is not fit[0]]
+        return fit[0]
 
 
 def replay(entry: ProviderEntry, dump: Mapping[str, Any]) -> dict[str, Any]:

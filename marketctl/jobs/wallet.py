@@ -68,17 +68,7 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     since = last.head.get("known_since") or last.head.get("collected_at") or at
     head = run.head(entry, "wallet", collected) | largest | {"known_since": since}
     told = [{"at": at, "run_id": run.run_id, "provider": entry.name, **line} for line in changes.lines]
-    # The journal's last word is true: it is told when the snapshot can no longer fail, and taken back if it does.
-    take_back: Callable[[], None] = lambda: None  # noqa: E731
-    try:
-        with staged_snapshot(path, head, "assets", read.lines):
-            take_back = append_journal(journal, told)
-    except StorageFailed as error:
-        try:
-            take_back()
-        except StorageFailed as second:  # the next run tells that it was otherwise
-            raise StorageFailed(f"{error.message}; and {second.message}", hint=error.hint) from error
-        raise
+    _write(path, head, read.lines, journal, told)
     result.stored.append("file")
     if read.batch is not None and adapter.client.heard is not None:
         remember(entry, adapter, read.lines, read.known)
@@ -89,6 +79,25 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
         publish_wallet(store, entry.name, read.lines, run.head(entry, "wallet", collected))
 
     copy_to_redis(run, result, copy)
+
+
+def _write(
+    path: Path, head: Mapping[str, Any], lines: Mapping[str, str], journal: Path, told: list[dict[str, Any]]
+) -> None:
+    """Write the snapshot and what changed in it. Raises StorageFailed.
+
+    The journal's last word is true: it is told when the snapshot can no longer fail, and taken back if it does.
+    """
+    take_back: Callable[[], None] = lambda: None  # noqa: E731
+    try:
+        with staged_snapshot(path, head, "assets", lines):
+            take_back = append_journal(journal, told)
+    except StorageFailed as error:
+        try:
+            take_back()
+        except StorageFailed as second:  # the next run tells that it was otherwise
+            raise StorageFailed(f"{error.message}; and {second.message}", hint=error.hint) from error
+        raise
 
 
 def _read(entry: ProviderEntry, adapter: Provider, last: LastGood, anew: bool) -> Reading:
