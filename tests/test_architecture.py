@@ -1,6 +1,7 @@
 """The house as docs/architecture.md tells it: imports point one way, no file is long without a reason."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -122,6 +123,24 @@ def test_files_of_tests_that_begin_first_are_there(request):
 def test_every_module_says_what_it_is_for():
     paths = [path for path in (ROOT / "marketctl").rglob("*.py") if "templates" not in path.parts]
     assert [str(path) for path in paths if not rooms.first_line(path)] == []
+
+
+# In a text about a package of somebody else's.
+EXAMPLES = ["marketctl/testing.py: tests/test_conformance.py"]
+
+
+def test_files_that_comments_and_documents_name_are_there():
+    """`collect.py` in a text that outlived the file sends its reader nowhere."""
+    folders = ("marketctl", "tests", "tools", "docs", "benchmarks")
+    there = [path.relative_to(ROOT).as_posix() for folder in folders for path in (ROOT / folder).rglob("*.*")]
+    pages = [ROOT / "docs/architecture.md", ROOT / "docs/dependencies.md"]
+    wrong = []
+    for path in (*pages, *sorted((ROOT / "marketctl").rglob("*.py"))):
+        for name in re.findall(r"[\w/.-]*\b\w+\.(?:py|lua|js)\b", path.read_text(encoding="utf-8")):
+            word = name.removeprefix("./")
+            if not any(one == word or one.endswith(f"/{word}") for one in there):
+                wrong.append(f"{path.relative_to(ROOT)}: {name}")
+    assert wrong == EXAMPLES
 
 
 def test_the_picture_is_what_the_code_says():

@@ -10,6 +10,7 @@ from marketctl.views.snapshots import number
 
 DAY_MS = 86_400_000
 
+# Flags of a quote, as js/base.js has them.
 TRADING, HALTED, DERIVED, IS_MID, TWIN, RATE, HELD, MARKED = 1, 2, 4, 8, 16, 32, 64, 128
 
 
@@ -24,6 +25,7 @@ def words(text: object, limit: int = 400) -> str:
 
 
 def decimal(value: object) -> str:
+    """Return a stored decimal; "" for what is unknown."""
     return value if isinstance(value, str) else ""
 
 
@@ -35,6 +37,7 @@ class Texts:
         self._places: dict[str, int] = {}
 
     def place(self, text: str) -> int:
+        """Return the place of a text in `all`, where it is put when it is new."""
         found = self._places.get(text)
         if found is None:
             found = self._places[text] = len(self.all)
@@ -42,13 +45,16 @@ class Texts:
         return found
 
     def maybe(self, text: object) -> int:
+        """Return the place of a text, -1 for none."""
         return self.place(text) if isinstance(text, str) and text else -1
 
 
 def collected_ms(found: Mapping[str, Any] | None) -> int | None:
+    """Return when a snapshot was collected; None without one."""
     return ms_or_none(found["collected_at"]) if found else None
 
 
 def size(amount: str) -> float:
+    """Return an amount to sort and draw by; 0.0 for what is unknown."""
     value = number(amount)
     return float(value) if value is not None else 0.0

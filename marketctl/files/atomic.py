@@ -244,6 +244,7 @@ def make_folder(path: Path) -> None:
 
 
 def write_all(fd: int, data: bytes) -> None:
+    """Write all of the data: one `os.write` may take a part of them. Raises OSError."""
     done = os.write(fd, data)
     while done < len(data):
         done += os.write(fd, memoryview(data)[done:])

@@ -63,6 +63,7 @@ def _file_word(text: str) -> str:
 
 
 def no_credentials(entry: ProviderEntry, adapter: Provider) -> NoCredentials:
+    """Make the error of a job that gets no answer without a key, with what to type."""
     if not entry.needs_api:
         return NoCredentials(
             f"{entry.name} needs a key for this, and needs_api is false", hint="set needs_api = true in providers.toml"

@@ -52,6 +52,7 @@ class Picture:
     unknown: set[str] = field(default_factory=set)  # keys nothing can be said of now: neither so nor over
 
     def add(self, condition: Condition) -> None:
+        """Add what is so now, by its key."""
         self.conditions[condition.key] = condition
 
 

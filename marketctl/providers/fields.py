@@ -1,6 +1,6 @@
 """Read one field of an answer, or say exactly which one was wrong.
 
-Bodies come from `http.py` with every JSON number as int or Decimal, never as float.
+Bodies come from `http/messages.py` with every JSON number as int or Decimal, never as float.
 """
 
 import re

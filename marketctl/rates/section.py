@@ -16,7 +16,7 @@ from marketctl.text import closest, printable
 
 
 class Section:
-    """One table of the file, read key by key; each error says where in the file it is."""
+    """One table of the file, read key by key. Each reader raises ConfigError, which says where in the file it is."""
 
     def __init__(self, path: Path, text: str, keys: tuple[str | int, ...], values: Any) -> None:
         self.path = path
@@ -54,10 +54,12 @@ class Section:
         return found
 
     def take(self, name: str) -> Any:
+        """Return a value as it was read, None where there is none; the key is one that is known."""
         self.known.append(name)
         return self.values.get(name)
 
     def section(self, name: str) -> "Section":
+        """Return a table inside this one; an empty one where there is none."""
         values = self.take(name)
         if values is None:
             values = {}
@@ -66,6 +68,7 @@ class Section:
         return Section(self.path, self.text, (*self.keys, name), values)
 
     def sections(self, name: str) -> "list[Section]":
+        """Return the tables under `[[name]]`."""
         values = self.take(name)
         if values is None:
             values = []
@@ -74,6 +77,7 @@ class Section:
         return [Section(self.path, self.text, (*self.keys, name, place), one) for place, one in enumerate(values)]
 
     def word(self, name: str, fits: Callable[[str], object], expected: str) -> str | None:
+        """Return a text that fits, None where there is none."""
         value = self.take(name)
         if value is None or (isinstance(value, str) and fits(value)):
             return value
@@ -98,6 +102,7 @@ class Section:
         return tuple(value)
 
     def flag(self, name: str, default: bool) -> bool:
+        """Return a switch."""
         value = self.take(name)
         if value is None:
             return default
@@ -106,6 +111,7 @@ class Section:
         return value
 
     def count(self, name: str, low: int, high: int) -> int | None:
+        """Return a whole number between two bounds, both included; None where there is none."""
         value = self.take(name)
         if value is None:
             return None
@@ -114,6 +120,7 @@ class Section:
         return value
 
     def seconds(self, name: str) -> float | None:
+        """Return a time span above zero and of at most a year; None where there is none."""
         value = self.take(name)
         if value is None:
             return None
@@ -122,7 +129,7 @@ class Section:
         return float(value)
 
     def figure(self, name: str) -> Fraction | None:
-        """Return an amount above zero, exactly."""
+        """Return an amount above zero, exactly; None where there is none."""
         value = self.take(name)
         if value is None:
             return None
@@ -145,6 +152,7 @@ class Section:
             raise self.error(name, error.message, at=error.at) from error
 
     def refuse_unknown(self) -> None:
+        """Raise ConfigError for the first key that nobody asked for."""
         for name in self.values:
             if name not in self.known:
                 raise self.unknown(name, self.known)
