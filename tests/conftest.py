@@ -1,5 +1,6 @@
 """Fixtures for all tests: no network but loopback, no home folder, no leftovers, real servers."""
 
+import gc
 import json
 import logging
 import os
@@ -48,6 +49,13 @@ LONG = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     long = tuple(str(Path(__file__).parent / name) for name in LONG)
     items.sort(key=lambda item: not str(item.path).startswith(long))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected lives until the end: to look through it for garbage again and again finds none."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,14 +1,14 @@
 """Shell completion, and what neither it nor `--help` may load."""
 
 import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from marketctl.files.snapshots import write_document
 from marketctl.rates.account import write_account
+from tests.forks import Forks
 
 REGISTRY = "".join(f'[providers.{name}]\npath = "a:B"\n' for name in ("BYBIT", "BYTEX", "HTX"))
 
@@ -26,27 +26,25 @@ sys.exit(code)
 """
 
 
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    with Forks(CODE, {"PYTHONWARNINGS": "error"}) as forks:
+        yield forks
+
+
 @pytest.fixture
-def marketctl(tmp_path: Path):
+def marketctl(forks: Forks, tmp_path: Path):
     """Run the command line in a process of its own, in a folder with a registry."""
     folder = tmp_path / "here"
     folder.mkdir()
     (folder / "providers.toml").write_text(REGISTRY)
-
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
-        command = [sys.executable, "-c", CODE, *arguments]
-        env = {**os.environ, **environment}
-        return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
-
-    return run
+    return lambda *words, **environment: forks.run(*words, folder=folder, environment=environment)
 
 
 def completions(marketctl, line: str) -> tuple[list[str], str]:
     """Complete the last word of a line as bash would ask for it."""
     words = line.split(" ")
-    done = marketctl(
-        _MARKETCTL_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1), PYTHONWARNINGS="error"
-    )
+    done = marketctl(_MARKETCTL_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=str(len(words) - 1))
     return [found.partition(",")[2] for found in done.stdout.split()], done.stderr
 
 

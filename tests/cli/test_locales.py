@@ -1,26 +1,32 @@
 """A locale without our letters costs no command: what it cannot write is escaped."""
 
 import json
-import os
+from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.test_streams import run
+from tests.forks import Forks
 
 PLAIN = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 WESTERN = {"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "latin-1"}
 PLACE = "дом"
 
 
-@pytest.fixture(params=[PLAIN, WESTERN], ids=["ascii", "latin-1"])
-def plain(folder, request):
+@pytest.fixture(scope="module", params=[PLAIN, WESTERN], ids=["ascii", "latin-1"])
+def forks(request) -> Iterator[Forks]:
+    with Forks("from marketctl.__main__ import main; main()", request.param) as forks:
+        yield forks
+
+
+@pytest.fixture
+def plain(folder, forks, tmp_path):
     """Run a command in a folder whose name no stream has the letters for."""
     path = folder / "providers.toml"
     path.write_text(path.read_text().replace('redis_url = "embedded"', 'redis_url = "none"'))
     moved = folder.rename(folder.with_name(PLACE))
 
     def call(*words):
-        done = run(moved, *words, env=os.environ | request.param)
+        done = forks.run("--config", str(moved / "providers.toml"), *words, folder=tmp_path, environment={})
         assert "Traceback" not in done.stderr
         return done
 
