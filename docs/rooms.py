@@ -39,6 +39,12 @@ def room_of(module: str) -> str:
 
 
 @cache
+def tree(path: Path) -> ast.Module:
+    """Return the syntax tree of a module; nobody must change it."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imports() -> tuple[Import, ...]:
     """Return every import of ours by ours, also those inside functions."""
     return tuple(_imports())
@@ -48,14 +54,14 @@ def _imports() -> Iterator[Import]:
     for path in sorted(PACKAGE.rglob("*.py")):
         if "templates" in path.parts:
             continue
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        nodes = list(ast.walk(tree(path)))
         typed = {
             id(inner)
-            for block in ast.walk(tree)
+            for block in nodes
             if isinstance(block, ast.If) and getattr(block.test, "id", None) == "TYPE_CHECKING"
             for inner in ast.walk(block)
         }
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == PACKAGE.name:
                 whole = [f"{node.module}.{alias.name}" for alias in node.names]
                 found = [name if _is_module(name) else node.module for name in whole]
@@ -75,7 +81,7 @@ def _is_module(name: str) -> bool:
 
 def first_line(path: Path) -> str:
     """Return what a module says of itself."""
-    words = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    words = ast.get_docstring(tree(path)) or ""
     return words.partition("\n")[0]
 
 

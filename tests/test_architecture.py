@@ -66,7 +66,7 @@ def test_nothing_below_the_commands_prints_ends_the_process_or_knows_click():
     for path in sorted((ROOT / "marketctl").rglob("*.py")):
         if path.parts[-2] == "cli" or "templates" in path.parts or path.name in ("__main__.py", "completion.py"):
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(rooms.tree(path)):
             names = {alias.name.partition(".")[0] for alias in getattr(node, "names", ()) if hasattr(alias, "name")}
             if isinstance(node, ast.Import | ast.ImportFrom) and "click" in (*names, getattr(node, "module", None)):
                 wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} imports click")
@@ -84,9 +84,8 @@ def test_a_long_file_says_why():
     """Its module's text has a line `Long: <reason>`."""
     wrong = []
     for path in sorted((ROOT / "marketctl").rglob("*.py")):
-        text = path.read_text(encoding="utf-8")
-        if len(text.splitlines()) > LONGEST:
-            told = ast.get_docstring(ast.parse(text)) or ""
+        if len(path.read_text(encoding="utf-8").splitlines()) > LONGEST:
+            told = ast.get_docstring(rooms.tree(path)) or ""
             if not any(line.startswith("Long: ") for line in told.splitlines()):
                 wrong.append(str(path.relative_to(ROOT)))
     assert wrong == []
@@ -108,7 +107,7 @@ def test_an_adapter_is_read_in_a_few_minutes(path):
     text = path.read_text(encoding="utf-8")
     kind = path.parent.name
     assert len(text.splitlines()) <= SMALL[kind], f"a {kind} adapter has at most {SMALL[kind]} lines"
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(rooms.tree(path)):
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.end_lineno:
             longest = CLASS if isinstance(node, ast.ClassDef) else FUNCTION
             lines = node.end_lineno - node.lineno + 1
