@@ -175,7 +175,8 @@ def test_no_secret_in_any_format(ctl, folder, sandbox):
     keys = [value for api in sandbox.apis.values() for value in api.keys.values()]
     sandbox.fault("BYBIT/v5/user=bad-key", "MEXC/api/v3/ticker=html")
     for form in ("table", "json", "nagios", "prometheus"):
-        _, out, err = ctl("check", "BYBIT", "MEXC", "-vv", "--format", form)
+        code, out, err = ctl("check", "BYBIT", "MEXC", "-vv", "--format", form)
+        assert (code > 0, "BYBIT" in out, "MEXC" in out, "GET " in err) == (True, True, True, True)
         assert not [key for key in keys if key in out + err]
 
 

@@ -244,10 +244,10 @@ def test_a_run_that_repeats_tells_within_one_interval(folder, sandbox):
                 told_to_look(folder)
                 looks = []
                 for count, fault in enumerate(("KUCOIN=closed:USDT", None), 1):
-                    before = len(asked)
+                    before = asked.total()
                     sandbox.fault(*([fault] if fault else []))
                     hook.wait_for(count)
-                    looks.append(len(asked) - before)
+                    looks.append(asked.total() - before)
                 assert SECRET not in process_list()
             finally:
                 process.terminate()
