@@ -208,13 +208,7 @@ def rows(body: object, *path: str) -> list[dict[str, Any]]:
 
     Raises BadAnswer when it is no list or empty: an outage is no empty list.
     """
-    found = member(body, *path)
-    where = ".".join(path) or "the answer"
-    if not isinstance(found, list):
-        raise bad_answer(body, f"{where} is {kind_of(found)}, expected a list")
-    if not found:
-        raise bad_answer(body, f"{where} is an empty list")
-    return objects(found)
+    return objects(_filled(body, path, list, "list"))
 
 
 def named(found: list[dict[str, Any]], *names: str) -> Iterator[tuple[Any, ...]]:
@@ -227,10 +221,16 @@ def named(found: list[dict[str, Any]], *names: str) -> Iterator[tuple[Any, ...]]
 
 def table(body: object, *path: str) -> dict[str, Any]:
     """Return the object at a path. Raises BadAnswer when it is something else or empty."""
+    found: dict[str, Any] = _filled(body, path, dict, "object")
+    return found
+
+
+def _filled(body: object, path: tuple[str, ...], kind: type, word: str) -> Any:
+    """Return what stands at a path, if it is of this kind and not empty. Raises BadAnswer."""
     found = member(body, *path)
     where = ".".join(path) or "the answer"
-    if not isinstance(found, dict):
-        raise bad_answer(body, f"{where} is {kind_of(found)}, expected an object")
+    if not isinstance(found, kind):
+        raise bad_answer(body, f"{where} is {kind_of(found)}, expected {'an' if word[0] in 'aeiou' else 'a'} {word}")
     if not found:
-        raise bad_answer(body, f"{where} is an empty object")
+        raise bad_answer(body, f"{where} is an empty {word}")
     return found

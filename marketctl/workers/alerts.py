@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Any
 from marketctl.errors import MarketctlError
 from marketctl.log import log
 from marketctl.redact import redact
-from marketctl.times import now_ms
 from marketctl.views.quotes import desk_reader
 from marketctl.views.wallets import shared_wallets
+from marketctl.workers.once import ask_once, begin
 
 if TYPE_CHECKING:
     from marketctl.jobs.desk import Desk
 
 QUEUE = "alerts"
-WAITS_S = 10  # how long a task that was asked for is thought to be on its way
-BACKLOG = 2  # with more of them waiting nobody takes them: no more are sent
 
 _wallets: dict[str, Any] = {}  # what was read last: most looks find it unchanged
 
@@ -29,11 +27,7 @@ def ask_for_alerts(desk: "Desk", task: Any) -> None:
     if not desk.keys.notify():
         return
     try:
-        redis = desk.redis()
-        assert redis is not None
-        waiting = int(redis.call("LLEN", f"{desk.settings.redis_prefix}:celery:{QUEUE}"))
-        if waiting < BACKLOG and redis.call("SET", _asked(desk), now_ms(), "NX", "PX", WAITS_S * 1000):
-            task.apply_async(queue=QUEUE, expires=WAITS_S)
+        ask_once(desk, task, queue=QUEUE, what="notify")
     except MarketctlError as error:
         log.error("alerts were not asked for: %s", error.message)
 
@@ -47,9 +41,7 @@ def tell_alerts(desk: "Desk") -> dict[str, Any]:
     urls = desk.keys.notify()
     protect_urls(urls)
     try:
-        redis = desk.redis()
-        assert redis is not None
-        redis.call("DEL", _asked(desk))  # first: what happens from now on is asked for again
+        redis = begin(desk, "notify")
         outcome = tell(
             desk.registry,
             urls,
@@ -64,7 +56,3 @@ def tell_alerts(desk: "Desk") -> dict[str, Any]:
     if outcome.busy:
         return {"busy": True}
     return {"lines": len(outcome.lines), "muted": len(outcome.muted), "failed": sorted(outcome.failed)}
-
-
-def _asked(desk: "Desk") -> str:
-    return f"{desk.settings.redis_prefix}:notify:asked"

@@ -10,15 +10,13 @@ from marketctl.errors import MarketctlError
 from marketctl.log import log
 from marketctl.rates.build import Builder
 from marketctl.rates.plan import rates_path
-from marketctl.times import now_ms
 from marketctl.views.quotes import desk_reader
+from marketctl.workers.once import ask_once, begin
 
 if TYPE_CHECKING:
     from marketctl.jobs.desk import Desk
 
 QUEUE = "rates"
-WAITS_S = 10  # how long a task that was asked for is thought to be on its way
-BACKLOG = 2  # with more of them waiting nobody takes them: no more are sent
 
 
 def ask_for_rates(desk: "Desk", task: Any) -> None:
@@ -27,12 +25,7 @@ def ask_for_rates(desk: "Desk", task: Any) -> None:
     if not path.exists():
         return
     try:
-        redis = desk.redis()
-        assert redis is not None
-        prefix = desk.settings.redis_prefix
-        waiting = int(redis.call("LLEN", f"{prefix}:celery:{QUEUE}"))
-        if waiting < BACKLOG and redis.call("SET", _asked(desk), now_ms(), "NX", "PX", WAITS_S * 1000):
-            task.apply_async(queue=QUEUE, expires=WAITS_S)
+        ask_once(desk, task, queue=QUEUE, what="rates")
     except MarketctlError as error:
         log.error("the rates were not asked for: %s", error.message)
 
@@ -42,9 +35,7 @@ def build_rates(desk: "Desk") -> dict[str, Any]:
     from marketctl.monitoring.rates import tell
 
     try:
-        redis = desk.redis()
-        assert redis is not None
-        redis.call("DEL", _asked(desk))  # first: what is published from now on is asked for again
+        begin(desk, "rates")
     except MarketctlError as error:
         log.error("%s", error.message)
     try:
@@ -54,7 +45,3 @@ def build_rates(desk: "Desk") -> dict[str, Any]:
         return {"reason": error.reason, "message": error.message}
     tell(built, desk.settings)
     return built.counts
-
-
-def _asked(desk: "Desk") -> str:
-    return f"{desk.settings.redis_prefix}:rates:asked"
