@@ -27,10 +27,7 @@ def gather_wallets(
     `since` is entry → when withdrawals and deposits closed, of those closed that the journal saw closing; `known` from
     when on a provider's journal tells.
     """
-    texts = Texts()
-    names: dict[int, str] = {}
-    rows: dict[str, list[Any]] = {name: [] for name in "p t c n g f fee min dmin conf key note".split()}
-    percent: dict[int, Any] = {}
+    columns = _Columns()
     places: dict[tuple[str, str, str], int] = {}
     by_ticker: dict[str, list[dict[str, Any]]] = {}
     contracts: dict[tuple[str, str], list[tuple[int, str]]] = {}
@@ -38,47 +35,66 @@ def gather_wallets(
         for code, asset in (found["assets"] if found else {}).items():
             assert found is not None
             ticker = str(asset.get("ticker") or code)
-            mark = texts.place(ticker)
-            if asset.get("name") and mark not in names:
-                names[mark] = safe(asset["name"], 60)
             _listed(by_ticker, ticker, found, code, asset)
-            networks = asset.get("networks") or {"": asset}
-            for key, network in networks.items():
-                row = len(rows["p"])
-                slug = network.get("network") if key else None
-                rows["p"].append(place)
-                rows["t"].append(mark)
-                rows["c"].append(-1 if code == ticker else texts.place(code))
-                rows["n"].append(texts.maybe(key))
-                rows["g"].append(texts.maybe(slug))
-                rows["f"].append(_flags(network, asset))
-                rows["fee"].append(decimal(network.get("withdraw_fee")))
-                rows["min"].append(decimal(network.get("withdraw_min")))
-                rows["dmin"].append(decimal(network.get("deposit_min")))
-                rows["conf"].append(network.get("confirmations") if key else None)
-                contract = network.get("contract")
-                rows["key"].append(texts.maybe(contract))
-                rows["note"].append(texts.maybe(network.get("note") and safe(network["note"])))
-                if network.get("withdraw_fee_percent") is not None:
-                    percent[row] = network["withdraw_fee_percent"]
+            for key, network in (asset.get("networks") or {"": asset}).items():
+                row = columns.add(place, code, ticker, asset, key, network)
                 if not key:
                     continue
                 places[entries[place].name, code, key] = row
+                slug, contract = network.get("network"), network.get("contract")
                 if isinstance(slug, str) and isinstance(contract, str) and contract:
                     contracts.setdefault((ticker, slug), []).append((row, contract))
     return {
-        "texts": texts.all,
-        "names": names,
-        "rows": rows,
-        "percent": percent,
+        "texts": columns.texts.all,
+        "names": columns.names,
+        "rows": columns.rows,
+        "percent": columns.percent,
         "at": [collected_ms(found) for found in wallets],
         "max": [limit_ms(entry.wallet_interval_s) for entry in entries],
         "known": [ms_or_none(found.get("known_since")) if found else None for found in wallets],
         "since": _since(registry, entries, places),
         "twins": _twins(contracts),
-        "routes": _routes(texts, by_ticker, places, entries, made_ms),
+        "routes": _routes(columns.texts, by_ticker, places, entries, made_ms),
         "native": native_coins(),
     }
+
+
+class _Columns:
+    """The networks of all assets, a row for each of a provider's asset; an asset without any has one with key ""."""
+
+    def __init__(self) -> None:
+        self.texts = Texts()
+        self.names: dict[int, str] = {}  # place of a ticker -> the full name that is told first
+        self.rows: dict[str, list[Any]] = {name: [] for name in "p t c n g f fee min dmin conf key note".split()}
+        self.percent: dict[int, Any] = {}  # row -> the fee in percent, which few networks have
+
+    def add(
+        self, place: int, code: str, ticker: str, asset: Mapping[str, Any], key: str, network: Mapping[str, Any]
+    ) -> int:
+        """Add a row and return its number."""
+        texts, row = self.texts, len(self.rows["p"])
+        mark = texts.place(ticker)
+        if asset.get("name") and mark not in self.names:
+            self.names[mark] = safe(asset["name"], 60)
+        values = {
+            "p": place,
+            "t": mark,
+            "c": -1 if code == ticker else texts.place(code),
+            "n": texts.maybe(key),
+            "g": texts.maybe(network.get("network") if key else None),
+            "f": _flags(network, asset),
+            "fee": decimal(network.get("withdraw_fee")),
+            "min": decimal(network.get("withdraw_min")),
+            "dmin": decimal(network.get("deposit_min")),
+            "conf": network.get("confirmations") if key else None,
+            "key": texts.maybe(network.get("contract")),
+            "note": texts.maybe(network.get("note") and safe(network["note"])),
+        }
+        for name, value in values.items():
+            self.rows[name].append(value)
+        if network.get("withdraw_fee_percent") is not None:
+            self.percent[row] = network["withdraw_fee_percent"]
+        return row
 
 
 def _since(

@@ -21,6 +21,7 @@ COLUMNS = (
     Column("message"),
     Column("time", "age", rank=1),
 )
+PROGRAMS = ("json", "nagios", "prometheus")  # forms that programs read
 VERDICTS = {
     "pass": "healthy",
     "warn": "with warnings",
@@ -79,7 +80,7 @@ def command(
 
     given = globals_of()
     form = "json" if as_json else given.form or "rows"
-    if output and form not in ("json", "nagios", "prometheus"):
+    if output and form not in PROGRAMS:
         raise click.UsageError("-o needs --format json, nagios or prometheus.")
     try:
         return _check(given, providers, form, max_age_s, fail_after, opinion, output)
@@ -102,8 +103,7 @@ def _check(
     from marketctl.check.checkup import check_providers
     from marketctl.jobs.document import run_document
     from marketctl.jobs.run import choose
-    from marketctl.monitoring.nagios import nagios_exit, nagios_line
-    from marketctl.monitoring.prometheus import prometheus_text
+    from marketctl.monitoring.nagios import nagios_exit
 
     with open_run(given) as run:
         entries = choose(run.registry, providers)
@@ -119,31 +119,42 @@ def _check(
         progress.clear()
         document = run_document(run, "check", results)
     healthy = all(health.healthy for health in results)
-    if form not in ("json", "nagios", "prometheus"):
+    if form not in PROGRAMS:
         if not (given.quiet and healthy):
             _show(given, results)
-        return int(not healthy)
-    if form == "json" and output in (None, "-"):
+    elif form == "json" and output in (None, "-"):
         print_document(given, document)
-        return int(not healthy)
-    if form == "json":
-        from marketctl.cli.output import json_text
-
-        text = json_text(document) + "\n"
-    elif form == "nagios":
-        text = nagios_line(results, document["duration_ms"], max_age_s) + "\n"
     else:
-        text = prometheus_text(results)
-    if output not in (None, "-"):
-        from pathlib import Path
-
-        from marketctl.files.atomic import write_output
-        from marketctl.files.snapshots import to_bytes
-
-        write_output(Path(str(output)), to_bytes(text), exact=form == "prometheus")
-    else:
-        click.echo(text.encode("utf-8", "backslashreplace"), nl=False)
+        _write_out(_text(form, results, document, max_age_s), output, exact=form == "prometheus")
     return nagios_exit(results) if form == "nagios" else int(not healthy)
+
+
+def _text(form: str, results: list["Health"], document: dict[str, Any], max_age_s: float | None) -> str:
+    """Return what a program reads: one of PROGRAMS."""
+    if form == "nagios":
+        from marketctl.monitoring.nagios import nagios_line
+
+        return nagios_line(results, document["duration_ms"], max_age_s) + "\n"
+    if form == "prometheus":
+        from marketctl.monitoring.prometheus import prometheus_text
+
+        return prometheus_text(results)
+    from marketctl.cli.output import json_text
+
+    return json_text(document) + "\n"
+
+
+def _write_out(text: str, output: str | None, *, exact: bool) -> None:
+    """Write to the file that was named, else to stdout; `exact` keeps its mode from the umask. Raises StorageFailed."""
+    if output in (None, "-"):
+        click.echo(text.encode("utf-8", "backslashreplace"), nl=False)
+        return
+    from pathlib import Path
+
+    from marketctl.files.atomic import write_output
+    from marketctl.files.snapshots import to_bytes
+
+    write_output(Path(str(output)), to_bytes(text), exact=exact)
 
 
 def _show(given: Globals, results: list["Health"]) -> None:

@@ -79,6 +79,7 @@ def _gap(
     ages: Mapping[str, float],
     amount: Decimal,
 ) -> dict[str, Any] | None:
+    """Return the gap of buying here and selling there, with the best way from here to there; None between twins."""
     ask, bid = Decimal(buy["ask"]), Decimal(sell["bid"])
     size = _size(buy, sell, ask, amount)
     told: dict[str, Any] = {
