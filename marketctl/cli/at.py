@@ -30,7 +30,7 @@ def at(providers: tuple[str, ...], at_ms: int, words: tuple[str, ...], as_json: 
     TIME is a time (2026-11-26T10:00Z) or a span back from now (2h). The age is that of the last publish before it.
     Where nothing is known yet, it says from when on something is; a damaged part of the archive is told (exit 3).
 
-    
+    \b
     Example:
       marketctl prices at 2h KUCOIN BTC/USDT
     """

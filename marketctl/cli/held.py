@@ -28,7 +28,7 @@ def held(providers: tuple[str, ...], as_json: bool) -> int:
     A quote is held when it stands apart from the other venues, or from what it was itself. It goes out again by itself
     when they agree; `prices release` lets it pass. `[sentinel]` in providers.toml sets the limits.
 
-    
+    \b
     Example:
       marketctl prices held
     """
@@ -80,7 +80,7 @@ def release(providers: tuple[str, ...], words: tuple[str, ...], as_json: bool) -
 
     It passes until the other venues agree with it again, or until it jumps once more.
 
-    
+    \b
     Example:
       marketctl prices release KUCOIN BTC/USDT
     """

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from marketctl.cli.globals import HELP, Command, Globals, global_options, globals_of
+from marketctl.cli.globals import HELP, Command, Globals, Group, global_options, globals_of
 from marketctl.cli.options import json_option
 from marketctl.cli.output import print_document
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from marketctl.config.registry import Settings
 
 
-@click.group(context_settings=HELP)
+@click.group(cls=Group, context_settings=HELP)
 def command() -> None:
     """The embedded Redis: how it is, start it, stop it.
 

@@ -2,15 +2,22 @@
 
 import re
 
+import click
 import pytest
 
+from marketctl.cli import COMMANDS, root
 from marketctl.cli.globals import Globals
 from marketctl.cli.progress import Progress
 from marketctl.http import client
 from marketctl.text import sentence
 
 
-@pytest.mark.parametrize("group", ["prices", "wallet", "stats", "dump", "providers", "credentials", "notify"])
+def groups() -> list[str]:
+    context = click.Context(root)
+    return [name for name in COMMANDS if isinstance(root.get_command(context, name), click.Group)]
+
+
+@pytest.mark.parametrize("group", groups())
 def test_a_bare_group_prints_its_help(ctl, group):
     code, out, err = ctl(group)
     assert (code, err) == (0, "")
@@ -23,6 +30,7 @@ def test_a_bare_group_prints_its_help(ctl, group):
     [
         (["stauts"], "\"stauts\". Did you mean stats? Try 'marketctl -h'."),
         (["prices", "comprae"], "\"comprae\". Did you mean compare? Try 'marketctl prices -h'."),
+        (["redis", "stats"], "\"stats\". Did you mean status? Try 'marketctl redis -h'."),
         (["rates", "xyzzy"], "\"xyzzy\". Try 'marketctl rates -h'."),
     ],
 )
