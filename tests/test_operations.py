@@ -52,7 +52,7 @@ def command_lines(text: str) -> list[list[str]]:
     for line in text.splitlines():
         for part in re.split(r"\s#\s|&&|\|\||[|;]", line):
             words = re.sub(r"^\$ |\s+[0-9]?>.*$", "", part.strip()).split()
-            # `pip install marketctl`, a user of that name and a path that ends with it are no commands.
+            # A package, a user of that name and a path that ends with it are no commands.
             places = [
                 n for n, word in enumerate(words) if word.endswith("/bin/marketctl") or (n, word) == (0, "marketctl")
             ]

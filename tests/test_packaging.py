@@ -77,6 +77,16 @@ def test_no_message_sends_its_reader_to_a_page_that_a_wheel_has_not(wheel: zipfi
     assert told == []
 
 
+def test_nobody_is_sent_to_an_index_for_this_name() -> None:
+    """No index has it: what may stand there under it is somebody else's (README.md)."""
+    asks = re.compile(r"(?:pipx?|uv tool) install [^\n#;|&`]*?['\" ]marketctl\b(?!-).*")
+    folders = [path for name in ("marketctl", "docs", "tests", "tools") for path in (ROOT / name).rglob("*")]
+    pages = [path for path in (*ROOT.glob("*.md"), ROOT / "providers.toml", *folders)
+             if path.suffix in (".py", ".md", ".toml", ".yaml", ".service") and path.name != "CHANGELOG.md"]  # fmt: skip
+    assert len(pages) > 400
+    assert [(path, found) for path in pages for found in asks.findall(path.read_text(encoding="utf-8"))] == []
+
+
 def test_container_is_built_of_what_it_copies_and_of_no_keys(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     """docs/compose.yaml: what it copies makes the whole wheel; the desk's folder, with the keys, is not among it."""
     text = (ROOT / "docs/compose.yaml").read_text(encoding="utf-8")

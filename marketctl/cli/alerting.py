@@ -30,7 +30,7 @@ class Alerts:
         self._registry = registry
         self._urls = channel_urls(given)
         if find_spec("apprise") is None:
-            raise ConfigError("alerts need the extra: notify", hint="pip install 'marketctl[notify]'")
+            raise ConfigError("alerts need the extra: notify", hint="pip install apprise (the extra notify)")
         self._waiting_since = 0.0
         self._wallets: WalletFiles | None = None
         self._wanted = threading.Event()

@@ -87,7 +87,7 @@ def refuse_proxy_without_package(where: str, proxy: str | None) -> None:
     if proxy and proxy.startswith("socks") and find_spec("socks") is None:
         raise ConfigError(
             f"{where} proxy: a SOCKS proxy needs the extra socks, which is not installed",
-            hint="pip install 'marketctl[socks]'",
+            hint="pip install PySocks (the extra socks)",
         )
 
 

@@ -34,7 +34,7 @@ def open_channel(name: str, url: str) -> Any:
     try:
         from apprise import Apprise
     except ImportError:
-        raise ConfigError("alerts need the extra: notify", hint="pip install 'marketctl[notify]'") from None
+        raise ConfigError("alerts need the extra: notify", hint="pip install apprise (the extra notify)") from None
     with _quiet():
         found = Apprise.instantiate(url)
     if found is None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-pytest.importorskip("ccxt", reason="ccxt is not installed: pip install 'marketctl[ccxt]'")
+pytest.importorskip("ccxt", reason="ccxt is not installed: pip install ccxt (the extra ccxt)")
 
 from marketctl.check.checkup import check_providers
 from marketctl.check.health import Check

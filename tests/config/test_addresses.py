@@ -90,7 +90,7 @@ def test_names_that_share_variables_are_told(tmp_path):
 def test_socks_proxy_without_its_package_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     message, hint = refused(tmp_path / "p.toml", ENTRY.format(name="KUCOIN") + 'proxy = "socks5://127.0.0.1:1"\n')
-    assert ("the extra socks" in message, hint) == (True, "pip install 'marketctl[socks]'")
+    assert ("the extra socks" in message, hint) == (True, "pip install PySocks (the extra socks)")
 
 
 @pytest.mark.parametrize(

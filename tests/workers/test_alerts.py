@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
-pytest.importorskip("apprise", reason="apprise is not installed: pip install 'marketctl[notify]'")
+pytest.importorskip("celery", reason="celery is not installed: pip install celery[redis] (the extra celery)")
+pytest.importorskip("apprise", reason="apprise is not installed: pip install apprise (the extra notify)")
 
 from marketctl.cli import invoke
 from tests.notify.receivers import PATIENCE_S, SECRET, Webhook

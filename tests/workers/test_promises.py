@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
+pytest.importorskip("celery", reason="celery is not installed: pip install celery[redis] (the extra celery)")
 
 from tests.workers.fleet import TICKERS, Fleet, now_ms, wait_for
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-pytest.importorskip("celery", reason="celery is not installed: pip install 'marketctl[celery]'")
+pytest.importorskip("celery", reason="celery is not installed: pip install celery[redis] (the extra celery)")
 
 from tests.rates.checker import check_export
 from tests.workers.fleet import Fleet, wait_for
