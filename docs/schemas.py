@@ -272,6 +272,7 @@ COMMANDS: dict[str, tuple[Schema, dict[str, Schema]]] = {
     "dump replay": (shape({"provider": WORD, "job": JOB, "batch": BATCH, "differences": many(ANYTHING)}), {}),
     "check": (CHECKED, {}),
     "wallet show": (shape({"at?": TIME}, WALLET), {}),
+    "wallet changes": (shape({"what": TEXT}, CHANGE), {"since": TIME}),
     "wallet routes": (ROUTE, {"asset": TEXT, "missing": many(WORD), "left_out": many(shape(
         {"from": WORD, "to": WORD, "network": WORD, "reason": WORD})), "unmapped": many(shape(
             {"provider": WORD, "asset": TEXT, "network": TEXT}))}),
@@ -329,7 +330,7 @@ META = shape({**{f"{name}?": NUMERAL for name in NUMBERS}, "run_id?": RUN_ID, "s
 # name below docs/schema/ → (what it is, its shape)
 SCHEMAS: dict[str, tuple[str, Schema]] = {
     "files/wallet": ("data/wallet/BYBIT.json", WALLET),
-    "files/changes-line": ("a line of data/wallet/BYBIT.changes.jsonl, and of `wallet changes --json`", CHANGE),
+    "files/changes-line": ("a line of data/wallet/BYBIT.changes.jsonl", CHANGE),
     "files/prices": ("data/prices/BYBIT.json, the mirror of what went to Redis", MIRROR),
     "files/stats": ("data/stats/BYBIT.json", STATISTICS),
     "files/stats-history-line": ("a line of data/stats/BYBIT.history.jsonl", shape(

@@ -11,7 +11,7 @@ from marketctl.cli.options import (
     only_provider_option,
     since_option,
 )
-from marketctl.cli.output import Column, for_people, print_rows
+from marketctl.cli.output import Column, for_people, print_document, print_rows
 from marketctl.cli.param_types import Amount
 
 KINDS = ("flags", "opened", "closed", "fees", "new", "gone", "other")
@@ -54,7 +54,7 @@ def changes(
     least: Decimal | None,
     as_json: bool,
 ) -> int:
-    """Show what opened, closed, changed its fee, came or went, oldest first; --json: one event a line.
+    """Show what opened, closed, changed its fee, came or went, oldest first.
 
     On a terminal networks have their common names, the same event of several venues is one line, and fees that moved
     by less than 1 % are counted, not shown. "flags" are "opened" and "closed" together.
@@ -64,11 +64,7 @@ def changes(
       marketctl wallet changes --since 7d -p KUCOIN USDT
       marketctl wallet changes --only opened,closed --min-change 5%
     """
-    import json
-
-    from marketctl.files.snapshots import to_bytes
     from marketctl.log import log
-    from marketctl.redact import redact_data
     from marketctl.times import to_iso
     from marketctl.views.changes import brief, narrow, together
     from marketctl.views.changes import changes as read_changes
@@ -84,8 +80,7 @@ def changes(
     shown = narrow(events, (), least)
     hidden, events = len(events) - len(shown), shown
     if as_json:
-        for event in events:
-            click.echo(to_bytes(json.dumps(redact_data(event), ensure_ascii=False, sort_keys=True)))
+        print_document(given, {"schema": 1, "command": "wallet changes", "since": to_iso(since_ms), "results": events})
         return 0
     if hidden:
         log.warning("%d moves under %s %% are not shown: --min-change 0%% shows them", hidden, f"{least:f}")

@@ -35,7 +35,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "failing over": "{what} working again",
         "stale": "{what} stale{since}",
         "stale over": "{what} fresh again",
-        "held": "{provider}: {count} quotes held back",
+        "held": "{provider}: quotes held back: {count}",
         "held over": "{provider}: no quote held back any more",
         "crossed": "{pair}: bid above ask at {venues}: not published",
         "crossed over": "{pair}: bid and ask are in order again",

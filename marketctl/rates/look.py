@@ -66,6 +66,6 @@ def explain(direction: Direction, plan: Plan, reader: Reader, account: Account) 
 
 def _digest(path: Path) -> str | None:
     try:
-        return sha256(path.read_bytes()).hexdigest()
+        return sha256(path.read_bytes()).hexdigest() if path.is_file() else None
     except OSError:
         return None

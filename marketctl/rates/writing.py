@@ -74,7 +74,7 @@ def withdraw(folder: Path, rates: Path) -> list[Path]:
 
 def empty(path: Path) -> bool:
     """Put an export without directions in the place of one that is there; say whether that changed it."""
-    data = _content(path) or b""
+    data = (_content(path) or b"") if path.is_file() else b""
     if b"schema/1.1.xsd" in data:
         return write_if_changed(path, xml_text([], legacy=False))
     if b"<rates" in data:

@@ -100,10 +100,13 @@ def test_changes_in_words(synced):
     ]
 
 
-def test_changes_json_is_one_event_a_line(synced, folder):
+def test_changes_json_is_one_document_of_events(synced, folder):
     code, out, err = synced("wallet", "changes", "--json")
     assert (code, err) == (0, "")
-    events = [json.loads(line) for line in out.splitlines()]
+    document = json.loads(out)
+    assert (document["schema"], document["command"]) == (1, "wallet changes")
+    assert json.loads(synced("wallet", "changes", "--json", "--limit", "2")[1])["results"] == document["results"][:2]
+    events = document["results"]
     assert len(events) == 15
     assert [event["at"] for event in events] == sorted(event["at"] for event in events)
     journal = [json.loads(line) for line in (folder / "data/wallet/MEXC.changes.jsonl").read_text().splitlines()]
@@ -142,7 +145,8 @@ def test_changes_since(synced, folder):
 
 @pytest.mark.parametrize("span", ["0s", "30s", "15min", "15m", "24h", "7d", "2w", "999999999w", "1H", "2026-01-31"])
 def test_changes_since_spellings(synced, span):
-    assert synced("wallet", "changes", "--since", span, "--json")[::2] == (0, "")
+    code, out, err = synced("wallet", "changes", "--since", span, "--json")
+    assert (code, err, json.loads(out)["command"]) == (0, "", "wallet changes")
 
 
 @pytest.mark.parametrize("span", ["", "soon", "24", "-1h", "1.5h", "h", "1y", "2026-13-01", "99999999999h"])
