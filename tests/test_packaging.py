@@ -67,6 +67,8 @@ def test_no_message_sends_its_reader_to_a_page_that_a_wheel_has_not(wheel: zipfi
     told = []
     for name in sorted(set(wheel.namelist()) - set(IN_A_CLONE)):
         text = wheel.read(name).decode(errors="ignore") if name.startswith("marketctl/") else ""
+        if "docs/" not in text:
+            continue
         if name.endswith(".py"):
             tree = ast.parse(text)
             first = tree.body[0].value if tree.body and isinstance(tree.body[0], ast.Expr) else None
