@@ -69,6 +69,24 @@ def test_a_fresh_quote_is_typed_and_exact(registry: Path, server: str) -> None:
     assert 2 <= found.age_s < 10
 
 
+@pytest.mark.parametrize("bid", ["abc", "", "NaN", "Infinity", "1e5000", "9" * 5000])
+def test_what_is_no_price_is_no_quote(registry: Path, server: str, bid: str) -> None:
+    publish(registry, server, {"BTC/USDT": sent("1", "2"), "OK/USDT": sent("1", "2")})
+    with RedisConnection(f"unix://{server}", registry.parent, "r") as store:
+        store.call("HSET", "r:{KUCOIN}:l1", "BTC/USDT", json.dumps({"bid": bid, "ask": "2", "symbol": "BTCUSDT"}))
+    with open_quotes(registry) as quotes:
+        with pytest.raises(NoQuote, match=r"^KUCOIN BTC/USDT cannot be read: bid is ") as caught:
+            quotes.get("KUCOIN", "BTC/USDT", max_age_s=30)
+        assert caught.value.why == "failed"
+        assert list(quotes.all("KUCOIN")) == ["OK/USDT"]
+
+
+def test_a_limit_that_is_no_number_lets_nothing_through(registry: Path, server: str) -> None:
+    publish(registry, server, {"BTC/USDT": sent("1", "2")})
+    with open_quotes(registry) as quotes, pytest.raises(NoQuote, match="is too old"):
+        quotes.get("KUCOIN", "BTC/USDT", max_age_s=float("nan"))
+
+
 def test_what_is_too_old_is_never_returned(registry: Path, server: str) -> None:
     publish(registry, server, {"BTC/USDT": sent("1", "2"), "OLD/USDT": sent("1", "2", now_ms() - 120_000)}, age_s=20)
     with open_quotes(registry) as quotes:

@@ -5,9 +5,10 @@ What a step does to an amount never gets worse when the amount grows: that is wh
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
+
+from marketctl.views.snapshots import number
 
 Place = tuple[str, str]  # provider, ticker
 
@@ -23,10 +24,8 @@ class Done(NamedTuple):
 
 def exact(text: object) -> Fraction | None:
     """Read a stored decimal, exactly; None where it is none."""
-    try:
-        return Fraction(Decimal(text)) if isinstance(text, str) else None
-    except (ArithmeticError, ValueError):
-        return None
+    found = number(text)
+    return None if found is None else Fraction(found)
 
 
 @dataclass(frozen=True, slots=True)

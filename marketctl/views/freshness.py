@@ -48,7 +48,7 @@ def standstill_ms(interval_s: float, kept_ms: int | None = None, *, rates: bool)
 
 def is_stale(age: int | None, limit: float | None) -> bool:
     """Tell whether data of this age are too old; without a limit nothing is."""
-    return limit is not None and (age is None or age > limit)
+    return limit is not None and (age is None or not age <= limit)  # a limit that is no number lets nothing through
 
 
 def set_age_ms(ages: Iterable[int | None]) -> int | None:

@@ -13,6 +13,8 @@ from marketctl.text import closest, printable
 
 HOW = {"wallet": "wallet sync", "prices": "prices collect", "stats": "stats collect"}
 
+LONGEST = 122  # characters of a decimal: 60 digits on either side of the point
+
 RECORDS = {"wallet": "assets", "prices": "quotes", "stats": "stats"}
 
 
@@ -110,12 +112,14 @@ def tickers(found: Iterable[dict[str, Any]]) -> set[str]:
 
 
 def number(text: object) -> Decimal | None:
-    """Read a stored decimal; what is none counts as unknown."""
+    """Read a stored decimal; what is none counts as unknown, and so does what nobody stores: hundreds of digits."""
+    if not isinstance(text, str) or len(text) > LONGEST:
+        return None
     try:
-        found = Decimal(text) if isinstance(text, str) else None
+        found = Decimal(text)
     except InvalidOperation:
         return None
-    return found if found is not None and found.is_finite() else None
+    return found if found.is_finite() and abs(found.adjusted()) < LONGEST else None
 
 
 def unmapped(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -89,3 +89,12 @@ def test_changes_are_narrowed_by_kind_and_by_how_much_moved():
     assert narrow(lines, ["closed"]) == []
     assert narrow(lines, ["fees"], Decimal(5)) == lines[3:6]
     assert narrow(lines, min_change=Decimal(5)) == [one for one in lines if one != lines[2]]
+
+
+@pytest.mark.parametrize("text", ["1E999999999", "1e-999999999", "NaN", "Infinity", "", "abc", None, 5, "9" * 5000])
+def test_a_stored_decimal_that_is_none_is_unknown(text):
+    assert number(text) is None
+
+
+def test_a_stored_decimal_keeps_its_digits():
+    assert str(number("0.10000000000000000000000000000000000001")) == "0.10000000000000000000000000000000000001"
