@@ -94,7 +94,7 @@ class Quotes:
         return found
 
     def all(self, provider: str, max_age_s: float | None = None) -> dict[str, Quote]:
-        """Return pair → quote of a provider, without those that are too old or unreadable. Raises NoQuote without a set."""
+        """Return pair → quote of a provider, without what is too old or unreadable. Raises NoQuote without a set."""
         live = self._read(provider)
         found = {}
         for pair, quote in live.quotes.items():
