@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from marketctl.config.registry import Registry
@@ -111,12 +112,7 @@ def changes(
         if chosen and not (there or path.exists()):
             snapshot(registry, "wallet", entry.name)  # raises, and says what to do
         try:
-            lines, broken = read_journal(path, since_ms)
-            events += (good := [line for line in lines if _is_change(line)])
-            broken += len(lines) - len(good)
-            if broken:
-                count = "1 line" if broken == 1 else f"{broken} lines"
-                problems.append(StorageFailed(f"{path}: {count} cannot be read, the rest is shown"))
+            events += _read(path, since_ms, problems)
             if wanted and there:
                 for code, asset in snapshot(registry, "wallet", entry.name)["assets"].items():
                     for name in (code, str(asset.get("ticker"))):
@@ -140,6 +136,16 @@ def changes(
         for line in sorted(events, key=lambda line: str(line["at"]))
         if not wanted or f"{line['provider']} {line['asset']}" in keys
     ], problems
+
+
+def _read(path: Path, since_ms: int, problems: list[MarketctlError]) -> list[dict[str, Any]]:
+    """Return the changes of a journal since that time, and add what of it cannot be read. Raises StorageFailed."""
+    lines, broken = read_journal(path, since_ms)
+    good = [line for line in lines if _is_change(line)]
+    if broken := broken + len(lines) - len(good):
+        count = "1 line" if broken == 1 else f"{broken} lines"
+        problems.append(StorageFailed(f"{path}: {count} cannot be read, the rest is shown"))
+    return good
 
 
 # Which belong together ------------------------------------------------
