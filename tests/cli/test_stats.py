@@ -11,7 +11,7 @@ def collected(ctl):
     return ctl
 
 
-def test_show(collected):
+def test_show_is_a_row_for_one_provider_and_a_document_for_all(collected):
     code, out, err = collected("stats", "show", "kucoin")
     assert (code, err) == (0, "")
     row = out.rstrip("\n").split("\t")

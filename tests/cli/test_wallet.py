@@ -287,7 +287,7 @@ def test_routes_bad_input(synced, words, code, message):
 # unmapped ---------------------------------------------------------------------------------
 
 
-def test_unmapped(synced):
+def test_networks_without_a_common_name_are_listed_with_their_coins(synced):
     assert synced("wallet", "unmapped") == (0, "KUCOIN\tdef\tDEF\t1\tDEF\nKUCOIN\tzpt\tZPT\t1\tGALAOLD\n", "")
     code, out, _ = synced("wallet", "unmapped", "--json", "-p", "kucoin")
     assert code == 0

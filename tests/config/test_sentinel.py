@@ -55,7 +55,7 @@ def test_the_last_rule_that_fits_counts_key_by_key(read):
     assert found.tightest == Decimal("0.02")
 
 
-def test_off(read):
+def test_switched_off_with_a_rule_that_is_on_is_on(read):
     assert not read("[sentinel]\nenabled = false").enabled
     assert read('[sentinel]\nenabled = false\n[sentinel.rules."*/RUB"]\nenabled = true').enabled
 
@@ -77,7 +77,7 @@ def test_off(read):
         ('rules = { "*/RUB" = { jumps = 1 } }', '[sentinel.rules.*/RUB] unknown key "jumps"; did you mean "jump"?'),
     ],
 )  # fmt: skip
-def test_wrong(read, tmp_path, text, told):
+def test_what_is_wrong_is_told_with_its_place(read, tmp_path, text, told):
     with pytest.raises(ConfigError) as error:
         read(f"[sentinel]\n{text}")
     if told.startswith('[sentinel.rules] "'):

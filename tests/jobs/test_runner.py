@@ -183,7 +183,7 @@ def test_configured_pairs_are_the_only_ones_published(ctl, folder):
     assert list(json.loads((folder / "data/prices/KUCOIN.json").read_text())["quotes"]) == ["BTC/USDT", "ETH/USDT"]
 
 
-def test_stats_shape(ctl, folder):
+def test_statistics_have_every_key_of_their_shape(ctl, folder):
     assert ctl("stats", "collect", "-p", "KUCOIN", "-q")[0] == 0
     stats = json.loads((folder / "data/stats/KUCOIN.json").read_text())["stats"]
     assert sorted(stats) == [

@@ -78,7 +78,7 @@ def test_health_of_the_bank_is_told(make, adapt):
         (503, b'{"status":503,"message":"request exceeded 90s timeout"}', Unavailable),
     ],
 )
-def test_errors(adapt, no_sleep, status, body, error):
+def test_a_refusal_is_told_by_its_reason(adapt, no_sleep, status, body, error):
     wire = Wire(reply(status, body))
     try:
         with pytest.raises(error):

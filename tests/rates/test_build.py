@@ -41,7 +41,7 @@ def world(tmp_path):
 # Out, with the reason -----------------------------------------------------------------------
 
 
-def test_good(world):
+def test_a_direction_whose_quotes_are_good_is_in_the_export(world):
     (outcome,) = world.build().outcomes
     assert (outcome.status, outcome.reason) == ("ok", None)
     (item,) = check_export(world.xml.read_bytes())
@@ -74,7 +74,7 @@ def test_a_quote_that_is_not_good(world, given, reason, message):
 
 
 @pytest.mark.parametrize(("age_s", "reason"), [(59, None), (61, "stale"), (-60, "stale"), (86400, "stale")])
-def test_age(world, age_s, reason):
+def test_a_quote_that_is_too_old_takes_its_direction_out(world, age_s, reason):
     world.quotes("RAPIRA", age_s, **{"USDT/RUB": GOOD})
     assert world.reason() == reason
 
@@ -87,7 +87,7 @@ def test_age_as_the_desk_wants_it(world):
     assert world.reason() == "stale"
 
 
-def test_held(world):
+def test_a_quote_the_sentinel_holds_takes_its_direction_out(world):
     assert world.reason() is None
     world.quotes("RAPIRA", **{"USDC/RUB": GOOD})
     path = world.data / "prices" / "RAPIRA.json"
@@ -120,7 +120,7 @@ def test_held(world):
         (None, 60, "no-wallet"),
     ],
 )
-def test_need(world, networks, age_s, reason):
+def test_a_network_not_known_to_be_open_takes_its_direction_out(world, networks, age_s, reason):
     assert world.reason() is None
     if networks is None:
         (world.data / "wallet" / "MEXC.json").unlink()
@@ -129,11 +129,11 @@ def test_need(world, networks, age_s, reason):
     assert world.reason() == reason
 
 
-def test_twin(world):
+def test_a_quote_of_another_coin_takes_its_direction_out(world):
     world.directions(
-        DIRECTION.replace("RAPIRA USDT/RUB bid - 1.5%", "KUCOIN BIFI/USDT bid * RAPIRA USDT/RUB bid")
-        .replace('from = "USDTTRC20"', 'from = "BIFI"')
-        .replace("MEXC USDT tron", "MEXC USDT tron"),
+        DIRECTION.replace("RAPIRA USDT/RUB bid - 1.5%", "KUCOIN BIFI/USDT bid * RAPIRA USDT/RUB bid").replace(
+            'from = "USDTTRC20"', 'from = "BIFI"'
+        ),
         codes=CODES + 'BIFI = { asset = "BIFI", network = "ethereum" }\n',
     )
     world.quotes("KUCOIN", **{"BIFI/USDT": quote("200", "201")})

@@ -45,7 +45,7 @@ def value(text: str) -> Fraction:
         ("RAPIRA USDT/RUB ask*2", "184.6"),
     ],
 )
-def test_value(text, expected):
+def test_a_formula_is_worked_out_exactly(text, expected):
     assert value(text) == Fraction(expected)
 
 

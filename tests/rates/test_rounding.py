@@ -25,7 +25,7 @@ from marketctl.text import plain
         ("0.9981", (2, 2), ("1.01", "1")),
     ],
 )
-def test_pair(rate, decimals, expected):
+def test_a_rate_is_written_with_one_unit_on_one_side(rate, decimals, expected):
     found = in_and_out(Fraction(rate) if "/" not in rate else _ratio(rate), *decimals)
     assert found is not None
     assert tuple(plain(one) for one in found) == expected

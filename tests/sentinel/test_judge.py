@@ -172,6 +172,6 @@ def test_what_a_person_released_passes_until_it_jumps_again():
     assert judge(Case(span("9000"), **case)).held
 
 
-def test_median():
+def test_median_of_an_even_count_is_half_the_sum_of_both_middles():
     assert median([Decimal(3), Decimal(1), Decimal(2)]) == 2
     assert median([Decimal(4), Decimal(1), Decimal(2), Decimal(3)]) == Decimal("2.5")

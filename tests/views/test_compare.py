@@ -33,7 +33,7 @@ def live(provider, collected="2026-01-02T11:59:50Z", **quotes):
         (None, "2026-01-02T13:00:00Z", None),  # collected in the future: unknown
     ],
 )
-def test_age(at, own_collected, age):
+def test_age_of_a_quote_is_by_the_older_of_its_own_times(at, own_collected, age):
     one = quote("1", at=at) | ({"collected_at": own_collected} if own_collected else {})
     assert live("A").age_ms(one, NOW) == age
 

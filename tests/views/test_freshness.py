@@ -23,7 +23,7 @@ DAY = 86_400_000
         (None, None, None),
     ],
 )
-def test_age(collected, at, age):
+def test_age_counts_from_the_older_of_the_providers_time_and_ours(collected, at, age):
     assert age_ms(NOW, collected, at) == age
 
 

@@ -33,7 +33,7 @@ from marketctl.views.snapshots import number, unmapped
         ("field of a later version", "a", "b", "field of a later version a → b"),
     ],
 )
-def test_in_words(name, before, after, words):
+def test_a_line_of_the_journal_says_what_it_means(name, before, after, words):
     assert in_words(name, before, after) == words
 
 
