@@ -16,6 +16,9 @@ def main() -> None:
     # What repeats itself looks for them when it has the time (cli/repeat.py).
     gc.set_threshold(500_000, 20, 20)
     try:
+        from marketctl.lean_imports import import_click
+
+        import_click()
         from marketctl.cli import main as command_line
 
         command_line()

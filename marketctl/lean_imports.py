@@ -1,6 +1,8 @@
-"""Import requests and redis-py without what we never use of them: that takes longer than the work of a whole run.
+"""Import click, requests and redis-py without what we never use of them: it takes longer than the work of a run.
 
-Both stay what they are: what was left out is loaded when somebody asks for it.
+All stay what they are: what was left out is loaded when somebody asks for it.
+- click, requests and the standard library import modules for a word of help, a traceback, a host that is an address;
+  in a process of our own these are loaded when they are used.
 - redis-py's package imports every client it has; we use its connections. They import asyncio, a cache and what tells
   others of its work, for the names of a few types; in a process of our own, where nobody else may want those, they get
   names of ours. TLS is left out where `redis_url` has none.
@@ -25,7 +27,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.machinery import PathFinder
 from threading import RLock
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 METADATA = "importlib.metadata"
@@ -44,7 +46,40 @@ REDIS = (
     "redis.observability.recorder",
 )
 
+# Wanted for what hardly a run does: tracebacks, long help, hosts that are addresses or beyond ASCII, archives.
+LATE = ("traceback", "inspect", "textwrap", "ipaddress", "idna", "encodings.idna", "zipfile", "bz2", "lzma")
+
+CO_COROUTINE = 0x80  # of a function's code, as `inspect` names it
+
 _loading = RLock()
+
+
+class _LateModule(ModuleType):
+    """Stands in for a module until it is asked for something."""
+
+    def __getattr__(self, name: str) -> Any:
+        if sys.modules.get(self.__name__) is self:
+            sys.modules.pop(self.__name__, None)
+        return getattr(import_module(self.__name__), name)
+
+
+class _Inspect(_LateModule):
+    """The same for `inspect`, which click asks for the help of every option and redis-py about functions."""
+
+    @staticmethod
+    def cleandoc(doc: str) -> str:
+        """Return a text as `inspect.cleandoc` does."""
+        return str(_INSPECT.__getattr__("cleandoc")(doc)) if "\n" in doc else doc.expandtabs().lstrip()
+
+    @staticmethod
+    def iscoroutinefunction(obj: object) -> bool:
+        """Tell what `inspect.iscoroutinefunction` does."""
+        if type(obj) is FunctionType and "_is_coroutine_mark" not in obj.__dict__:
+            return bool(obj.__code__.co_flags & CO_COROUTINE)
+        return bool(_INSPECT.__getattr__("iscoroutinefunction")(obj))
+
+
+_INSPECT = _Inspect("inspect")
 
 
 class _Package(ModuleType):
@@ -119,6 +154,15 @@ class _Late:
     def __getattr__(self, name: str) -> Any:
         setattr(self, name, found := getattr(re.compile(*self._told), name))
         return found
+
+
+def import_click() -> None:
+    """Import click for a process of our own; what it and others hardly ever need is loaded when they do."""
+    for name in LATE:
+        if name not in sys.modules:
+            sys.modules[name] = _INSPECT if name == "inspect" else _LateModule(name)
+    with _stood_in("uuid"):  # a type of parameter is named after it
+        import_module("click")
 
 
 def import_requests() -> None:

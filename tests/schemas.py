@@ -92,8 +92,8 @@ def watching() -> Iterator[None]:
     def chosen(shape: Any, *_rest: Any) -> None:
         _picked.yes = shape.columns is not None
 
-    def values(found: Mapping[str, str]) -> None:
-        for one in list(found.values())[:SOME]:
+    def values(found: list[str]) -> None:
+        for one in found[:SOME]:
             hold("redis/l1", json.loads(one))
 
     with ExitStack() as stack:
@@ -129,7 +129,7 @@ def watching() -> Iterator[None]:
             archive.Archive, "append", lambda _self, found: [hold("files/history-line", read(x)) for x in found[:SOME]]
         )
         look(dump_file, "document_bytes", lambda found: hold("files/dump", plain(found)))
-        after(publish, "l1_values", values)
+        after(publish, "l1_texts", values)
         after(build, "json_text", lambda found: hold("files/rates", json.loads(found)))
         look(quotes, "write_mirror", mirror)
         yield
@@ -173,10 +173,10 @@ def pairs(flat: list[bytes]) -> dict[str, str]:
 
 def mirror(_path: Path, head: Mapping[str, Any], quotes: Mapping[str, Any], own_ms: Any = None) -> None:
     """Hold a mirror against its schema."""
-    from marketctl.redis.quotes import mirror_lines
+    from marketctl.redis.forms import mirror_lines
 
-    some = dict(list(quotes.items())[:SOME])
-    own = {pair: ms for pair, ms in (own_ms or {}).items() if pair in some}
+    some = list(quotes.items())[:SOME]
+    own = {pair: ms for pair, ms in (own_ms or {}).items() if pair in dict(some)}
     hold("files/prices", plain(head) | {"quotes": json.loads(f"{{{','.join(mirror_lines(some, own))}}}")})
 
 

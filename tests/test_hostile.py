@@ -32,8 +32,9 @@ from marketctl.providers.base import Provider
 from marketctl.providers.batch import AssetBatch, QuoteBatch
 from marketctl.providers.fields import code
 from marketctl.providers.loader import load_adapter, load_registry
+from marketctl.redis.forms import l1_texts
 from marketctl.redis.publish import _pack_hset
-from marketctl.redis.quotes import l1_values, write_mirror
+from marketctl.redis.quotes import write_mirror
 from marketctl.sandbox import API_MODULES, load_api
 from marketctl.sandbox.base import Call
 from marketctl.sandbox.world import World
@@ -306,7 +307,7 @@ def verify_quotes(batch: QuoteBatch) -> None:
     assert {key: (row["symbol"], row["bid"], row["ask"]) for key, row in stored["quotes"].items()} == {
         key: (quote.symbol, quote.bid, quote.ask) for key, quote in batch.quotes.items()
     }
-    live = l1_values(batch.quotes)
+    live = dict(zip(batch.quotes, l1_texts(list(batch.quotes.items())), strict=True))
     assert {key: json.loads(value)["symbol"] for key, value in live.items()} == {
         key: quote.symbol for key, quote in batch.quotes.items()
     }

@@ -93,16 +93,19 @@ def refuse_proxy_without_package(where: str, proxy: str | None) -> None:
 
 def keys_in_clear(base_url: str) -> bool:
     """Tell whether keys sent to this address could be read on the way: plain http beyond this machine."""
-    from ipaddress import ip_address
     from urllib.parse import urlsplit
 
     if not base_url.startswith("http://"):
         return False
     host = urlsplit(base_url).hostname or ""
+    if host in ("127.0.0.1", "localhost"):
+        return False
+    from ipaddress import ip_address
+
     try:
         return not ip_address(host).is_loopback
     except ValueError:
-        return host != "localhost" and not host.endswith(".localhost")
+        return not host.endswith(".localhost")
 
 
 def same_variables(where: str, names: Iterable[str]) -> None:

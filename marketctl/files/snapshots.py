@@ -36,11 +36,12 @@ def to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-Lines = Callable[[dict[str, Any]], list[str]]
+Records = list[tuple[str, Any]]
+Lines = Callable[[Records], list[str]]
 
 
 def write_snapshot(
-    path: Path, head: Mapping[str, Any], records_key: str, records: Mapping[str, Any], lines: "Lines | None" = None
+    path: Path, head: Mapping[str, Any], records_key: str, records: Mapping[str, Any], lines: Lines | None = None
 ) -> None:
     """Write a snapshot, one record a line, every key sorted; a record may be JSON text already.
 
@@ -64,7 +65,7 @@ def _snapshot_bytes(
     names = sorted(records)
     chunks = []
     for start in range(0, len(names), LINES):
-        some = {name: records[name] for name in names[start : start + LINES]}
+        some = [(name, records[name]) for name in names[start : start + LINES]]
         texts = _lines_of(some) if lines is None else lines(some)
         chunks += [b",\n    ", to_bytes(",\n    ".join(texts))]
     # Joined once: it is megabytes.
@@ -74,10 +75,10 @@ def _snapshot_bytes(
     return b"".join([b"{\n", body[0][2:], *body[1:], b"\n}\n"])
 
 
-def _lines_of(records: Mapping[str, Any]) -> list[str]:
+def _lines_of(records: Records) -> list[str]:
     return [
         f"{encode_basestring(name)}: {record if isinstance(record, str) else _encode(record)}"
-        for name, record in records.items()
+        for name, record in records
     ]
 
 

@@ -32,7 +32,7 @@ def column(found: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
 class Sides:
     """Columns of quotes in their order, to look through them at once; of fewer where some came one by one.
 
-    A middle is None where a side is missing, or was not looked at.
+    `alone` are the places of those that were added one by one: their sides may be missing, their middle is None.
     """
 
     def __init__(self) -> None:
@@ -41,6 +41,7 @@ class Sides:
         self.middles: list[float | None] = []
         self.statuses: list[str | None] = []
         self.times: list[int | None] = []
+        self.alone: list[int] = []
 
     def __len__(self) -> int:
         """Of how many quotes."""
@@ -55,12 +56,16 @@ class Sides:
         return sides
 
     def extend(self, more: "Sides", start: int, end: int) -> None:
-        """Add what stands at these places of others."""
-        for name, column in vars(self).items():
-            column += vars(more)[name][start:end]
+        """Add what stands at these places of others, none of which came alone."""
+        self.bids += more.bids[start:end]
+        self.asks += more.asks[start:end]
+        self.middles += more.middles[start:end]
+        self.statuses += more.statuses[start:end]
+        self.times += more.times[start:end]
 
     def append(self, quote: Quote) -> None:
         """Add one."""
+        self.alone.append(len(self.bids))
         self.bids.append(quote.bid)
         self.asks.append(quote.ask)
         self.middles.append(None)

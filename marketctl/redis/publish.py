@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from marketctl.errors import HalfAnswer, RedisFailed, Suspect
 from marketctl.models import Quote
 from marketctl.redis.connection import NoReply, RedisConnection, packed
-from marketctl.redis.quotes import l1_values
+from marketctl.redis.forms import l1_texts
 from marketctl.text import printable
 from marketctl.times import FUTURE_MS, now_ms, to_iso
 
@@ -243,7 +243,7 @@ def _fill(store: RedisConnection, fresh: str, quotes: Mapping[str, Quote], own_m
     first = [] if store.sharded else [packed(*note)]
     sent = [
         packed("MULTI"),
-        *_pack_hset(fresh, quotes, lambda some: l1_values(some, own_ms)),
+        *_pack_hset(fresh, quotes, lambda some: l1_texts(some, own_ms)),
         packed("PEXPIRE", fresh, FILL_TTL_MS),
         packed("EXEC"),
     ]
@@ -251,20 +251,33 @@ def _fill(store: RedisConnection, fresh: str, quotes: Mapping[str, Quote], own_m
 
 
 def _pack_hset(
-    key: str, fields: Mapping[str, Any], values: Callable[[dict[str, Any]], Mapping[str, str]] = dict
+    key: str, fields: Mapping[str, Any], texts: Callable[[list[tuple[str, Any]]], list[str]] | None = None
 ) -> Iterator[bytes]:
-    """Write HSETs in Redis' protocol, 500 fields each; `values` makes the texts of some fields."""
+    """Write HSETs in Redis' protocol, 500 fields each; `texts` makes the values of some where they are none."""
     items = list(fields.items())
-    name = key.encode()
+    name, size = key.encode(), _sizes
     for start in range(0, len(items), CHUNK):
-        chunk = values(dict(items[start : start + CHUNK]))
-        head = b"*%d\r\n$4\r\nHSET\r\n$%d\r\n%b\r\n" % (2 + 2 * len(chunk), len(name), name)
-        body = "".join([f"${len(k)}\r\n{k}\r\n${len(v)}\r\n{v}\r\n" for k, v in chunk.items()])
+        some = items[start : start + CHUNK]
+        values = [value for _, value in some] if texts is None else texts(some)
+        head = b"*%d\r\n$4\r\nHSET\r\n$%d\r\n%b\r\n" % (2 + 2 * len(some), len(name), name)
+        body = "".join([f"{size[len(k)]}{k}\r\n{size[len(v)]}{v}\r\n" for (k, _), v in zip(some, values, strict=True)])
         if body.isascii():
             yield head + body.encode()
         else:  # lengths are in bytes
-            raw = [text.encode("utf-8", "backslashreplace") for item in chunk.items() for text in item]
+            told = [text for (field, _), value in zip(some, values, strict=True) for text in (field, value)]
+            raw = [text.encode("utf-8", "backslashreplace") for text in told]
             yield head + b"".join([b"$%d\r\n%b\r\n" % (len(text), text) for text in raw])
+
+
+class _Sizes(dict[int, str]):
+    """Lengths as Redis' protocol tells them: those of thousands of values are few."""
+
+    def __missing__(self, size: int) -> str:
+        text = self[size] = f"${size}\r\n"
+        return text
+
+
+_sizes = _Sizes()
 
 
 @cache

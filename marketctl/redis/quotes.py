@@ -1,8 +1,7 @@
-"""A quote in its two forms, as Redis and as the mirror hold it, and the readers of both."""
+"""Quotes in Redis and their copy in the mirror: the readers of both, and the writers of the mirror."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from json.encoder import encode_basestring, encode_basestring_ascii
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from marketctl.errors import RedisFailed
 from marketctl.files.snapshots import encode_json, write_snapshot
 from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
+from marketctl.redis.forms import mirror_lines, mirror_times
 from marketctl.redis.sets import Texts, of_one_moment, read_texts
 from marketctl.text import printable
 from marketctl.times import to_iso
@@ -24,102 +24,11 @@ META_NUMBERS = frozenset(
 )  # fmt: skip
 
 
-def l1_values(quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = None) -> dict[str, str]:
-    """Return pair → compact JSON as Redis holds it, unknown fields left out.
-
-    `own_ms` holds the collection times of quotes that are older than the rest.
-    publish.lua relies on bid, ask, last and mid coming first, then symbol. Decimals are texts that need no escaping.
-    """
-    values = {
-        # Nearly every one of an exchange knows all but the middle, and is made in one go.
-        pair: f'{{"bid":"{bid}","ask":"{ask}","last":"{last}","symbol":{encode_basestring_ascii(symbol)}'
-        f',"bid_size":"{bid_size}","ask_size":"{ask_size}","volume":"{volume}","quote_volume":"{quote_volume}"'
-        f',"status":"{status}"' + ("}" if at_ms is None else f',"at":{at_ms}}}')
-        if (
-            bid and ask and last and bid_size and ask_size and volume and quote_volume and status
-            and mid is None and not derived
-        )
-        else "".join(
-            (
-                "{" if bid is None else f'{{"bid":"{bid}",',
-                "" if ask is None else f'"ask":"{ask}",',
-                "" if last is None else f'"last":"{last}",',
-                "" if mid is None else f'"mid":"{mid}",',
-                f'"symbol":{encode_basestring_ascii(symbol)}',
-                "" if bid_size is None else f',"bid_size":"{bid_size}"',
-                "" if ask_size is None else f',"ask_size":"{ask_size}"',
-                "" if volume is None else f',"volume":"{volume}"',
-                "" if quote_volume is None else f',"quote_volume":"{quote_volume}"',
-                "" if status is None else f',"status":"{status}"',
-                "" if at_ms is None else f',"at":{at_ms}',
-                ',"derived":true}' if derived else "}",
-            )
-        )
-        for pair, (
-            symbol, bid, ask, bid_size, ask_size, last, mid, volume, quote_volume, status, at_ms, derived
-        ) in quotes.items()
-    }  # fmt: skip
-    for pair, ms in (own_ms or {}).items():
-        if pair in values:
-            values[pair] = f'{values[pair][:-1]},"collected_ms":{ms}}}'
-    return values
-
-
-class _Times(dict[int | None, str]):
-    """Times as the mirror holds them, each written once: those of thousands of quotes are few."""
-
-    def __missing__(self, at_ms: int | None) -> str:
-        text = self[at_ms] = "null" if at_ms is None else f'"{to_iso(at_ms)}"'
-        return text
-
-
-def mirror_lines(
-    quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = None, times: _Times | None = None
-) -> list[str]:
-    """Return a line a pair as the mirror holds it, `"PAIR": {...}`: every key there and sorted, null for unknown.
-
-    `times` are those that are written already.
-    """
-    times = _Times() if times is None else times
-    return [
-        # Nearly every one of an exchange knows all but the middle.
-        f'{encode_basestring(pair)}: {{"ask": "{ask}", "ask_size": "{ask_size}", "at": {times[at_ms]}, "bid": "{bid}"'
-        f', "bid_size": "{bid_size}", "derived": false, "last": "{last}", "mid": null'
-        f', "quote_volume": "{quote_volume}", "status": "{status}", "symbol": {encode_basestring(symbol)}'
-        f', "volume": "{volume}"}}'
-        if (
-            bid and ask and last and bid_size and ask_size and volume and quote_volume and status
-            and mid is None and not derived and not own_ms
-        )
-        else "".join(
-            (
-                f'{encode_basestring(pair)}: ',
-                '{"ask": null, ' if ask is None else f'{{"ask": "{ask}", ',
-                '"ask_size": null, "at": ' if ask_size is None else f'"ask_size": "{ask_size}", "at": ',
-                times[at_ms],
-                ', "bid": null' if bid is None else f', "bid": "{bid}"',
-                ', "bid_size": null' if bid_size is None else f', "bid_size": "{bid_size}"',
-                f', "collected_at": "{to_iso(own_ms[pair])}"' if own_ms and pair in own_ms else "",
-                ', "derived": true' if derived else ', "derived": false',
-                ', "last": null' if last is None else f', "last": "{last}"',
-                ', "mid": null' if mid is None else f', "mid": "{mid}"',
-                ', "quote_volume": null' if quote_volume is None else f', "quote_volume": "{quote_volume}"',
-                ', "status": null' if status is None else f', "status": "{status}"',
-                f', "symbol": {encode_basestring(symbol)}',
-                ', "volume": null}' if volume is None else f', "volume": "{volume}"}}',
-            )
-        )
-        for pair, (
-            symbol, bid, ask, bid_size, ask_size, last, mid, volume, quote_volume, status, at_ms, derived
-        ) in quotes.items()
-    ]  # fmt: skip
-
-
 def write_mirror(
     path: Path, head: Mapping[str, Any], quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = None
 ) -> None:
     """Write the JSON copy of what was just published whole; what is held stands in the head. Raises StorageFailed."""
-    times = _Times()
+    times = mirror_times()
     write_snapshot(path, head, "quotes", quotes, lambda some: mirror_lines(some, own_ms, times))
 
 

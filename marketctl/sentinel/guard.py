@@ -105,9 +105,9 @@ class Guard:
             found.passed = [pair for pair in held if pair in quotes and pair not in found.held]
             found.again = bool(found.released) or _verdicts(held, marked) != _verdicts(found.held, found.marked)
             if whole and self.store is not None:
-                before = self.market.venue(self.entry.name).sheet
                 found.halted = {pair: found.quotes[pair] for pair in sheet.halted if pair in found.quotes}
-                found.sheet = sheet.without(found.halted.keys() | found.held.keys()).joined(before)
+                found.sheet = sheet.without(found.halted.keys() | found.held.keys())
+                found.sheet.share_names(self.market.venue(self.entry.name).sheet)
                 found.reference = found.sheet.to_bytes(run_id, collected_ms)
             return found
 

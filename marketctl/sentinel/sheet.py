@@ -1,7 +1,6 @@
 """A set of quotes in whole columns: texts to judge by, floats to look through; the same as bytes beside the live set.
 
-What is done to a column at once takes a fraction of what a quote at a time would; texts are joined, so that the last
-sets of all venues take little memory, and taken apart when something stands out.
+What is done to a column at once takes a fraction of what a quote at a time would.
 """
 
 import json
@@ -82,18 +81,19 @@ class Sheet:
     ) -> None:
         self.names = names
         self.middles = middles
-        self._bids, self._asks, self._ats = bids, asks, ats  # the time of all of them, or one each
-        self.halted: list[str] = []  # as long as they are in it
+        self._bids, self._asks = bids, asks  # texts joined by spaces where they were read and not yet looked at
+        self._ats = ats  # the time of all of them, or one each
+        self.halted: dict[str, int] = {}  # and where they stand, as long as they are in it
 
     @classmethod
     def of(cls, quotes: Mapping[str, Quote], sides: Sides | None = None) -> Self:
         """Return the columns of quotes; the `sides` of all of them, where they are known, save most of the work."""
         if sides is None or len(sides) != len(quotes):
             sides = Sides.of(quotes)
-        unknown = _places(sides.middles, None)
-        bids, asks, middles = (list[Any](column) for column in (sides.bids, sides.asks, sides.middles))
-        rows = list(quotes.values()) if unknown else []
-        for place in unknown:
+        columns: Any = (sides.bids, sides.asks, sides.middles)
+        bids, asks, middles = map(list, columns) if sides.alone else columns
+        rows = list(quotes.values()) if sides.alone else []
+        for place in sides.alone:
             _, bid, ask, _, _, _, mid, *_ = rows[place]
             middles[place] = (float(bid) + float(ask)) * 0.5 if bid and ask else float(mid or bid or ask or 0)
             bids[place] = bid or mid or ABSENT
@@ -101,27 +101,27 @@ class Sheet:
         told = set(sides.times)  # often all are the same
         times = [NEVER if at is None else at for at in (told if len(told) == 1 else sides.times)]
         sheet = cls(Names(list(quotes)), bids, asks, times, middles)
-        sheet.halted = [sheet.names.pairs[place] for place in _places(sides.statuses, "halted")]
+        sheet.halted = {sheet.names.pairs[place]: place for place in _places(sides.statuses, "halted")}
         return sheet
 
     def without(self, pairs: Collection[str]) -> "Sheet":
         """Return the columns of the others."""
-        if not pairs:
+        gone = [self.halted[pair] if pair in self.halted else self.names.place(pair) for pair in pairs]
+        if not (places := sorted(place for place in gone if place is not None)):
             return self
-        gone = [place for place, pair in enumerate(self.names.pairs) if pair in pairs]
-        names, bids, asks = (_without(one, gone) for one in (self.names.pairs, self._bids, self._asks))
-        ats = self._ats if len(self._ats) == 1 else _without(self._ats, gone)
-        return Sheet(Names(names), bids, asks, ats, _without(self.middles, gone))
+        names, bids, asks = (_without(one, places) for one in (self.names.pairs, self._bids, self._asks))
+        ats = self._ats if len(self._ats) == 1 else _without(self._ats, places)
+        return Sheet(Names(names), bids, asks, ats, _without(self.middles, places))
 
-    def joined(self, before: "Sheet | None") -> "Sheet":
-        """Return the columns as joined texts; the names of the set before serve again where they are the same."""
-        names = before.names if before is not None and before.names.pairs == self.names.pairs else self.names
-        return Sheet(names, " ".join(self._bids), " ".join(self._asks), array("q", self._ats), array("d", self.middles))
+    def share_names(self, before: "Sheet | None") -> None:
+        """Take the names of the set before where they are the same: what was made of them serves again."""
+        if before is not None and before.names.pairs == self.names.pairs:
+            self.names = before.names
 
     def to_bytes(self, run_id: str, collected_ms: int) -> bytes:
-        """Write joined columns for `read`."""
+        """Write what `of` made for `read`."""
         head = json.dumps({"version": VERSION, "run_id": run_id, "collected_ms": collected_ms})
-        texts = "\n".join((head, self.names.text, str(self._bids), str(self._asks), ""))
+        texts = "\n".join((head, self.names.text, " ".join(self._bids), " ".join(self._asks), ""))
         return texts.encode() + array("d", self.middles).tobytes() + array("q", self._ats).tobytes()
 
     @classmethod
@@ -145,7 +145,7 @@ class Sheet:
     def good(self, place: int, collected_ms: int | None) -> Good:
         """Return the quote at a place."""
         if isinstance(self._bids, str):
-            self._bids, self._asks = (str(one).split(" ") for one in (self._bids, self._asks))
+            self._bids, self._asks = self._bids.split(" "), str(self._asks).split(" ")
         bid, ask, at = self._bids[place], self._asks[place], self._ats[place if len(self._ats) > 1 else 0]
         mid = bid if ask == MIDDLE else None
         low = None if mid or bid == ABSENT else bid

@@ -20,8 +20,9 @@ from marketctl.redis import connection as redis_store
 from marketctl.redis import publish
 from marketctl.redis.connection import RedisConnection, connect, packed
 from marketctl.redis.embedded import EmbeddedRedis
+from marketctl.redis.forms import l1_texts
 from marketctl.redis.publish import Published, mark_failed, publish_l1, publish_stats, publish_wallet
-from marketctl.redis.quotes import l1_values, read_history, read_l1, read_meta, write_merged_mirror, write_mirror
+from marketctl.redis.quotes import read_history, read_l1, read_meta, write_merged_mirror, write_mirror
 from marketctl.times import now_ms, to_iso
 
 HISTORY = HistorySettings(enabled=True, max_len=1000, max_age_s=86400, pairs=("*",))
@@ -178,7 +179,7 @@ def test_second_set_replaces_the_first_and_counts_what_moved(store: RedisConnect
     put(store, {"A/B": quote(), "C/D": quote(), "E/F": quote("5"), "G/H": quote()})
     fresh = {"A/B": quote(bid_size="9", at_ms=7), "C/D": quote(mid="1.5"), "E/F": quote("5.0"), "I/J": quote()}
     assert put(store, fresh, 10) == Published(count=4, added=1, removed=1, changed=2, seq=2)
-    assert live(store) == l1_values(fresh)
+    assert live(store) == dict(zip(fresh, l1_texts(list(fresh.items())), strict=True))
 
 
 def test_publish_tells_the_channel(store: RedisConnection, server: Path) -> None:

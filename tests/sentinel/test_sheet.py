@@ -40,8 +40,8 @@ def goods(sheet):
 def test_a_set_is_read_by_another_process_as_it_was_and_without_what_is_halted():
     sheet = Sheet.of(QUOTES)
     assert list(sheet.middles) == [1.15, 0.00000012, 3.0, 78.0, 90.5, 4.5]
-    assert sheet.halted == ["H/USDT"]
-    sent = sheet.without({"H/USDT"}).joined(None)
+    assert sheet.halted == {"H/USDT": 5}
+    sent = sheet.without({"H/USDT"})
     read = Sheet.read(sent.to_bytes("run-1", 9), "run-1")
     assert read is not None
     assert goods(sent) == goods(read) == GOODS
@@ -51,7 +51,7 @@ def test_a_set_is_read_by_another_process_as_it_was_and_without_what_is_halted()
 
 @pytest.mark.parametrize("quotes", [{}, {"A/USDT": QUOTES["A/USDT"]}])
 def test_a_set_of_none_and_of_one(quotes):
-    read = Sheet.read(Sheet.of(quotes).joined(None).to_bytes("run-1", 9), "run-1")
+    read = Sheet.read(Sheet.of(quotes).to_bytes("run-1", 9), "run-1")
     assert read is not None
     assert goods(read) == {pair: GOODS[pair] for pair in quotes}
 
@@ -71,16 +71,22 @@ def test_a_set_of_none_and_of_one(quotes):
     ],
 )
 def test_what_is_of_another_set_or_shape_is_not_read(change):
-    raw = Sheet.of(QUOTES).joined(None).to_bytes("run-1", 9)
+    raw = Sheet.of(QUOTES).to_bytes("run-1", 9)
     assert Sheet.read(raw, "run-1") is not None
     assert Sheet.read(change(raw), "run-1") is None
 
 
+def shared(quotes, before):
+    sheet = Sheet.of(quotes)
+    sheet.share_names(before)
+    return sheet
+
+
 def test_names_serve_again_while_they_are_the_same():
-    first = Sheet.of(QUOTES).joined(None)
-    assert Sheet.of(dict(QUOTES)).joined(first).names is first.names
+    first = Sheet.of(QUOTES)
+    assert shared(dict(QUOTES), first).names is first.names
     fewer = {pair: QUOTES[pair] for pair in list(QUOTES)[1:]}
-    assert Sheet.of(fewer).joined(first).names.pairs == list(fewer)
+    assert shared(fewer, first).names.pairs == list(fewer)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -98,6 +104,9 @@ def test_the_columns_of_rows_that_were_read_make_the_same_set_as_their_quotes(se
     known, anew = Sheet.of(batch.quotes, batch.sides), Sheet.of(dict(batch.quotes))
     assert known.to_bytes("run", 9) == anew.to_bytes("run", 9)
     assert (known.halted, known.names.pairs) == (anew.halted, anew.names.pairs)
+    without = list(batch.quotes)[::3]  # some of them halted
+    left = {pair: quote for pair, quote in batch.quotes.items() if pair not in without}
+    assert known.without(without).to_bytes("run", 9) == Sheet.of(left).to_bytes("run", 9)
     batch.add("P0", "5", "6")
     batch.add("OTHER", "5", "6")
     batch.quotes = dict(list(batch.quotes.items())[1:])  # whoever takes some away has them looked at anew
@@ -153,6 +162,6 @@ def test_whatever_is_not_looked_at_closer_would_have_passed(seed):
                 assert judge(Case(span, limits, last_good=mine, peers=peers)) is None, (pair, span, mine, peers)
             spared, looked_at = spared + len(quotes) - len(apart), looked_at + len(apart)
             sets[name] = quotes
-            market.accept(name, sheet.joined(None), {}, 5, None, "run")
+            market.accept(name, sheet, {}, 5, None, "run")
     assert spared > 500
     assert looked_at > 500
