@@ -1,6 +1,6 @@
 """A quote in its two forms: the texts that Redis holds, and the lines of the mirror."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring, encode_basestring_ascii
 
 from marketctl.models import Quote
@@ -8,13 +8,6 @@ from marketctl.times import to_iso
 
 Rows = Sequence[tuple[str, Quote]]
 """Pairs with their quotes, in order."""
-
-_PLAIN = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_/.:"
-
-
-def need_no_escape(names: Iterable[str]) -> bool:
-    """Tell whether names stand in a JSON text as they are: nearly all do, and one look at all of them is cheap."""
-    return not "".join(names).encode("utf-8", "surrogatepass").translate(None, _PLAIN)
 
 
 class _Texts(dict[int | None, str]):
@@ -35,15 +28,14 @@ def l1_texts(rows: Rows, own_ms: Mapping[str, int] | None = None) -> list[str]:
     `own_ms` holds the collection times of quotes that are older than the rest.
     publish.lua relies on bid, ask, last and mid coming first, then symbol. Decimals are texts that need no escaping.
     """
-    plain = need_no_escape([quote[0] for _, quote in rows])
     at = _Texts(lambda at_ms: "" if at_ms is None else f',"at":{at_ms}')
     texts = [
         # Nearly every one of an exchange knows all but the middle.
-        f'{{"bid":"{bid}","ask":"{ask}","last":"{last}","symbol":"{symbol}","bid_size":"{bid_size}"'
+        f'{{"bid":"{bid}","ask":"{ask}","last":"{last}","symbol":{encode_basestring_ascii(symbol)},"bid_size":"{bid_size}"'
         f',"ask_size":"{ask_size}","volume":"{volume}","quote_volume":"{quote_volume}","status":"{status}"{at[at_ms]}}}'
         if (
             bid and ask and last and bid_size and ask_size and volume and quote_volume and status
-            and mid is None and not derived and plain
+            and mid is None and not derived
         )
         else "".join(
             (
@@ -78,15 +70,14 @@ def mirror_lines(rows: Rows, own_ms: Mapping[str, int] | None = None, times: _Te
     `times` are those that are written already.
     """
     times = mirror_times() if times is None else times
-    plain = not own_ms and need_no_escape([name for pair, quote in rows for name in (pair, quote[0])])
     return [
         # Nearly every one of an exchange knows all but the middle.
-        f'"{pair}": {{"ask": "{ask}", "ask_size": "{ask_size}", "at": {times[at_ms]}, "bid": "{bid}"'
+        f'{encode_basestring(pair)}: {{"ask": "{ask}", "ask_size": "{ask_size}", "at": {times[at_ms]}, "bid": "{bid}"'
         f', "bid_size": "{bid_size}", "derived": false, "last": "{last}", "mid": null'
-        f', "quote_volume": "{quote_volume}", "status": "{status}", "symbol": "{symbol}", "volume": "{volume}"}}'
+        f', "quote_volume": "{quote_volume}", "status": "{status}", "symbol": {encode_basestring(symbol)}, "volume": "{volume}"}}'
         if (
             bid and ask and last and bid_size and ask_size and volume and quote_volume and status
-            and mid is None and not derived and plain
+            and mid is None and not derived and not own_ms
         )
         else "".join(
             (
