@@ -42,7 +42,7 @@ class Memory:
         self._unsaved: dict[str, str] = {}
 
     def _path(self, key: str) -> Path:
-        return self._cache_dir / f"{self._provider}.{safe_name(key)}.json"
+        return _path(self._cache_dir, self._provider, key)
 
     def get(self, key: str, max_age_s: float) -> tuple[Any, int] | None:
         """Return the value and when it was stored (ms), or None."""
@@ -58,10 +58,9 @@ class Memory:
         """
         path = self._path(key)
         try:
-            stat = path.stat()
+            stamp = _stamp(path)
         except OSError:
             return self._make(key, max_age_s, make)
-        stamp = (stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns)
         known = _made.get(path)
         if known is None or (known.stamp, known.make, known.base_url) != (stamp, make, self._base_url):
             found = self._make(key, max_age_s, make)
@@ -103,3 +102,24 @@ class Memory:
             import logging
 
             logging.getLogger(__name__).warning("%s: not remembered: %s", self._provider, error.message)
+
+
+def make_ahead(cache_dir: Path, provider: str, key: str, make: Callable[[Any], Any]) -> None:
+    """Make what a provider's memory has under a key already now: `get_made` will find it."""
+    path = _path(cache_dir, safe_name(provider), key)
+    try:
+        stamp, told = _stamp(path), json.loads(path.read_bytes())
+        base_url, at_ms, value = told["base_url"], told["at_ms"], told["value"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return
+    if type(at_ms) is int:
+        _made[path] = _Made(stamp, make, base_url, at_ms, make(value))
+
+
+def _path(cache_dir: Path, provider: str, key: str) -> Path:
+    return cache_dir / f"{provider}.{safe_name(key)}.json"
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns

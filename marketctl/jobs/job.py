@@ -62,10 +62,15 @@ def _work(job: str) -> Callable[[Run, ProviderEntry, Provider, Result], None]:
     return collect_wallet
 
 
-def load_ahead(jobs: Iterable[tuple[str, str]]) -> None:
-    """Load what these jobs need when they have their answers: others are waiting for theirs just now."""
-    if any(job == "prices" for _, job in jobs):
-        import marketctl.jobs.publishing  # noqa: F401
+def look_ahead(run: Run, work: Iterable[tuple[ProviderEntry, str]]) -> None:
+    """Load and read what these jobs need when they have their answers: they are waiting for them just now.
+
+    What cannot be read is left to the jobs, which tell it.
+    """
+    if entries := [entry for entry, job in work if job == "prices"]:
+        from marketctl.jobs.publishing import make_ready
+
+        make_ready(run, entries)
 
 
 def settle(run: Run, entry: ProviderEntry, result: Result, error: MarketctlError) -> None:

@@ -1,12 +1,14 @@
 """Where quotes go: past the sentinel to Redis, and after that succeeded to the mirror and the archive."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry
-from marketctl.errors import StorageFailed, Suspect
+from marketctl.errors import MarketctlError, StorageFailed, Suspect
+from marketctl.files.memory import make_ahead
 from marketctl.files.snapshots import read_snapshot
 from marketctl.jobs.archive import compared, keep_in_archive
 from marketctl.jobs.result import TOLD, Result
@@ -14,14 +16,25 @@ from marketctl.jobs.run import Run
 from marketctl.jobs.whole import last_good, refuse_half
 from marketctl.log import log
 from marketctl.providers.batch import QuoteBatch
+from marketctl.providers.pairs import remembered_list
 from marketctl.redis.publish import Aside, publish_l1
 from marketctl.redis.quotes import write_merged_mirror, write_mirror
 from marketctl.sentinel.guard import Examined, Guard
+from marketctl.sentinel.market import market_of
 from marketctl.times import to_iso
 from marketctl.views.freshness import limit_ms
 from marketctl.views.held import in_words, mirror_record
 
 KEPT = ("held", "marked")
+
+
+def make_ready(run: Run, entries: Iterable[ProviderEntry]) -> None:
+    """Read lists of pairs, and what the venues quote; what cannot be read is left out."""
+    for entry in entries:
+        make_ahead(run.settings.data_dir / "cache", entry.name, "pairs", remembered_list)
+    if not run.options.dry_run:
+        with suppress(MarketctlError):
+            market_of(run.registry).look_ahead(run.registry, run.redis())
 
 
 def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Result, collected: int, kind: str) -> None:

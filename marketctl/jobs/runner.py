@@ -13,7 +13,7 @@ from marketctl.files.locks import JobLocks
 from marketctl.files.memory import Memory
 from marketctl.files.state import read_state
 from marketctl.jobs.desk import Desk
-from marketctl.jobs.job import load_ahead, run_job
+from marketctl.jobs.job import look_ahead, run_job
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Options, Run
 from marketctl.jobs.schedule import Planned, Schedule, Turn, clock_ms, turns
@@ -47,7 +47,7 @@ def run_jobs(
             due_ago_ms = round((time.monotonic() - run.started) * 1000)
             return _at_its_turn(run, entries[turn.provider], turn.job, due_ago_ms, locks, on_start)
 
-        for turn, result in turns(Schedule.once(jobs), do, run.options.jobs, lambda: load_ahead(jobs)):
+        for turn, result in turns(Schedule.once(jobs), do, run.options.jobs, lambda: look_ahead(run, todo)):
             results[turn.provider, turn.job] = result
             on_result(result)
     return [results[job] for job in jobs]

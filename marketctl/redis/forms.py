@@ -74,7 +74,8 @@ def mirror_lines(rows: Rows, own_ms: Mapping[str, int] | None = None, times: _Te
         # Nearly every one of an exchange knows all but the middle.
         f'{encode_basestring(pair)}: {{"ask": "{ask}", "ask_size": "{ask_size}", "at": {times[at_ms]}, "bid": "{bid}"'
         f', "bid_size": "{bid_size}", "derived": false, "last": "{last}", "mid": null'
-        f', "quote_volume": "{quote_volume}", "status": "{status}", "symbol": {encode_basestring(symbol)}, "volume": "{volume}"}}'
+        f', "quote_volume": "{quote_volume}", "status": "{status}", "symbol": {encode_basestring(symbol)}'
+        f', "volume": "{volume}"}}'
         if (
             bid and ask and last and bid_size and ask_size and volume and quote_volume and status
             and mid is None and not derived and not own_ms

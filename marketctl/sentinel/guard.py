@@ -83,10 +83,6 @@ class Guard:
         if not self.registry.sentinel.enabled:
             return Examined(quotes)
         with self.market.lock:
-            # Two in one band are no further apart than the smallest limit.
-            self.market.reach = (
-                float(self.registry.sentinel.tightest) * 0.49 / (1 + float(self.registry.sentinel.tightest))
-            )
             asked = aside_commands(self.store, self.entry)
             replies = self.market.refresh(self.registry, self.store, self.registry.enabled(), asked)
             held, marked, released = read_aside(self.registry, self.store, self.entry, replies)

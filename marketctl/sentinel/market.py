@@ -94,6 +94,12 @@ class Market:
         self._refresh_files(registry, entries)
         return []
 
+    def look_ahead(self, registry: Registry, store: RedisConnection | None) -> None:
+        """Read the sets of all that are on, before there is anything to hold against them. Raises RedisFailed."""
+        if registry.sentinel.enabled:
+            with self.lock:
+                self.refresh(registry, store, registry.enabled())
+
     def accept(
         self,
         name: str,
@@ -245,5 +251,7 @@ _markets: dict[str, Market] = {}
 
 def market_of(registry: Registry) -> Market:
     """Return what this process knows of a registry's venues."""
-    settings = registry.settings
-    return _markets.setdefault(f"{settings.data_dir}\n{settings.redis_url}\n{settings.redis_prefix}", Market())
+    settings, tightest = registry.settings, float(registry.sentinel.tightest)
+    market = _markets.setdefault(f"{settings.data_dir}\n{settings.redis_url}\n{settings.redis_prefix}", Market())
+    market.reach = tightest * 0.49 / (1 + tightest)  # two in one band are no further apart than the smallest limit
+    return market
