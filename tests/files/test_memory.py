@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from marketctl.files.memory import Memory
+from marketctl.files.memory import Memory, make_ahead
 from marketctl.times import now_ms
 from tests.files.python import files
 
@@ -80,3 +80,29 @@ def test_what_is_made_of_a_file_is_made_once_until_it_is_replaced_by_who_works_o
     (tmp_path / "BYBIT.pairs.json").unlink()
     assert memory.get_made("pairs", 60, make) is None
     assert made == (["one", "two"] if keeping else ["one", "one", "two"])
+
+
+def test_what_was_made_ahead_is_found_made(tmp_path: Path) -> None:
+    made = []
+
+    def make(value: object) -> tuple[object]:
+        made.append(value)
+        return (value,)
+
+    memory = Memory(tmp_path, "BYBIT", "x")
+    make_ahead(tmp_path, "BYBIT", "pairs", make)  # there is nothing yet
+    memory.put("pairs", "one", at_ms := now_ms() - 5000)
+    make_ahead(tmp_path, "BYBIT", "pairs", make)
+    assert memory.get_made("pairs", 60, make) == (("one",), at_ms)
+    assert made == ["one"]
+    assert memory.get_made("pairs", 4, make) is None  # it ages all the same
+    assert Memory(tmp_path, "BYBIT", "http://another").get_made("pairs", 60, make) is None
+    memory.put("pairs", "two")
+    assert memory.get_made("pairs", 60, make)[0] == ("two",)  # type: ignore[index]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", "{}", '{"value": 1, "at_ms": "soon", "base_url": "x"}'])
+def test_what_cannot_be_read_is_not_made_ahead(tmp_path: Path, text: str) -> None:
+    (tmp_path / "BYBIT.pairs.json").write_text(text)
+    make_ahead(tmp_path, "BYBIT", "pairs", lambda value: pytest.fail(str(value)))
+    assert Memory(tmp_path, "BYBIT", "x").get_made("pairs", 60, lambda value: value) is None

@@ -1,14 +1,17 @@
 """What others have published is looked for once a second, by a process that publishes one provider after another."""
 
+import json
+import re
 from typing import Any
 
 import pytest
 
+from marketctl.config.sentinel import Limits, SentinelSettings
 from marketctl.providers.loader import load_registry
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.publish import publish_l1
 from marketctl.sentinel import market as market_module
-from marketctl.sentinel.market import Market
+from marketctl.sentinel.market import Market, market_of
 from marketctl.times import now_ms
 from tests.desk import quote
 
@@ -53,3 +56,39 @@ def test_others_are_looked_for_once_a_second(redis_server: Any, folder: Any, mon
         market.forget("KUCOIN")  # ours did not go out: what stands there is not known
         refresh()
         assert seen(market) == "103"
+
+
+def test_several_pairs_of_hands_look_ahead_once_and_without_a_sentinel_not_at_all(
+    redis_server: Any, folder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis_server.say("FLUSHALL")
+    registry = load_registry(folder / "providers.toml")
+    monkeypatch.setattr(market_module, "_markets", {})
+    with RedisConnection(redis_server.url, folder, "marketctl") as store:
+        for name in ("BYBIT", "KUCOIN"):
+            quotes = {"BTC/USDT": quote("100", "200")}
+            publish_l1(store, name, quotes, run_id=name, collected_ms=now_ms(), interval_s=1e6, skipped=0)
+        read: list[list[str]] = []
+        real = Market._read_anew
+        monkeypatch.setattr(
+            Market, "_read_anew", lambda self, store, names: (read.append(sorted(names)), real(self, store, names))[1]
+        )
+        off = registry._replace(sentinel=SentinelSettings(Limits(enabled=False)))
+        market_of(off).look_ahead(off, store)
+        assert read == []
+        market_of(registry).look_ahead(registry, store)
+        market_of(registry).refresh(registry, store, registry.enabled())
+        assert read == [["BYBIT", "KUCOIN"]]
+        assert market_of(registry).bands["BTC/USDT"] == 150.0
+
+
+@pytest.mark.parametrize("task", ["prices", "wallet"])
+def test_what_cannot_be_read_ahead_is_told_by_its_job_alone(ctl: Any, folder: Any, task: str) -> None:
+    path = folder / "providers.toml"
+    path.write_text(re.sub('redis_url = ".*"', 'redis_url = "redis://127.0.0.1:1/0"', path.read_text()))
+    code, out, err = ctl("run", "--once", "--task", task, "-p", "BYBIT", "-p", "HTX", "--jobs", "2", "--json")
+    found = {one["provider"]: (one["status"], one["reason"]) for one in json.loads(out)["results"]}
+    told = ("failed", "redis") if task == "prices" else ("ok", None)
+    assert found == {"BYBIT": told, "HTX": told}
+    assert "Traceback" not in err
+    assert code == (1 if task == "prices" else 3)
