@@ -99,6 +99,7 @@ COMMANDS = [
     "dump replay data/raw/prices-KUCOIN.json --json",
     "check KUCOIN --json",
     "wallet show KUCOIN USDT --json",
+    "wallet changes --json",
     "wallet routes USDT --from MEXC --to KUCOIN --json",
     "wallet unmapped --json",
     "prices show KUCOIN --json",
