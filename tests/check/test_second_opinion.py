@@ -2,10 +2,9 @@
 
 import re
 from decimal import Decimal
+from importlib.util import find_spec
 
 import pytest
-
-pytest.importorskip("ccxt", reason="ccxt is not installed: pip install ccxt (the extra ccxt)")
 
 from marketctl.check.checkup import check_providers
 from marketctl.check.health import Check
@@ -16,6 +15,8 @@ from marketctl.jobs.run import Run
 from marketctl.providers.cex import bybit
 from marketctl.providers.cex.bybit import BybitAdapter
 from marketctl.providers.loader import load_registry
+
+pytestmark = pytest.mark.skipif(not find_spec("ccxt"), reason="the extra ccxt is not installed: pip install ccxt")
 
 
 @pytest.fixture
