@@ -32,7 +32,10 @@ def parse_toml(
 
 @dataclass(eq=False, repr=False, slots=True)
 class Table:
-    """A table and the file it stands in, as the user named it. Keys nobody asked for are unknown."""
+    """A table and the file it stands in, as the user named it. Keys nobody asked for are unknown.
+
+    Each reader raises ConfigError for what is written otherwise.
+    """
 
     file: str
     name: str

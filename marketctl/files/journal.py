@@ -101,7 +101,7 @@ def _end_of_lines(fd: int) -> int:
 
 
 def read_journal(path: Path, since_ms: int | None = None) -> tuple[list[dict[str, Any]], int]:
-    """Return the journal's entries since that time, oldest first, and the number of broken lines."""
+    """Return the entries since that time, oldest first, and the number of broken lines. Raises StorageFailed."""
     entries: list[dict[str, Any]] = []
     broken = 0
     try:

@@ -16,7 +16,10 @@ NOTED = 100  # pairs that are crossed, for alerts; the rest is counted
 
 
 def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Result) -> None:
-    """Fetch quotes, publish them to Redis and, after that succeeded, mirror them to a file."""
+    """Fetch quotes, publish them to Redis and, after that succeeded, mirror them to a file.
+
+    Raises whatever the adapter does, Suspect, RedisFailed, StorageFailed; what is live stays as it was then.
+    """
     started = now_ms()
     batch = adapter.read(adapter.prices)
     collected = batch.collected_ms or started

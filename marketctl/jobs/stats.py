@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 def collect_stats(run: Run, entry: ProviderEntry, adapter: Provider, result: Result) -> None:
-    """Fetch statistics; write the snapshot and the copy in Redis."""
+    """Fetch statistics; write the snapshot and the copy in Redis.
+
+    Raises whatever the adapter does, HalfAnswer, StorageFailed; the last snapshot stays then.
+    """
     if not run.options.dump_raw:  # a dump is to hold the job's own answers
         adapter.known = {job: run.read.pop((entry.name, job)) for job in JOBS if (entry.name, job) in run.read}
     for job, batch in adapter.known.items():

@@ -32,7 +32,10 @@ class Reading(NamedTuple):
 
 
 def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Result) -> None:
-    """Fetch coins and networks; write the snapshot, the journal of what changed and the copy in Redis."""
+    """Fetch coins and networks; write the snapshot, the journal of what changed and the copy in Redis.
+
+    Raises whatever the adapter does, HalfAnswer, StorageFailed; nothing is written then.
+    """
     path, journal = run.path("wallet", entry.name), run.path("wallet", entry.name, ".changes.jsonl")
     last = last_good(path, "assets")
     ahead = lines_after(journal, str(last.head.get("collected_at"))) if last.lines is not None else []

@@ -144,7 +144,7 @@ class Provider(Refusals):
         raise NotSupported("this provider has no list of assets")
 
     def prices(self) -> QuoteBatch:
-        """Fetch the best bid and ask of all pairs (or of the configured ones)."""
+        """Fetch the best bid and ask of all pairs (or of the configured ones). Raises NotSupported without quotes."""
         raise NotSupported("this provider has no prices")
 
     def stats(self) -> Stats:
@@ -152,7 +152,7 @@ class Provider(Refusals):
         raise StatsNotSupported("this provider has no statistics")
 
     def clock(self) -> Clock:
-        """Measure the provider's time against ours."""
+        """Measure the provider's time against ours. Raises NotSupported where nothing tells it."""
         if not self.clock_field:
             raise NotSupported("this provider tells no time")
         path, *fields = self.clock_field
@@ -269,7 +269,7 @@ class Provider(Refusals):
         return lent
 
     def fresh_pairs(self) -> PairList:
-        """Ask for the pairs and remember them, with their keys."""
+        """Ask for the pairs and remember them, with their keys. Raises BadAnswer for an empty list."""
         with self.named():
             found = PairList(self.pairs())
             if not found.by_symbol:
@@ -280,7 +280,7 @@ class Provider(Refusals):
         return found
 
     def pairs(self) -> list[Pair]:
-        """Fetch the provider's list of pairs: the only authority for base and quote."""
+        """Fetch the list of pairs: the only authority for base and quote. Raises NotSupported without one."""
         raise NotSupported("this provider lists no pairs")
 
     def read(self, ask: Callable[[], B]) -> B:
@@ -332,7 +332,10 @@ class Provider(Refusals):
         return found
 
     def pages(self, path: str, query: Mapping[str, str], param: str, *cursor: str) -> Iterator[Any]:
-        """Yield the pages of a list: the next one is asked for while the answer holds another cursor at this path."""
+        """Yield the pages of a list: the next one is asked for while the answer holds another cursor at this path.
+
+        Raises BadAnswer where the list has no end.
+        """
         seen: set[str | None] = {None}
         more: dict[str, str] = {}
         for _ in range(MOST_PAGES):

@@ -135,7 +135,7 @@ def _legs(node: Node) -> Iterator[Leg]:
 
 
 class _Reader:
-    """Reads one text from left to right; each method reads one line of the grammar."""
+    """Reads one text from left to right; each method reads one line of the grammar, or raises FormulaError."""
 
     def __init__(self, text: str, constants: Mapping[str, Formula], providers: Mapping[str, object] | None) -> None:
         self.text = text

@@ -30,7 +30,7 @@ class CbrBankAdapter(BankProvider):
 
 
 def parse_daily(content: bytes) -> Fixing:
-    """Read XML_daily: roubles for `Nominal` units with a decimal comma, which may be in E notation."""
+    """Read XML_daily: roubles for `Nominal` units with a decimal comma, perhaps in E notation. Raises BadAnswer."""
     root = read_xml(content)
     told = root.get("Date")
     if root.tag != "ValCurs" or told is None:

@@ -29,7 +29,7 @@ class EcbBankAdapter(BankProvider):
 
 
 def parse_daily(content: bytes) -> Fixing:
-    """Read eurofxref-daily.xml: one day, one `Cube` a currency; both namespaces are needed."""
+    """Read eurofxref-daily.xml: one day, one `Cube` a currency; both namespaces are needed. Raises BadAnswer."""
     root = read_xml(content)
     days = [cube for cube in root.iter(CUBE) if cube.get("time")]
     if root.tag != ENVELOPE or len(days) != 1:

@@ -126,7 +126,10 @@ class CcxtAdapter(Exchange):
         return exchange
 
     def carry(self, call: Call, weight: float) -> Any:
-        """Send what ccxt asks, if it is among what this adapter declares; return the body, numbers as texts."""
+        """Send what ccxt asks, if it is among what this adapter declares; return the body, numbers as texts.
+
+        Raises NotSupported for anything else.
+        """
         if f"{call.method} {call.path}" not in self.endpoints:
             raise NotSupported(f"{self.venue}: ccxt asks for {call.path}, which the bridge did not foresee")
         elsewhere = self.client.base_url == self.base_url and call.base != self.base_url

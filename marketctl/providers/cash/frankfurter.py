@@ -38,7 +38,7 @@ class FrankfurterCashAdapter(BankProvider):
 
     @property
     def bank(self) -> str:
-        """The bank whose rates are asked for."""
+        """The bank whose rates are asked for. Raises ConfigError for what is no bank's code."""
         if (found := str(self.chosen.get("bank", ALL_AT_ONCE)).upper()) not in HOMES:
             raise ConfigError(f'bank: found "{found}", expected one of {", ".join(HOMES)}')
         return found
