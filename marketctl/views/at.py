@@ -100,7 +100,7 @@ def archived(
                     # An hourly set of all tells again what did not change.
                     if not records or {name: records[-1].get(name) for name in PRICES if name in records[-1]} != prices:
                         records.append({"at_ms": member.at_ms, **prices})
-    return records
+    return sorted(records, key=lambda one: one["at_ms"])  # a clock that went back wrote older ones behind newer ones
 
 
 def known_from(registry: Registry, entries: Iterable[ProviderEntry]) -> int | None:

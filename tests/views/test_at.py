@@ -210,6 +210,18 @@ def test_a_damaged_part_is_told_and_what_it_told_is_not_made_up(run, member, pla
     assert len(broken) == 1
 
 
+def test_what_a_clock_that_went_back_wrote_stands_where_it_belongs(run):
+    registry, entry = run.registry, run.registry.provider("BYBIT")
+    for number, second in enumerate((600, 0, 700)):
+        at = to_iso(T0 + second * 1000)
+        archive = Archive(registry.settings.data_dir, "BYBIT", T0 + second * 1000, 30)
+        head = {"at": at, "run_id": "20261126T210000000Z-a4ceb9", "whole": archive.whole}
+        line = {"at": at, "pair": "A/B", "bid": str(number)}
+        archive.append([json.dumps(one, separators=(",", ":")) for one in (head, line)])
+    records = archived(registry, entry, "A/B", T0, T0 + 9_000_000, [])
+    assert [(one["at_ms"] - T0, one["bid"]) for one in records] == [(0, "1"), (600_000, "0"), (700_000, "2")]
+
+
 @pytest.mark.parametrize("place", [0, 20, 75])
 def test_without_the_whole_set_nothing_is_known(run, place):
     registry, entry = run.registry, run.registry.provider("BYBIT")
