@@ -7,8 +7,9 @@ address with every provider, except where a provider lists a twin on purpose.
 import random
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from marketctl.sandbox import shocks
 
@@ -35,6 +36,7 @@ MAJORS = [
     ("DOT", "Polkadot", "2.27", ("polkadot",), False, "polkadot"),
 ]
 TOKEN_NETWORKS = ("ethereum", "bsc", "solana", "tron", "arbitrum-one", "base")
+KEPT = 1 << 16  # pairs and fees whose dice are thrown once: those of a large market, not of the largest
 FIAT_USD = {"EUR": "0.868211", "RUB": "92.473155", "TRY": "42.4101", "BRL": "5.3412", "KZT": "519.88"}
 
 
@@ -58,9 +60,14 @@ class Coin:
 
     def fee(self, network: str, provider: str) -> Decimal:
         """Return a withdrawal fee of about 0.2 to 5 USD in coin units; every provider has its own."""
-        dice = random.Random(f"{self.ticker}{network}{provider}")
-        usd = {"tron": 1.3, "ethereum": 4.0, "bitcoin": 5.0}.get(network, 0.4) * dice.uniform(0.6, 1.4)
-        return plain(Decimal(str(round(usd, 4))) / self.price, 3)
+        return _fee(self.ticker, self.price, network, provider)
+
+
+@lru_cache(maxsize=KEPT)
+def _fee(ticker: str, price: Decimal, network: str, provider: str) -> Decimal:
+    dice = random.Random(f"{ticker}{network}{provider}")
+    usd = {"tron": 1.3, "ethereum": 4.0, "bitcoin": 5.0}.get(network, 0.4) * dice.uniform(0.6, 1.4)
+    return plain(Decimal(str(round(usd, 4))) / price, 3)
 
 
 def plain(value: Decimal, digits: int) -> Decimal:
@@ -103,22 +110,43 @@ class World:
 
     def book(self, base: str, quote: str, provider: str, tick: int) -> dict[str, str]:
         """Return bid, ask, their sizes, last, volume (base) and turnover (quote) of a pair at a tick, as texts."""
-        dice = random.Random(f"{self.seed}{base}{quote}{provider}")
-        # A third of the pairs stands still, the rest walks around its price.
-        moving = dice.random() > 0.33
-        sway = Decimal(str(round(((tick * dice.randint(1, 97)) % 89 - 44) / 22000, 7))) if moving else Decimal(0)
-        middle = self.usd(base) / self.usd(quote) * (1 + sway)
+        rest = _at_rest(self.seed, base, quote, provider, self.usd(base), self.usd(quote))
+        sway = Decimal(str(round(((tick * rest.step) % 89 - 44) / 22000, 7))) if rest.step else Decimal(0)
+        middle = rest.middle * (1 + sway)
         if faults := self.faults.get(provider):
             middle *= shocks.factor(faults, base, quote)
-        half = Decimal(str(round(dice.uniform(0.00005, 0.001), 7)))
-        bid, ask = plain(middle * (1 - half), 7), plain(middle * (1 + half), 7)
-        volume = plain(Decimal(dice.randint(1000, 9_000_000)) / self.usd(base), 8)
+        bid, ask = format(plain(middle * (1 - rest.half), 7), "f"), format(plain(middle * (1 + rest.half), 7), "f")
         return {
-            "bid": format(bid, "f"),
-            "ask": format(ask, "f"),
-            "bid_size": format(plain(Decimal(dice.randint(10, 90000)) / self.usd(base), 5), "f"),
-            "ask_size": format(plain(Decimal(dice.randint(10, 90000)) / self.usd(base), 5), "f"),
-            "last": format(bid if tick % 2 else ask, "f"),
-            "volume": format(volume, "f"),
-            "turnover": format(plain(volume * middle, 10), "f"),
+            "bid": bid,
+            "ask": ask,
+            "bid_size": rest.bid_size,
+            "ask_size": rest.ask_size,
+            "last": bid if tick % 2 else ask,
+            "volume": format(rest.volume, "f"),
+            "turnover": format(plain(rest.volume * middle, 10), "f"),
         }
+
+
+class _Rest(NamedTuple):
+    """What a pair is at a provider at any tick: how far it moves with each (0: not at all), and its half spread."""
+
+    step: int
+    middle: Decimal
+    half: Decimal
+    volume: Decimal
+    bid_size: str
+    ask_size: str
+
+
+@lru_cache(maxsize=KEPT)
+def _at_rest(seed: int, base: str, quote: str, provider: str, usd: Decimal, quote_usd: Decimal) -> _Rest:
+    """Throw the dice for a pair: a third of the pairs stands still, the rest walks around its price."""
+    dice = random.Random(f"{seed}{base}{quote}{provider}")
+    return _Rest(
+        step=dice.randint(1, 97) if dice.random() > 0.33 else 0,
+        middle=usd / quote_usd,
+        half=Decimal(str(round(dice.uniform(0.00005, 0.001), 7))),
+        volume=plain(Decimal(dice.randint(1000, 9_000_000)) / usd, 8),
+        bid_size=format(plain(Decimal(dice.randint(10, 90000)) / usd, 5), "f"),
+        ask_size=format(plain(Decimal(dice.randint(10, 90000)) / usd, 5), "f"),
+    )
