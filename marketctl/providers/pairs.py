@@ -69,8 +69,9 @@ def _with_keys(pairs: Iterable[Pair]) -> list[Pair]:
     taken: dict[str, str] = {}
     renamed = []
     for pair in pairs:
-        if not pair.spot or not pair.base:
-            continue
+        both = pair.base + pair.quote
+        if not pair.spot or not pair.base or "/" in both or not both.isprintable():
+            continue  # no key could be made of it that says where the quote begins, or that a terminal may show
         # The pair whose codes are its tickers keeps the key, wherever it stands.
         if (pair.base_code, pair.quote_code) == (pair.base, pair.quote):
             taken.setdefault(f"{pair.base}/{pair.quote}", pair.symbol)

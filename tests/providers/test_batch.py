@@ -291,6 +291,15 @@ def test_the_same_pair_under_two_symbols_is_published_once():
     assert batch.skipped == Counter({"unknown-symbol": 1})
 
 
+def test_tickers_that_make_no_key_are_not_published():
+    odd = [pair("1", "A/B", "USDT"), pair("2", "\x1b[31mX", "USDT"), pair("3", "A", "U\nSDT"), pair("4", "1.5X", "龙猫")]
+    assert keys(odd) == {"4": "1.5X/龙猫"}
+    batch = batch_of(*odd)
+    for symbol in "1234":
+        batch.add(symbol, "1", "2")
+    assert (list(batch.quotes), batch.skipped) == (["1.5X/龙猫"], Counter({"unknown-symbol": 3}))
+
+
 def test_perpetuals_take_no_key():
     assert keys([PERP, BTC]) == {"BTCUSDT": "BTC/USDT"}
     assert [pair.symbol for pair in PairList([PERP, BTC]).spot()] == ["BTCUSDT"]
