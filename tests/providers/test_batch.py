@@ -292,7 +292,8 @@ def test_the_same_pair_under_two_symbols_is_published_once():
 
 
 def test_tickers_that_make_no_key_are_not_published():
-    odd = [pair("1", "A/B", "USDT"), pair("2", "\x1b[31mX", "USDT"), pair("3", "A", "U\nSDT"), pair("4", "1.5X", "龙猫")]
+    told = (("1", "A/B", "USDT"), ("2", "\x1b[31mX", "USDT"), ("3", "A", "U\nSDT"), ("4", "1.5X", "龙猫"))
+    odd = [pair(*one) for one in told]
     assert keys(odd) == {"4": "1.5X/龙猫"}
     batch = batch_of(*odd)
     for symbol in "1234":
