@@ -104,6 +104,8 @@ def _whys(by_job: dict[str, dict[str, Any]]) -> list[str]:
         if job["state"] == "failing":
             since = f" since {job['last_success'][11:16]}" if job["last_success"] else ""
             told.setdefault(f"{job['message'] or job['reason']}{since}", []).append(name)
+        elif job["state"] == "stale" and job["message"]:
+            told.setdefault(job["message"], []).append(name)
     return [f"{', '.join(names)}: {why}" for why, names in told.items()]
 
 

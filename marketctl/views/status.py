@@ -11,7 +11,7 @@ from marketctl.models import JOBS
 from marketctl.redis.quotes import read_meta
 from marketctl.times import ms_or_none, to_iso
 from marketctl.views.doors import Door, doors, ways_out
-from marketctl.views.freshness import age_ms, is_stale, limit_ms
+from marketctl.views.freshness import age_ms, is_stale, limit_ms, standstill_ms
 from marketctl.views.quotes import Reader
 from marketctl.views.wallets import WalletFiles
 
@@ -55,6 +55,17 @@ def job_status(registry: Registry, reader: Reader, entry: ProviderEntry, job: st
     return told
 
 
+def see_standstill(reader: Reader, entry: ProviderEntry, told: dict[str, Any], now_ms: int) -> None:
+    """Call prices stale that are collected in time while the source's own time stands still, as every reader does."""
+    try:
+        live = reader.look(entry)
+    except MarketctlError:
+        return  # a moment ago it could be read
+    age = live.set_age_ms(now_ms)
+    if live.quotes and is_stale(age, standstill_ms(entry.prices_interval_s, live.kept_ms, rates=live.rates)):
+        told |= {"state": "stale", "age_ms": age, "message": "the source's own time stands still"}
+
+
 _Found = tuple[int | None, int | None, int | None, int | None, bool]
 
 
@@ -91,6 +102,9 @@ def status(
 ) -> dict[str, Any]:
     """Return `jobs` (one record each), `closed` doors of these assets, `unknown` ones among them, `totals` by state."""
     jobs = [job_status(registry, reader, entry, job, now_ms) for entry in registry.chosen() for job in JOBS]
+    for job in jobs:
+        if (job["job"], job["state"]) == ("prices", "fresh"):
+            see_standstill(reader, registry.provider(job["provider"]), job, now_ms)
     wallets = WalletFiles(registry).readable()
     found = doors(wallets, now_ms, assets, networks or None)
     everything = doors(wallets, now_ms, assets) if networks else found

@@ -1,0 +1,48 @@
+"""What `status` calls fresh: data in time, whose source's own time moves."""
+
+import pytest
+
+from marketctl.errors import ConfigError
+from marketctl.models import Quote
+from marketctl.providers.loader import load_registry
+from marketctl.redis.quotes import write_mirror
+from marketctl.times import now_ms
+from marketctl.views.quotes import Reader
+from marketctl.views.status import status
+from tests.desk import head
+
+HOUR = 3_600_000
+REGISTRY = """
+[settings]
+redis_url = "none"
+[providers.KUCOIN]
+path = "marketctl.providers.cex.kucoin:KucoinAdapter"
+[providers.ECB]
+path = "marketctl.providers.bank.ecb:EcbBankAdapter"
+"""
+
+
+def sent(at_ms: int | None, mid: str | None = None) -> Quote:
+    return Quote("S", None if mid else "1", None if mid else "2", None, None, None, mid, None, None, None, at_ms)
+
+
+@pytest.mark.parametrize(
+    ("provider", "quote", "state", "age_h"),
+    [
+        ("KUCOIN", (2 * HOUR, None), "stale", 2),
+        ("KUCOIN", (1000, None), "fresh", 0),
+        ("KUCOIN", (None, None), "fresh", 0),
+        ("ECB", (37 * HOUR, "1.1"), "fresh", 0),  # of yesterday, as a bank's rates are
+        ("ECB", (9 * 24 * HOUR, "1.1"), "stale", 216),
+    ],
+)
+def test_prices_whose_own_time_stands_still_are_not_fresh(tmp_path, provider, quote, state, age_h):
+    (tmp_path / "providers.toml").write_text(REGISTRY)
+    registry = load_registry(tmp_path / "providers.toml", environ={})
+    now, (age, mid) = now_ms(), quote
+    path = registry.settings.data_dir / "prices" / f"{provider}.json"
+    write_mirror(path, head(provider, "prices", now), {"A/B": sent(None if age is None else now - age, mid)})
+    found = status(registry, Reader(registry, None, ConfigError("none")), now, ["USDT"], [])
+    told = next(job for job in found["jobs"] if (job["provider"], job["job"]) == (provider, "prices"))
+    assert (told["state"], told["age_ms"] // HOUR) == (state, age_h)
+    assert (told["message"] or "").endswith("stands still" if state == "stale" else "")
