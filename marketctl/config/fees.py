@@ -8,11 +8,11 @@ from marketctl.config.table import Table
 EXPECTED = 'a percentage from 0 to 10 such as "0.1"'
 
 # path of the adapter -> percent and where that figure is from: first tier, without a discount, the highest where
-# pairs differ. A key's own rate may be lower; nobody's answer was asked.
+# pairs differ. A key's own rate may be lower; no provider is asked for it.
 ASSUMED = {
     "marketctl.providers.cex.bybit:BybitAdapter": (
         "0.1",
-        "remembered of BYBIT's spot fees, lowest tier; no answer without a key tells it",
+        "BYBIT's spot fees from memory, lowest tier; no answer without a key tells it",
     ),
     "marketctl.providers.cex.mexc:MexcAdapter": ("0.05", "takerCommission of MEXC's list of pairs"),
     "marketctl.providers.cex.whitebit:WhitebitAdapter": ("0.1", "takerFee of WHITEBIT's list of markets"),
