@@ -126,7 +126,7 @@ def test_a_bug_is_raised_where_the_results_are_awaited_and_nothing_new_begins(ha
 # The program --------------------------------------------------------------------------------
 
 INTERVAL_MS = 1000
-TURNS = 8
+TURNS = 5
 # The quick one, and three in trouble.
 QUICK, SLOW, HANGING, DEAD = "KUCOIN", "BYBIT", "HTX", "MEXC"
 
