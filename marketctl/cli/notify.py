@@ -224,13 +224,16 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
       marketctl notify mute tron --for 6h
       marketctl notify mute tron --off
     """
+    from contextlib import nullcontext
+
     from marketctl.errors import Busy
     from marketctl.notify.ledger import kept
     from marketctl.times import now_ms, to_iso
 
     given = globals_of()
     until = None if span == "ever" else now_ms() + _span_ms(span)
-    with kept(given.registry().settings) as store, store.lock() as ours:
+    looked = what is None  # and looking never writes
+    with kept(given.registry().settings) as store, nullcontext(True) if looked else store.lock() as ours:
         if not ours:
             raise Busy("another run is telling", hint=f"marketctl notify mute {what or ''}".rstrip())
         ledger = store.load()

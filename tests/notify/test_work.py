@@ -154,6 +154,18 @@ def test_the_first_look_tells_how_things_stand(folder, ctl):
         assert hook.messages == [f"USDT · tron: withdrawals closed at 2 of 2; {ways}"]
 
 
+def test_looking_takes_no_lock_and_writes_nothing(folder, ctl):
+    sync(ctl, until=True)
+
+    def files() -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in (folder / "data").rglob("*")}
+
+    before = files()
+    for words in (("run", "--dry-run"), ("mute",), ("status",), ("log",)):
+        assert ctl("notify", *words)[0] == 0
+    assert files() == before
+
+
 def test_dry_run_notes_and_sends_nothing(folder, ctl):
     sync(ctl, until=True)
     for _ in range(2):
