@@ -26,10 +26,11 @@ from marketctl.jobs.desk import Desk
 from marketctl.jobs.run import Run
 from marketctl.jobs.runner import run_jobs
 from marketctl.models import Pair
-from marketctl.providers import pairs
+from marketctl.providers import base
 from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.providers.fields import seven_plain
 from marketctl.providers.loader import load_registry
+from marketctl.providers.pairs import remembered_list
 from marketctl.sandbox.setup import write_setup
 
 # Of these none is needed where nothing is fetched and nothing goes wrong.
@@ -194,8 +195,7 @@ def test_each_file_is_written_once_a_job_and_nothing_else(registry, monkeypatch,
 def test_a_later_cycle_reads_no_list_of_pairs_and_opens_no_connection(registry, monkeypatch):
     monkeypatch.setattr(Memory, "keeping", True)
     read: list[int] = []
-    made = pairs._remembered
-    monkeypatch.setattr(pairs, "_remembered", lambda found: read.append(len(found)) or made(found))
+    monkeypatch.setattr(base, "remembered_list", lambda found: read.append(len(found)) or remembered_list(found))
     lent: list[transport.Transport] = []
     lend = transport.Lines.lend
     monkeypatch.setattr(transport.Lines, "lend", lambda *words: lent.append(lend(*words)) or lent[-1])

@@ -26,7 +26,7 @@ PRICES = ("bid", "ask", "last", "mid")  # what a line may tell of a pair
 WHOLE_MS = 3_600_000  # from one member with every pair to the next
 LEVEL = 1  # higher ones cost several times the CPU for a tenth of the size
 HEADER = 57  # bytes of a member's header
-TAIL = 1 << 22  # a torn member is shorter
+TAIL = 1 << 18  # nearly always the last member is shorter; else more is looked through
 
 _header = re.compile(rb"\x1f\x8b\x08\x08.{6}([0-9a-f]{12})\.([0-9]{13})\.([0-9]{13})\.jsonl\x00", re.DOTALL)
 _day = re.compile(r"\d{4}-\d{2}-\d{2}").fullmatch

@@ -29,7 +29,7 @@ from marketctl.models import Asset, Clock, KeyInfo, Pair, Platform, Quota, Stats
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.providers.counts import count_open, count_pairs, turnover
 from marketctl.providers.fields import integer, mapping, text, told_by
-from marketctl.providers.pairs import remembered_list
+from marketctl.providers.pairs import remembered_list, to_remember
 from marketctl.providers.refusals import NO_ENVELOPE, Failure, Refusals
 from marketctl.times import END_MS, now_ms
 
@@ -275,7 +275,7 @@ class Provider(Refusals):
             if not found.by_symbol:
                 raise BadAnswer("the list of pairs is empty")
         at_ms = now_ms()
-        self.memory.put("pairs", [list(pair) for pair in found.by_symbol.values()], at_ms)
+        self.memory.put("pairs", to_remember(found.by_symbol.values()), at_ms)
         found.on_unlisted = lambda symbols: self.memory.put("unlisted", sorted(symbols)[:MOST_UNLISTED], at_ms)
         return found
 

@@ -1,9 +1,14 @@
 """A provider's list of pairs: the only authority for base and quote, and the keys they are published under."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from marketctl.models import Pair
+
+TICKERS = {"base": "base_code", "quote": "quote_code"}
+
+new_pair = partial(tuple.__new__, Pair)  # without keywords and defaults, which take longer than all else
 
 
 class PairList:
@@ -86,15 +91,26 @@ def _with_keys(pairs: Iterable[Pair]) -> list[Pair]:
     return [pair._replace(key=keys.get(pair.symbol, "")) for pair in pairs]
 
 
+def to_remember(pairs: Iterable[Pair]) -> dict[str, list[Any]]:
+    """Return pairs as a memory keeps them, in columns: a code that is its ticker is null, as nearly all are."""
+    columns = dict(zip(Pair._fields, map(list, zip(*pairs, strict=True)), strict=True))
+    for ticker, code in TICKERS.items():
+        told = zip(columns[ticker], columns[code], strict=True)
+        columns[code] = [None if ticker == code else code for ticker, code in told]
+    return columns
+
+
 def remembered_list(found: Any) -> PairList:
     """Read a list of pairs that was remembered; one of another version, or of another shape, is empty."""
-    return PairList(_remembered(found))
-
-
-def _remembered(found: Any) -> list[Pair]:
+    known = PairList(())
     try:
-        pairs = list(map(Pair._make, found))
-        good = all(type(pair[0]) is type(pair[1]) is type(pair[2]) is type(pair[7]) is str for pair in pairs)
-    except TypeError:
-        return []
-    return pairs if good else []
+        columns = dict(zip(Pair._fields, [found[name] for name in Pair._fields], strict=True))
+        for ticker, code in TICKERS.items():
+            told = zip(columns[ticker], columns[code], strict=True)
+            columns[code] = [ticker if code is None else code for ticker, code in told]
+        if all(set(map(type, columns[name])) == {str} for name in ("symbol", "base", "quote", "key")):
+            pairs = map(new_pair, zip(*columns.values(), strict=True))
+            known.by_symbol = dict(zip(columns["symbol"], pairs, strict=True))
+    except (TypeError, KeyError, ValueError):
+        pass
+    return known

@@ -6,10 +6,12 @@ import pytest
 
 from marketctl.check.checkup import ending
 from marketctl.cli import invoke as marketctl
+from marketctl.models import Pair
 from marketctl.providers.cex import htx
 from marketctl.providers.cex.kucoin import KucoinAdapter
 from marketctl.providers.cex.rapira import RapiraAdapter
 from marketctl.providers.loader import load_registry
+from marketctl.providers.pairs import remembered_list, to_remember
 from marketctl.sandbox import API_MODULES, load_api
 from marketctl.sandbox.setup import write_setup
 from tests.wire import Wire, reply
@@ -63,12 +65,33 @@ def test_rapira_says_that_there_are_more_pages_and_the_set_is_not_whole(adapt, c
     assert "has 3 pages now and the first one was read" in caplog.text
 
 
-@pytest.mark.parametrize("kept", [{"BTC-USDT": 1}, [["BTC-USDT"]], [[1] * 8], "pairs", [], 5, [None]])
+KEPT = to_remember([Pair("BTC-USDT", "BTC", "USDT", "BTC", "USDT", "trading", True, "BTC/USDT")])
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        {"BTC-USDT": 1}, [["BTC-USDT"]], [[1] * 8], "pairs", [], 5, [None], {name: [] for name in KEPT},
+        KEPT | {"symbol": [1]}, KEPT | {"symbol": []}, KEPT | {"symbol": [["BTC-USDT"]]}, KEPT | {"key": [None]},
+        KEPT | {"base_code": 5}, KEPT | {"base": None}, {name: KEPT[name] for name in list(KEPT)[:-1]},
+    ],
+)  # fmt: skip
 def test_pairs_that_were_kept_in_another_shape_are_asked_for_anew(sandbox, adapt, kept):
     adapter = adapt(KucoinAdapter, sandbox.url("KUCOIN"))
     adapter.memory.put("pairs", kept)
     assert "BTC/USDT" in adapter.prices().quotes
     assert sandbox.requests("KUCOIN")["GET /api/v2/symbols"] == 1
+
+
+def test_pairs_are_remembered_as_they_were():
+    pairs = [
+        Pair("BTC-USDT", "BTC", "USDT", "BTC", "USDT", "trading", True, "BTC/USDT"),
+        Pair("BIFIF-USDT", "BIFI", "USDT", "BIFIF", "USDT", None, True, "BIFIF/USDT"),
+        Pair("XBTUSDM", "BTC", "USD", "XBT", "USDM", "halted", False, ""),
+    ]
+    kept = json.loads(json.dumps(to_remember(pairs)))
+    assert kept["base_code"] == [None, "BIFIF", "XBT"]
+    assert remembered_list(kept).by_symbol == {pair.symbol: pair for pair in pairs}
 
 
 def test_dump_keeps_the_page_that_came_in_place_of_an_answer(sandbox, tmp_path, capsys):
