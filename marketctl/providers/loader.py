@@ -29,7 +29,21 @@ def load_registry(
     for entry in registry.providers.values():
         if entry.options:
             _check_entry(entry)
+    if registry.watched is not None and registry.watched.networks:
+        _check_networks(registry)
     return registry
+
+
+def _check_networks(registry: Registry) -> None:
+    """Refuse a network that nobody can have: what is watched by that name would never close."""
+    from marketctl.providers.networks import network_names
+
+    names = network_names()
+    for name in registry.watch.networks:
+        if name not in names:
+            close = closest(name, names)
+            advice = f"did you mean {close}?" if close else "the names are those of `marketctl wallet show`"
+            raise ConfigError(f'{registry.path}: [watch] networks: no such network "{printable(name, 40)}"; {advice}')
 
 
 def load_adapter(entry: ProviderEntry) -> "type[Provider]":

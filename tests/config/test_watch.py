@@ -7,6 +7,7 @@ import pytest
 
 from marketctl.config.registry import read_registry
 from marketctl.errors import ConfigError
+from marketctl.providers.loader import load_registry
 
 
 def read(tmp_path, text: str):
@@ -60,3 +61,13 @@ def test_a_typo_is_an_error(tmp_path, text, message):
         read(tmp_path, text)
     assert message in caught.value.message
     assert "[watch" in caught.value.message
+
+
+def test_a_network_that_nobody_has_is_a_typo(tmp_path):
+    path = tmp_path / "providers.toml"
+    path.write_text('[watch]\nnetworks = ["tron", "troon"]\n')
+    with pytest.raises(ConfigError) as caught:
+        load_registry(path, environ={})
+    assert caught.value.message == f'{path}: [watch] networks: no such network "troon"; did you mean tron?'
+    path.write_text('[watch]\nnetworks = ["tron", "arbitrum-one"]\n')
+    assert load_registry(path, environ={}).watch.networks == ("tron", "arbitrum-one")
