@@ -147,9 +147,9 @@ RESULT = of_class(Result, without=UNTOLD, job=JOB, status=words("ok", "skipped",
                   reason=REASON, collected_at=TIME, stored=many(words("file", "redis")))  # fmt: skip
 OF_WALLET = {**dict.fromkeys(("assets?", "networks?", "skipped?"), COUNT), "skipped_by?": by(COUNT),
              **dict.fromkeys(("created?", "updated?", "unchanged?", "removed?"), unknown(COUNT))}  # fmt: skip
-OF_PRICES = {**dict.fromkeys(("quotes?", "published?", "held?", "marked?"), COUNT), "complete?": FLAG,
+OF_PRICES = {**dict.fromkeys(("quotes?", "published?", "marked?"), COUNT), "complete?": FLAG, "held?": unknown(COUNT),
              **dict.fromkeys(("added?", "changed?", "removed?"), unknown(COUNT)), "skipped?": COUNT,
-             **dict.fromkeys(("skipped_by?", "held_by?", "marked_by?"), by(COUNT))}  # fmt: skip
+             "skipped_by?": by(COUNT), "held_by?": unknown(by(COUNT)), "marked_by?": by(COUNT)}  # fmt: skip
 OF_STATS = {**dict.fromkeys(("pairs?", "assets?", "networks?"), unknown(COUNT)), "quota?": unknown(QUOTA),
             "quota_runs_dry_at?": unknown(TIME), "skipped?": COUNT, "skipped_by?": by(COUNT)}  # fmt: skip
 OF_DUMP: dict[str, Schema] = {"file?": TEXT, "written?": FLAG}

@@ -49,6 +49,7 @@ def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
         log.warning("%s", gone_words(gone), extra={"provider": entry.name, "job": "prices"})
     if run.options.dry_run:
         result.message = "dry run: nothing was published or written"
+        result.counts |= {"held": None, "held_by": None}  # nothing is judged that is not to go out
         return
     # Not before the answer is there: with several pairs of hands it is loaded while they wait for theirs.
     from marketctl.jobs.publishing import publish_batch

@@ -98,6 +98,7 @@ def test_dry_run_writes_nothing(ctl, folder):
     code, out, _ = ctl("prices", "collect", "-p", "BYBIT", "--dry-run", "--json")
     result = json.loads(out)["results"][0]
     assert (code, result["quotes"], result["published"], result["stored"]) == (0, 65, 0, [])
+    assert (result["held"], result["held_by"]) == (None, None)  # nobody judged them
     assert not (folder / "data/prices").exists()
     assert not (folder / "data/redis").exists()
     assert not (folder / "data/state/BYBIT.json").exists()
