@@ -34,7 +34,7 @@ from marketctl.providers.base import Provider
 from marketctl.providers.batch import QuoteBatch
 from marketctl.redact import redact
 from marketctl.times import FUTURE_MS, ms_or_none, now_ms, to_iso
-from marketctl.views.freshness import age_ms, is_stale, limit_ms, standstill_ms
+from marketctl.views.freshness import age_ms, is_stale, limit_ms, stands, standstill_ms
 from marketctl.views.held import in_words
 from marketctl.views.quotes import Live, Reader
 
@@ -482,7 +482,7 @@ class Checkup:
         if is_stale(age, standstill_ms(self.entry.prices_interval_s, live.kept_ms, rates=rates)):
             return Finding(
                 "warn",
-                f"{told}; its own time stands still",
+                f"{told}; its own time {stands(age)}",
                 "suspect",
                 "open the source's own page: does it still work?",
             )

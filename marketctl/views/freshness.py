@@ -46,6 +46,11 @@ def standstill_ms(interval_s: float, kept_ms: int | None = None, *, rates: bool)
     return max(limit_ms(interval_s, kept_ms), STANDSTILL_MS if rates else 0)
 
 
+def stands(age: int | None) -> str:
+    """Say of a source's own time, which is no good one, what is wrong with it."""
+    return "has yet to come" if age is None else "stands still"
+
+
 def is_stale(age: int | None, limit: float | None) -> bool:
     """Tell whether data of this age are too old; without a limit nothing is."""
     return limit is not None and (age is None or not age <= limit)  # a limit that is no number lets nothing through

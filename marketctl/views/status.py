@@ -11,7 +11,7 @@ from marketctl.models import JOBS
 from marketctl.redis.quotes import read_meta
 from marketctl.times import ms_or_none, to_iso
 from marketctl.views.doors import Door, doors, ways_out
-from marketctl.views.freshness import age_ms, is_stale, limit_ms, standstill_ms
+from marketctl.views.freshness import age_ms, is_stale, limit_ms, stands, standstill_ms
 from marketctl.views.quotes import Reader
 from marketctl.views.wallets import WalletFiles
 
@@ -63,7 +63,7 @@ def see_standstill(reader: Reader, entry: ProviderEntry, told: dict[str, Any], n
         return  # a moment ago it could be read
     age = live.set_age_ms(now_ms)
     if live.quotes and is_stale(age, standstill_ms(entry.prices_interval_s, live.kept_ms, rates=live.rates)):
-        told |= {"state": "stale", "age_ms": age, "message": "the source's own time stands still"}
+        told |= {"state": "stale", "age_ms": age, "message": f"the source's own time {stands(age)}"}
 
 
 _Found = tuple[int | None, int | None, int | None, int | None, bool]

@@ -6,7 +6,7 @@ import pytest
 
 from marketctl.errors import BadAnswer, Blocked, ConfigError
 from marketctl.providers.bank import cbr, ecb, nbu
-from marketctl.providers.bank.base import Fixing, Rate, divide
+from marketctl.providers.bank.base import Fixing, Rate, divide, read_day
 from marketctl.providers.bank.cbr import CbrBankAdapter
 from marketctl.providers.bank.ecb import EcbBankAdapter
 from marketctl.providers.bank.markup import LIMIT, read_xml
@@ -237,3 +237,8 @@ def test_a_bank_needs_no_key_and_is_asked_once_a_job(sandbox, adapt):
         assert abs(stats.clock.skew_ms or 10**6) < 2000
         assert sum(sandbox.requests(name).values()) == 1
         assert (cls.kind, cls.credentials) == ("BANK", ())
+
+
+def test_a_date_of_another_form_is_told_with_an_example():
+    with pytest.raises(BadAnswer, match=r"date is '2026-13-32', expected a day such as 31\.01\.2026$"):
+        read_day("2026-13-32", "%d.%m.%Y")

@@ -34,6 +34,7 @@ def sent(at_ms: int | None, mid: str | None = None) -> Quote:
         ("KUCOIN", (None, None), "fresh", 0),
         ("ECB", (37 * HOUR, "1.1"), "fresh", 0),  # of yesterday, as a bank's rates are
         ("ECB", (9 * 24 * HOUR, "1.1"), "stale", 216),
+        ("ECB", (-9 * HOUR, "1.1"), "stale", None),
     ],
 )
 def test_prices_whose_own_time_stands_still_are_not_fresh(tmp_path, provider, quote, state, age_h):
@@ -44,5 +45,6 @@ def test_prices_whose_own_time_stands_still_are_not_fresh(tmp_path, provider, qu
     write_mirror(path, head(provider, "prices", now), {"A/B": sent(None if age is None else now - age, mid)})
     found = status(registry, Reader(registry, None, ConfigError("none")), now, ["USDT"], [])
     told = next(job for job in found["jobs"] if (job["provider"], job["job"]) == (provider, "prices"))
-    assert (told["state"], told["age_ms"] // HOUR) == (state, age_h)
-    assert (told["message"] or "").endswith("stands still" if state == "stale" else "")
+    assert (told["state"], told["age_ms"] and told["age_ms"] // HOUR) == (state, age_h)
+    words = None if state == "fresh" else "has yet to come" if age_h is None else "stands still"
+    assert told["message"] == (words and f"the source's own time {words}")

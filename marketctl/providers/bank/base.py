@@ -176,4 +176,6 @@ def read_day(text: object, form: str) -> date:
     try:
         return datetime.strptime(str(text), form).replace(tzinfo=UTC).date()
     except ValueError:
-        raise BadAnswer(f"the answer's date is {printable(text, 40)!r}, expected {form}") from None
+        raise BadAnswer(
+            f"the answer's date is {printable(text, 40)!r}, expected a day such as {date(2026, 1, 31):{form}}"
+        ) from None
