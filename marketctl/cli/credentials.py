@@ -21,7 +21,20 @@ def command() -> None:
     """
 
 
-@command.command("set", cls=Command, context_settings=HELP)
+class Untold(Command):
+    """A command that repeats no word it did not expect: it may be a key."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if "extra argument" not in error.message:
+                raise
+            told = "values are never arguments, which other users of this machine and the shell's history see"
+            raise click.UsageError(f"{told}: give them when asked, or on stdin.", error.ctx or ctx) from None
+
+
+@command.command("set", cls=Untold, context_settings=HELP)
 @provider_argument()
 @global_options
 def set_(provider: str) -> int:

@@ -160,3 +160,11 @@ def test_figures_and_names_that_are_none_are_usage(ctl, words, told):
     assert (code, out) == (2, "")
     assert told in err
     assert "\x1b" not in err
+
+
+@pytest.mark.parametrize("words", [("KUCOIN", "top-secret-1"), ("KUCOIN", "api_key=top-secret-1", "top-secret-2")])
+def test_a_key_given_as_an_argument_is_refused_and_not_repeated(ctl, words):
+    code, out, err = ctl("credentials", "set", *words)
+    assert (code, out) == (2, "")
+    assert "values are never arguments" in err
+    assert "top-secret" not in err
