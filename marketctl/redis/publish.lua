@@ -85,8 +85,7 @@ for i = 1, #new, 2 do
       equal = equal + 1
     else
       local _, stop = find(value, '"symbol":', 1, true)
-      stop = stop or #value
-      if sub(was, 1, stop) ~= sub(value, 1, stop) then
+      if find(was, sub(value, 1, stop or #value), 1, true) ~= 1 then
         changed = changed + 1
         moved[#moved + 1] = i
       end
