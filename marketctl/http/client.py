@@ -253,7 +253,7 @@ class Client:
         if left <= 0:
             raise self._too_late(where)
         url = f"{base}{request.path}" + (f"?{request.query}" if request.query else "")
-        settings: Any = self._session.merge_environment_settings(base, self._proxies, True, True, None)
+        settings = self._transport.settings(self._session, base, self._proxies)
         timeout = min(self.timeout_s, left)
         sent = now_ms()
         encoding = None

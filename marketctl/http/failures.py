@@ -28,6 +28,7 @@ import urllib3.exceptions  # noqa: E402
 
 
 def unsendable(where: str) -> ConfigError:
+    """Return what is raised for a credential that no header or query can hold."""
     return ConfigError(
         f"{where}: a credential has characters that cannot be sent, such as a line break",
         hint="set it anew: marketctl credentials set",
@@ -148,6 +149,7 @@ def tell_moment(error: MarketctlError, now: int) -> None:
 
 
 def refuse_redirect(request: Request, answer: Answer) -> None:
+    """Raise BadAnswer for an answer that sends elsewhere: keys go to the configured host alone."""
     if 300 <= answer.status < 400:
         try:
             target = urlsplit(answer.headers.get("location", "")).hostname or request.host

@@ -30,7 +30,14 @@ class Transport(HTTPAdapter):
         self.over = False
         self.connects = 0  # connections begun, ever
         self.left_open = 0  # and when this client got it: unless there is one more, what was left open is in use
+        self._settings: dict[str, Any] = {}
         super().__init__()
+
+    def settings(self, session: requests.Session, base: str, proxies: dict[str, str]) -> Any:
+        """Return what the environment says of an address (proxy, bundle): asked once, it looks through all of it."""
+        if base not in self._settings:
+            self._settings[base] = session.merge_environment_settings(base, proxies, True, True, None)
+        return self._settings[base]
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:
         """Return what makes a pool, with our context in place of the bundle each host would read anew."""
