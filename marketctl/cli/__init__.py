@@ -92,11 +92,12 @@ def main(args: Sequence[str] | None = None) -> None:
     escape_unwritable()
     try:
         code = invoke(args)
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-    except OSError:
-        quiet_pipe()
+        try:
+            for stream in (sys.stdout, sys.stderr):
+                if stream is not None:
+                    stream.flush()
+        except OSError:  # of a stream; one of a command is a bug, and ends as one
+            quiet_pipe()
     except Stopped as stopped:  # a signal in the last moment
         code = stopped.exit_code
     sys.exit(code)

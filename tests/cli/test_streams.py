@@ -1,11 +1,14 @@
 """stdout is data, stderr is talk: what they say when they are full, closed, or read by a program."""
 
+import errno
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from marketctl.cli import main
 
 FULL = "/dev/full"
 
@@ -93,3 +96,13 @@ def test_a_dry_run_leaves_nothing_behind(ctl, folder):
     before = sorted(str(path) for path in folder.rglob("*"))
     assert ctl("prices", "collect", "--dry-run", "-p", "KUCOIN", "-p", "TWELVEDATA", "-q")[0] == 0
     assert sorted(str(path) for path in folder.rglob("*")) == before
+
+
+def test_an_error_of_the_system_inside_a_command_is_told_as_itself(monkeypatch):
+    def broken(_args):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr("marketctl.cli.invoke", broken)
+    monkeypatch.setattr("sys.excepthook", sys.excepthook)  # which main sets
+    with pytest.raises(OSError, match="Invalid argument"):
+        main([])
