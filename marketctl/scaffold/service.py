@@ -225,7 +225,7 @@ def _celery(place: Place, title: str, words: str, end: str) -> str:
         f"MARKETCTL_{option.removeprefix('--').replace('-', '_').upper()}": value
         for option, value in zip(place.more[::2], place.more[1::2], strict=True)
     }
-    lines = "".join(f"Environment={_word(f'{key}={value}')}\n" for key, value in environment.items())
+    lines = "".join(f"Environment={_word(f'{key}={value}', '$')}\n" for key, value in environment.items())
     return (
         f"# {title}\n[Unit]\nDescription=marketctl: {name}\n{ONLINE}\n"
         f"[Service]\nUser={place.user}\n{lines}WorkingDirectory={_escaped(str(place.data))}\n"
@@ -244,7 +244,7 @@ def _hardening(
     if writes:
         state, folders = _state(place, metrics=metrics)
         online = families != "AF_UNIX"
-        paths = " ".join([*([TEMPORARY] if online else []), *(_word(str(path)) for path in folders)])
+        paths = " ".join([*([TEMPORARY] if online else []), *(_word(str(path), "$") for path in folders)])
         lines = (TMP if online else "") + (f"ReadWritePaths={paths}\n" if paths else "")
     touched = [place.config, place.data, *place.written, *place.read]
     at_home = any(path.is_relative_to(home) for path in touched for home in HOMES)
@@ -286,9 +286,9 @@ def _step(minutes: float) -> int:
     return max(step for step in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30) if step <= max(1, minutes))
 
 
-def _word(text: str) -> str:
-    """Return a word as systemd reads it on a command line."""
-    plain = _escaped(text).replace("$", "$$")
+def _word(text: str, dollar: str = "$$") -> str:
+    """Return a word as systemd reads it on a command line; elsewhere it knows no variables (`dollar` "$")."""
+    plain = _escaped(text).replace("$", dollar)
     if re.fullmatch(r"[\w@%+=:,./$-]+", plain, re.ASCII):
         return plain
     return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'

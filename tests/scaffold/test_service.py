@@ -66,6 +66,16 @@ def test_data_beside_var_lib_may_be_written_and_nothing_else(tmp_path):
     assert "StateDirectory" not in unit
 
 
+def test_a_dollar_is_doubled_where_systemd_expands_variables_and_nowhere_else(tmp_path):
+    place = replace(PLACE, data=Path("/srv/a$b/data"), config=Path("/etc/a$b/providers.toml"))
+    found = units(place, rounds(registry(tmp_path)), workers=True) | units(place, rounds(registry(tmp_path)))
+    unit = keys(found["marketctl.service"])
+    assert unit["ReadWritePaths"] == "/tmp /srv/a$b/data"
+    assert "--config /etc/a$$b/providers.toml" in unit["ExecStart"]
+    worker = next(text for name, text in found.items() if "worker" in name)
+    assert "Environment=MARKETCTL_CONFIG=/etc/a$b/providers.toml\n" in worker
+
+
 def test_dumps_and_run_log_elsewhere_may_be_written(tmp_path):
     place = replace(PLACE, written=(Path("/srv/desk/data/raw"), Path("/srv/logs"), Path("/srv/logs")))
     unit = keys(units(place, rounds(registry(tmp_path)))["marketctl.service"])
