@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from marketctl.errors import ConfigError
 
+BOOLEAN = "(?i:true|false|yes|no|0|1)"
+
 # What may stand behind the ? of a redis_url; the rest of redis-py's options would change what its replies look like.
 OPTIONS = {
     "db": r"[0-9]{1,5}",
@@ -13,19 +15,25 @@ OPTIONS = {
     "client_name": "[!-~]+",
     "socket_timeout": r"(?!0+$)[0-9]{1,4}(\.[0-9]{1,3})?",
     "socket_connect_timeout": r"(?!0+$)[0-9]{1,4}(\.[0-9]{1,3})?",
+    "socket_keepalive": BOOLEAN,
+    "health_check_interval": "[0-9]{1,5}",
+    "max_connections": "[0-9]{1,5}",
     "ssl_ca_certs": ".+",
     "ssl_ca_path": ".+",
     "ssl_certfile": ".+",
     "ssl_keyfile": ".+",
     "ssl_password": ".+",
     "ssl_cert_reqs": "none|optional|required",
-    "ssl_check_hostname": "(?i:true|false|yes|no|0|1)",
+    "ssl_check_hostname": BOOLEAN,
 }
 
 OPTION_WORDS = {
     "db": "the number of a database",
     "socket_timeout": "seconds",
     "socket_connect_timeout": "seconds",
+    "socket_keepalive": "true or false",
+    "health_check_interval": "seconds",
+    "max_connections": "a number",
     "ssl_cert_reqs": "none, optional or required",
     "ssl_check_hostname": "true or false",
 }

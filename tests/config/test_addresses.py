@@ -55,7 +55,8 @@ def test_redis_url_that_reaches_no_server_is_refused_without_a_piece_of_it(url, 
 @pytest.mark.parametrize(
     "url",
     ["embedded", "none", "redis://h", "redis://h:6379", "redis://h/3", "rediss://u:p%23w@h:1/0?ssl_ca_certs=/f",
-     "redis://[::1]:6379/0", "unix:///run/redis.sock", "unix://u:pw@/run/redis/redis.sock?db=1", "redis://:pw@h"],
+     "redis://[::1]:6379/0", "unix:///run/redis.sock", "unix://u:pw@/run/redis/redis.sock?db=1", "redis://:pw@h",
+     "redis://h?socket_keepalive=true&health_check_interval=30&max_connections=4&client_name=desk&socket_timeout=2.5"],
 )  # fmt: skip
 def test_redis_url_that_may_reach_one_is_taken(url):
     check_redis_url(url, "redis_url")
