@@ -11,6 +11,9 @@ TICKERS = {"base": "base_code", "quote": "quote_code"}
 new_pair = partial(tuple.__new__, Pair)  # without keywords and defaults, which take longer than all else
 
 
+STATUSES = frozenset(("trading", "halted", None))
+
+
 class PairList:
     """A provider's pairs by symbol, each with the key it is published under.
 
@@ -71,6 +74,9 @@ class PairList:
 def _with_keys(pairs: Iterable[Pair]) -> list[Pair]:
     """Give each pair the key it is published under: its tickers, or its codes where another has that key."""
     pairs = list(pairs)
+    if wrong := next((pair for pair in pairs if pair.status not in STATUSES), None):
+        # It would be published, and read by nobody.
+        raise TypeError(f"pair {wrong.symbol}: status is {wrong.status!r}, expected 'trading', 'halted' or None")
     taken: dict[str, str] = {}
     renamed = []
     for pair in pairs:

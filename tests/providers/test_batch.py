@@ -291,6 +291,12 @@ def test_the_same_pair_under_two_symbols_is_published_once():
     assert batch.skipped == Counter({"unknown-symbol": 1})
 
 
+@pytest.mark.parametrize("status", [True, "open", 1])
+def test_a_status_of_an_adapters_own_is_told_to_its_author(status):
+    with pytest.raises(TypeError, match=f"pair BTCUSDT: status is {status!r}, expected 'trading', 'halted' or None"):
+        PairList([pair("BTCUSDT", "BTC", "USDT", status=status)])
+
+
 def test_tickers_that_make_no_key_are_not_published():
     told = (("1", "A/B", "USDT"), ("2", "\x1b[31mX", "USDT"), ("3", "A", "U\nSDT"), ("4", "1.5X", "龙猫"))
     odd = [pair(*one) for one in told]
