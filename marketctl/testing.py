@@ -24,6 +24,7 @@ import pytest
 from marketctl.config.credentials import load_credentials, store_credentials
 from marketctl.errors import MarketctlError
 from marketctl.files.memory import Memory
+from marketctl.files.snapshots import read_snapshot
 from marketctl.http.client import Client
 from marketctl.jobs.desk import Desk
 from marketctl.jobs.job import run_job
@@ -33,6 +34,7 @@ from marketctl.models import JOBS
 from marketctl.providers.base import Provider
 from marketctl.providers.card import PARTS, jobs_of, read_card
 from marketctl.providers.loader import load_adapter, load_registry
+from marketctl.providers.networks import network_names
 from marketctl.sandbox.base import (
     Api,
     Call,
@@ -238,6 +240,11 @@ def check_job(bench: Bench, job: str) -> None:
     assert result.status == "ok", f"{bench.name} {job}: {result.reason}: {result.message}"
     if job != "stats":
         assert result.counts["assets" if job == "wallet" else "quotes"] > 0, f"{bench.name} {job}: nothing was read"
+    if job == "wallet":
+        stored = read_snapshot(bench.folder / "data" / "wallet" / f"{bench.name}.json") or {"assets": {}}
+        told = {one["network"] for asset in stored["assets"].values() for one in asset["networks"].values()}
+        unknown = sorted(told - {None, *network_names()})
+        assert not unknown, f"{bench.name}: no common names: {unknown}; use common_network or own_networks"
 
 
 def check_fault(bench: Bench, fault: str, exceptions: Exceptions | None = None) -> None:

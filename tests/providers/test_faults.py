@@ -5,13 +5,19 @@ The checks stand in `marketctl.testing`: third parties run the same.
 
 import shutil
 import tomllib
+from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from marketctl import testing
 from marketctl.errors import BadAnswer, MarketctlError
+from marketctl.files.snapshots import write_snapshot
+from marketctl.models import Network
 from marketctl.sandbox import API_MODULES, load_api
+from tests.desk import asset
 
 ROOT = Path(__file__).parents[2]
 TABLES = tomllib.loads((ROOT / "providers.toml").read_text(encoding="utf-8"))["providers"]
@@ -87,3 +93,15 @@ def test_job_works_against_the_sandbox(bench, name, job):
 @pytest.mark.parametrize("name", [name for name in NAMES if load_api(name).keys])
 def test_providers_own_error_body(bench, name, word):
     testing.check_own_error(bench, word, EXCEPTIONS.get(name))
+
+
+def test_a_network_of_an_adapters_own_name_is_told(tmp_path):
+    head = {"schema": 1, "provider": "MYEX", "job": "wallet", "run_id": "r", "collected_at": "", "version": ""}
+    bench = SimpleNamespace(
+        name="MYEX", folder=tmp_path, run=lambda _job: (SimpleNamespace(status="ok", counts={"assets": 1}), Counter())
+    )
+    for network, told in (("tron", None), (None, None), ("TRC20", r"MYEX: no common names: \['TRC20'\]")):
+        assets = {"USDT": asset("USDT", {"TRX": Network(network=network)})}
+        write_snapshot(tmp_path / "data" / "wallet" / "MYEX.json", head, "assets", assets)
+        with pytest.raises(AssertionError, match=told) if told else nullcontext():
+            testing.check_job(bench, "wallet")
