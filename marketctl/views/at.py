@@ -9,7 +9,8 @@ from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import StorageFailed
 from marketctl.files.archive import PRICES, Member, archive_path, begins_ms, day_of, days, members, read_members
 from marketctl.files.journal import read_journal
-from marketctl.times import from_iso, to_iso
+from marketctl.times import from_iso, ms_or_none, to_iso
+from marketctl.views.changes import is_change
 from marketctl.views.snapshots import snapshot
 
 # Prices ------------------------------------------------------------------------------------
@@ -128,8 +129,9 @@ def wallet_at(registry: Registry, provider: str, at_ms: int) -> dict[str, Any]:
     """
     found = snapshot(registry, "wallet", provider)
     path = registry.settings.data_dir / "wallet" / f"{found['provider']}.changes.jsonl"
-    lines, broken = read_journal(path)
-    first = _first_known(found, broken)
+    told, broken = read_journal(path)
+    lines = [line for line in told if is_change(line)]
+    first = _first_known(found, broken + len(told) - len(lines))
     if at_ms < first:
         raise StorageFailed(f"the wallet of {found['provider']} is not known before {to_iso(first)}")
     assets: dict[str, Any] = found["assets"]
@@ -146,7 +148,8 @@ def _first_known(found: Mapping[str, Any], broken: int) -> int:
     """Return from when on everything can be undone: since the first sync, or the first of a version that tells it."""
     since = found.get("known_since")
     # A line that cannot be read may have told of any change.
-    return from_iso(since if isinstance(since, str) and not broken else found["collected_at"])
+    known = None if broken else ms_or_none(since)
+    return from_iso(found["collected_at"]) if known is None else known
 
 
 def undo(assets: dict[str, Any], line: Mapping[str, Any]) -> None:

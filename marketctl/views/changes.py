@@ -141,7 +141,7 @@ def changes(
 def _read(path: Path, since_ms: int, problems: list[MarketctlError]) -> list[dict[str, Any]]:
     """Return the changes of a journal since that time, and add what of it cannot be read. Raises StorageFailed."""
     lines, broken = read_journal(path, since_ms)
-    good = [line for line in lines if _is_change(line)]
+    good = [line for line in lines if is_change(line)]
     if broken := broken + len(lines) - len(good):
         count = "1 line" if broken == 1 else f"{broken} lines"
         problems.append(StorageFailed(f"{path}: {count} cannot be read, the rest is shown"))
@@ -203,9 +203,11 @@ class _Names:
         return ticker, network.get("network") or common_network(provider, key) or key
 
 
-def _is_change(line: dict[str, Any]) -> bool:
+def is_change(line: dict[str, Any]) -> bool:
+    """Tell whether a line of a journal is of our shape; a whole record stands for an asset or a network alone."""
+    values = str | int | dict | None if line.get("field") in ("asset", "network") else str | int | None
     return (
         all(isinstance(line.get(name), str) for name in ("provider", "asset", "field"))
-        and isinstance(line.get("network"), str | None)
-        and all(name in line and isinstance(line[name], str | int | dict | None) for name in ("before", "after"))
+        and isinstance(line.get("network", 0), str | None)
+        and all(name in line and isinstance(line[name], values) for name in ("before", "after"))
     )

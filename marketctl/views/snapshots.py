@@ -10,6 +10,7 @@ from marketctl.errors import MarketctlError, StorageFailed
 from marketctl.files.snapshots import read_snapshot
 from marketctl.files.state import read_state
 from marketctl.text import closest, printable
+from marketctl.times import ms_or_none
 
 HOW = {"wallet": "wallet sync", "prices": "prices collect", "stats": "stats collect"}
 
@@ -42,7 +43,7 @@ def snapshot(registry: Registry, job: str, provider: str) -> dict[str, Any]:
     records = found.get(RECORDS[job])
     if (
         (found.get("provider"), found.get("job")) != (entry.name, job)
-        or not isinstance(found.get("collected_at"), str)
+        or ms_or_none(found.get("collected_at")) is None
         or not isinstance(records, dict)
         or not (job == "stats" or all(isinstance(one, dict) for one in records.values()))
     ):

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from marketctl.views.changes import in_words, narrow
+from marketctl.views.changes import in_words, is_change, narrow
 from marketctl.views.snapshots import number, unmapped
 
 
@@ -98,3 +98,26 @@ def test_a_stored_decimal_that_is_none_is_unknown(text):
 
 def test_a_stored_decimal_keeps_its_digits():
     assert str(number("0.10000000000000000000000000000000000001")) == "0.10000000000000000000000000000000000001"
+
+
+LINE = {"at": "2026-01-01T00:00:00.000Z", "run_id": "r", "provider": "A", "asset": "USDT", "network": "TRX",
+        "field": "deposit", "before": True, "after": False}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "good"),
+    [
+        ({}, True),
+        ({"network": None}, True),
+        ({"field": "network", "before": None, "after": {"name": "TRC20"}}, True),
+        ({"field": "withdraw_fee", "before": "1", "after": None}, True),
+        ({"network": ...}, False),
+        ({"network": 5}, False),
+        ({"after": {"a": 1}}, False),
+        ({"field": ["deposit"]}, False),
+        ({"before": ...}, False),
+    ],
+)
+def test_lines_of_a_journal_that_are_changes(change, good):
+    line = {name: value for name, value in (LINE | change).items() if value is not ...}
+    assert is_change(line) is good
