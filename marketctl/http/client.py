@@ -105,12 +105,11 @@ class Client:
         self.recorded: list[Exchange] | None = [] if recording else None
         self.known: str | None = None  # digest of a good body; when it comes again, SameAnswer ends the reading
         self.heard: str | None = None  # and of the last one, where `known` is looked for
-        self._session = requests.Session()
         self._lines, self._way = lines, f"{self.base_url} {proxy or ''}"
         self._transport = lines.lend(self._way) if lines else Transport()
-        self._session.adapters.update({"https://": self._transport, "http://": self._transport})
         # Time limits of sockets start anew with each byte: only this ends an answer that drips.
         self._watchdog: threading.Timer | None = None
+        self._closed = False
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
 
     def __enter__(self) -> "Client":
@@ -125,10 +124,10 @@ class Client:
             self._watchdog.cancel()
             self._watchdog = None
         if self._lines and self.left_s() > 1:  # later the watchdog may be at work just now
-            self._session.adapters.clear()  # it is no longer ours to close
             self._lines.give_back(self._way, self._transport)
-        self._lines = None
-        self._session.close()
+        elif not self._closed:
+            self._transport.close()
+        self._lines, self._closed = None, True
 
     def ask(
         self,
@@ -253,14 +252,14 @@ class Client:
         if left <= 0:
             raise self._too_late(where)
         url = f"{base}{request.path}" + (f"?{request.query}" if request.query else "")
-        settings = self._transport.settings(self._session, base, self._proxies)
+        settings = self._transport.settings(base, self._proxies)
         timeout = min(self.timeout_s, left)
         sent = now_ms()
         encoding = None
         try:
             prepared = prepared_request(request, url)
             # Not Session.send: it follows a redirect in thought, and reads its body without limit.
-            response = self._session.get_adapter(url).send(prepared, timeout=timeout, **settings)
+            response = self._transport.session.get_adapter(url).send(prepared, timeout=timeout, **settings)
             encoding = response.headers.get("Content-Encoding")
             with response:
                 content = self._read(response.raw, where)

@@ -30,13 +30,15 @@ class Transport(HTTPAdapter):
         self.over = False
         self.connects = 0  # connections begun, ever
         self.left_open = 0  # and when this client got it: unless there is one more, what was left open is in use
-        self._settings: dict[str, Any] = {}
         super().__init__()
+        self.session = requests.Session()
+        self.session.adapters.update({"https://": self, "http://": self})
+        self._settings: dict[str, Any] = {}
 
-    def settings(self, session: requests.Session, base: str, proxies: dict[str, str]) -> Any:
+    def settings(self, base: str, proxies: dict[str, str]) -> Any:
         """Return what the environment says of an address (proxy, bundle): asked once, it looks through all of it."""
         if base not in self._settings:
-            self._settings[base] = session.merge_environment_settings(base, proxies, True, True, None)
+            self._settings[base] = self.session.merge_environment_settings(base, proxies, True, True, None)
         return self._settings[base]
 
     def build_connection_pool_key_attributes(self, request: Any, verify: Any, cert: Any = None) -> Any:

@@ -941,7 +941,7 @@ def test_importing_an_adapter_does_not_import_requests():
 def test_tls_is_verified_whatever_a_caller_does(serve, connect, no_sleep, certificate, monkeypatch):
     # requests has an attribute for it; an adapter that sets it on the session must not get through.
     client = connect(serve(cert=certificate).url, attempts=1)
-    client._session.verify = False
+    client._transport.session.verify = False
     assert ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).verify_mode == ssl.CERT_REQUIRED
     failure(client, NetworkFailed)
 
