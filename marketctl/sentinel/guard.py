@@ -15,7 +15,7 @@ from marketctl.redis.connection import RedisConnection
 from marketctl.sentinel.held import aside_commands, forget_releases, last_good_of, make_record, read_aside
 from marketctl.sentinel.judge import Before, Case, Peer, Span, Verdict, judge
 from marketctl.sentinel.market import market_of
-from marketctl.sentinel.sheet import Good, Sheet
+from marketctl.sentinel.sheet import Draft, Good, Sheet
 from marketctl.times import now_ms
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.held import Records
@@ -86,10 +86,10 @@ class Guard:
             asked = aside_commands(self.store, self.entry)
             replies = self.market.refresh(self.registry, self.store, self.registry.enabled(), asked)
             held, marked, released = read_aside(self.registry, self.store, self.entry, replies)
-            sheet = Sheet.of(quotes, sides)
+            draft = Draft.of(quotes, sides)
             # One that lies in the band of its pair, with the last good ones of everybody, itself among them, passes:
             # then no rule can say anything, whichever of them are fresh and of the same coin.
-            suspects = self.market.apart(sheet)
+            suspects = self.market.apart(draft)
             suspects += [pair for pair in {*held, *released}.difference(suspects) if pair in quotes]
             found = Examined(quotes)
             if suspects:
@@ -101,9 +101,9 @@ class Guard:
             found.passed = [pair for pair in held if pair in quotes and pair not in found.held]
             found.again = bool(found.released) or _verdicts(held, marked) != _verdicts(found.held, found.marked)
             if whole and self.store is not None:
-                found.halted = {pair: found.quotes[pair] for pair in sheet.halted if pair in found.quotes}
-                found.sheet = sheet.without(found.halted.keys() | found.held.keys())
-                found.sheet.share_names(self.market.venue(self.entry.name).sheet)
+                found.halted = {pair: found.quotes[pair] for pair in draft.halted if pair in found.quotes}
+                good = draft.without(found.halted.keys() | found.held.keys())
+                found.sheet = good.pack(self.market.venue(self.entry.name).sheet)
                 found.reference = found.sheet.to_bytes(run_id, collected_ms)
             return found
 

@@ -16,7 +16,7 @@ from marketctl.errors import MarketctlError
 from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.quotes import read_l1
-from marketctl.sentinel.sheet import Good, Sheet, good_of
+from marketctl.sentinel.sheet import Draft, Good, Sheet, good_of
 from marketctl.times import ms_or_none
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.snapshots import snapshot
@@ -208,12 +208,12 @@ class Market:
             elif not low * centre <= value <= high * centre:
                 bands[pair] = NOWHERE
 
-    def apart(self, sheet: Sheet) -> list[str]:
+    def apart(self, draft: Draft) -> list[str]:
         """Return the pairs that stand apart: outside of their band, also when it is laid anew."""
-        low, high, pairs = 1 - self.reach, 1 + self.reach, sheet.names.pairs
-        ratios = map(truediv, sheet.middles, map(self.bands.__getitem__, pairs))
+        low, high, pairs = 1 - self.reach, 1 + self.reach, draft.names.pairs
+        ratios = map(truediv, draft.middles, map(self.bands.__getitem__, pairs))
         out = [place for place, ratio in enumerate(ratios) if not low <= ratio <= high]
-        return [pairs[place] for place in out if not self._fits(pairs[place], sheet.middles[place])]
+        return [pairs[place] for place in out if not self._fits(pairs[place], draft.middles[place])]
 
     def _fits(self, pair: str, value: float) -> bool:
         """Lay the band of a pair anew around a value and all that is published; tell whether they fit into one."""

@@ -20,6 +20,8 @@ ABSENT, MIDDLE = "-", "="  # for a side that is not there; for the ask of a rate
 
 NEVER = -1  # for a time that is not told
 
+PART = 64  # texts a string
+
 VERSION = f"2 {sys.byteorder}"  # middles and times are numbers as this machine has them
 
 
@@ -73,17 +75,32 @@ class Names:
         return self._places.get(pair)
 
 
-class Sheet:
-    """The columns of a set. Halted quotes are in it only as long as `without` has not taken them out."""
+class Words:
+    """Texts without a space in them, in a few strings."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._parts = [" ".join(texts[start : start + PART]) for start in range(0, len(texts), PART)]
+
+    def __getitem__(self, place: int) -> str:
+        """Return the text at a place."""
+        return self._parts[place // PART].split(" ")[place % PART]
+
+    def __str__(self) -> str:
+        """All of them."""
+        return " ".join(self._parts)
+
+
+class Draft:
+    """The columns of a set that is looked at. Halted quotes are in it until `without` has taken them out."""
 
     def __init__(
-        self, names: Names, bids: Sequence[str], asks: Sequence[str], ats: Sequence[int], middles: Sequence[float]
+        self, names: Names, bids: list[str], asks: list[str], ats: Sequence[int], middles: list[float]
     ) -> None:
         self.names = names
         self.middles = middles
-        self._bids, self._asks = bids, asks  # texts joined by spaces where they were read and not yet looked at
+        self._bids, self._asks = bids, asks
         self._ats = ats  # the time of all of them, or one each
-        self.halted: dict[str, int] = {}  # and where they stand, as long as they are in it
+        self.halted: dict[str, int] = {}  # and where they stand
 
     @classmethod
     def of(cls, quotes: Mapping[str, Quote], sides: Sides | None = None) -> Self:
@@ -100,29 +117,41 @@ class Sheet:
             asks[place] = ask or (MIDDLE if mid and not bid else ABSENT)
         told = set(sides.times)  # often all are the same
         times = [NEVER if at is None else at for at in (told if len(told) == 1 else sides.times)]
-        sheet = cls(Names(list(quotes)), bids, asks, times, middles)
-        sheet.halted = {sheet.names.pairs[place]: place for place in _places(sides.statuses, "halted")}
-        return sheet
+        draft = cls(Names(list(quotes)), bids, asks, times, middles)
+        draft.halted = {draft.names.pairs[place]: place for place in _places(sides.statuses, "halted")}
+        return draft
 
-    def without(self, pairs: Collection[str]) -> "Sheet":
+    def without(self, pairs: Collection[str]) -> "Draft":
         """Return the columns of the others."""
         gone = [self.halted[pair] if pair in self.halted else self.names.place(pair) for pair in pairs]
         if not (places := sorted(place for place in gone if place is not None)):
             return self
         names, bids, asks = (_without(one, places) for one in (self.names.pairs, self._bids, self._asks))
         ats = self._ats if len(self._ats) == 1 else _without(self._ats, places)
-        return Sheet(Names(names), bids, asks, ats, _without(self.middles, places))
+        return Draft(Names(names), bids, asks, ats, _without(self.middles, places))
 
-    def share_names(self, before: "Sheet | None") -> None:
-        """Take the names of the set before where they are the same: what was made of them serves again."""
-        if before is not None and before.names.pairs == self.names.pairs:
-            self.names = before.names
+    def pack(self, before: "Sheet | None") -> "Sheet":
+        """Return the columns as they are kept; the names of the set before serve again where they are the same."""
+        names = before.names if before is not None and before.names.pairs == self.names.pairs else self.names
+        return Sheet(names, Words(self._bids), Words(self._asks), array("q", self._ats), array("d", self.middles))
+
+
+class Sheet:
+    """The columns of a set that is kept, in few objects: thousands would lie scattered among all that comes later."""
+
+    def __init__(
+        self, names: Names, bids: Words | str, asks: Words | str, ats: "array[int]", middles: "array[float]"
+    ) -> None:
+        self.names = names
+        self.middles = middles
+        self._bids, self._asks = bids, asks  # one text each as they were read, until one of them is looked at
+        self._ats = ats  # the time of all of them, or one each
 
     def to_bytes(self, run_id: str, collected_ms: int) -> bytes:
-        """Write what `of` made for `read`."""
+        """Write it for `read`."""
         head = json.dumps({"version": VERSION, "run_id": run_id, "collected_ms": collected_ms})
-        texts = "\n".join((head, self.names.text, " ".join(self._bids), " ".join(self._asks), ""))
-        return texts.encode() + array("d", self.middles).tobytes() + array("q", self._ats).tobytes()
+        texts = "\n".join((head, self.names.text, str(self._bids), str(self._asks), ""))
+        return b"".join((texts.encode(), self.middles.tobytes(), self._ats.tobytes()))
 
     @classmethod
     def read(cls, raw: bytes, run_id: str | None) -> "Sheet | None":
@@ -144,8 +173,8 @@ class Sheet:
 
     def good(self, place: int, collected_ms: int | None) -> Good:
         """Return the quote at a place."""
-        if isinstance(self._bids, str):
-            self._bids, self._asks = self._bids.split(" "), str(self._asks).split(" ")
+        if isinstance(self._bids, str) or isinstance(self._asks, str):
+            self._bids, self._asks = (Words(str(one).split(" ")) for one in (self._bids, self._asks))
         bid, ask, at = self._bids[place], self._asks[place], self._ats[place if len(self._ats) > 1 else 0]
         mid = bid if ask == MIDDLE else None
         low = None if mid or bid == ABSENT else bid

@@ -9,7 +9,7 @@ from marketctl.models import Pair, Quote
 from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.sentinel.judge import Case, Peer, Span, judge
 from marketctl.sentinel.market import Market, Venue
-from marketctl.sentinel.sheet import Good, Names, Sheet
+from marketctl.sentinel.sheet import Draft, Good, Sheet, Words
 
 
 def quote(bid=None, ask=None, mid=None, status="trading", at_ms=5):
@@ -38,10 +38,10 @@ def goods(sheet):
 
 
 def test_a_set_is_read_by_another_process_as_it_was_and_without_what_is_halted():
-    sheet = Sheet.of(QUOTES)
+    sheet = Draft.of(QUOTES)
     assert list(sheet.middles) == [1.15, 0.00000012, 3.0, 78.0, 90.5, 4.5]
     assert sheet.halted == {"H/USDT": 5}
-    sent = sheet.without({"H/USDT"})
+    sent = sheet.without({"H/USDT"}).pack(None)
     read = Sheet.read(sent.to_bytes("run-1", 9), "run-1")
     assert read is not None
     assert goods(sent) == goods(read) == GOODS
@@ -51,7 +51,7 @@ def test_a_set_is_read_by_another_process_as_it_was_and_without_what_is_halted()
 
 @pytest.mark.parametrize("quotes", [{}, {"A/USDT": QUOTES["A/USDT"]}])
 def test_a_set_of_none_and_of_one(quotes):
-    read = Sheet.read(Sheet.of(quotes).to_bytes("run-1", 9), "run-1")
+    read = Sheet.read(Draft.of(quotes).pack(None).to_bytes("run-1", 9), "run-1")
     assert read is not None
     assert goods(read) == {pair: GOODS[pair] for pair in quotes}
 
@@ -71,22 +71,24 @@ def test_a_set_of_none_and_of_one(quotes):
     ],
 )
 def test_what_is_of_another_set_or_shape_is_not_read(change):
-    raw = Sheet.of(QUOTES).to_bytes("run-1", 9)
+    raw = Draft.of(QUOTES).pack(None).to_bytes("run-1", 9)
     assert Sheet.read(raw, "run-1") is not None
     assert Sheet.read(change(raw), "run-1") is None
 
 
-def shared(quotes, before):
-    sheet = Sheet.of(quotes)
-    sheet.share_names(before)
-    return sheet
-
-
 def test_names_serve_again_while_they_are_the_same():
-    first = Sheet.of(QUOTES)
-    assert shared(dict(QUOTES), first).names is first.names
+    first = Draft.of(QUOTES).pack(None)
+    assert Draft.of(dict(QUOTES)).pack(first).names is first.names
     fewer = {pair: QUOTES[pair] for pair in list(QUOTES)[1:]}
-    assert shared(fewer, first).names.pairs == list(fewer)
+    assert Draft.of(fewer).pack(first).names.pairs == list(fewer)
+
+
+def test_words_are_those_that_were_kept():
+    for count in (0, 1, 63, 64, 65, 200):
+        texts = [str(number) for number in range(count)]
+        words = Words(texts)
+        assert [words[place] for place in range(count)] == texts
+        assert str(words) == " ".join(texts)
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -101,17 +103,17 @@ def test_the_columns_of_rows_that_were_read_make_the_same_set_as_their_quotes(se
         rows = [{"s": dice.choice([*names, "NEW"]), "b": dice.choice(values), "a": dice.choice(values)} for _ in names]
         batch.add_rows(rows, ("s", "b", "a", *[""] * 5), [dice.choice([None, 5, 7]) for _ in rows])
     assert len(batch.sides) == len(batch.quotes) > 3
-    known, anew = Sheet.of(batch.quotes, batch.sides), Sheet.of(dict(batch.quotes))
-    assert known.to_bytes("run", 9) == anew.to_bytes("run", 9)
+    known, anew = Draft.of(batch.quotes, batch.sides), Draft.of(dict(batch.quotes))
+    assert known.pack(None).to_bytes("run", 9) == anew.pack(None).to_bytes("run", 9)
     assert (known.halted, known.names.pairs) == (anew.halted, anew.names.pairs)
     without = list(batch.quotes)[::3]  # some of them halted
     left = {pair: quote for pair, quote in batch.quotes.items() if pair not in without}
-    assert known.without(without).to_bytes("run", 9) == Sheet.of(left).to_bytes("run", 9)
+    assert known.without(without).pack(None).to_bytes("run", 9) == Draft.of(left).pack(None).to_bytes("run", 9)
     batch.add("P0", "5", "6")
     batch.add("OTHER", "5", "6")
     batch.quotes = dict(list(batch.quotes.items())[1:])  # whoever takes some away has them looked at anew
-    assert Sheet.of(batch.quotes, batch.sides).names.pairs == list(batch.quotes)
-    assert len(Sheet.of(batch.quotes, batch.sides).middles) == len(batch.quotes)
+    assert Draft.of(batch.quotes, batch.sides).names.pairs == list(batch.quotes)
+    assert len(Draft.of(batch.quotes, batch.sides).middles) == len(batch.quotes)
 
 
 def test_quotes_of_an_answer_are_changed_by_its_reader_alone():
@@ -124,11 +126,11 @@ def test_quotes_of_an_answer_are_changed_by_its_reader_alone():
 def test_what_lies_in_the_band_of_all_is_not_looked_at_closer():
     market = Market()
     market.reach = 0.02
-    market.venues["A"] = Venue("A", sheet=Sheet(Names(["BTC/USDT"]), ["100"], ["100"], [5], [100.0]))
-    assert market.apart(Sheet.of({"BTC/USDT": quote("103", "104")})) == []  # both fit into one band, around 101.75
-    assert market.apart(Sheet.of({"BTC/USDT": quote("103.7", "103.7")})) == []
-    assert market.apart(Sheet.of({"BTC/USDT": quote("104.2", "104.2")})) == ["BTC/USDT"]
-    assert market.apart(Sheet.of({"ETH/USDT": quote("5", "6")})) == []  # nobody else has it, and nothing was before
+    market.venues["A"] = Venue("A", sheet=Draft.of({"BTC/USDT": quote("100", "100")}).pack(None))
+    assert market.apart(Draft.of({"BTC/USDT": quote("103", "104")})) == []  # both fit into one band, around 101.75
+    assert market.apart(Draft.of({"BTC/USDT": quote("103.7", "103.7")})) == []
+    assert market.apart(Draft.of({"BTC/USDT": quote("104.2", "104.2")})) == ["BTC/USDT"]
+    assert market.apart(Draft.of({"ETH/USDT": quote("5", "6")})) == []  # nobody else has it, and nothing was before
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -149,7 +151,7 @@ def test_whatever_is_not_looked_at_closer_would_have_passed(seed):
                 bid, ask = f"{value:.12f}", f"{value * (1 + dice.choice([0, 0.0005, 0.02])):.12f}"
                 forms = [(bid, ask), (bid, ask), (bid, ask), (bid,), (None, ask), (None, None, bid)]
                 quotes[pair] = quote(*dice.choice(forms))
-            sheet = Sheet.of(quotes)
+            sheet = Draft.of(quotes)
             apart = set(market.apart(sheet))
             for pair in quotes.keys() - apart:
                 mine, *others = (
