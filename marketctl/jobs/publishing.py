@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from marketctl.jobs.whole import last_good, refuse_half
 from marketctl.log import log
 from marketctl.providers.batch import QuoteBatch
 from marketctl.providers.pairs import remembered_list
-from marketctl.redis.publish import Aside, publish_l1
+from marketctl.redis.connection import RedisConnection
+from marketctl.redis.publish import Aside, Published, publish_l1
 from marketctl.redis.quotes import write_merged_mirror, write_mirror
 from marketctl.sentinel.guard import Examined, Guard
 from marketctl.sentinel.market import market_of
@@ -42,80 +42,111 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
 
     Raises RedisFailed or Suspect and leaves the mirror as it was; Suspect also when all of them are held.
     """
-    mirror = run.settings.mirror_prices if run.options.mirror is None else run.options.mirror
-    path = run.path("prices", entry.name)
-    head = run.head(entry, "prices", collected) | {"complete": batch.complete}
     store = run.redis()
-    guard = Guard(run.registry, store, entry, kind)
-    about: Any = {"run_id": run.run_id, "collected_ms": collected}
-    told: Any = {"complete": batch.complete, "whole": batch.complete and not batch.own_ms, "force": run.options.force}
-    found = guard.examine(batch.quotes, batch.sides, **told, **about)
-    result.counts |= found.counts()
-    head |= {name: {pair: mirror_record(one) for pair, one in getattr(found, name).items()} for name in KEPT}
-    fresh = {pair: found.held[pair]["verdict"] for pair in found.fresh}
-    keep = partial(
-        keep_in_archive, run, entry, found.quotes, collected_ms=collected, held=fresh, complete=batch.complete
-    )
-    if store is None:
-        if not mirror:
-            result.message = 'redis_url is "none" and the mirror is off: nothing was stored'
-            return
-        before = last_good(path, "quotes", entry.pairs)
-        force = None if run.options.force or not batch.complete else f"marketctl prices collect -p {entry.name} --force"
-        asked = digest(entry.pairs)
-        head |= refuse_half(before, len(batch.quotes), collected, what="quotes", force=force, asked=asked)
-        moved, gone = compared(read_before(path).get("quotes"), found.quotes)
-        write_mirror(path, head | {"earlier_at": _earlier(before.head, collected)}, found.quotes, batch.own_ms)
-        result.message = keep(moved=moved, gone=[pair for pair in gone if pair not in found.held])
-        guard.published(found, earlier_ms=None, **about)
-        result.stored.append("file")
-        result.message = result.message or 'redis_url is "none": written to the mirror only'
-        tell_held(entry, found)
+    way = _WayOut(run, entry, batch, result, collected, Guard(run.registry, store, entry, kind))
+    if store is not None:
+        way.to_redis(store)
+    elif way.mirror:
+        way.to_the_mirror_alone()
+    else:
+        result.message = 'redis_url is "none" and the mirror is off: nothing was stored'
         return
-    guard.refused()  # until it has gone out
-    published = publish_l1(
-        store,
-        entry.name,
-        found.quotes,
-        run_id=run.run_id,
-        collected_ms=collected,
-        interval_s=entry.prices_interval_s,
-        skipped=len(batch.skips),
-        complete=batch.complete,
-        force=run.options.force,
-        history=run.settings.history,
-        aside=Aside(found.held, found.marked, found.reference, found.again),
-        asked=entry.pairs,
-        known=lambda: last_good(path, "quotes", entry.pairs).records if mirror else 0,
-        until_ms=batch.until_ms and batch.until_ms + limit_ms(entry.prices_interval_s),
-        own_ms=batch.own_ms,
-    )
-    guard.published(found, earlier_ms=published.earlier_ms, **about)
-    result.stored.append("redis")
-    result.counts |= {
-        "published": published.count,
-        "added": published.added,
-        "removed": published.removed,
-        "changed": published.changed,
-    }
-    result.message = keep(moved=published.moved, gone=published.gone) or result.message
+    tell_held(entry, way.found)
+
+
+class _WayOut:
+    """The way of one answer's quotes: examined first, what may go out then published, kept in the archive, mirrored."""
+
+    def __init__(
+        self, run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Result, collected: int, guard: Guard
+    ) -> None:
+        self.run, self.entry, self.batch, self.result, self.guard = run, entry, batch, result, guard
+        self.mirror = run.settings.mirror_prices if run.options.mirror is None else run.options.mirror
+        self.path = run.path("prices", entry.name)
+        self.collected = collected
+        self.about: Any = {"run_id": run.run_id, "collected_ms": collected}
+        told: Any = {"complete": batch.complete, "force": run.options.force}
+        whole = batch.complete and not batch.own_ms
+        self.found = guard.examine(batch.quotes, batch.sides, whole=whole, **told, **self.about)
+        result.counts |= self.found.counts()
+        self.head: dict[str, Any] = run.head(entry, "prices", collected) | {"complete": batch.complete}
+        for name in KEPT:
+            self.head[name] = {pair: mirror_record(one) for pair, one in getattr(self.found, name).items()}
+
+    def to_redis(self, store: RedisConnection) -> None:
+        """Publish, then mirror what went out. Raises RedisFailed, Suspect; StorageFailed when it is not mirrored."""
+        run, entry, batch, found, result = self.run, self.entry, self.batch, self.found, self.result
+        self.guard.refused()  # until it has gone out
+        published = publish_l1(
+            store,
+            entry.name,
+            found.quotes,
+            **self.about,
+            interval_s=entry.prices_interval_s,
+            skipped=len(batch.skips),
+            complete=batch.complete,
+            force=run.options.force,
+            history=run.settings.history,
+            aside=Aside(found.held, found.marked, found.reference, found.again),
+            asked=entry.pairs,
+            known=lambda: last_good(self.path, "quotes", entry.pairs).records if self.mirror else 0,
+            until_ms=batch.until_ms and batch.until_ms + limit_ms(entry.prices_interval_s),
+            own_ms=batch.own_ms,
+        )
+        self.guard.published(found, earlier_ms=published.earlier_ms, **self.about)
+        result.stored.append("redis")
+        result.counts |= {
+            "published": published.count,
+            "added": published.added,
+            "removed": published.removed,
+            "changed": published.changed,
+        }
+        result.message = self._keep(published.moved, published.gone) or result.message
+        _tell_doubts(published, result)
+        if self.mirror:
+            self._mirror(store, published)
+
+    def to_the_mirror_alone(self) -> None:
+        """Write the mirror where there is no Redis, and hold it against itself. Raises HalfAnswer, StorageFailed."""
+        run, entry, found = self.run, self.entry, self.found
+        before = last_good(self.path, "quotes", entry.pairs)
+        sure = run.options.force or not self.batch.complete
+        force = None if sure else f"marketctl prices collect -p {entry.name} --force"
+        count, asked = len(self.batch.quotes), digest(entry.pairs)
+        self.head |= refuse_half(before, count, self.collected, what="quotes", force=force, asked=asked)
+        self.head["earlier_at"] = _earlier(before.head, self.collected)
+        moved, gone = compared(read_before(self.path).get("quotes"), found.quotes)
+        write_mirror(self.path, self.head, found.quotes, self.batch.own_ms)
+        lost = self._keep(moved, [pair for pair in gone if pair not in found.held])
+        self.guard.published(found, earlier_ms=None, **self.about)
+        self.result.stored.append("file")
+        self.result.message = lost or 'redis_url is "none": written to the mirror only'
+
+    def _keep(self, moved: Iterable[str], gone: Iterable[str]) -> str | None:
+        """Put what changed into the archive; return why it could not be kept."""
+        fresh = {pair: self.found.held[pair]["verdict"] for pair in self.found.fresh}
+        told: Any = {"collected_ms": self.collected, "complete": self.batch.complete}
+        return keep_in_archive(self.run, self.entry, self.found.quotes, moved=moved, gone=gone, held=fresh, **told)
+
+    def _mirror(self, store: RedisConnection, published: Published) -> None:
+        self.head["earlier_at"] = to_iso(published.earlier_ms)
+        try:
+            if self.batch.complete:
+                write_mirror(self.path, self.head, self.found.quotes, self.batch.own_ms)
+            else:
+                write_merged_mirror(self.path, self.head, store, self.entry.name)
+        except StorageFailed as error:
+            raise StorageFailed(f"published to Redis, but not mirrored: {error.message}", hint=error.hint) from error
+        self.result.stored.append("file")
+
+
+def _tell_doubts(published: Published, result: Result) -> None:
     if published.ahead_ms:
         seconds = f"{published.ahead_ms / 1000:.0f} s"
         result.message = f"published, but {seconds} ahead of Redis' clock: no reader takes these quotes for fresh"
         result.hint = "sync the clocks (NTP) of this machine and of Redis"
     if published.history_error:
         result.message = f"published, but without history: {published.history_error}"
-    if mirror:
-        head["earlier_at"] = to_iso(published.earlier_ms)
-        try:
-            if batch.complete:
-                write_mirror(path, head, found.quotes, batch.own_ms)
-            else:
-                write_merged_mirror(path, head, store, entry.name)
-        except StorageFailed as error:
-            raise StorageFailed(f"published to Redis, but not mirrored: {error.message}", hint=error.hint) from error
-        result.stored.append("file")
-    tell_held(entry, found)
 
 
 def tell_held(entry: ProviderEntry, found: Examined) -> None:
