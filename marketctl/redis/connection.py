@@ -1,6 +1,6 @@
 """The connection to Redis, by URL or embedded: one round trip a call, every failure one line without a password.
 
-Long: one connection, whatever kind of server is behind it.
+Long: one door, whatever kind of server is behind it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,11 +25,11 @@ class NoReply(RedisFailed):
 
 
 class RedisConnection:
-    """One connection to Redis, opened on first need, safe to share between threads.
+    """The connection to Redis, opened on first need, safe to share between threads: each that asks has one to itself.
 
     Every method raises RedisFailed (ConfigError, StorageFailed from the embedded server) with one line that never
-    holds the URL's password. An idle connection that broke is opened anew, once. Where the server is a node of a Redis
-    Cluster there is a connection a node, and each call goes to the one that owns its key's slot.
+    holds the URL's password. One that broke while it was idle is opened anew. Where the server is a node of a Redis
+    Cluster there are connections to each node, and each call goes to the one that owns its key's slot.
     """
 
     def __init__(self, redis_url: str, data_dir: Path, prefix: str, *, stay: bool = False, look: bool = False) -> None:
@@ -37,10 +37,11 @@ class RedisConnection:
 
         self.prefix = prefix
         self._url = redis_url
-        self._lock = Lock()
-        # By address; the one of the URL itself is None.
-        self._connections: dict[tuple[str, int] | None, Any] = {}
-        self._proven: set[tuple[str, int] | None] = set()  # those that answered at least once
+        self._lock = Lock()  # for what stands below, never for a round trip
+        # Those that answered and wait for the next call, by address; that of the URL itself is None.
+        self._idle: dict[tuple[str, int] | None, list[Any]] = {}
+        self._starts = 0  # of the embedded server: what was connected before the last one is of no use
+        self._here = ""  # the host of the URL, as redis-py reads it
         # First, last, owner; empty without a cluster, None before the server was asked.
         self._slots: list[tuple[int, int, tuple[str, int]]] | None = None
         self._embedded: EmbeddedRedis | None = None
@@ -65,8 +66,7 @@ class RedisConnection:
     @property
     def sharded(self) -> bool:
         """Tell whether keys of different providers live on different servers (Redis Cluster)."""
-        with self._lock:
-            return bool(self._known_slots())
+        return bool(self._known_slots())
 
     def call(self, *command: str | int | bytes) -> Any:
         """Run one command and return the reply: bytes, int, list or None."""
@@ -108,8 +108,7 @@ class RedisConnection:
     def close(self) -> None:
         """Disconnect, and leave the embedded server."""
         with self._lock:
-            for address in list(self._connections):
-                self._forget(address)
+            self._let_go()
             if self._embedded is not None:
                 self._embedded.stop()
 
@@ -153,13 +152,12 @@ class RedisConnection:
 
     def _round_trip(self, sent: Sequence[bytes], count: int, key: str) -> list[Any]:
         """Return the replies, errors among them as they are; `key` says which node of a cluster is asked."""
-        with self._lock:
-            for _ in range(MOVES):
-                replies = self._exchange(self._owner(key), sent, count)
-                if not (self._slots and any(type(reply).__name__ == "MovedError" for reply in replies)):
-                    break
-                self._slots = None  # what went to the wrong node was refused whole, and can be sent again
-            return replies
+        for _ in range(MOVES):
+            replies = self._exchange(self._owner(key), sent, count)
+            if not (self._slots and any(type(reply).__name__ == "MovedError" for reply in replies)):
+                break
+            self._slots = None  # what went to the wrong node was refused whole, and can be sent again
+        return replies
 
     def _owner(self, key: str) -> tuple[str, int] | None:
         slots = self._known_slots()
@@ -172,14 +170,14 @@ class RedisConnection:
 
     def _known_slots(self) -> list[tuple[int, int, tuple[str, int]]]:
         """Return which node owns which slots, as the node of the URL says it; nothing where there is no cluster."""
-        if self._slots is None:
+        found = self._slots
+        if found is None:
             (reply,) = self._exchange(None, [packed("CLUSTER", "SLOTS")], 1)
-            here = self._connections[None]
-            self._slots = [
-                (first, last, (host.decode() if host else here.host, port))
+            found = self._slots = [
+                (first, last, (host.decode() if host else self._here, port))
                 for first, last, (host, port, *_), *_ in (reply if isinstance(reply, list) else ())
             ]
-        return self._slots
+        return found
 
     def _exchange(self, address: tuple[str, int] | None, sent: Sequence[bytes], count: int) -> list[Any]:
         """Send to one server and return its replies."""
@@ -188,10 +186,8 @@ class RedisConnection:
         from redis.exceptions import RedisError, ResponseError
 
         while True:
+            connection, proven, start = self._take(address)
             try:
-                connection = self._connections.get(address)
-                if connection is None:
-                    connection = self._connections[address] = self._connect(address)
                 connection.send_packed_command(sent)
                 replies: list[Any] = []
                 while len(replies) < count:
@@ -199,25 +195,51 @@ class RedisConnection:
                         replies.append(connection.read_response())
                     except ResponseError as error:
                         replies.append(error)
-                self._proven.add(address)
-                return replies
             except RedisError as error:
-                proven = address in self._proven
-                self._forget(address)
-                if not (proven and isinstance(error, Broken)):
-                    if address is not None:
-                        self._slots = None  # another node may have taken over: the next call asks
-                    failed = self._failed(error)
-                    raise NoReply(failed.message, hint=failed.hint) from error
-                # It was closed while idle, or the server restarted: once more.
-                if self._embedded is not None:
-                    self._embedded.stop()
+                connection.disconnect()
+                if proven and isinstance(error, Broken):
+                    self._start_anew(start)  # it was closed while idle, or the server restarted: once more
+                    continue
+                if address is not None:
+                    self._slots = None  # another node may have taken over: the next call asks
+                failed = self._failed(error)
+                raise NoReply(failed.message, hint=failed.hint) from error
+            except BaseException:  # a signal: half a reply may be left in it
+                connection.disconnect()
+                raise
+            self._give_back(address, connection, start)
+            return replies
 
-    def _forget(self, address: tuple[str, int] | None) -> None:
-        self._proven.discard(address)
-        connection = self._connections.pop(address, None)
-        if connection is not None:
-            connection.disconnect()
+    def _take(self, address: tuple[str, int] | None) -> tuple[Any, bool, int]:
+        """Return a connection for one round trip, whether it ever answered, and the start of the server it is from."""
+        with self._lock:
+            idle = self._idle.get(address)
+            if idle:
+                return idle.pop(), True, self._starts
+            connection = self._connect(address)
+            if address is None:
+                self._here = getattr(connection, "host", "")
+            return connection, False, self._starts
+
+    def _give_back(self, address: tuple[str, int] | None, connection: Any, start: int) -> None:
+        with self._lock:
+            if start == self._starts:
+                self._idle.setdefault(address, []).append(connection)
+                return
+        connection.disconnect()
+
+    def _start_anew(self, start: int) -> None:
+        """Have the embedded server started anew by the next call, unless another thread saw to it since."""
+        with self._lock:
+            if start == self._starts and self._embedded is not None:
+                self._starts += 1
+                self._let_go()
+                self._embedded.stop()
+
+    def _let_go(self) -> None:
+        while self._idle:
+            for connection in self._idle.popitem()[1]:
+                connection.disconnect()
 
     def _connect(self, address: tuple[str, int] | None) -> Any:
         import sys

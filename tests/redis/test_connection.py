@@ -1,0 +1,109 @@
+"""Threads share a connection to Redis without waiting for one another, also when the server goes away under them."""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from marketctl.errors import RedisFailed
+from marketctl.redis.connection import RedisConnection
+from tools.torture_world import RedisServer
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis")) as found:
+        yield found
+
+
+def clients(store: RedisConnection) -> int:
+    """Return how many connections the server has."""
+    return len(store.call("CLIENT", "LIST").splitlines())
+
+
+def test_a_thread_does_not_wait_for_the_reply_of_another(server: RedisServer, tmp_path: Path) -> None:
+    server.say("FLUSHALL")
+    with RedisConnection(server.url, tmp_path, "p") as store, ThreadPoolExecutor(1) as other:
+        waiting = other.submit(store.call, "BLPOP", "told", "4")
+        while b"blpop" not in store.call("CLIENT", "LIST"):
+            pass
+        assert store.call("RPUSH", "told", "now") == 1
+        assert waiting.result() == [b"told", b"now"]
+
+
+def test_who_asks_one_after_another_has_one_connection(server: RedisServer, tmp_path: Path) -> None:
+    with RedisConnection(server.url, tmp_path, "p") as store:
+        before = clients(store)
+        for _ in range(20):
+            thread = threading.Thread(target=store.call, args=("PING",))
+            thread.start()
+            thread.join()
+        assert clients(store) == before
+    with RedisConnection(server.url, tmp_path, "p") as another:
+        assert clients(another) == before  # closed, they are gone
+
+
+def test_connections_that_were_closed_while_idle_are_opened_anew(server: RedisServer, tmp_path: Path) -> None:
+    with RedisConnection(server.url, tmp_path, "p") as store, ThreadPoolExecutor(4) as hands:
+        barrier = threading.Barrier(4)
+
+        def ask(_: int) -> Any:
+            barrier.wait()
+            return store.call("PING")
+
+        for _ in range(3):
+            assert list(hands.map(ask, range(4))) == [b"PONG"] * 4
+            server.say("CLIENT", "KILL", "TYPE", "normal")
+
+
+def test_a_server_that_was_killed_is_started_once_for_all_threads(tmp_path: Path) -> None:
+    with RedisConnection("embedded", tmp_path, "p") as store, ThreadPoolExecutor(4) as hands:
+        barrier = threading.Barrier(4)
+
+        def ask(number: int) -> Any:
+            barrier.wait()
+            return store.call("ECHO", number)
+
+        for turn in range(2):
+            assert list(hands.map(ask, range(4))) == [b"0", b"1", b"2", b"3"]
+            assert store._starts == turn
+            os.kill(int((tmp_path / "redis" / "server.lock").read_text()), signal.SIGKILL)
+        assert store.call("PING") == b"PONG"
+        assert store._starts == 2
+
+
+def test_a_connection_whose_reply_was_not_waited_for_is_not_used_again(server: RedisServer, tmp_path: Path) -> None:
+    class Interrupt(BaseException):
+        pass
+
+    with RedisConnection(server.url, tmp_path, "p") as store:
+        assert store.call("PING") == b"PONG"
+        connection = store._idle[None][0]
+        real = connection.read_response
+
+        def interrupted() -> Any:
+            raise Interrupt
+
+        connection.read_response = interrupted
+        with pytest.raises(Interrupt):
+            store.call("ECHO", "lost")
+        connection.read_response = real
+        assert store.call("ECHO", "mine") == b"mine"
+
+
+def test_a_server_that_is_not_there_is_one_line_for_every_thread(tmp_path: Path) -> None:
+    with RedisConnection("redis://127.0.0.1:1", tmp_path, "p") as store, ThreadPoolExecutor(3) as hands:
+        failed = list(hands.map(lambda _: _told(store), range(3)))
+    assert len(set(failed)) == 1
+    assert failed[0].startswith("cannot reach Redis at redis://127.0.0.1:1")
+
+
+def _told(store: RedisConnection) -> str:
+    with pytest.raises(RedisFailed) as caught:
+        store.call("PING")
+    return caught.value.message
