@@ -12,7 +12,7 @@ from marketctl.files.snapshots import read_snapshot
 from marketctl.jobs.archive import compared, keep_in_archive
 from marketctl.jobs.result import TOLD, Result
 from marketctl.jobs.run import Run
-from marketctl.jobs.whole import last_good, refuse_half
+from marketctl.jobs.whole import last_good, refuse_half, refuse_older
 from marketctl.log import log
 from marketctl.providers.batch import QuoteBatch
 from marketctl.providers.pairs import remembered_list
@@ -107,12 +107,13 @@ class _WayOut:
             self._mirror(store, published)
 
     def to_the_mirror_alone(self) -> None:
-        """Write the mirror where there is no Redis, and hold it against itself. Raises HalfAnswer, StorageFailed."""
-        run, entry, found = self.run, self.entry, self.found
+        """Write the mirror where there is no Redis, and hold it against itself. Raises Suspect, StorageFailed."""
+        entry, found = self.entry, self.found
         before = last_good(self.path, "quotes", entry.pairs)
-        sure = run.options.force or not self.batch.complete
-        force = None if sure else f"marketctl prices collect -p {entry.name} --force"
-        count, asked = len(self.batch.quotes), digest(entry.pairs)
+        force = None if self.run.options.force else f"marketctl prices collect -p {entry.name} --force"
+        refuse_older(before, self.collected, what="quotes", force=force)
+        force, asked = force if self.batch.complete else None, digest(entry.pairs)
+        count = len(self.batch.quotes)
         self.head |= refuse_half(before, count, self.collected, what="quotes", force=force, asked=asked)
         self.head["earlier_at"] = _earlier(before.head, self.collected)
         moved, gone = compared(read_before(self.path).get("quotes"), found.quotes)

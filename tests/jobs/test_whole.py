@@ -9,6 +9,7 @@ from marketctl.cli import invoke as marketctl
 from marketctl.errors import HalfAnswer
 from marketctl.files.journal import append_journal, read_journal
 from marketctl.files.snapshots import read_records, write_snapshot
+from marketctl.jobs import prices
 from marketctl.jobs.whole import LastGood, last_good, refuse_half
 from marketctl.providers.cex.kucoin import KucoinAdapter
 from marketctl.times import to_iso
@@ -212,6 +213,33 @@ def test_change_told_by_a_run_that_died_and_taken_back_is_told_as_taken_back(ctl
     assert ctl("wallet", "sync", "-p", "KUCOIN")[0] == 0
     told = [one for one in read_journal(journal)[0] if (one["asset"], one["field"]) == ("BTC", "withdraw")]
     assert [(one["before"], one["after"]) for one in told] == [(was, not was), (not was, was)]
+
+
+def test_prices_in_files_alone_are_not_replaced_by_older_ones(ctl, folder, monkeypatch):
+    path = folder / "data/prices/KUCOIN.json"
+    assert ctl("prices", "collect", "-p", "KUCOIN")[0] == 0
+    newer = json.loads(path.read_bytes())["collected_at"]
+    real = prices.now_ms
+    monkeypatch.setattr(prices, "now_ms", lambda: real() - 60_000)  # the clock was set back while it was asked
+    before = path.read_bytes()
+    code, (result,) = ctl("prices", "collect", "-p", "KUCOIN")
+    assert (code, result["status"], result["reason"]) == (1, "failed", "suspect")
+    assert result["message"] == f"the quotes in the file are newer, of {newer}"
+    assert "marketctl prices collect -p KUCOIN --force" in result["hint"]
+    assert path.read_bytes() == before
+    assert ctl("prices", "collect", "-p", "KUCOIN", "--force")[0] == 0
+    assert json.loads(path.read_bytes())["collected_at"] < newer
+
+
+def test_prices_in_files_that_lie_ahead_of_the_clock_are_replaced(ctl, folder, monkeypatch):
+    path = folder / "data/prices/KUCOIN.json"
+    real = prices.now_ms
+    monkeypatch.setattr(prices, "now_ms", lambda: real() + 60_000)
+    assert ctl("prices", "collect", "-p", "KUCOIN")[0] == 0
+    ahead = json.loads(path.read_bytes())["collected_at"]
+    monkeypatch.undo()
+    assert ctl("prices", "collect", "-p", "KUCOIN")[0] == 0
+    assert json.loads(path.read_bytes())["collected_at"] < ahead
 
 
 def test_copy_that_did_not_reach_redis_is_exit_3_and_a_line(ctl, folder, capsys):
