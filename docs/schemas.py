@@ -271,7 +271,7 @@ COMMANDS: dict[str, tuple[Schema, dict[str, Schema]]] = {
                          "batch": words("read", "not read"), "file": TEXT}), {}),
     "dump replay": (shape({"provider": WORD, "job": JOB, "batch": BATCH, "differences": many(ANYTHING)}), {}),
     "check": (CHECKED, {}),
-    "wallet show": (shape({"at?": TIME}, WALLET), {}),
+    "wallet show": (shape({"at?": TIME, "run_id": unknown(RUN_ID)}, WALLET), {}),
     "wallet changes": (shape({"what": TEXT}, CHANGE), {"since": TIME}),
     "wallet routes": (ROUTE, {"asset": TEXT, "missing": many(WORD), "left_out": many(shape(
         {"from": WORD, "to": WORD, "network": WORD, "reason": WORD})), "unmapped": many(shape(

@@ -63,7 +63,10 @@ def changes(
     Example:
       marketctl wallet changes --since 7d -p KUCOIN USDT
       marketctl wallet changes --only opened,closed --min-change 5%
+
+    Exit codes: 0 shown, 3 some of the journal cannot be read, 4 configuration.
     """
+    from marketctl.errors import EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
     from marketctl.times import to_iso
     from marketctl.views.changes import brief, narrow, together
@@ -74,6 +77,7 @@ def changes(
     events, problems = read_changes(given.registry(), since_ms, providers, assets)
     for problem in problems:
         log.error("%s", problem.message)
+    code = EXIT_PARTIAL if problems else EXIT_OK
     events = narrow(events, kinds)
     people = for_people(given) and not as_json
     least = Decimal(1) if least is None and people else least
@@ -81,17 +85,17 @@ def changes(
     hidden, events = len(events) - len(shown), shown
     if as_json:
         print_document(given, {"schema": 1, "command": "wallet changes", "since": to_iso(since_ms), "results": events})
-        return 0
+        return code
     if hidden:
         log.warning("%d moves under %s %% are not shown: --min-change 0%% shows them", hidden, f"{least:f}")
     if not events:
         log.warning("nothing%s changed since %s", " else" if hidden else "", to_iso(since_ms))
-        return 0
+        return code
     columns = TOGETHER if people and given.columns is None else CHANGED
     if columns is TOGETHER:
         events = together(given.registry(), events)
     print_rows(given, columns, [[brief(event.get(column.key)) for column in columns] for event in events])
-    return 0
+    return code
 
 
 def chosen_kinds(only: str | None) -> frozenset[str]:

@@ -124,7 +124,8 @@ def _lines(path: Any, data: bytes) -> Iterator[dict[str, Any]]:
 def wallet_at(registry: Registry, provider: str, at_ms: int) -> dict[str, Any]:
     """Return a wallet snapshot as it was known at a moment: the last one, its changes since undone one by one.
 
-    Its `collected_at` is that of the last change before the moment, or of what is known first; `at` is the moment.
+    Its `collected_at` and `run_id` are those of the last change before the moment, or of what is known first (which run
+    that was is not known: None); `at` is the moment.
     Raises StorageFailed where it is not known, and says from when on it is.
     """
     found = snapshot(registry, "wallet", provider)
@@ -138,9 +139,10 @@ def wallet_at(registry: Registry, provider: str, at_ms: int) -> dict[str, Any]:
     later = [line for line in lines if from_iso(line["at"]) > at_ms]
     for line in reversed(later):
         undo(assets, line)
-    collected = [from_iso(line["at"]) for line in lines if from_iso(line["at"]) <= at_ms]
     if from_iso(found["collected_at"]) > at_ms:
-        found["collected_at"] = to_iso(max([first, *collected]))
+        before = [(from_iso(line["at"]), line["run_id"]) for line in lines if from_iso(line["at"]) <= at_ms]
+        collected, found["run_id"] = max(before, default=(first, None))
+        found["collected_at"] = to_iso(max(first, collected))
     return found | {"at": to_iso(at_ms), "assets": assets, "known_since": to_iso(first)}
 
 

@@ -127,14 +127,15 @@ def test_wallets_at_random_moments_are_those_of_then(run):
     dice = random.Random(2)
     path = run.path("wallet", "BYBIT")
     assets = {f"C{number}": asset(dice) for number in range(20)}
-    at, saved = T0, []
+    at, saved, changed = T0, [], []
     for turn in range(300):
         before = copy.deepcopy(assets) if turn else None
         at += dice.randint(1000, 3_600_000)
         for _ in range(dice.randint(0, 4) if turn else 0):
             change(assets, dice)
         lines = compare(before, assets).lines
-        told = [{"at": to_iso(at), "run_id": "r", "provider": "BYBIT", **line} for line in lines]
+        told = [{"at": to_iso(at), "run_id": f"r{turn}", "provider": "BYBIT", **line} for line in lines]
+        changed += [(at, f"r{turn}")] if told else []
         append_journal(run.path("wallet", "BYBIT", ".changes.jsonl"), told)
         saved.append((at, copy.deepcopy(assets)))
     head = {
@@ -154,7 +155,11 @@ def test_wallets_at_random_moments_are_those_of_then(run):
             with pytest.raises(StorageFailed, match="the wallet of BYBIT is not known before"):
                 wallet_at(run.registry, "BYBIT", moment)
         else:
-            assert wallet_at(run.registry, "BYBIT", moment)["assets"] == saved[place - 1][1]
+            found = wallet_at(run.registry, "BYBIT", moment)
+            assert found["assets"] == saved[place - 1][1]
+            if moment < at:  # else it is the snapshot as it is
+                last = max((one for one in changed if one[0] <= moment), default=(saved[0][0], None))
+                assert (found["collected_at"], found["run_id"]) == (to_iso(last[0]), last[1])
 
 
 def test_a_wallet_whose_journal_is_younger_is_not_known_before(run):
