@@ -89,7 +89,7 @@ class Guard:
             draft = Draft.of(quotes, sides)
             # One that lies in the band of its pair, with the last good ones of everybody, itself among them, passes:
             # then no rule can say anything, whichever of them are fresh and of the same coin.
-            suspects = self.market.apart(draft)
+            suspects = self.market.apart(self.entry.name, draft)
             suspects += [pair for pair in {*held, *released}.difference(suspects) if pair in quotes]
             found = Examined(quotes)
             if suspects:

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import truediv
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.quotes import read_l1
-from marketctl.sentinel.sheet import Draft, Good, Sheet, good_of
+from marketctl.sentinel.sheet import Draft, Good, Names, Sheet, good_of
 from marketctl.times import ms_or_none
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.snapshots import snapshot
@@ -61,6 +61,13 @@ class _Bands(dict[str, float]):
         return NOWHERE
 
 
+class _Laid(NamedTuple):
+    """The pairs that a venue asked for last, and the centres of their bands, in the same order."""
+
+    names: Names
+    centres: list[float]
+
+
 class Market:
     """All venues of a registry. Safe to share between threads under `lock`."""
 
@@ -72,6 +79,7 @@ class Market:
         # NOWHERE where they are further apart than the band is wide. What lies in it is within the smallest limit of
         # all others.
         self.bands = _Bands()
+        self._laid: dict[str, _Laid] = {}  # the same by venue: the pairs of an answer are those of the one before
         self.reach = 0.0  # half a band, as a share
 
     def venue(self, name: str) -> Venue:
@@ -207,13 +215,23 @@ class Market:
                 bands[pair] = value or NOWHERE
             elif not low * centre <= value <= high * centre:
                 bands[pair] = NOWHERE
+        self._laid.clear()
 
-    def apart(self, draft: Draft) -> list[str]:
-        """Return the pairs that stand apart: outside of their band, also when it is laid anew."""
+    def apart(self, name: str, draft: Draft) -> list[str]:
+        """Return the pairs of a venue that stand apart: outside of their band, also when it is laid anew."""
         low, high, pairs = 1 - self.reach, 1 + self.reach, draft.names.pairs
-        ratios = map(truediv, draft.middles, map(self.bands.__getitem__, pairs))
+        laid = self._laid.get(name)
+        if laid is None or laid.names.pairs != pairs:
+            laid = self._laid[name] = _Laid(draft.names, list(map(self.bands.__getitem__, pairs)))
+        ratios = map(truediv, draft.middles, laid.centres)
         out = [place for place, ratio in enumerate(ratios) if not low <= ratio <= high]
         return [pairs[place] for place in out if not self._fits(pairs[place], draft.middles[place])]
+
+    def _lay(self, pair: str, centre: float) -> None:
+        self.bands[pair] = centre
+        for laid in self._laid.values():
+            if (place := laid.names.place(pair)) is not None:
+                laid.centres[place] = centre
 
     def _fits(self, pair: str, value: float) -> bool:
         """Lay the band of a pair anew around a value and all that is published; tell whether they fit into one."""
@@ -227,7 +245,7 @@ class Market:
         low, high = min(values), max(values)
         centre = (low + high) / 2
         fits = centre * (1 - self.reach) <= low and high <= centre * (1 + self.reach)
-        self.bands[pair] = centre if fits and centre else NOWHERE
+        self._lay(pair, centre if fits and centre else NOWHERE)
         return fits
 
 
