@@ -4,6 +4,7 @@ import gc
 import json
 import logging
 import os
+import sys
 import shutil
 import signal
 import subprocess
@@ -54,7 +55,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """What was collected lives until the end: to look through it for garbage again and again finds none."""
     gc.collect()
-    gc.freeze()
+    if sys.version_info < (
+        3,
+        13,
+    ):  # hypothesis asks who refers to its dice; of later ones gc does not tell of the frozen
+        gc.freeze()
     gc.set_threshold(50_000, 20, 20)
 
 

