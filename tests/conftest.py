@@ -4,10 +4,10 @@ import gc
 import json
 import logging
 import os
-import sys
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
