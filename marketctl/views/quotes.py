@@ -213,7 +213,7 @@ class Reader:
                 live.state = "held"
         elif isinstance(self.away, RedisFailed) and (self._shared or state.get("last_success")):
             # There may be quotes where nobody can look.
-            told = f"{self.away.message}, and there is no mirror"
+            told = f"{self.away.message.rstrip('.')}, and there is no mirror"
             live.state, live.last_error = "failed", sentence(told, self.away.hint).rstrip(".")
         return live
 

@@ -354,3 +354,11 @@ def test_redis_that_is_away_with_no_mirror_is_not_called_never(ctl, command, mon
     assert "cannot reach Redis at redis://127.0.0.1:1/0" in err
     assert "never" not in err
     assert err.count("cannot reach") == 1
+
+
+def test_a_redis_that_is_away_and_no_mirror_is_one_sentence(ctl, folder):
+    path = folder / "providers.toml"
+    path.write_text(path.read_text().replace('redis_url = "embedded"', 'redis_url = "redis://127.0.0.1:1/0"'))
+    code, out, err = ctl("prices", "compare", "BTC/USDT")
+    assert (code, out) == (1, "")
+    assert "127.0.0.1:1. Connection refused, and there is no mirror. Next: " in err
