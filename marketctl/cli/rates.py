@@ -8,7 +8,7 @@ import click
 from marketctl.cli.globals import HELP, Command, Group, global_options, globals_of
 from marketctl.cli.options import json_option, lock_wait_option
 from marketctl.cli.output import Column, print_document, print_rows
-from marketctl.cli.rebuilding import rates_option, read_or_withdraw
+from marketctl.cli.rebuilding import find_rates, rates_option, registry_or_withdraw
 from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def build(rates: str | None, report: bool, lock_wait: float, as_json: bool) -> i
     """Write the export anew: each direction whose every quote and network is good now, and no other.
 
     A direction that is out comes back after good builds in a row ("good_builds"). Files that would not change keep
-    bytes and time. A rates.toml that cannot be read empties the export.
+    bytes and time. A rates.toml that cannot be read empties the export; a --rates FILE that is not there changes nothing.
 
     \b
     Example:
@@ -76,7 +76,8 @@ def build(rates: str | None, report: bool, lock_wait: float, as_json: bool) -> i
     from marketctl.rates.build import Builder
 
     given = globals_of()
-    registry, path = read_or_withdraw(given, rates)
+    path = find_rates(given.registry_path(), rates)
+    registry = registry_or_withdraw(given, path)
     built = Builder(registry, path).build(lock_wait_s=lock_wait)
     told = tell(built, registry.settings)
     if as_json:

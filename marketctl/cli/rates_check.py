@@ -8,7 +8,7 @@ from marketctl.cli.globals import HELP, Command, global_options, globals_of
 from marketctl.cli.options import json_option
 from marketctl.cli.output import print_document
 from marketctl.cli.param_types import Seconds
-from marketctl.cli.rebuilding import rates_option, read_or_withdraw
+from marketctl.cli.rebuilding import find_rates, rates_option, registry_or_withdraw
 from marketctl.errors import EXIT_FAILED, EXIT_OK
 
 if TYPE_CHECKING:
@@ -41,12 +41,8 @@ def check(rates: str | None, max_age_s: float | None, empty: bool, as_json: bool
     from marketctl.times import now_ms
 
     given = globals_of()
-    if empty:
-        registry, path = read_or_withdraw(given, rates)
-    else:
-        registry = given.registry()
-        path = rates_path(registry.path, rates)
-    plan = read_plan(path, registry)
+    path = rates_path(given.registry_path(), rates)
+    registry = registry_or_withdraw(given, path) if empty else given.registry()
     folder = registry.settings.data_dir / "rates"
     limit = build_limit_ms(registry) if max_age_s is None else round(max_age_s * 1000)
     account = read_account(folder)
@@ -57,6 +53,9 @@ def check(rates: str | None, max_age_s: float | None, empty: bool, as_json: bool
             account = read_account(folder)  # a build may have ended meanwhile
             wrong = troubles(account, now_ms(), limit)
             emptied = withdraw(folder, path) if wrong else []
+    for one in emptied:
+        log.error("%s: emptied, its rates are too old to be offered", one)
+    plan = read_plan(find_rates(registry.path, rates), registry)  # only now: old rates go, whatever stands there
     if account.built_ms is None and not account.broken:  # a first look at a new file
         wrong = [f"{path}: {len(plan.directions)} directions, good; nothing was built yet. Next: marketctl rates build"]
     out = sorted(name for name, one in account.directions.items() if one["status"] == "out")
@@ -65,8 +64,6 @@ def check(rates: str | None, max_age_s: float | None, empty: bool, as_json: bool
         print_document(given, {"schema": 1, "command": "rates check", "problems": wrong, "results": [], **counts})
     for problem in wrong:
         log.error("%s", problem)
-    for one in emptied:
-        log.error("%s: emptied, its rates are too old to be offered", one)
     if out and not as_json:
         log.warning("out of the export: %s", ", ".join(out))
     if not wrong and not as_json and not given.quiet:

@@ -8,7 +8,7 @@ from marketctl.cli.complete import complete_direction
 from marketctl.cli.globals import HELP, Command, global_options, globals_of
 from marketctl.cli.options import json_option
 from marketctl.cli.output import Column, print_document, print_rows
-from marketctl.cli.rebuilding import rates_option
+from marketctl.cli.rebuilding import find_rates, rates_option
 from marketctl.errors import EXIT_FAILED, EXIT_OK
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ def explain(direction: tuple[str, ...], rates: str | None, as_json: bool) -> int
     from marketctl.rates.account import read_account
     from marketctl.rates.look import choose
     from marketctl.rates.look import explain as work_out
-    from marketctl.rates.plan import rates_path, read_plan
+    from marketctl.rates.plan import read_plan
     from marketctl.views.quotes import open_reader
 
     given = globals_of()
     registry = given.registry()
-    plan = read_plan(rates_path(registry.path, rates), registry)
+    plan = read_plan(find_rates(registry.path, rates), registry)
     chosen = choose(plan, direction)
     with open_reader(registry) as reader:
         outcome = work_out(chosen, plan, reader, read_account(registry.settings.data_dir / "rates"))

@@ -20,8 +20,23 @@ rates_option = click.option(
 )
 
 
-def read_or_withdraw(given: Globals, rates: str | None) -> "tuple[Registry, Path]":
-    """Return registry and rates.toml; a registry that cannot be read leaves no export. Raises ConfigError."""
+def find_rates(registry_path: "Path", named: str | None) -> "Path":
+    """Return where the directions are. Raises BadParameter for a named file that is not there: a slip of the hand."""
+    import os
+
+    from marketctl.rates.plan import rates_path
+
+    path = rates_path(registry_path, named)
+    if named:
+        try:
+            os.stat(path)
+        except OSError as error:
+            raise click.BadParameter(f"{named}: {error.strerror}.", param_hint="'--rates'") from error
+    return path
+
+
+def registry_or_withdraw(given: Globals, rates: "Path | None" = None) -> "Registry":
+    """Return the registry; one that cannot be read leaves no export. Raises ConfigError."""
     from pathlib import Path
 
     from marketctl.config.paths import DATA_DIR_VARIABLE
@@ -30,18 +45,16 @@ def read_or_withdraw(given: Globals, rates: str | None) -> "tuple[Registry, Path
     from marketctl.rates.plan import rates_path
     from marketctl.rates.writing import withdraw
 
-    place = given.registry_path()
-    path = rates_path(place, rates)
     try:
-        return given.registry(), path
+        return given.registry()
     except ConfigError:
         import os
 
         named = given.data_dir or os.environ.get(DATA_DIR_VARIABLE)
-        folder = (Path(named) if named else place.parent / "data") / "rates"
+        folder = (Path(named) if named else given.registry_path().parent / "data") / "rates"
         if folder.exists():
             with build_lock(folder, LOCK_WAIT_S):
-                withdraw(folder, path)
+                withdraw(folder, rates or rates_path(given.registry_path()))
         raise
 
 

@@ -96,9 +96,9 @@ def command(
 
         require_extra()
     if rates:
-        from marketctl.cli.rebuilding import read_or_withdraw
+        from marketctl.cli.rebuilding import registry_or_withdraw
 
-        read_or_withdraw(given, None)
+        registry_or_withdraw(given)
     with open_desk(given) as desk, Watch(desk, whole=not providers, metrics=metrics) as watch:
         work = [(entry, job) for entry in choose(desk.registry, providers) for job in chosen_jobs]
         alerts = None

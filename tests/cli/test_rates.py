@@ -119,6 +119,28 @@ def test_a_registry_that_cannot_be_read_leaves_no_export(world, ctl, words):
     assert check_export(world.xml.read_bytes()) == []
 
 
+@pytest.mark.parametrize("words", [("build",), ("check",), ("check", "--empty"), ("explain", "USDTTRC20:SBERRUB")])
+def test_a_file_named_wrongly_empties_no_export(world, ctl, words):
+    ctl("build", "-q")
+    before = world.xml.read_bytes()
+    code, out, err = ctl(*words, "--rates", "rated.toml")
+    assert (code, out) == (2, "")
+    told = "marketctl: Invalid value for '--rates': rated.toml: No such file or directory. Try 'marketctl rates "
+    assert err == f"{told}{words[0]} -h'.\n"
+    assert world.xml.read_bytes() == before
+    assert len(check_export(before)) == 2
+
+
+@pytest.mark.parametrize("words", [(), ("--rates", "rated.toml")])
+def test_old_rates_go_also_where_rates_toml_is_gone(world, ctl, words):
+    ctl("build", "-q")
+    world.rates.unlink()
+    code, out, err = ctl("check", "--empty", "--max-age", "0", *words)
+    assert (code, out) == (2 if words else 4, "")
+    assert f"{world.xml}: emptied, its rates are too old to be offered\n" in err
+    assert check_export(world.xml.read_bytes()) == []
+
+
 def test_figures_and_run_log(world, ctl):
     from prometheus_client.parser import text_string_to_metric_families
 
