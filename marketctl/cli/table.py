@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import click
 
 FORMS = ("table", "tsv", "csv", "md", "json", "ndjson")
+FORMULA = ("=", "+", "-", "@")  # what a formula begins with in a sheet
 KINDS = ("text", "path", "name", "word", "flag", "number", "age", "time")
 
 
@@ -243,8 +244,16 @@ def delimited(columns: Sequence[Column], rows: Iterable[Sequence[Any]], form: st
     import io
 
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(lines)
+    csv.writer(text, lineterminator="\n").writerows([[for_sheet(cell) for cell in line] for line in lines])
     return text.getvalue()
+
+
+def for_sheet(cell: str) -> str:
+    """Return a cell that a sheet takes for what it is: a text that would be a formula there is kept a text."""
+    import re
+
+    figure = re.fullmatch(r"-?[0-9]+(\.[0-9]+)?(e-?[0-9]+)?", cell)
+    return f"'{cell}" if cell.startswith(FORMULA) and not figure else cell
 
 
 def markdown(columns: Sequence[Column], rows: Iterable[Sequence[Any]], header: bool) -> str:

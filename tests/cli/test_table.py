@@ -1,12 +1,13 @@
 """The renderer of tables: widths, points, colours, and the forms for machines."""
 
 import json
+from decimal import Decimal
 
 import click
 import pytest
 
 from marketctl.cli.globals import Globals
-from marketctl.cli.output import print_document, print_rows
+from marketctl.cli.output import print_csv, print_document, print_rows
 from marketctl.cli.table import Aged, Column
 from marketctl.cli.terminal import draw, may_color, shorten, size, text_width
 from tests.cli.tables import tables
@@ -129,6 +130,31 @@ def test_tsv_and_csv_have_a_header_and_ages_in_seconds(capsys):
     assert (
         shown(capsys, form="tsv", header=False, limit=1) == "BYBIT\t91179.45\t\t0.0935199\t0.3 s\t0.3\tbest bid\t龙猫\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ('=HYPERLINK("http://x")', '"\'=HYPERLINK(""http://x"")"'),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("+7 495", "'+7 495"),
+        ("-2+3", "'-2+3"),
+        ("- closed -", "'- closed -"),
+        ("a=b", "a=b"),
+        ("-0.0025", "-0.0025"),
+        ("-12", "-12"),
+        (Decimal("-3.50"), "-3.50"),
+        (-1.5, "-1.5"),
+    ],
+)
+def test_csv_has_no_text_that_a_sheet_takes_for_a_formula(capsys, value, cell):
+    print_rows(Globals(form="csv", header=False), ["note"], [(value,)])
+    assert capsys.readouterr().out == f"{cell}\n"
+    print_rows(Globals(form="tsv", header=False), ["note"], [(value,)])
+    assert capsys.readouterr().out == f"{value}\n"  # programs get what was told
+    print_csv(["note"], [(value,)])
+    assert capsys.readouterr().out == f"note\n{cell}\n"
 
 
 def test_markdown_and_ndjson(capsys):
