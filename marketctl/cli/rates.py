@@ -63,7 +63,8 @@ def build(rates: str | None, report: bool, lock_wait: float, as_json: bool) -> i
     """Write the export anew: each direction whose every quote and network is good now, and no other.
 
     A direction that is out comes back after good builds in a row ("good_builds"). Files that would not change keep
-    bytes and time. A rates.toml that cannot be read empties the export; a --rates FILE that is not there changes nothing.
+    bytes and time. A rates.toml that cannot be read empties the export; a --rates FILE that is not there changes
+    nothing.
 
     \b
     Example:

@@ -22,14 +22,12 @@ rates_option = click.option(
 
 def find_rates(registry_path: "Path", named: str | None) -> "Path":
     """Return where the directions are. Raises BadParameter for a named file that is not there: a slip of the hand."""
-    import os
-
     from marketctl.rates.plan import rates_path
 
     path = rates_path(registry_path, named)
     if named:
         try:
-            os.stat(path)
+            path.stat()
         except OSError as error:
             raise click.BadParameter(f"{named}: {error.strerror}.", param_hint="'--rates'") from error
     return path
