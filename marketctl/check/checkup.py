@@ -25,7 +25,7 @@ from marketctl.errors import (
 )
 from marketctl.files.snapshots import read_snapshot
 from marketctl.files.state import read_state
-from marketctl.jobs.adapter import no_credentials, open_adapter
+from marketctl.jobs.adapter import open_adapter, require_key
 from marketctl.jobs.run import Run
 from marketctl.jobs.schedule import Schedule, Turn, turns
 from marketctl.log import log
@@ -253,8 +253,7 @@ class Checkup:
             return [Finding("skipped", "this provider has no keys")]
         if not self.entry.needs_api:
             return [Finding("skipped", "needs_api is false: stored keys are not used")]
-        if not adapter.has_key():
-            raise no_credentials(self.entry, adapter)
+        require_key(self.run, self.entry, adapter)
         return [Finding("pass", ", ".join(adapter.credentials))]
 
     # Remote -----------------------------------------------------------------------------------
@@ -329,8 +328,7 @@ class Checkup:
         """Have the provider accept the key, and tell what it may do beyond reading."""
         if not adapter.credentials:
             raise NotSupported("this provider has no keys")
-        if not adapter.has_key():
-            raise no_credentials(self.entry, adapter)
+        require_key(self.run, self.entry, adapter)
         info = adapter.check_key()
         granted = f"accepted: {', '.join(info.permissions)}" if info.permissions else "accepted"
         warnings = (*info.warnings, *ending(info.days_left))
@@ -338,8 +336,8 @@ class Checkup:
 
     def quota(self, adapter: Provider) -> list[Finding]:
         """Look what the plan has left."""
-        if adapter.credentials and not adapter.has_key() and "prices" in adapter.key_jobs:
-            raise no_credentials(self.entry, adapter)
+        if adapter.credentials:
+            self.need_key(adapter, "prices")
         quota = self.health.quota = adapter.quota()
         if quota is None or quota.remaining is None:
             return [Finding("skipped", "not told")]
@@ -377,8 +375,8 @@ class Checkup:
 
     def need_key(self, adapter: Provider, job: str) -> None:
         """Raise NoCredentials for a job that gets no answer without a key."""
-        if job in adapter.key_jobs and not adapter.has_key():
-            raise no_credentials(self.entry, adapter)
+        if job in adapter.key_jobs:
+            require_key(self.run, self.entry, adapter)
 
     # Local again ------------------------------------------------------------------------------
 

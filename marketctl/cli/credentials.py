@@ -49,7 +49,7 @@ def set_(provider: str) -> int:
       marketctl credentials set BYBIT
       marketctl credentials set notify
     """
-    from marketctl.config.credentials import store_credentials
+    from marketctl.config.credentials import odd_character, store_credentials
     from marketctl.config.key_lines import read_values
     from marketctl.config.paths import find_credentials
     from marketctl.errors import ConfigError
@@ -74,6 +74,9 @@ def set_(provider: str) -> int:
         raise ConfigError(
             f"{', '.join(missing)} missing from stdin", hint=f"give {len(names)} lines: {', '.join(names)}"
         )
+    for name, value in values.items():
+        if odd := odd_character(name, value):
+            raise ConfigError(f"{entry.name} {name}: {odd}; nothing was stored", hint="copy it anew, from its page")
     path = find_credentials(given.credentials, registry.path, must_exist=False)
     store_credentials(path, {entry.name: values})
     if not given.quiet:
@@ -141,11 +144,15 @@ def set_channels(given: Globals) -> int:
 def list_(as_json: bool) -> int:
     """List which keys are stored and where from; values are never shown.
 
+    A name that no provider has, and a character that no key has, are told on stderr.
+
     \b
     Example:
       marketctl credentials list
     """
+    from marketctl.config.credentials import odd_character
     from marketctl.errors import ConfigError
+    from marketctl.log import log
     from marketctl.providers.loader import load_adapter
 
     given = globals_of()
@@ -156,7 +163,14 @@ def list_(as_json: bool) -> int:
             known[entry.name] = load_adapter(entry).credentials
         except ConfigError:
             known[entry.name] = ()
-    found = given.keys().names(known)
+    keys = given.keys()
+    found = keys.names(known)
+    for name, fields in known.items():
+        for slip in keys.slips(name, fields, known) if fields else ():
+            log.warning("%s", slip)
+        for key, value in keys.for_provider(name, fields).items():
+            if odd := odd_character(key, value):
+                log.warning("%s %s: %s", name, key, odd)
     rows = [
         (provider, name, found.get(provider, {}).get(name, "missing"))
         for provider in dict.fromkeys([*known, *found])

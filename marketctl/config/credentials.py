@@ -12,17 +12,19 @@ from pathlib import Path
 
 from marketctl.config.paths import VARIABLES, read_text
 from marketctl.config.registry import PROVIDER_NAME, is_provider_name
-from marketctl.config.table import parse_toml
+from marketctl.config.table import parse_toml, unknown_key
 from marketctl.errors import ConfigError
 from marketctl.files.atomic import edited, replace_file
 from marketctl.redact import protect
-from marketctl.text import printable
+from marketctl.text import closest, printable
 
 HEADER = "# marketctl's keys, written by `marketctl credentials set`: it keeps other values, but no comments.\n\n"
 
 BY_ENVIRONMENT = "mount it with mode 0600, or give the keys as environment variables: MARKETCTL_BYBIT_API_KEY and so on"
 
 PUBLIC = frozenset(("uid",))  # a name of an account, not a secret
+
+CHOSEN = frozenset(("login", "passphrase", "password"))  # made up by a person, in letters of any alphabet
 
 CHANNELS = "notify"  # the table of channels: name → URL
 
@@ -45,7 +47,7 @@ class Credentials:
         Only what a provider declares is a key: any other MARKETCTL_* variable is nobody's secret.
         """
         stored = self._file.get(name, {})
-        values = {key: self._environ.get(variable(name, key)) or stored.get(key) for key in fields}
+        values = {key: self._environ.get(variable(name, key)) or stored.get(key, "").strip() for key in fields}
         found = {key: value for key, value in values.items() if value}
         protect([value for key, value in found.items() if key not in PUBLIC])
         return found
@@ -67,6 +69,24 @@ class Credentials:
                     found.setdefault(name, {})[key] = "file"
         return found
 
+    def slips(self, name: str, fields: Iterable[str], providers: Iterable[str]) -> list[str]:
+        """Say what stands there under a name that is none of the provider's fields, and looks like a slip.
+
+        `providers` are all that are registered: their tables and variables are no slips.
+        """
+        fields, stored = list(fields), self._file.get(name, {})
+        told = [unknown_key(f"{self.path}: [{name}]", key, fields).message for key in stored if key not in fields]
+        others = {CHANNELS, *providers} - {name}
+        tables = [one for one in self._file if one not in others] if not stored else []
+        told += [f"{self.path}: unknown table [{one}]; did you mean [{name}]?" for one in tables if closest(one, [name])]
+        start, foreign = variable(name, ""), tuple(variable(one, "") for one in others if one.startswith(name))
+        ends = [variable(name, key).removeprefix(start) for key in fields]
+        for one in self._environ:
+            end = one.removeprefix(start)
+            if end not in (one, *ends) and not one.startswith(foreign) and (close := closest(end, ends)):
+                told.append(f"{one} is no variable of {name}; did you mean {start}{close}?")
+        return told
+
     def notify(self) -> dict[str, str]:
         """Return channel → URL of `[notify]`: each one a secret."""
         return dict(self._file.get(CHANNELS, {}))
@@ -84,6 +104,27 @@ class Credentials:
 def variable(provider: str, key: str) -> str:
     """Return the environment variable of a provider's field."""
     return "MARKETCTL_" + re.sub(r"[^A-Z0-9]", "_", f"{provider}_{key}".upper())
+
+
+def odd_character(key: str, value: str) -> str | None:
+    """Say which character of a value cannot be right, by its place and number alone; None where all can.
+
+    What a provider hands out is plain ASCII; a line break may stand in a PEM and in folded base64.
+    """
+    if value.isascii() and value.isprintable():
+        return None
+    for place, char in enumerate(value, 1):
+        if not (char.isprintable() and (char.isascii() or key in CHOSEN)) and char not in "\t\r\n":
+            break
+    else:
+        return None
+    from unicodedata import name
+
+    code = ord(char)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"character {place} is the byte 0x{code - 0xDC00:02X}, which is no UTF-8"
+    called = name(char, "")
+    return f"character {place} is U+{code:04X}{f' ({called})' if called else ''}, expected plain ASCII"
 
 
 def load_credentials(path: Path, environ: Mapping[str, str] = os.environ) -> Credentials:

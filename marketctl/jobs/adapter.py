@@ -1,9 +1,7 @@
 """Make a provider's adapter with a client, a memory and a rate budget of its own."""
 
 from marketctl.config.registry import ProviderEntry
-from marketctl.errors import (
-    NoCredentials,
-)
+from marketctl.errors import NoCredentials
 from marketctl.files.memory import Memory
 from marketctl.jobs.run import Run
 from marketctl.providers.base import Provider
@@ -62,13 +60,18 @@ def _file_word(text: str) -> str:
     return "".join(char if char.isalnum() else "_" for char in text)
 
 
-def no_credentials(entry: ProviderEntry, adapter: Provider) -> NoCredentials:
-    """Make the error of a job that gets no answer without a key, with what to type."""
+def require_key(run: Run, entry: ProviderEntry, adapter: Provider) -> None:
+    """Let nobody be asked in vain. Raises NoCredentials without a key, with what to type, ConfigError for an odd one."""
+    if adapter.has_key():
+        adapter.refuse_odd_keys()
+        return
     if not entry.needs_api:
-        return NoCredentials(
+        raise NoCredentials(
             f"{entry.name} needs a key for this, and needs_api is false", hint="set needs_api = true in providers.toml"
         )
     missing = ", ".join(name for name in adapter.credentials if not adapter.keys.get(name))
-    return NoCredentials(
-        f"no credentials for {entry.name}: {missing} missing", hint=f"marketctl credentials set {entry.name}"
+    slips = run.desk.keys.slips(entry.name, adapter.credentials, run.desk.registry.providers)
+    raise NoCredentials(
+        "; ".join([f"no credentials for {entry.name}: {missing} missing", *slips[:3]]).rstrip("?"),
+        hint=f"marketctl credentials set {entry.name}",
     )

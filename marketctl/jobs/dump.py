@@ -6,7 +6,7 @@ from pathlib import Path
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import BadAnswer, MarketctlError
-from marketctl.jobs.adapter import no_credentials, open_adapter
+from marketctl.jobs.adapter import open_adapter, require_key
 from marketctl.jobs.dump_file import document, dump_path, write_dump
 from marketctl.jobs.job import settle
 from marketctl.jobs.replay import NO_MEMORY, normalise
@@ -41,8 +41,8 @@ def dump_job(
         # Without a memory: a dump is to hold what the job needs, also what an earlier run has asked.
         adapter = open_adapter(run, entry, recording=True, memory=NO_MEMORY)
         with adapter.client:
-            if job in adapter.key_jobs and not adapter.has_key():
-                raise no_credentials(entry, adapter)
+            if job in adapter.key_jobs:
+                require_key(run, entry, adapter)
             try:
                 batch = normalise(adapter, job)
             except MarketctlError as failure:

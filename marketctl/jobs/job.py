@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import MarketctlError, NoCredentials, NotSupported, StorageFailed
 from marketctl.files.state import record_state
-from marketctl.jobs.adapter import no_credentials, open_adapter
+from marketctl.jobs.adapter import open_adapter, require_key
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run
 from marketctl.log import log
@@ -26,8 +26,8 @@ def run_job(run: Run, entry: ProviderEntry, job: str) -> Result:
     try:
         adapter = open_adapter(run, entry, recording=run.options.dump_raw)
         with adapter.client:
-            if job in adapter.key_jobs and not adapter.has_key():
-                raise no_credentials(entry, adapter)
+            if job in adapter.key_jobs:
+                require_key(run, entry, adapter)
             _work(job)(run, entry, adapter, result)
     except MarketctlError as error:
         settle(run, entry, result, error)

@@ -212,6 +212,8 @@ class Provider(Refusals):
         if signed and not self.has_key():
             missing = [name for name in self.credentials if name not in self.keys]
             raise NoCredentials(f"no credentials: {', '.join(missing)} missing")
+        if signed:
+            self.refuse_odd_keys()
 
         def once() -> "Answer":
             answer = self.client.ask(
@@ -242,6 +244,17 @@ class Provider(Refusals):
     def has_key(self) -> bool:
         """Tell whether all credentials are at hand."""
         return bool(self.credentials) and all(self.keys.get(name) for name in self.credentials)
+
+    def refuse_odd_keys(self) -> None:
+        """Raise ConfigError for a key with a character that none has: a letter of another alphabet, an unseen sign."""
+        from marketctl.config.credentials import odd_character
+
+        for name, value in self.keys.items():
+            if odd := odd_character(name, value):
+                raise ConfigError(
+                    f"{self.client.provider} {name}: {odd}",
+                    hint=f"copy it anew: marketctl credentials set {self.client.provider}",
+                )
 
     def pair_list(self) -> PairList:
         """Return the pairs, from the disk while they are young enough.

@@ -1,5 +1,6 @@
 """Manners of the command line: bare groups, `-p` and bare names, next steps, progress, what is kept."""
 
+import io
 import re
 
 import click
@@ -168,3 +169,15 @@ def test_a_key_given_as_an_argument_is_refused_and_not_repeated(ctl, words):
     assert (code, out) == (2, "")
     assert "values are never arguments" in err
     assert "top-secret" not in err
+
+
+def test_a_key_with_a_character_that_none_has_is_not_stored(ctl, folder, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("top-secret-1\ntop-se\u0441ret-2\npass\n"))
+    before = (folder / "credentials.toml").read_bytes()
+    code, out, err = ctl("credentials", "set", "KUCOIN")
+    assert (code, out) == (4, "")
+    assert err == (
+        "marketctl: KUCOIN api_secret: character 7 is U+0441 (CYRILLIC SMALL LETTER ES), expected plain ASCII; "
+        "nothing was stored. Next: copy it anew, from its page.\n"
+    )
+    assert (folder / "credentials.toml").read_bytes() == before

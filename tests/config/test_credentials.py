@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from marketctl.config.credentials import load_credentials, store_credentials, variable
+from marketctl.config.credentials import load_credentials, odd_character, store_credentials, variable
 from marketctl.errors import ConfigError, StorageFailed
 
 KEYS = """\
@@ -200,7 +200,7 @@ def test_store_keeps_everything_else(path: Path) -> None:
 def test_store_keeps_a_key_of_several_lines(path: Path) -> None:
     pem = "-----BEGIN KEY-----\nabc\n-----END KEY-----\n"
     store_credentials(path, {"RAPIRA": {"private_key": pem}})
-    assert load_credentials(path, {}).for_provider("RAPIRA", ("private_key",)) == {"private_key": pem}
+    assert load_credentials(path, {}).for_provider("RAPIRA", ("private_key",)) == {"private_key": pem.strip()}
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
@@ -255,3 +255,54 @@ def test_store_refuses_what_it_could_not_read_back(
         store_credentials(path, {provider: values})
     assert error.value.message == f"{path}: {told}"
     assert path.read_text() == KEYS
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "told"),
+    [
+        ("[BYBIT]\napikey = 'x'\napi_secret = 'y'", {}, ['{path}: [BYBIT] unknown key "apikey"; did you mean "api_key"?']),
+        (
+            "[BYBIT]\napi_secert = 'x'\nq = 'y'",
+            {},
+            [
+                '{path}: [BYBIT] unknown key "api_secert"; did you mean "api_secret"?',
+                '{path}: [BYBIT] unknown key "q"; expected one of api_key, api_secret',
+            ],
+        ),
+        ("[BYBITT]\napi_key = 'x'\n[OKX]\napi_key = 'y'", {}, ["{path}: unknown table [BYBITT]; did you mean [BYBIT]?"]),
+        ("[BYBIT2]\napi_key = 'x'", {}, []),  # another account, registered
+        (
+            "",
+            {"MARKETCTL_BYBIT_APIKEY": "x", "MARKETCTL_BYBIT2_APIKEY": "y", "MARKETCTL_BYBIT_HOME": "z"},
+            ["MARKETCTL_BYBIT_APIKEY is no variable of BYBIT; did you mean MARKETCTL_BYBIT_API_KEY?"],
+        ),
+    ],
+)
+def test_a_slip_in_a_name_is_told_with_what_was_meant(path: Path, text: str, environ: dict, told: list[str]) -> None:
+    write(path, text)
+    found = load_credentials(path, environ).slips("BYBIT", ("api_key", "api_secret"), ("BYBIT", "BYBIT2", "BYBIT_2"))
+    assert found == [one.format(path=path) for one in told]
+
+
+def test_blanks_around_a_value_of_the_file_are_no_part_of_it(path: Path) -> None:
+    write(path, '[BYBIT]\napi_key = " k\\n"\napi_secret = "  "\n')
+    assert load_credentials(path, {}).for_provider("BYBIT", ("api_key", "api_secret")) == {"api_key": "k"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("api_key", "abc-_=+/ 9~", None),
+        ("private_key", "-----BEGIN PRIVATE KEY-----\r\nMIIB\n-----END PRIVATE KEY-----\n", None),
+        ("api_key", "aб\u0421", "character 2 is U+0431 (CYRILLIC SMALL LETTER BE), expected plain ASCII"),
+        ("api_secret", "ab\u200b", "character 3 is U+200B (ZERO WIDTH SPACE), expected plain ASCII"),
+        ("api_secret", "\u201cab\u201d", "character 1 is U+201C (LEFT DOUBLE QUOTATION MARK), expected plain ASCII"),
+        ("app_id", "ab\xa0c", "character 3 is U+00A0 (NO-BREAK SPACE), expected plain ASCII"),
+        ("app_id", "ab\x00c", "character 3 is U+0000, expected plain ASCII"),
+        ("api_key", "ab\udcd1", "character 3 is the byte 0xD1, which is no UTF-8"),
+        ("passphrase", "слово été 龙", None),
+        ("passphrase", "слово\ufeff", "character 6 is U+FEFF (ZERO WIDTH NO-BREAK SPACE), expected plain ASCII"),
+    ],
+)
+def test_a_character_that_no_key_has(key: str, value: str, told: str | None) -> None:
+    assert odd_character(key, value) == told

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import tomllib
 from decimal import Decimal
 from pathlib import Path
 
@@ -116,6 +117,40 @@ def test_without_keys_wallet_is_skipped_with_a_hint_and_prices_work(ctl, folder)
     assert results["MEXC", "wallet"]["status"] == "skipped"
     assert results["BYBIT", "prices"]["status"] == results["MEXC", "prices"]["status"] == "ok"
     assert not (folder / "data/wallet/BYBIT.json").exists()
+
+
+def test_a_misspelt_name_of_a_key_is_told(ctl, folder):
+    keys = folder / "credentials.toml"
+    keys.write_text(keys.read_text().replace("api_secret", "api_secert", 1))
+    assert ctl("wallet", "sync", "-p", "BYBIT", "-q") == (
+        4,
+        "",
+        "BYBIT wallet: failed (no-credentials): no credentials for BYBIT: api_secret missing; "
+        f'{keys}: [BYBIT] unknown key "api_secert"; did you mean "api_secret". '
+        "Next: marketctl credentials set BYBIT.\n",
+    )
+
+
+def test_a_key_with_a_foreign_letter_is_told_before_anybody_is_asked(ctl, folder):
+    keys = folder / "credentials.toml"
+    secret = tomllib.loads(keys.read_text())["BYBIT"]["api_secret"]
+    keys.write_text(keys.read_text().replace(secret, secret + "\u200b"), encoding="utf-8")
+    told = "BYBIT api_secret: character {} is U+200B (ZERO WIDTH SPACE), expected plain ASCII".format(len(secret) + 1)
+    hint = "Next: copy it anew: marketctl credentials set BYBIT.\n"
+    assert ctl("wallet", "sync", "-p", "BYBIT", "-q") == (4, "", f"BYBIT wallet: failed (config): {told}. {hint}")
+    code, out, err = ctl("run", "--once", "-p", "BYBIT", "--json")
+    found = {one["job"]: (one["status"], one["reason"], one["requests"]) for one in json.loads(out)["results"]}
+    assert code == 3
+    assert found["wallet"] == ("failed", "config", 0)
+    assert found["prices"][:2] == found["stats"][:2] == ("ok", None)
+    code, _, err = ctl("credentials", "list")
+    assert (code, err) == (0, f"{told}\n")
+    assert secret not in err
+    code, out, _ = ctl("check", "BYBIT", "--json")
+    checks = {one["check"]: (one["status"], one["message"]) for one in json.loads(out)["results"][0]["checks"]}
+    assert code == 1
+    assert checks["credentials"] == checks["wallet"] == checks["key"] == ("fail", told)
+    assert checks["prices"][0] == "pass"
 
 
 @pytest.mark.parametrize("words", [("-p", "BYBIT"), ("-p", "bybit"), ("--strict", "-p", "BYBIT")])
