@@ -78,7 +78,9 @@ class Credentials:
         told = [unknown_key(f"{self.path}: [{name}]", key, fields).message for key in stored if key not in fields]
         others = {CHANNELS, *providers} - {name}
         tables = [one for one in self._file if one not in others] if not stored else []
-        told += [f"{self.path}: unknown table [{one}]; did you mean [{name}]?" for one in tables if closest(one, [name])]
+        told += [
+            f"{self.path}: unknown table [{one}]; did you mean [{name}]?" for one in tables if closest(one, [name])
+        ]
         start, foreign = variable(name, ""), tuple(variable(one, "") for one in others if one.startswith(name))
         ends = [variable(name, key).removeprefix(start) for key in fields]
         for one in self._environ:
@@ -113,13 +115,16 @@ def odd_character(key: str, value: str) -> str | None:
     """
     if value.isascii() and value.isprintable():
         return None
-    for place, char in enumerate(value, 1):
-        if not (char.isprintable() and (char.isascii() or key in CHOSEN)) and char not in "\t\r\n":
-            break
-    else:
+    odd = (
+        (place, char)
+        for place, char in enumerate(value, 1)
+        if not (char.isprintable() and (char.isascii() or key in CHOSEN)) and char not in "\t\r\n"
+    )
+    if (found := next(odd, None)) is None:
         return None
     from unicodedata import name
 
+    place, char = found
     code = ord(char)
     if 0xDC80 <= code <= 0xDCFF:
         return f"character {place} is the byte 0x{code - 0xDC00:02X}, which is no UTF-8"

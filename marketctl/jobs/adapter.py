@@ -61,7 +61,7 @@ def _file_word(text: str) -> str:
 
 
 def require_key(run: Run, entry: ProviderEntry, adapter: Provider) -> None:
-    """Let nobody be asked in vain. Raises NoCredentials without a key, with what to type, ConfigError for an odd one."""
+    """Have no job ask in vain. Raises NoCredentials without a key, with what to type, ConfigError for an odd one."""
     if adapter.has_key():
         adapter.refuse_odd_keys()
         return

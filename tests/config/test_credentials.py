@@ -260,7 +260,11 @@ def test_store_refuses_what_it_could_not_read_back(
 @pytest.mark.parametrize(
     ("text", "environ", "told"),
     [
-        ("[BYBIT]\napikey = 'x'\napi_secret = 'y'", {}, ['{path}: [BYBIT] unknown key "apikey"; did you mean "api_key"?']),
+        (
+            "[BYBIT]\napikey = 'x'\napi_secret = 'y'",
+            {},
+            ['{path}: [BYBIT] unknown key "apikey"; did you mean "api_key"?'],
+        ),
         (
             "[BYBIT]\napi_secert = 'x'\nq = 'y'",
             {},
@@ -269,7 +273,11 @@ def test_store_refuses_what_it_could_not_read_back(
                 '{path}: [BYBIT] unknown key "q"; expected one of api_key, api_secret',
             ],
         ),
-        ("[BYBITT]\napi_key = 'x'\n[OKX]\napi_key = 'y'", {}, ["{path}: unknown table [BYBITT]; did you mean [BYBIT]?"]),
+        (
+            "[BYBITT]\napi_key = 'x'\n[OKX]\napi_key = 'y'",
+            {},
+            ["{path}: unknown table [BYBITT]; did you mean [BYBIT]?"],
+        ),
         ("[BYBIT2]\napi_key = 'x'", {}, []),  # another account, registered
         (
             "",

@@ -135,7 +135,7 @@ def test_a_key_with_a_foreign_letter_is_told_before_anybody_is_asked(ctl, folder
     keys = folder / "credentials.toml"
     secret = tomllib.loads(keys.read_text())["BYBIT"]["api_secret"]
     keys.write_text(keys.read_text().replace(secret, secret + "\u200b"), encoding="utf-8")
-    told = "BYBIT api_secret: character {} is U+200B (ZERO WIDTH SPACE), expected plain ASCII".format(len(secret) + 1)
+    told = f"BYBIT api_secret: character {len(secret) + 1} is U+200B (ZERO WIDTH SPACE), expected plain ASCII"
     hint = "Next: copy it anew: marketctl credentials set BYBIT.\n"
     assert ctl("wallet", "sync", "-p", "BYBIT", "-q") == (4, "", f"BYBIT wallet: failed (config): {told}. {hint}")
     code, out, err = ctl("run", "--once", "-p", "BYBIT", "--json")
