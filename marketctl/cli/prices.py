@@ -1,6 +1,6 @@
 """marketctl prices: the best bid and ask of every pair."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from marketctl.cli.options import (
 from marketctl.cli.output import Column, print_document, print_rows, seconds
 from marketctl.cli.quotes import is_of, read_quotes
 from marketctl.cli.working import work_and_report
+
+if TYPE_CHECKING:
+    from marketctl.views.quotes import Live
 
 SHOWN = (
     Column("provider", "name"),
@@ -136,6 +139,9 @@ def show(
             f"{len(stale)} of {len(rows)} quotes are older than {max_age_s:g} s and not shown, "
             f"the oldest {seconds(oldest['age_ms']) or 'of unknown age'}: {oldest['provider']} {oldest['pair']}",
         )
+    _tell_held(lives, pairs, alone=not rows)
+    if not rows and (base or quote):
+        log.error("no quote shown is of %s/%s", (base or "*").upper(), (quote or "*").upper())
     if as_json:
         hidden = [{name: row[name] for name in ("provider", "pair", "age_ms")} for row in stale]
         told = [live.to_dict() for live in lives]
@@ -147,6 +153,24 @@ def show(
     if stale or not fresh:
         return EXIT_FAILED
     return EXIT_PARTIAL if any(live.state in ("failed", "expired") for live in lives) else EXIT_OK
+
+
+def _tell_held(lives: "list[Live]", asked: list[str], *, alone: bool) -> None:
+    """Name the quotes asked for that are held, and count those of whole sets; `alone`: nothing else is shown."""
+    import logging
+
+    from marketctl.log import log
+    from marketctl.views.held import in_words
+
+    for live in lives:
+        for pair in asked:
+            if pair in live.held:
+                told = in_words(pair, live.held[pair])
+                level = logging.ERROR if alone else logging.WARNING
+                log.log(level, "held, not shown: %s", told, extra={"provider": live.provider})
+        if not asked and live.held and live.state == "ok":
+            told = f"{len(live.held)} quotes are held and not shown: marketctl prices held {live.provider}"
+            log.warning("%s", told, extra={"provider": live.provider})
 
 
 def split_by_age(rows: "list[dict[str, Any]]", max_age_s: float | None) -> "tuple[list[Any], list[Any]]":

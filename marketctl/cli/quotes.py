@@ -29,7 +29,7 @@ def read_quotes(given: Globals, names: list[str], pairs: Sequence[str] = ()) -> 
         if reader.away is not None and any(live.quotes for live in lives):
             tell = log.info if registry.settings.redis_url == "none" else log.warning  # files alone are wanted there
             tell("quotes are from the mirror: %s", reader.away.message)
-    if any(live.quotes for live in lives):  # otherwise the error says all this
+    if any(live.quotes or live.held for live in lives):  # otherwise the error says all this
         for live in lives:
             if live.state != "never" and (words := live.words()):
                 log.log(

@@ -76,6 +76,10 @@ def test_show_one_pair(collected):
     assert age.endswith(" s")
 
 
+def test_show_of_what_nobody_quotes_is_told(collected):
+    assert collected("prices", "show", "KUCOIN", "--quote", "gbp") == (1, "", "no quote shown is of */GBP\n")
+
+
 def test_show_json(collected):
     code, out, err = collected("prices", "show", "KUCOIN", "BTC/USDT", "--json")
     document = json.loads(out)

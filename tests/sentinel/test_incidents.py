@@ -60,6 +60,11 @@ def test_88_percent_off_on_one_venue_of_five(desk, redis_server):
     assert [(one["provider"], one["verdict"]) for one in document["held"]] == [("BYBIT", "outlier")]
     code, published = check(desk, "BYBIT")
     assert (code, published["status"], published["hint"]) == (1, "fail", "marketctl prices held BYBIT")
+    code, out, err = desk.call("prices", "show", "BYBIT", "btc/usdt")
+    assert (code, out) == (1, "")
+    assert err.startswith("BYBIT: held, not shown: BTC/USDT 109")
+    code, _, err = desk.call("prices", "show", "BYBIT", "--base", "ETH")
+    assert (code, err) == (0, "BYBIT: 1 quotes are held and not shown: marketctl prices held BYBIT\n")
 
     desk.collect("BYBIT")
     assert [one["cycles"] for one in desk.held("BYBIT")] == [2]
@@ -84,7 +89,9 @@ def test_fiat_times_100_with_one_source_waits_for_a_person(desk, redis_server):
     told = held["USD/RUB"]
     assert (told["verdict"], told["cycles"]) == ("jump", 4)
     assert told["why"].endswith("% at once, and no other venue has it")
-    assert desk.call("prices", "show", "TWELVEDATA")[0] == 1
+    code, out, err = desk.call("prices", "show", "TWELVEDATA", "-q")
+    assert (code, out) == (1, "")
+    assert err.startswith("TWELVEDATA: all its 7 quotes are held: marketctl prices held TWELVEDATA; failing since ")
     document = json.loads(desk.call("prices", "compare", "USD/RUB", "--json")[1])
     assert (document["results"], [(one["provider"], one["verdict"]) for one in document["held"]]) == (
         [],
