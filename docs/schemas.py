@@ -183,7 +183,7 @@ TELLS = {name: NETWORK["properties"][name] for name in
          ("deposit", "withdraw", *AMOUNTS, "confirmations", "memo_required", "contract", "note")}  # fmt: skip
 SHOWN = {name: schema for name, schema in TELLS.items() if name != "withdraw_max"}
 AT_VENUE = shape({**SHOWN, "provider": WORD, "code": TEXT, "network": unknown(WORD), "network_code": unknown(TEXT),
-                  "age_ms": unknown(INTEGER), "stale": FLAG})  # fmt: skip
+                  "age_ms": unknown(INTEGER), "stale": FLAG, "twin": unknown(TEXT)})  # fmt: skip
 BEST = shape({"pair": TEXT, "bid": unknown(DECIMAL), "bid_at": many(WORD), "ask": unknown(DECIMAL),
               "ask_at": many(WORD), "mid": unknown(DECIMAL), "spread_percent": unknown(DECIMAL), "venues": COUNT,
               "left_out": by(WORD), "age_ms": unknown(INTEGER)})  # fmt: skip

@@ -81,6 +81,8 @@ def _show(given: Globals, word: str, only: str | None, closed: bool, as_json: bo
         write(paragraph(given, f"{found['asset']}{', ' + found['name'] if found['name'] else ''}"))
     if only != "prices":
         print_rows(given, network_columns(found["asset"]), [_network_row(row) for row in networks])
+        for provider, why in {row["provider"]: row["twin"] for row in networks if row["twin"]}.items():
+            log.warning("%s", why, extra={"provider": provider})
     if only == "prices" or (people and only is None and found["prices"]):
         if only is None:
             write("\n")
@@ -90,6 +92,7 @@ def _show(given: Globals, word: str, only: str | None, closed: bool, as_json: bo
 
 def _network_row(row: dict[str, Any]) -> tuple[Any, ...]:
     note = f"! {row['note']}" if row["note"] else None
+    marks = ("twin" if row["twin"] else None, "stale" if row["stale"] else None)
     return (
         row["network"] or row["network_code"],
         row["provider"],
@@ -100,7 +103,7 @@ def _network_row(row: dict[str, Any]) -> tuple[Any, ...]:
         row["withdraw_min"],
         row["confirmations"],
         row["age_ms"],
-        "; ".join(word for word in ("stale" if row["stale"] else None, note) if word) or None,
+        "; ".join(word for word in (*marks, note) if word) or None,
     )
 
 

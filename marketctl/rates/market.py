@@ -19,7 +19,7 @@ from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.held import in_words
 from marketctl.views.quotes import Live, Reader
 from marketctl.views.snapshots import number
-from marketctl.views.twins import address_of, known_coins, same_contract
+from marketctl.views.twins import known_coins, same_contract
 from marketctl.views.wallets import WalletFiles
 
 # Why a direction is out: one word each, for metrics, filters and people.
@@ -189,12 +189,6 @@ class Market:
             return live.state, live.words() or "there is no quote"
         return None
 
-    def _venues(self, provider: str) -> list[str]:
-        """Return the enabled providers, one an address: two accounts at one venue are no two witnesses."""
-        venues = {address_of(entry): entry.name for entry in self.registry.enabled()}
-        venues[address_of(self.registry.provider(provider))] = provider
-        return list(venues.values())
-
     def _coins(self, leg: Leg, found: Judged, contracts: Mapping[str, tuple[str, str]]) -> Judged:
         """Look whether both coins of the pair are those the others mean, or those the desk means."""
         for ticker in leg.pair.split("/"):
@@ -205,7 +199,8 @@ class Market:
                     return found.out("twin", f"its {ticker} on {slug} has another contract: {', '.join(told)}")
                 if told:
                     continue  # the desk's own word settles it
-            if why := self._coins_known.apart(ticker, self._venues(leg.provider)).get(leg.provider):
+            providers = [entry.name for entry in self.registry.enabled()]
+            if why := self._coins_known.apart(ticker, providers).get(leg.provider):
                 return found.out("twin", printable(why))
         return found
 

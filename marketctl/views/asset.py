@@ -10,7 +10,7 @@ from marketctl.views.doors import is_old, wallet_age_ms
 from marketctl.views.freshness import limit_ms
 from marketctl.views.quotes import Live, Reader
 from marketctl.views.snapshots import no_such, number
-from marketctl.views.twins import known_coins
+from marketctl.views.twins import Coins, known_coins
 from marketctl.views.wallets import WalletFiles
 
 WALLET_FIELDS = (
@@ -21,6 +21,8 @@ WALLET_FIELDS = (
 
 def asset(registry: Registry, reader: Reader, word: str, now_ms: int) -> dict[str, Any]:
     """Return `{"asset", "name", "networks": [...], "prices": [...]}`; flags and fees as the wallets have them.
+
+    `twin` of a network says why it is of another coin than most venues mean by this ticker.
 
     Raises StorageFailed for one that no wallet and no pair knows, with the closest.
     """
@@ -37,7 +39,10 @@ def asset(registry: Registry, reader: Reader, word: str, now_ms: int) -> dict[st
         live.provider: limit_ms(registry.provider(live.provider).prices_interval_s, live.kept_ms) for live in lives
     }
     coins = known_coins(registry)
-    prices = [_price(pair, compare(pair, lives, now_ms, limits, coins)) for pair in pairs]
+    apart = coins.apart(ticker, [row["provider"] for row in networks])
+    for row in networks:
+        row["twin"] = apart.get(row["provider"])
+    prices = [_price(pair, compare(pair, lives, now_ms, limits, coins), coins) for pair in pairs]
     prices.sort(key=lambda price: (-price["venues"], price["pair"]))
     return {"asset": ticker, "name": _name(wallets, ticker), "networks": _in_order(networks), "prices": prices}
 
@@ -92,7 +97,7 @@ def _quotes(registry: Registry, reader: Reader, ticker: str) -> tuple[list[Live]
     return lives, chosen
 
 
-def _price(pair: str, found: Mapping[str, Any]) -> dict[str, Any]:
+def _price(pair: str, found: Mapping[str, Any], coins: Coins) -> dict[str, Any]:
     rows, best = found["rows"], found["best"]
     ages = [row["age_ms"] for row in rows if row["left_out"] is None]
     sides: dict[str, Any] = {}
@@ -105,7 +110,7 @@ def _price(pair: str, found: Mapping[str, Any]) -> dict[str, Any]:
         **sides,
         "mid": mids[0] if mids else None,
         "spread_percent": best["spread_percent"],
-        "venues": sum(row["left_out"] is None for row in rows),
+        "venues": coins.venues(row["provider"] for row in rows if row["left_out"] is None),
         "left_out": {row["provider"]: row["left_out"] for row in rows if row["left_out"]},
         "age_ms": None if not ages or None in ages else max(ages),
     }

@@ -8,6 +8,7 @@ from marketctl.config.registry import ProviderEntry
 from marketctl.times import ms_or_none
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
 from marketctl.views.snapshots import number
+from marketctl.views.twins import address_of
 
 DOORS = ("withdraw", "deposit")
 NOUNS = {"withdraw": "withdrawals", "deposit": "deposits"}
@@ -45,13 +46,13 @@ def doors(
 ) -> dict[tuple[str, str, str], Door]:
     """Return (ticker, common network, door) → how it stands over the venues; a wallet that is too old tells nothing.
 
-    `assets` are tickers, `networks` common names; None is all. Networks without a common name are left out.
+    `assets` are tickers, `networks` common names; None is all. Networks without a common name are left out. Of several
+    entries of one address one speaks, the first whose wallet is not too old.
     """
     wanted = None if assets is None else {asset.upper() for asset in assets}
     chosen = None if networks is None else set(networks)
     found: dict[tuple[str, str, str], Door] = {}
-    for entry, wallet in wallets:
-        old = is_old(entry, wallet, now_ms)
+    for entry, wallet, old in _one_a_venue(wallets, now_ms):
         for code, asset in wallet["assets"].items():
             ticker = str(asset.get("ticker") or code).upper()
             if wanted is not None and ticker not in wanted:
@@ -64,6 +65,19 @@ def doors(
                     door = found.setdefault((ticker, slug, name), Door(ticker, slug, name))
                     _note(door, entry.name, network, None if old else network.get(name))
     return found
+
+
+def _one_a_venue(
+    wallets: Iterable[tuple[ProviderEntry, Mapping[str, Any]]], now_ms: int
+) -> Iterable[tuple[ProviderEntry, Mapping[str, Any], bool]]:
+    venues: dict[object, tuple[ProviderEntry, Mapping[str, Any], bool]] = {}
+    for entry, wallet in wallets:
+        address = address_of(entry)
+        if address not in venues or venues[address][2]:
+            old = is_old(entry, wallet, now_ms)
+            if address not in venues or not old:
+                venues[address] = (entry, wallet, old)
+    return venues.values()
 
 
 def _note(door: Door, provider: str, network: Mapping[str, Any], is_open: object) -> None:

@@ -11,7 +11,7 @@ from marketctl.views.freshness import limit_ms
 from marketctl.views.quotes import Live
 from marketctl.views.routes import arriving, find_routes
 from marketctl.views.snapshots import number
-from marketctl.views.twins import Coins
+from marketctl.views.twins import Coins, address_of
 
 Wallets = Mapping[str, Mapping[str, Any]]
 
@@ -30,15 +30,17 @@ def gaps(
 
     `amount` is what is spent, in the pair's quote; less where less stands at the best level. A record has `pair,
     buy_at, ask, sell_at, bid, gross_percent, net_percent, amount, network, fee, identity, why`; net is None where no
-    way is open, and `why` says so. Fees for trading are not in it. Twins are never in it, nor what is stale or halted.
+    way is open, and `why` says so. Fees for trading are not in it. Twins are never in it, nor what is stale or halted,
+    nor two accounts of one exchange.
     """
     limits = {live.provider: limit_ms(entries[live.provider].prices_interval_s, live.kept_ms) for live in lives}
     ages = {name: limit_ms(entry.wallet_interval_s) for name, entry in entries.items()}
+    venues = {name: address_of(entry) for name, entry in entries.items()}
     known = dict.fromkeys(pair for live in lives for pair in live.quotes) if pairs is None else dict.fromkeys(pairs)
     found = []
     for pair in known:
         counted = [row for row in compare(pair, lives, now_ms, limits, coins)["rows"] if row["left_out"] is None]
-        best = _best(pair, counted, wallets, now_ms, ages, amount)
+        best = _best(pair, counted, venues, wallets, now_ms, ages, amount)
         if best is not None:
             found.append(best)
     return sorted(found, key=lambda gap: (gap["net_percent"] is None, -(number(gap["net_percent"]) or 0), gap["pair"]))
@@ -47,6 +49,7 @@ def gaps(
 def _best(
     pair: str,
     rows: Sequence[Mapping[str, Any]],
+    venues: Mapping[str, object],
     wallets: Wallets,
     now_ms: int,
     ages: Mapping[str, float],
@@ -57,7 +60,7 @@ def _best(
     for buy in rows:
         for sell in rows:
             ask, bid = number(buy["ask"]), number(sell["bid"])
-            if buy["provider"] == sell["provider"] or ask is None or bid is None or not 0 < ask < bid:
+            if venues[buy["provider"]] == venues[sell["provider"]] or ask is None or bid is None or not 0 < ask < bid:
                 continue
             gap = _gap(pair, buy, sell, wallets, now_ms, ages, amount)
             if gap is not None and (best is None or _worth(gap) > _worth(best)):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import combinations
+from itertools import combinations, permutations
 from threading import Lock
 from typing import Any
 
@@ -62,7 +62,7 @@ def _canonical(contract: str) -> str:
 
 # Coins of one ticker -----------------------------------------------------------------------
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 DOORS = {"deposit": "deposits", "withdraw": "withdrawals"}
 
@@ -72,12 +72,18 @@ class Coins:
     """What the wallets tell of coins, by ticker. Providers without a wallet are in neither.
 
     `twins`: ticker → provider → other provider → why. `closed`: provider → ticker → the closed doors
-    (`deposit`, `withdraw`). `collected`: provider → when its wallet was, as an ISO text.
+    (`deposit`, `withdraw`). `collected`: provider → when its wallet was, as an ISO text. `addresses`: provider → its
+    venue: two accounts of one exchange are no two witnesses.
     """
 
     twins: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     closed: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     collected: dict[str, str] = field(default_factory=dict)
+    addresses: dict[str, tuple[object, ...]] = field(default_factory=dict)
+
+    def venues(self, providers: Iterable[str]) -> int:
+        """Count the venues of these providers."""
+        return len({self.addresses.get(name, (name,)) for name in providers})
 
     def twin(self, pair: str, one: str, other: str) -> str | None:
         """Say why a pair ("BIFI/USDT") is of other coins at two providers; None when that is not proven."""
@@ -89,23 +95,23 @@ class Coins:
     def apart(self, pair: str, providers: Iterable[str]) -> dict[str, str]:
         """Return the providers whose coin is not the one most of them mean, with the reason.
 
-        The coin is that of the largest group of providers without a twin inside; where two groups are equally large
-        nobody can say which coin the ticker means, and all that have a twin are apart.
+        The coin is that of the group of most venues without a twin inside; where two groups are equally large nobody
+        can say which coin the ticker means, and all that have a twin are apart.
         """
         names = list(dict.fromkeys(providers))
         whys = {(a, b): why for a, b in combinations(names, 2) if (why := self.twin(pair, a, b))}
         if not whys:
             return {}
 
-        told = {name: next((why for ends, why in whys.items() if name in ends), None) for name in names}
-
         def friends(name: str) -> frozenset[str]:
             return frozenset(one for one in names if (one, name) not in whys and (name, one) not in whys)
 
-        groups = {friends(name) for name in names if told[name]}
-        largest = max(len(group) for group in groups)
-        chosen = [group for group in groups if len(group) == largest]
+        groups = {friends(name) for name in names if any(name in ends for ends in whys)}
+        largest = max(self.venues(group) for group in groups)
+        chosen = [group for group in groups if self.venues(group) == largest]
         main = chosen[0] if len(chosen) == 1 else frozenset()
+        against = sorted(names, key=lambda name: name not in main)  # what most mean comes first
+        told = {name: next((w for one in against if (w := self.twin(pair, name, one))), None) for name in names}
         return {name: why for name, why in told.items() if why is not None and name not in main}
 
     def closed_doors(self, entry: ProviderEntry, pair: str, now_ms: int) -> list[str]:
@@ -127,6 +133,12 @@ def known_coins(registry: Registry) -> Coins:
 
     A wallet that cannot be read tells nothing.
     """
+    coins = _known_coins(registry)
+    coins.addresses = {entry.name: address_of(entry) for entry in registry.enabled()}
+    return coins
+
+
+def _known_coins(registry: Registry) -> Coins:
     data_dir = registry.settings.data_dir
     files = _files(registry)
     with _lock:
@@ -143,7 +155,8 @@ def known_coins(registry: Registry) -> Coins:
         except (OSError, ValueError, TypeError, KeyError):
             pass
         coins = read_coins(registry, files)
-        told = {"version": CACHE_VERSION, "files": files, **vars(coins)}
+        told = {name: getattr(coins, name) for name in ("twins", "closed", "collected")}
+        told |= {"version": CACHE_VERSION, "files": files}
         with suppress(MarketctlError):  # it is made again next time
             write_atomic(path, to_bytes(encode_json(told) + "\n"), sync=False)
         _remembered[str(data_dir)] = (files, coins)
@@ -176,9 +189,9 @@ def find_coins(wallets: Mapping[str, Mapping[str, Any]]) -> Coins:
     """Compare wallet snapshots (provider → snapshot) coin by coin."""
     coins = Coins(collected={name: one["collected_at"] for name, one in wallets.items()})
     contracts: dict[str, dict[str, dict[str, set[str]]]] = {}  # ticker -> provider -> network -> addresses
-    for name, one in wallets.items():
+    for name, wallet in wallets.items():
         closed: dict[str, list[str]] = {}
-        for asset in one["assets"].values():
+        for asset in wallet["assets"].values():
             ticker = str(asset.get("ticker")).upper()
             # A dead coin beside a living one of the same ticker closes nothing.
             shut = [door for door in ("deposit", "withdraw") if asset.get(door) is False]
@@ -190,11 +203,10 @@ def find_coins(wallets: Mapping[str, Mapping[str, Any]]) -> Coins:
                     told.setdefault(slug, set()).add(contract)
         coins.closed[name] = {ticker: doors for ticker, doors in closed.items() if doors}
     for ticker, by_provider in contracts.items():
-        for one_name, other_name in combinations(by_provider, 2):
-            if why := _differ(by_provider[one_name], by_provider[other_name]):
-                told_of = coins.twins.setdefault(ticker, {})
-                told_of.setdefault(one_name, {})[other_name] = f"{ticker} is another coin at {other_name}: {why}"
-                told_of.setdefault(other_name, {})[one_name] = f"{ticker} is another coin at {one_name}: {why}"
+        for one, other in permutations(by_provider, 2):
+            if why := _differ(by_provider[one], by_provider[other]):
+                why = f"{ticker} is another coin at {other}: {why}"
+                coins.twins.setdefault(ticker, {}).setdefault(one, {})[other] = why
     return coins
 
 
@@ -211,5 +223,5 @@ def _differ(one: Mapping[str, set[str]], other: Mapping[str, set[str]]) -> str |
 def address_of(entry: ProviderEntry) -> tuple[object, ...]:
     """Return what tells venues apart: two entries of one address are one venue, and count once."""
     if entry.base_url:
-        return (entry.base_url,)
+        return (entry.base_url.lower(),)
     return (entry.path, entry.options.get("exchange"))

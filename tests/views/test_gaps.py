@@ -11,7 +11,10 @@ from marketctl.views.gaps import gaps
 from marketctl.views.quotes import Live
 
 NOW = 1_800_000_000_000
-ENTRIES: Any = {name: SimpleNamespace(prices_interval_s=10, wallet_interval_s=3600) for name in ("ONE", "TWO")}
+ENTRIES: Any = {
+    name: SimpleNamespace(prices_interval_s=10, wallet_interval_s=3600, base_url=f"https://{name}.example")
+    for name in ("ONE", "TWO")
+}
 
 
 def live(name: str, **quote: Any) -> Live:
@@ -67,3 +70,8 @@ def test_without_a_way_there_is_no_net(networks, why):
 
 def test_another_coin_of_the_same_name_is_no_gap():
     assert find(TWO={"contract": "0x" + "cd" * 20}) == []
+
+
+def test_two_accounts_of_one_exchange_are_no_gap(monkeypatch):
+    monkeypatch.setattr(ENTRIES["TWO"], "base_url", "https://one.EXAMPLE")
+    assert find() == []

@@ -1,0 +1,77 @@
+"""Views that join venues count addresses, and judge coins by contract."""
+
+import pytest
+
+from marketctl.config.registry import Registry
+from marketctl.errors import ConfigError
+from marketctl.files.snapshots import write_snapshot
+from marketctl.models import Network
+from marketctl.providers.loader import load_registry
+from marketctl.redis.quotes import write_mirror
+from marketctl.times import now_ms
+from marketctl.views.asset import asset
+from marketctl.views.doors import doors
+from marketctl.views.quotes import Reader
+from marketctl.views.twins import Coins, known_coins
+from marketctl.views.wallets import WalletFiles
+from tests.desk import asset as coin
+from tests.desk import head, quote
+
+ENTRY = """
+[providers.{name}]
+path = "marketctl.providers.cex.{adapter}"
+needs_api = false
+"""
+ENTRIES = (("BYBIT", "bybit:BybitAdapter"), ("MEXC", "mexc:MexcAdapter"), ("MEXC2", "mexc:MexcAdapter"))
+GEM, OTHER = "0x" + "1f" * 20, "0x" + "2e" * 20
+
+
+@pytest.fixture
+def registry(tmp_path) -> Registry:
+    """Return BYBIT, and MEXC by two accounts: GEM is another coin there, and its withdrawals are closed."""
+    text = '[settings]\nredis_url = "none"\n' + "".join(ENTRY.format(name=name, adapter=path) for name, path in ENTRIES)
+    (tmp_path / "providers.toml").write_text(text)
+    registry, now = load_registry(tmp_path / "providers.toml", environ={}), now_ms()
+    for name, _ in ENTRIES:
+        network = Network(network="ethereum", contract=GEM if name == "BYBIT" else OTHER, withdraw=name == "BYBIT")
+        path = registry.settings.data_dir / "wallet" / f"{name}.json"
+        write_snapshot(path, head(name, "wallet", now), "assets", {"GEM": coin("GEM", {"ETH": network})})
+        path = registry.settings.data_dir / "prices" / f"{name}.json"
+        write_mirror(path, head(name, "prices", now), {"GEM/USDT": quote("1", "2"), "BTC/USDT": quote("9", "10")})
+    return registry
+
+
+def test_two_accounts_of_one_exchange_do_not_outvote_another(registry):
+    found = known_coins(registry).apart("GEM/USDT", ["BYBIT", "MEXC", "MEXC2"])
+    assert found == {
+        "BYBIT": f"GEM is another coin at MEXC: on ethereum contract {GEM} is not {OTHER}",
+        "MEXC": f"GEM is another coin at BYBIT: on ethereum contract {OTHER} is not {GEM}",
+        "MEXC2": f"GEM is another coin at BYBIT: on ethereum contract {OTHER} is not {GEM}",
+    }
+    # Read again from data/cache, and of venues of their own.
+    known = known_coins(registry)
+    known.addresses = {}
+    assert list(known.apart("GEM", ["BYBIT", "MEXC", "MEXC2"])) == ["BYBIT"]
+
+
+def test_of_what_is_apart_it_is_said_what_most_mean():
+    whys = {
+        (one, other): f"{one} not {other}" for one in "ABC" for other in "ABC" if {one, other} & {"C"} and one != other
+    }
+    twins: dict[str, dict[str, str]] = {}
+    for (one, other), why in whys.items():
+        twins.setdefault(one, {})[other] = why
+    assert Coins({"GEM": twins}).apart("GEM/USDT", "ABC") == {"C": "C not A"}
+
+
+def test_asset_counts_venues_and_marks_other_coins(registry):
+    found = asset(registry, Reader(registry, None, ConfigError("none")), "GEM", now_ms())
+    assert {row["provider"]: bool(row["twin"]) for row in found["networks"]} == dict.fromkeys(dict(ENTRIES), True)
+    found = asset(registry, Reader(registry, None, ConfigError("none")), "BTC", now_ms())
+    (price,) = found["prices"]
+    assert (price["bid_at"], price["venues"]) == (["BYBIT", "MEXC", "MEXC2"], 2)
+
+
+def test_doors_are_counted_by_venue(registry):
+    (door,) = (one for one in doors(WalletFiles(registry).readable(), now_ms()).values() if one.door == "withdraw")
+    assert door.words() == "GEM · ethereum: withdrawals closed at 1 of 2: MEXC"
