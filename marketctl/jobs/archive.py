@@ -23,9 +23,10 @@ def keep_in_archive(
     moved: Iterable[str],
     gone: Iterable[str],
     held: Mapping[str, str],
+    fresh: Iterable[str] = (),
     complete: bool = True,
 ) -> str | None:
-    """Append what changed: pairs that moved, that are gone, that are newly held (pair → verdict).
+    """Append what changed: pairs that moved, that are gone, that are newly held (`fresh` of `held`, pair → verdict).
 
     Return why it could not be kept, None when it was: quotes go out all the same.
     """
@@ -36,7 +37,8 @@ def keep_in_archive(
         settings = run.settings
         limits = (settings.archive_days, settings.archive_max_mb * 1_000_000)
         archive = Archive(settings.data_dir, entry.name, collected_ms, *limits)
-        if archive.last_ms is not None and collected_ms <= archive.last_ms and not (archive.whole or held):
+        fresh = held.keys() if archive.whole else list(fresh)
+        if archive.last_ms is not None and collected_ms <= archive.last_ms and not (archive.whole or fresh):
             return None  # the same answer once more
         at = to_iso(collected_ms) or ""
         wanted = quotes.keys() if archive.whole else moved
@@ -44,10 +46,7 @@ def keep_in_archive(
         if archive.whole and not complete:
             lines = [*lines, *_carried(run, entry, at, quotes)]
         lines += [f'{{"at":"{at}","pair":{encode_basestring_ascii(pair)},"gone":true}}' for pair in gone]
-        lines += [
-            f'{{"at":"{at}","pair":{encode_basestring_ascii(pair)},"held":"{verdict}"}}'
-            for pair, verdict in held.items()
-        ]
+        lines += [f'{{"at":"{at}","pair":{encode_basestring_ascii(pair)},"held":"{held[pair]}"}}' for pair in fresh]
         whole = "true" if archive.whole else "false"
         forgotten = archive.append([f'{{"at":"{at}","run_id":"{run.run_id}","whole":{whole}}}', *lines])
     except (StorageFailed, RedisFailed) as error:

@@ -125,9 +125,18 @@ class _WayOut:
 
     def _keep(self, moved: Iterable[str], gone: Iterable[str]) -> str | None:
         """Put what changed into the archive; return why it could not be kept."""
-        fresh = {pair: self.found.held[pair]["verdict"] for pair in self.found.fresh}
-        told: Any = {"collected_ms": self.collected, "complete": self.batch.complete}
-        return keep_in_archive(self.run, self.entry, self.found.quotes, moved=moved, gone=gone, held=fresh, **told)
+        found = self.found
+        return keep_in_archive(
+            self.run,
+            self.entry,
+            found.quotes,
+            collected_ms=self.collected,
+            moved=moved,
+            gone=[*gone, *found.gone],
+            held={pair: one["verdict"] for pair, one in found.held.items()},
+            fresh=found.fresh,
+            complete=self.batch.complete,
+        )
 
     def _mirror(self, store: RedisConnection, published: Published) -> None:
         self.head["earlier_at"] = to_iso(published.earlier_ms)

@@ -40,6 +40,7 @@ class Examined:
     again: bool = False
     fresh: list[str] = field(default_factory=list)  # held now and not before
     passed: list[str] = field(default_factory=list)  # held before and not now
+    gone: list[str] = field(default_factory=list)  # held before, and the source quotes them no more
 
     def counts(self) -> dict[str, Any]:
         """Return the counts of a result."""
@@ -99,6 +100,7 @@ class Guard:
                 found.marked |= {pair: one for pair, one in marked.items() if pair not in quotes}
             found.fresh = [pair for pair in found.held if pair not in held]
             found.passed = [pair for pair in held if pair in quotes and pair not in found.held]
+            found.gone = [pair for pair in held if pair not in quotes and pair not in found.held]
             found.again = bool(found.released) or _verdicts(held, marked) != _verdicts(found.held, found.marked)
             if whole and self.store is not None:
                 found.halted = {pair: found.quotes[pair] for pair in draft.halted if pair in found.quotes}

@@ -53,7 +53,7 @@ def desk(
     sandbox: Sandbox, redis_server: RedisServer, folder: Path, capsys: Any, no_sleep: list[float], request: Any
 ) -> Desk:
     """A desk at all APIs; `@pytest.mark.parametrize("desk", ["none"], indirect=True)` is one without Redis."""
-    url = getattr(request, "param", redis_server.url)
+    url = getattr(request, "param", None) or redis_server.url
     path = folder / "providers.toml"
     path.write_text(path.read_text().replace('redis_url = "embedded"', f'redis_url = "{url}"'))
     redis_server.say("FLUSHALL")

@@ -76,6 +76,23 @@ def test_88_percent_off_on_one_venue_of_five(desk, redis_server):
     assert check(desk, "BYBIT")[0] == 0
 
 
+@pytest.mark.parametrize("desk", ["none", None], indirect=True)
+def test_what_is_held_and_then_gone_is_not_held_for_ever(desk):
+    def known() -> dict[str, str | None]:
+        """Return BYBIT's pairs as known now, with what holds them."""
+        rows = json.loads(desk.call("prices", "at", "0s", "BYBIT", "--json")[1])["results"]
+        return {row["pair"]: row["held"] for row in rows}
+
+    desk.collect(*EXCHANGES)
+    desk.sandbox.fault("BYBIT=off:BTC/USDT:0.12")
+    desk.collect("BYBIT")
+    assert (known()["BTC/USDT"], known()["ETH/USDT"]) == ("outlier", None)
+    path = desk.folder / "providers.toml"
+    path.write_text(path.read_text().replace("[providers.BYBIT]", '[providers.BYBIT]\npairs = ["ETH/USDT"]'))
+    assert desk.collect("BYBIT")[0] == 0
+    assert known() == {"ETH/USDT": None}
+
+
 def test_fiat_times_100_with_one_source_waits_for_a_person(desk, redis_server):
     assert desk.collect("TWELVEDATA")[0] == 0
     desk.sandbox.fault("TWELVEDATA=off:100")

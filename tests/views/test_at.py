@@ -42,11 +42,12 @@ def quote(dice):
 
 
 def test_prices_at_random_moments_are_those_of_then(run):
-    """Six hours over midnight, pairs that move, come, go and are held; and before the first publish nothing."""
+    """Six hours over midnight, pairs that move, come, go, are held for long; and before the first publish nothing."""
     dice = random.Random(1)
     registry, entry = run.registry, run.registry.provider("BYBIT")
     live: dict[str, Quote] = {f"P{number}/USDT": quote(dice) for number in range(30)}
-    saved: list[tuple[int, dict[str, tuple[str | None, ...]]]] = []
+    saved: list[tuple[int, dict[str, tuple[str | None, ...]], set[str]]] = []
+    held: set[str] = set()
     before: dict[str, dict[str, str | None]] = {}
     at = T0
     for _ in range(400):
@@ -57,19 +58,22 @@ def test_prices_at_random_moments_are_those_of_then(run):
             live.pop(dice.choice(sorted(live)))
         if dice.random() < 0.2:
             live[f"N{dice.randint(0, 99)}/USDT"] = quote(dice)
-        held = {dice.choice(sorted(live))} if dice.random() < 0.1 else set()
+        earlier = held
+        held = {pair for pair in sorted(held) if pair in live and dice.random() > 0.05}
+        if dice.random() < 0.1:
+            held.add(dice.choice(sorted(live)))
         out = {pair: one for pair, one in live.items() if pair not in held}
         moved, gone = compared(before, out)
         told = keep_in_archive(
-            run, entry, out, collected_ms=at, moved=moved, gone=[pair for pair in gone if pair not in held],
-            held=dict.fromkeys(held, "outlier"),
+            run, entry, out, collected_ms=at, moved=moved, held=dict.fromkeys(held, "outlier"), fresh=held - earlier,
+            gone=[*(pair for pair in gone if pair not in held), *(earlier - live.keys())],
         )  # fmt: skip
         assert told is None
         before = {
             pair: {name: getattr(one, name) for name in ("bid", "ask", "last", "mid")} for pair, one in out.items()
         }
-        saved.append((at, {pair: tuple(one.values()) for pair, one in before.items()}))
-    times = [when for when, _ in saved]
+        saved.append((at, {pair: tuple(one.values()) for pair, one in before.items()}, held))
+    times = [when for when, *_ in saved]
     for _ in range(MOMENTS):
         moment = dice.randint(T0 - 600_000, at + 600_000)
         found = quotes_at(registry, entry, moment)
@@ -77,10 +81,11 @@ def test_prices_at_random_moments_are_those_of_then(run):
         if not place:
             assert found is None
             continue
-        when, expected = saved[place - 1]
+        when, expected, kept_back = saved[place - 1]
         assert found.collected_ms == when
         rows = [found.row(pair) for pair in found.quotes]
         assert {row["pair"]: tuple(row[name] for name in PRICES) for row in rows if not row["held"]} == expected
+        assert {row["pair"] for row in rows if row["held"] == "outlier"} == kept_back
 
 
 def head(at):
@@ -256,7 +261,7 @@ def test_redis_that_goes_away_after_the_publish_costs_the_archive_a_line_and_not
 def test_a_line_is_what_duckdb_and_people_read(run):
     entry = run.registry.provider("BYBIT")
     one = {'A"/B': Quote("S", "1.10", None, None, None, "1", None, None, None, None, None)}
-    keep_in_archive(run, entry, one, collected_ms=T0, moved=[], gone=["C/D"], held={"E/F": "jump"})
+    keep_in_archive(run, entry, one, collected_ms=T0, moved=[], gone=["C/D"], held={"E/F": "jump"}, fresh=["E/F"])
     path = archive_path(run.settings.data_dir, "BYBIT", "2026-11-26")
     first, *lines = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
     assert first == {"at": "2026-11-26T21:00:00.000Z", "run_id": run.run_id, "whole": True}
