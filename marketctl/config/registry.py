@@ -17,7 +17,7 @@ from marketctl.config.addresses import check_redis_url, keys_in_clear, refuse_pr
 from marketctl.config.fees import TakerFee, read_taker_fee
 from marketctl.config.paths import DATA_DIR_VARIABLE, REDIS_URL_VARIABLE, absolute, folder, read_text, refuse_foreign
 from marketctl.config.sentinel import SentinelSettings, read_sentinel
-from marketctl.config.table import Table, found_text, parse_toml
+from marketctl.config.table import Table, found_text, parse_toml, unknown_key
 from marketctl.errors import ConfigError
 from marketctl.redact import mask_path, mask_url, path_secrets, url_secrets
 from marketctl.text import closest, printable
@@ -325,6 +325,9 @@ def _read_entry(entries: Table, name: str, settings: Settings) -> ProviderEntry:
     table = entries.table(name)
     path = table.text("path", _is_path, ADAPTER_PATH)
     if path is None:
+        slip = next((key for key in table.values if key not in ENTRY_KEYS and closest(key, ENTRY_KEYS) == "path"), None)
+        if slip is not None:
+            raise unknown_key(table.where, slip, ENTRY_KEYS)
         raise table.wrong("path", ADAPTER_PATH)
     entry = _make_entry(table, name, path, settings)
     refuse_proxy_without_package(entry.where, entry.proxy)

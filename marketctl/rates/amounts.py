@@ -16,6 +16,8 @@ LIMITS = {"from_min": "frommin", "from_max": "frommax", "to_min": "tomin", "to_m
 
 FEES = {"from_fee": "fromfee", "to_fee": "tofee"}
 
+AMOUNT_KEYS = ("amount", *LIMITS, *FEES, "delay", "floating")
+
 
 def read_amounts(section: Section, source: "Code", target: "Code") -> dict[str, Any]:
     """Return the amounts as they are written to the file, rounded in the desk's favour. Raises ConfigError."""
@@ -62,11 +64,10 @@ def _fees(section: Section, name: str) -> tuple[tuple[str, bool], ...]:
 def _floating(section: Section) -> tuple[int | None, str | None] | None:
     """Return minutes and percent for which a rate is kept."""
     if "floating" not in section.values:
-        section.known.append("floating")
         return None
     inside = section.section("floating")
+    inside.expect("minutes", "percent")
     minutes, percent = inside.count("minutes", 0, 100_000), inside.figure("percent")
-    inside.refuse_unknown()
     if minutes is None and percent is None:
         raise section.wrong("floating", "{ minutes = 10, percent = 1 }, one of them or both")
     return minutes, None if percent is None else plain(percent)

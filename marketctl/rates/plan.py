@@ -10,7 +10,7 @@ from marketctl.config.paths import absolute, read_text
 from marketctl.config.registry import Registry
 from marketctl.config.table import parse_toml
 from marketctl.errors import ConfigError
-from marketctl.rates.amounts import read_amounts
+from marketctl.rates.amounts import AMOUNT_KEYS, read_amounts
 from marketctl.rates.formula import Formula, Leg
 from marketctl.rates.section import Section
 from marketctl.text import closest, printable
@@ -18,6 +18,10 @@ from marketctl.text import closest, printable
 RATES_NAME = "rates.toml"
 
 TABLES = ("export", "max_age_s", "constants", "codes", "directions")
+
+DIRECTION_KEYS = (
+    "from", "to", "city", "rate", "at_least", "at_most", "max_age_s", "needs", "labels", "in_decimals", "out_decimals",
+)  # fmt: skip
 
 GOOD_BUILDS = 3
 
@@ -132,8 +136,7 @@ def read_plan(path: Path, registry: Registry) -> Plan:
     text = read_rates_text(path)
     data = parse_toml(text, path, parse_float=Decimal)
     top = Section(path, text, (), data)
-    top.known += TABLES
-    top.refuse_unknown()
+    top.expect(*TABLES)
     export = _read_export(top.section("export"), path, registry.settings.data_dir)
     ages = top.section("max_age_s")
     max_age_s = {}
@@ -173,6 +176,7 @@ def _read_export(section: Section, path: Path, data_dir: Path) -> Export:
         text = section.word(name, bool, "a file")
         return absolute(text, path.parent, f"{path}: export {name}") if text else default
 
+    section.expect("xml", "xml_elder", "json", "metrics", "legacy", "good_builds")
     xml = file("xml", data_dir / "rates" / "rates.xml")
     json = file("json", data_dir / "rates" / "rates.json")
     assert xml is not None
@@ -186,7 +190,6 @@ def _read_export(section: Section, path: Path, data_dir: Path) -> Export:
         legacy=section.flag("legacy", True),
         good_builds=GOOD_BUILDS if good is None else good,
     )
-    section.refuse_unknown()
     paths = [*export.paths, *([export.metrics] if export.metrics else [])]
     if len(set(paths)) < len(paths):
         raise section.error("xml", "two files of the export have one name", key=True)
@@ -199,6 +202,7 @@ def _read_code(section: Section, code: str) -> Code:
 
     if not _code(code):
         raise section.error("asset", f'found the code "{printable(code, 40)}", expected capital letters and digits')
+    section.expect("asset", "network", "decimals", "contract")
     asset = section.needed(section.word("asset", _asset, "a ticker such as USDT"), "asset", "a ticker such as USDT")
     network = section.word("network", bool, "a network")
     names = network_names()
@@ -210,7 +214,6 @@ def _read_code(section: Section, code: str) -> Code:
         raise section.error("network", f"found nothing, expected the network on which {asset} moves, such as tron")
     decimals = section.count("decimals", 0, 18)
     contract = section.word("contract", bool, "a contract address")
-    section.refuse_unknown()
     usual = 2 if is_fiat(asset) and network is None else 8
     return Code(code, asset.upper(), network, usual if decimals is None else decimals, contract)
 
@@ -219,6 +222,7 @@ def _read_direction(
     section: Section, codes: Mapping[str, Code], constants: Mapping[str, Formula], registry: Registry
 ) -> list[Direction]:
     """Read one table: a direction, or one for each of its cities."""
+    section.expect(*DIRECTION_KEYS, *AMOUNT_KEYS)
     source, target = (_side(section, name, codes) for name in ("from", "to"))
     if source.code == target.code:
         raise section.error("to", f"{target.code} for {source.code}: expected another code")
@@ -249,7 +253,6 @@ def _read_direction(
         **read_amounts(section, source, target),
     }
     cities = section.words("city", _city, "a city's code such as MSK")
-    section.refuse_unknown()
     return [Direction(city=city, **given) for city in cities or (None,)]
 
 

@@ -23,7 +23,6 @@ class Section:
         self.text = text
         self.keys = keys
         self.values: dict[str, Any] = values
-        self.known: list[str] = []
 
     def error(
         self, name: str, message: str, *, index: int | None = None, at: int | None = None, key: bool = False
@@ -47,20 +46,21 @@ class Section:
         advice = f'did you mean "{close}"?' if close else f"expected one of {', '.join(names) or 'none'}"
         return self.error(name, f"no such {what}; {advice}", key=True)
 
+    def expect(self, *names: str) -> None:
+        """Raise ConfigError for the first other key: asked before all else, so that no slip is told as a lack."""
+        for name in self.values:
+            if name not in names:
+                raise self.unknown(name, names)
+
     def needed(self, found: Any, name: str, expected: str) -> Any:
         """Return what was found; raise ConfigError where it is None."""
         if found is None:
             raise self.error(name, f"found nothing, expected {expected}")
         return found
 
-    def take(self, name: str) -> Any:
-        """Return a value as it was read, None where there is none; the key is one that is known."""
-        self.known.append(name)
-        return self.values.get(name)
-
     def section(self, name: str) -> "Section":
         """Return a table inside this one; an empty one where there is none."""
-        values = self.take(name)
+        values = self.values.get(name)
         if values is None:
             values = {}
         if not isinstance(values, dict):
@@ -69,7 +69,7 @@ class Section:
 
     def sections(self, name: str) -> "list[Section]":
         """Return the tables under `[[name]]`."""
-        values = self.take(name)
+        values = self.values.get(name)
         if values is None:
             values = []
         if not isinstance(values, list) or not all(isinstance(one, dict) for one in values):
@@ -78,14 +78,14 @@ class Section:
 
     def word(self, name: str, fits: Callable[[str], object], expected: str) -> str | None:
         """Return a text that fits, None where there is none."""
-        value = self.take(name)
+        value = self.values.get(name)
         if value is None or (isinstance(value, str) and fits(value)):
             return value
         raise self.wrong(name, expected)
 
     def words(self, name: str, fits: Callable[[str], object], expected: str) -> tuple[str, ...]:
         """Return a list of texts, or one text alone."""
-        value = self.take(name)
+        value = self.values.get(name)
         if value is None:
             return ()
         if isinstance(value, str):
@@ -103,7 +103,7 @@ class Section:
 
     def flag(self, name: str, default: bool) -> bool:
         """Return a switch."""
-        value = self.take(name)
+        value = self.values.get(name)
         if value is None:
             return default
         if not isinstance(value, bool):
@@ -112,7 +112,7 @@ class Section:
 
     def count(self, name: str, low: int, high: int) -> int | None:
         """Return a whole number between two bounds, both included; None where there is none."""
-        value = self.take(name)
+        value = self.values.get(name)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -121,7 +121,7 @@ class Section:
 
     def seconds(self, name: str) -> float | None:
         """Return a time span above zero and of at most a year; None where there is none."""
-        value = self.take(name)
+        value = self.values.get(name)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 < value <= 31_536_000:
@@ -130,7 +130,7 @@ class Section:
 
     def figure(self, name: str) -> Fraction | None:
         """Return an amount above zero, exactly; None where there is none."""
-        value = self.take(name)
+        value = self.values.get(name)
         if value is None:
             return None
         found = _decimal(value)
@@ -140,7 +140,7 @@ class Section:
 
     def formula(self, name: str, constants: Mapping[str, Formula], registry: Registry) -> Formula | None:
         """Return a formula; a bare number is one as well."""
-        value = self.take(name)
+        value = self.values.get(name)
         if value is None:
             return None
         text = value if isinstance(value, str) else None if _decimal(value) is None else format(_decimal(value), "f")
@@ -150,12 +150,6 @@ class Section:
             return parse(text, constants, registry.providers)
         except FormulaError as error:
             raise self.error(name, error.message, at=error.at) from error
-
-    def refuse_unknown(self) -> None:
-        """Raise ConfigError for the first key that nobody asked for."""
-        for name in self.values:
-            if name not in self.known:
-                raise self.unknown(name, self.known)
 
 
 def _found(value: Any) -> str:

@@ -493,6 +493,7 @@ def test_provider_base_url_right(url: str) -> None:
     ("line", "told"),
     [
         ("", 'path: found nothing, expected "module.path:ClassName"'),
+        ('paht = "a.b:C"', 'unknown key "paht"; did you mean "path"?'),
         ("path = 3", 'path: found 3 (integer), expected "module.path:ClassName"'),
         ('path = "a.b.C"', 'path: found "a.b.C" (string), expected "module.path:ClassName"'),
         ('path = "../a:B"', 'path: found "../a:B" (string), expected "module.path:ClassName"'),

@@ -98,6 +98,10 @@ def test_the_whole_file(world):
         ("MEXC USDT tron w", "MECX USDT tron w", 31, 4, 'no such provider "MECX"; did you mean MEXC?'),
         ("tron deposit", "deposit", 30, 21, "found 3 words, expected four such as"),
         ("OPENEXCHANGERATES = 7200", "OPENEXCHANGERATE = 7200", 5, 1, 'no such provider; did you mean "OPENEXCHANGER'),
+        ("amount = 5", "amout = 5", 23, 1, 'directions 1 amout: no such key; did you mean "amount"?'),
+        ('to = "SBERRUB"', 'too = "SBERRUB"', 17, 1, 'directions 1 too: no such key; did you mean "to"?'),
+        ('rate = "', 'rat = "', 18, 1, 'directions 1 rat: no such key; did you mean "rate"?'),
+        ('{ asset = "USDT"', '{ aset = "USDT"', 12, 15, 'codes USDTTRC20 aset: no such key; did you mean "asset"?'),
         ("[constants]", "[constant]", 7, 2, 'constant: no such key; did you mean "constants"?'),
     ],
 )
