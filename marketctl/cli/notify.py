@@ -217,6 +217,8 @@ def log_(since_ms: int, as_json: bool) -> int:
 def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
     """Say nothing of an asset, network, pair, provider or kind for a while; without one show what is muted.
 
+    When a mute ends, the next look tells how that stands which changed meanwhile.
+
     WHAT is a word such as USDT, tron, KUCOIN or gap, "all", or a pattern of a key: "door USDT *".
 
     \b
@@ -227,7 +229,9 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
     from contextlib import nullcontext
 
     from marketctl.errors import Busy
+    from marketctl.log import notice
     from marketctl.notify.ledger import kept
+    from marketctl.notify.rules import is_muted
     from marketctl.times import now_ms, to_iso
 
     given = globals_of()
@@ -250,6 +254,9 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
         print_document(given, {"schema": 1, "command": "notify mute", "results": results})
     elif not given.quiet:
         print_rows(given, MUTED, [(one["what"], one["until"] or "ever") for one in results])
+        waiting = sum(not is_muted(ledger, key, now) for key in ledger.unsaid)
+        if waiting:
+            notice(f"changed under the mute: {waiting}; the next look tells. Next: marketctl notify run.")
     return 0
 
 

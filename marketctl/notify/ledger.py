@@ -23,7 +23,8 @@ class Ledger:
     """`active`: key → what is so and was told. `fees`: the fee last told of. `outbox`: channel → lines to send.
 
     `flaps`: key → when it changed, within the last hour. `damped`: keys that change too often to be told, since when.
-    `mutes`: pattern → until when (ms), None for good. `cursor`: journal → how far it was read. Times are ms.
+    `mutes`: pattern → until when (ms), None for good. `unsaid`: key → how it stood (`active`, `fees`) when it was
+    told last, for what changed under a mute. `cursor`: journal → how far it was read. Times are ms.
     """
 
     started_ms: int | None = None
@@ -34,6 +35,7 @@ class Ledger:
     flaps: dict[str, list[int]] = field(default_factory=dict)
     damped: dict[str, int] = field(default_factory=dict)
     mutes: dict[str, int | None] = field(default_factory=dict)
+    unsaid: dict[str, dict[str, Any]] = field(default_factory=dict)
     cursor: dict[str, list[int]] = field(default_factory=dict)
     outbox: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     channels: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -37,6 +37,10 @@ def compare(
         ledger.started_ms = picture.at_ms
     events: list[Event] = []
     moved: set[str] = set()
+    before, fees = dict(ledger.active), dict(ledger.fees)
+    ended = [key for key in ledger.unsaid if not is_muted(ledger, key, picture.at_ms)]
+    for key in ended:
+        ledger.fees |= ledger.unsaid[key]["fees"]  # how they moved since is told below
     for condition in picture.conditions.values():
         events += _present(picture, ledger, settings, condition, first, moved)
     for key in [key for key in ledger.active if key not in picture.conditions and key not in picture.unknown]:
@@ -46,7 +50,31 @@ def compare(
             events += _blink(picture, ledger, key, venues)
     events += _steady(picture, ledger)
     events += _fees(picture, ledger, settings)
+    events += _unsaid(picture, ledger, ended, {event.key for event in events})
+    for event in events:
+        if is_muted(ledger, event.key, picture.at_ms):
+            last = ledger.unsaid.setdefault(event.key, {"active": before.get(event.key), "fees": {}})
+            if event.kind == "fee":
+                name = "{asset} {network} {provider}".format(**event.facts)
+                last["fees"].setdefault(name, fees[name])
     ledger.seen_ms = picture.at_ms
+    return events
+
+
+def _unsaid(picture: Picture, ledger: Ledger, ended: list[str], told: set[str]) -> list[Event]:
+    """Tell how that stands which changed under a mute that ended since, unless it is as it was told last."""
+    events = []
+    for key in ended:
+        if key in ledger.damped or key in picture.unknown:
+            continue
+        last, active = ledger.unsaid.pop(key)["active"], ledger.active.get(key)
+        if key in told or (last and last["signature"]) == (active and active["signature"]):
+            continue
+        if active is not None:
+            events.append(Event(key, active["kind"], "still", active["facts"]))
+        else:
+            facts = picture.open_doors.get(key) or last["facts"] | {"gone": last["kind"] == "door"}
+            events.append(Event(key, last["kind"], "over", facts))
     return events
 
 
@@ -169,14 +197,14 @@ def moved_percent(before: str, after: str) -> Decimal | None:
 # Mutes -------------------------------------------------------------------------------------
 
 
-def is_muted(ledger: Ledger, event: Event, now_ms: int) -> bool:
+def is_muted(ledger: Ledger, key: str, now_ms: int) -> bool:
     """Tell whether nobody wants to hear of it: a mute is a word of a key, or a pattern such as "door USDT *"."""
     for pattern, until in list(ledger.mutes.items()):
         if until is not None and until <= now_ms:
             del ledger.mutes[pattern]
             continue
-        words = event.key.casefold().split()
+        words = key.casefold().split()
         folded = pattern.casefold()
-        if folded in ("*", "all") or folded in words or fnmatchcase(event.key.casefold(), folded):
+        if folded in ("*", "all") or folded in words or fnmatchcase(key.casefold(), folded):
             return True
     return False

@@ -66,8 +66,8 @@ def tell(
             picture = look(registry, opened, at, before, known)
         changed = toggles(registry, new_lines(registry, ledger), known) if journals else {}
         events = compare(picture, ledger, registry.watch, changed)
-        outcome.muted = in_words([one for one in events if is_muted(ledger, one, at)], registry.watch.language)
-        outcome.lines = in_words([one for one in events if not is_muted(ledger, one, at)], registry.watch.language)
+        outcome.muted = in_words([one for one in events if is_muted(ledger, one.key, at)], registry.watch.language)
+        outcome.lines = in_words([one for one in events if not is_muted(ledger, one.key, at)], registry.watch.language)
         if dry_run:
             return outcome
         outbox.put(ledger, urls, outcome.lines, at)

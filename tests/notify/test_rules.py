@@ -1,5 +1,6 @@
 """What is told of one picture after another: new, changed, over, repeated, too often; in words of both languages."""
 
+import json
 from datetime import time
 from decimal import Decimal
 from typing import Any
@@ -144,8 +145,74 @@ def test_mutes_until_their_time(pattern, muted):
     picture.add(Condition(KEY, "door", {}))
     (event,) = compare(picture, desk.ledger, desk.settings, {})
     desk.ledger.mutes = {pattern: START + 10}
-    assert is_muted(desk.ledger, event, START) is muted
-    assert not is_muted(desk.ledger, event, START + 10)
+    assert is_muted(desk.ledger, event.key, START) is muted
+    assert not is_muted(desk.ledger, event.key, START + 10)
+
+
+STILL = "still: USDT · tron: withdrawals closed at 1 of 3 (A); open: ton 0.249"
+AGAIN = "USDT · tron: withdrawals open again at 3 of 3"
+
+
+@pytest.mark.parametrize(
+    ("before", "meanwhile", "after", "told"),
+    [
+        ("", ("A",), "A", [STILL]),  # closed under the mute, and still so
+        ("", ("A", "A B", "A"), "A", [STILL]),
+        ("", ("A", ""), "", []),  # came and went
+        ("A", ("", ""), "", [AGAIN]),  # what was told last is over
+        ("A", ("", "A"), "A", []),  # as it was told
+        ("A", ("A",), "A", []),
+        ("A", ("A B C",), "A B C", ["still: USDT · tron: withdrawals closed at 3 of 3; open: ton 0.249"]),
+        ("", ("A",), "A B C", ["USDT · tron: withdrawals closed at 3 of 3; open: ton 0.249"]),  # changed just now
+    ],
+)
+@pytest.mark.parametrize("ends", ["taken back", "by itself"])
+def test_what_changed_under_a_mute_is_told_when_it_ends(before, meanwhile, after, told, ends):
+    desk = Desk()
+    desk.see(0)
+    desk.see(1, before)
+    desk.ledger.mutes = {"tron": None if ends == "taken back" else START + 30 * MINUTE}
+    for minute, closed in enumerate(meanwhile, 2):
+        desk.see(minute, closed)
+    desk.ledger = Ledger.read(json.dumps(desk.ledger.document()).encode(), "here")
+    if ends == "taken back":
+        desk.ledger.mutes = {}
+    assert desk.see(40, unknown=True) == []  # not known: it waits
+    assert desk.see(41, after) == told
+    assert desk.see(42, after) == []
+    assert desk.ledger.unsaid == {}
+
+
+def test_what_is_so_at_a_first_look_under_a_mute_is_told_when_that_ends():
+    desk = Desk()
+    desk.ledger.mutes = {"all": None}
+    desk.see(0, "A")
+    desk.ledger.mutes = {}
+    assert desk.see(1, "A") == [STILL]
+
+
+def test_a_job_that_works_again_under_a_mute_is_told_when_it_ends():
+    desk = Desk()
+    failing = Condition(
+        "failing A prices", "failing", {"provider": "A", "job": "prices", "reason": "network"}, "network"
+    )
+    desk.see(0)
+    desk.see(1, more=(failing,))
+    desk.ledger.mutes = {"failing": None}
+    desk.see(2)
+    desk.ledger.mutes = {}
+    assert desk.see(3) == ["prices of A working again"]
+
+
+def test_a_fee_that_moved_under_a_mute_is_told_from_what_was_told_last():
+    desk = Desk()
+    for minute, fee in enumerate(("1", "1.3", "2")):
+        desk.see(minute, fees={"USDT tron A": fee})
+        desk.ledger.mutes = {"fee": None}
+    desk.ledger.mutes = {}
+    assert desk.see(3, fees={"USDT tron A": "2"}) == ["USDT · tron: fee 1 → 2 (+100 %) A"]
+    assert desk.see(4, fees={"USDT tron A": "2"}) == []
+    assert desk.ledger.unsaid == {}
 
 
 # The outbox -------------------------------------------------------------------------------

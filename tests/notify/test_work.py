@@ -221,7 +221,13 @@ def test_what_is_muted_is_noted_and_not_sent(folder, ctl):
         assert hook.messages == []
         _, out, _ = ctl("notify", "log")
         assert out.split("\t")[1:4] == ["door", "new", "muted"]
-        assert ctl("notify", "mute", "tron", "--off") == (0, "", "")
+        told = "changed under the mute: 1; the next look tells. Next: marketctl notify run.\n"
+        assert ctl("notify", "mute", "tron", "--off") == (0, "", told)
+        assert ctl("notify", "run", "-q") == (0, "", "")
+        assert len(hook.messages) == 1
+        assert "still: USDT · tron: withdrawals closed at 2 of 2; open: ton 0.249" in hook.messages[0]
+        assert ctl("notify", "run", "-q") == (0, "", "")
+        assert len(hook.messages) == 1
         assert ctl("notify", "mute", "x", "--for", "soon")[0] == 2
 
 
