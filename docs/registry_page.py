@@ -43,7 +43,7 @@ MEANINGS: dict[str, dict[str, str]] = {
         "archive_days": "how long the day files of prices stay",
         "archive_max_mb": "all day files together; beyond that the oldest days go first",
         "ping_url": "a dead-man switch (healthchecks.io); who knows the URL may ping",
-        "run_log": "a file with one line of JSON for each result",
+        "run_log": "a file with one line of JSON for each result; a device or a pipe is written into",
         "run_log_max_mb": "when the run log is put aside",
         "run_log_keep": "how many old run logs stay",
     },

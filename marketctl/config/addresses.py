@@ -79,13 +79,16 @@ def _check_options(scheme: str, query: str, source: str) -> None:
     from urllib.parse import parse_qsl
 
     known = {name: fits for name, fits in OPTIONS.items() if scheme == "rediss" or not name.startswith("ssl_")}
-    for name, value in parse_qsl(query, keep_blank_values=True):
+    given = dict(parse_qsl(query, keep_blank_values=True))
+    for name, value in given.items():
         if name not in known:
             raise ConfigError(f"{source}: found an unknown option behind ?, expected one of {', '.join(known)}")
         if not re.fullmatch(known[name], value):
             raise ConfigError(
                 f"{source}: the value of {name} cannot be read, expected {OPTION_WORDS.get(name, 'a text')}"
             )
+    if "ssl_keyfile" in given and "ssl_certfile" not in given:
+        raise ConfigError(f"{source}: found ssl_keyfile alone, expected ssl_certfile with it")
 
 
 def refuse_proxy_without_package(where: str, proxy: str | None) -> None:

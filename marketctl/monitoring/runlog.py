@@ -4,13 +4,14 @@
 and write under one lock, so every line is whole and in one file.
 """
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marketctl.errors import StorageFailed
-from marketctl.files.atomic import storage_failed
+from marketctl.files.atomic import storage_failed, write_all
 from marketctl.files.journal import append_journal
 from marketctl.files.locks import flocked
 from marketctl.files.snapshots import encode_json, to_bytes
@@ -46,9 +47,21 @@ def log_run(run: "Run", command: str, results: Iterable["Result"]) -> bool:
 def append(path: Path, lines: Sequence[Mapping[str, Any]], max_bytes: int, keep: int) -> None:
     """Append lines; a log that would grow beyond `max_bytes` becomes `path.1`, and the oldest of `keep` goes.
 
-    Lines that come together stay together, be they more than `max_bytes`. Raises StorageFailed.
+    Lines that come together stay together, be they more than `max_bytes`. What is no regular file (a device, a pipe) is
+    written into; a pipe that nobody reads holds nobody up. Raises StorageFailed.
     """
     if not lines:
+        return
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        data = to_bytes("".join([encode_json(line) + "\n" for line in lines]))
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                write_all(fd, data)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise storage_failed("append to", path, error) from error
         return
     more = sum(len(to_bytes(encode_json(line))) + 1 for line in lines)
     with flocked(path.with_name(f".{path.name}.over.lock")):  # the journal's own is held for each append

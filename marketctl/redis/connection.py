@@ -292,6 +292,11 @@ class RedisConnection:
         """Put an error of redis-py into one line."""
         text = printable(str(error))
         kind = type(error).__name__
+        if kind == "ConnectionError" and "?" in self._url and self._url.startswith("rediss:"):
+            from marketctl.redis.tls import bad_file
+
+            if told := bad_file(self._url):
+                return RedisFailed(f"cannot reach {self.where}: {told}", hint="Correct that option of redis_url.")
         for word, message, hint in KNOWN_FAILURES:
             if word in kind or word in text:
                 why = text.partition("certificate verify failed: ")[2].partition(" (_ssl.c")[0]

@@ -31,6 +31,7 @@ def refused(path: Path, text: str | bytes) -> tuple[str, str | None]:
         ("redis://h?socket_timeout=-1", "the value of socket_timeout cannot be read, expected seconds"),
         ("unix:///a.sock?decode_responses=true", "found an unknown option behind ?, expected one of db, username, "),
         ("redis://h?ssl_ca_certs=/f", "found an unknown option behind ?"),
+        ("rediss://h:1?ssl_keyfile=/k", "found ssl_keyfile alone, expected ssl_certfile with it"),
         ("rediss://h:1?hush", "found an unknown option behind ?"),
         ("redis://:pa#ss@127.0.0.1:6379", "expected it percent-encoded"),
         ("redis://:pa/ss@127.0.0.1:6379", "expected it percent-encoded"),

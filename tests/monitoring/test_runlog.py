@@ -1,6 +1,7 @@
 """The run log: whole lines, one file or the next, whoever writes."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,22 @@ def test_gap_a_crash_left_is_filled_and_nothing_lost(tmp_path):
     (tmp_path / "runs.jsonl.2").write_text('{"n": 0}\n')
     append(path, [{"n": 2}], max_bytes=9, keep=3)
     assert [numbers(tmp_path / name) for name in ("runs.jsonl", "runs.jsonl.1", "runs.jsonl.3")] == [[2], [1], [0]]
+
+
+@pytest.mark.made_up
+def test_what_is_no_regular_file_is_written_into(tmp_path):
+    append(Path("/dev/null"), [{"n": 1}], max_bytes=1, keep=1)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(StorageFailed, match=r"^cannot append to .*pipe: No such device or address$"):
+        append(pipe, [{"n": 1}], max_bytes=1, keep=1)  # nobody reads, and nobody is held up
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        append(pipe, [{"n": 1}, {"n": 2}], max_bytes=1, keep=1)
+        assert os.read(reader, 100) == b'{"n": 1}\n{"n": 2}\n'
+    finally:
+        os.close(reader)
+    assert [one.name for one in tmp_path.glob("*pipe*")] == ["pipe"]
 
 
 WRITER = """

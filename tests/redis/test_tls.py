@@ -99,3 +99,41 @@ def test_certificates_on_both_sides(authority: Path, tmp_path: Path) -> None:
             ask(url, tmp_path)
     finally:
         end(process)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("ssl_ca_certs={0}/none.crt", "ssl_ca_certs {0}/none.crt cannot be read: No such file or directory"),
+        ("ssl_ca_certs={0}", "ssl_ca_certs {0} cannot be read: Is a directory"),
+        ("ssl_ca_certs={0}/server.key", "ssl_ca_certs {0}/server.key holds no certificate in PEM"),
+        (
+            "ssl_ca_certs={0}/ca.crt&ssl_certfile={0}/no.crt&ssl_keyfile={0}/client.key",
+            "ssl_certfile {0}/no.crt cannot be read: No such file or directory",
+        ),
+        (
+            "ssl_certfile={0}/client.key&ssl_keyfile={0}/client.key",
+            "ssl_certfile {0}/client.key holds no certificate in PEM",
+        ),
+        (
+            "ssl_certfile={0}/client.crt&ssl_keyfile={0}/no.key",
+            "ssl_keyfile {0}/no.key cannot be read: No such file or directory",
+        ),
+        (
+            "ssl_certfile={0}/client.crt&ssl_keyfile={0}/server.key",
+            "ssl_keyfile {0}/server.key is not the key of ssl_certfile",
+        ),
+        (
+            "ssl_certfile={0}/client.crt&ssl_password=hunter2",
+            "ssl_certfile {0}/client.crt holds no private key in PEM, or ssl_password is wrong",
+        ),
+    ],
+)
+def test_the_file_that_is_no_good_is_named(authority: Path, tmp_path: Path, options: str, told: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        url = f"rediss://:hunter2@127.0.0.1:{port}?{options.format(authority)}"
+        with pytest.raises(RedisFailed) as caught:
+            ask(url, tmp_path)
+    assert caught.value.message == f"cannot reach Redis at rediss://127.0.0.1:{port}: {told.format(authority)}"
+    assert caught.value.hint == "Correct that option of redis_url."
