@@ -45,8 +45,8 @@ RUSSIAN = {
     "a dead-man switch (healthchecks.io); who knows the URL may ping": (
         "сторож на случай тишины (healthchecks.io); кто знает URL, может слать ему вести"
     ),
-    "a file with one line of JSON for each result; a device or a pipe is written into": "файл, в котором строка JSON на "
-    "каждый результат; в устройство или канал пишется как есть",
+    "a file with one line of JSON for each result; a device or a pipe is written into": "файл, в котором строка JSON "
+    "на каждый результат; в устройство или канал пишется как есть",
     "when the run log is put aside": "при каком размере журнал запусков откладывается",
     "how many old run logs stay": "сколько отложенных журналов остаётся",
     # [settings] history
