@@ -63,7 +63,7 @@ def decimal_text(value: object) -> str | None:
     """Return the digits of a number as sent, exponent written out; None and "" are None.
 
     Raises NotANumber for anything that is no number, and for numbers with more than 60 digits on
-    one side of the point. A zero keeps its form ("0", "0.00").
+    one side of the point. A zero keeps its form ("0", "0.00") and has no sign.
     """
     if type(value) is str:
         if _plain(value):
@@ -94,6 +94,8 @@ def seven_plain(values: tuple[Any, ...]) -> bool:
 
 
 def _written_out(number: Decimal) -> str:
+    if not number:
+        number = number.copy_abs()  # "-0.00" is nothing, and not below it
     # Most numbers are short and have no exponent.
     if _plain(told := str(number)):
         return told
