@@ -159,7 +159,7 @@ CHECKED = shape({
     "provider": WORD, "status": words(*VERDICTS), "duration_ms": COUNT, "clock_skew_ms": unknown(INTEGER),
     "quotes": unknown(COUNT), "held": unknown(COUNT), "published_age_ms": unknown(INTEGER), "quota": unknown(QUOTA),
     "quota_runs_dry_at": unknown(TIME),
-    "checks": many(of_class(Check, check=words(*CHECKS), status=words(*VERDICTS), reason=REASON)),
+    "checks": many(of_class(Check, check=words(*CHECKS, "opinion"), status=words(*VERDICTS), reason=REASON)),
 })  # fmt: skip
 
 # What commands show -------------------------------------------------------------------------
@@ -273,7 +273,7 @@ COMMANDS: dict[str, tuple[Schema, dict[str, Schema]]] = {
     "check": (CHECKED, {}),
     "wallet show": (shape({"at?": TIME, "run_id": unknown(RUN_ID)}, WALLET), {}),
     "wallet changes": (shape({"what": TEXT}, CHANGE), {"since": TIME}),
-    "wallet routes": (ROUTE, {"asset": TEXT, "missing": many(WORD), "left_out": many(shape(
+    "wallet routes": (ROUTE, {"asset": TEXT, "missing": many(TEXT), "left_out": many(shape(
         {"from": WORD, "to": WORD, "network": WORD, "reason": WORD})), "unmapped": many(shape(
             {"provider": WORD, "asset": TEXT, "network": TEXT}))}),
     "wallet unmapped": (shape({"provider": WORD, "code": TEXT, "name": unknown(TEXT), "assets": many(TEXT)}), {}),
