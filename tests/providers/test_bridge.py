@@ -434,6 +434,12 @@ def test_only_reading_endpoints_of_declared_hosts(venue):
     assert cls.other_bases == () or venue in ("xt", "lbank", "poloniex")
 
 
+def test_coins_that_ccxt_adds_to_an_empty_answer_are_no_coins():
+    cls = venue_class("polymarket")
+    bodies = {f"GET /v1/info/{name}": [] for name in ("instruments", "assets")}
+    assert cls(FakeClient(cls.base_url, bodies), NO_MEMORY).assets().assets == {}
+
+
 def test_what_was_not_foreseen_is_not_asked():
     adapter = adapter_of("kraken")
     with pytest.raises(NotSupported, match="which the bridge did not foresee"):

@@ -87,8 +87,9 @@ class CcxtAdapter(Exchange):
         if self.seen.no_wallet:
             raise self.cannot(self.seen.no_wallet, "wallet")
         exchange = self.private if self.credentials else self.public
-        batch = AssetBatch()
-        for currency in (read(exchange.fetch_currencies) or {}).values():
+        batch, found = AssetBatch(), [mapping(one) for one in (read(exchange.fetch_currencies) or {}).values()]
+        # Of some ccxt adds coins by itself; where these are all there are, nobody has told one.
+        for currency in found if any(one.get("info") for one in found) else ():
             add_currency(batch, currency, self.venue, self.proved)
         return batch
 
@@ -235,9 +236,8 @@ def pair_of(market: Mapping[str, Any], names: str) -> Pair:
     return Pair(str(market["id"]), base, quote, base_code, quote_code, market.get("status"), market.get("spot") is True)
 
 
-def add_currency(batch: AssetBatch, currency: Any, venue: str, card: Card) -> None:
+def add_currency(batch: AssetBatch, told: Mapping[str, Any], venue: str, card: Card) -> None:
     """Take one currency of ccxt under the venue's own code."""
-    told = mapping(currency)
     key = code(told.get("id"))
     if key is None:
         batch.skip("no-code")
