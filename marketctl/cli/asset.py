@@ -8,6 +8,7 @@ from marketctl.cli.complete import complete_asset
 from marketctl.cli.globals import HELP, Command, Globals, global_options, globals_of
 from marketctl.cli.options import json_option
 from marketctl.cli.output import Column, for_people, paragraph, print_document, print_rows, write
+from marketctl.cli.quotes import tell_mirror
 from marketctl.cli.watching import watch, watch_option
 
 
@@ -70,20 +71,23 @@ def _show(given: Globals, word: str, only: str | None, closed: bool, as_json: bo
     registry = given.registry()
     with open_reader(registry) as reader:
         found = find(registry, reader, word, now_ms())
+    people = for_people(given)
+    with_prices = as_json or only == "prices" or (people and only is None)
+    if with_prices and found["prices"]:
+        tell_mirror(reader)
     for provider, why in reader.unread.items():
         log.warning("its prices cannot be read: %s", why, extra={"provider": provider})
     networks = [row for row in found["networks"] if not closed or False in (row["deposit"], row["withdraw"])]
     if as_json:
         print_document(given, {"schema": 1, "command": "asset", "results": [found | {"networks": networks}]})
         return 0
-    people = for_people(given)
     if people:
         write(paragraph(given, f"{found['asset']}{', ' + found['name'] if found['name'] else ''}"))
     if only != "prices":
         print_rows(given, network_columns(found["asset"]), [_network_row(row) for row in networks])
         for provider, why in {row["provider"]: row["twin"] for row in networks if row["twin"]}.items():
             log.warning("%s", why, extra={"provider": provider})
-    if only == "prices" or (people and only is None and found["prices"]):
+    if only == "prices" or (with_prices and found["prices"]):
         if only is None:
             write("\n")
         print_rows(given, PRICES, [_price_row(row) for row in found["prices"]])

@@ -6,6 +6,7 @@ from marketctl.cli.complete import complete_provider_or_pair
 from marketctl.cli.globals import HELP, Command, global_options, globals_of
 from marketctl.cli.options import json_option, only_provider_option, provider_and_words, provider_option
 from marketctl.cli.output import Column, print_document, print_rows
+from marketctl.cli.quotes import tell_mirror
 
 HELD = (
     Column("provider", "name"),
@@ -48,6 +49,8 @@ def held(providers: tuple[str, ...], as_json: bool) -> int:
         for kept in (live.held, live.marked)
         for pair, one in kept.items()
     ]
+    if any(live.state not in ("never", "failed") for live in lives):
+        tell_mirror(reader)
     broken = [live for live in lives if live.state == "failed"]
     for live in broken:
         log.error("%s", live.words(), extra={"provider": live.provider})

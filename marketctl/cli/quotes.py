@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from marketctl.cli.globals import Globals
 
 if TYPE_CHECKING:
-    from marketctl.views.quotes import Live
+    from marketctl.views.quotes import Live, Reader
 
 
 def read_quotes(given: Globals, names: list[str], pairs: Sequence[str] = ()) -> "list[Live]":
@@ -26,9 +26,8 @@ def read_quotes(given: Globals, names: list[str], pairs: Sequence[str] = ()) -> 
         lives = [reader.read(entry, wanted or None) for entry in entries]
         if set(wanted) - {pair for live in lives for pair in (*live.quotes, *live.held)}:
             lives = [reader.read(entry) for entry in entries]
-        if reader.away is not None and any(live.quotes for live in lives):
-            tell = log.info if registry.settings.redis_url == "none" else log.warning  # files alone are wanted there
-            tell("quotes are from the mirror: %s", reader.away.message)
+        if any(live.quotes for live in lives):
+            tell_mirror(reader)
     if any(live.quotes or live.held for live in lives):  # otherwise the error says all this
         for live in lives:
             if live.state != "never" and (words := live.words()):
@@ -41,6 +40,15 @@ def read_quotes(given: Globals, names: list[str], pairs: Sequence[str] = ()) -> 
         if never := [live.provider for live in lives if live.state == "never"]:
             log.warning("never published a quote: %s", ", ".join(never))
     return lives
+
+
+def tell_mirror(reader: "Reader") -> None:
+    """Say that what is shown is from the mirror, and why; where files alone are wanted that is no news."""
+    from marketctl.log import log
+
+    if reader.away is not None:
+        tell = log.info if reader.registry.settings.redis_url == "none" else log.warning
+        tell("quotes are from the mirror: %s", reader.away.message)
 
 
 def is_of(pair: str, base: str | None, quote: str | None) -> bool:

@@ -7,6 +7,7 @@ import click
 from marketctl.cli.globals import HELP, Command, Globals, global_options, globals_of
 from marketctl.cli.options import json_option
 from marketctl.cli.output import Aged, Column, for_people, paragraph, print_document, print_rows, sentence, write
+from marketctl.cli.quotes import tell_mirror
 from marketctl.cli.watching import watch, watch_option
 
 COLUMNS = (
@@ -49,6 +50,8 @@ def show(given: Globals, as_json: bool = False) -> int:
     with open_reader(registry) as reader:
         found = find(registry, reader, now_ms(), wanted.assets, wanted.networks)
     jobs = found["jobs"]
+    if any(job["count"] for job in jobs):
+        tell_mirror(reader)
     well = all(job["state"] in WELL and not job["held"] for job in jobs)
     if as_json:
         print_document(given, {"schema": 1, "command": "status", "results": jobs, "closed": found["closed"]}

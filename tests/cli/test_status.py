@@ -12,6 +12,8 @@ from marketctl.files.snapshots import read_snapshot
 from marketctl.redis.connection import RedisConnection
 from marketctl.sandbox.setup import write_setup
 
+MIRROR = "(the mirror)"  # what is said while the embedded server sleeps
+
 
 @pytest.fixture(scope="module")
 def collected(sandbox_server, tmp_path_factory):
@@ -33,14 +35,19 @@ def folder_without_data(sandbox, tmp_path):
 
 @pytest.fixture
 def ctl(collected, sandbox, capsys):
-    """Run a command line, which asks no provider; return exit code, stdout, stderr."""
+    """Run a command line, which asks no provider; return exit code, stdout, stderr (MIRROR for where Redis sleeps)."""
 
     def call(*words: str):
         capsys.readouterr()
         code = invoke(["--config", str(collected / "providers.toml"), *words])
         told = capsys.readouterr()
         assert all(not api.calls for api in sandbox.apis.values())
-        return code, told.out, told.err
+        folder = collected / "data/redis"
+        return (
+            code,
+            told.out,
+            told.err.replace(f"quotes are from the mirror: the embedded Redis in {folder} is asleep\n", MIRROR),
+        )
 
     return call
 
@@ -48,7 +55,7 @@ def ctl(collected, sandbox, capsys):
 def test_status_tells_each_job_and_asks_nobody(ctl):
     code, out, err = ctl("status", "--json")
     document = json.loads(out)
-    assert (code, err, document["command"], document["healthy"]) == (0, "", "status", False)
+    assert (code, err, document["command"], document["healthy"]) == (0, MIRROR, "status", False)
     jobs = {(one["provider"], one["job"]): one for one in document["results"]}
     assert len(jobs) == 24
     assert [jobs["KUCOIN", job]["state"] for job in ("prices", "wallet", "stats")] == ["fresh", "fresh", "never"]
@@ -139,7 +146,7 @@ def test_status_of_held_expired_and_old(ctl, collected, monkeypatch):
 def test_asset_is_one_asset_over_all_venues(ctl):
     code, out, err = ctl("asset", "usdt", "--json")
     (found,) = json.loads(out)["results"]
-    assert (code, err, found["asset"], found["name"]) == (0, "", "USDT", "Tether")
+    assert (code, err, found["asset"], found["name"]) == (0, MIRROR, "USDT", "Tether")
     ton = [row for row in found["networks"] if row["network"] == "ton"]
     assert [(row["provider"], row["withdraw_fee"]) for row in ton] == [("KUCOIN", "0.249"), ("MEXC", "0.350")]
     assert [price["pair"] for price in found["prices"]] == ["USDT/EUR"]
@@ -197,7 +204,7 @@ def test_asset_says_whose_prices_cannot_be_read(ctl, monkeypatch):
     from marketctl.views import quotes
 
     code, _, told = ctl("asset", "BTC")
-    assert (code, told) == (0, "")
+    assert (code, told) == (0, "")  # networks alone
     whole = quotes.snapshot
 
     def refuse(registry, job, provider):
@@ -208,4 +215,13 @@ def test_asset_says_whose_prices_cannot_be_read(ctl, monkeypatch):
     monkeypatch.setattr(quotes, "snapshot", refuse)
     code, out, told = ctl("asset", "BTC", "--only", "prices")
     assert (code, "KUCOIN" in out, "MEXC" in out) == (0, False, True)
-    assert told == "KUCOIN: its prices cannot be read: cut in the middle\n"
+    assert told == f"{MIRROR}KUCOIN: its prices cannot be read: cut in the middle\n"
+
+
+@pytest.mark.parametrize("words", ["status", "status --json", "asset BTC --only prices", "prices held KUCOIN"])
+def test_who_reads_the_mirror_while_redis_is_away_says_so(ctl, monkeypatch, words):
+    monkeypatch.setenv("MARKETCTL_REDIS_URL", "unix:///nowhere/redis.sock")
+    code, out, told = ctl(*words.split())
+    assert code == 0
+    assert ("BTC" in out or "KUCOIN" in out) == (words != "prices held KUCOIN")
+    assert told.startswith("quotes are from the mirror: cannot reach Redis at unix:///nowhere/redis.sock: ")
