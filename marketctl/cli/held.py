@@ -68,7 +68,7 @@ def held(providers: tuple[str, ...], as_json: bool) -> int:
         if first := next((row for row in rows if row["held"]), None):
             words = f"to let one pass: marketctl prices release {first['provider']} {first['pair']}"
             log.warning("%s", words)
-        elif not rows:
+        elif not rows and not broken:
             log.warning("nothing is held")
     return EXIT_PARTIAL if broken else EXIT_OK
 

@@ -60,8 +60,8 @@ class RedisConnection:
         return f"{self.prefix}:{{{provider}}}:{name}"
 
     def open(self) -> None:
-        """Connect now: imports and start-up can then overlap the wait for a provider's answer."""
-        self.call("PING")
+        """Connect, and read as every reader does: a replica that lost its primary answers PING and nothing else."""
+        self.call("HGETALL", f"{self.prefix}:probe")
 
     @property
     def sharded(self) -> bool:
@@ -321,6 +321,11 @@ KNOWN_FAILURES = (
     ("AuthenticationError", "{where} refused the password", "Correct the user and password in redis_url."),
     ("NoPermission", "{where} does not let this user do it: {text}", "Give the user of redis_url these rights (ACL)."),
     ("ReadOnly", "{where} is a read-only replica", "Point redis_url to its primary."),
+    (
+        "MasterDown",
+        "{where} is a replica that has lost its primary, and answers nothing",
+        "Point redis_url to its primary.",
+    ),
     ("OutOfMemory", "{where} is out of memory", "Raise its maxmemory, or keep less history."),
     ("ClusterDown", "{where}: the cluster is down: {text}", "Run redis-cli cluster info on its nodes."),
     ("unknown command", "{where} does not know a command: {text}", "Install Redis 6.2 or newer, or Valkey."),

@@ -225,3 +225,11 @@ def test_who_reads_the_mirror_while_redis_is_away_says_so(ctl, monkeypatch, word
     assert code == 0
     assert ("BTC" in out or "KUCOIN" in out) == (words != "prices held KUCOIN")
     assert told.startswith("quotes are from the mirror: cannot reach Redis at unix:///nowhere/redis.sock: ")
+
+
+def test_what_cannot_be_read_is_not_called_nothing_held(ctl, monkeypatch):
+    monkeypatch.setenv("MARKETCTL_REDIS_URL", "unix:///nowhere/redis.sock")
+    code, _, told = ctl("prices", "held", "HTX")  # never collected here: there is no mirror
+    assert code == 3
+    assert told.startswith("HTX: cannot be read: cannot reach Redis at unix:///nowhere/redis.sock: ")
+    assert "nothing is held" not in told

@@ -67,6 +67,14 @@ def replica(server: RedisServer) -> Iterator[str]:
     server.say("REPLICAOF", "NO", "ONE")
 
 
+def lost_primary(server: RedisServer) -> Iterator[str]:
+    server.say("CONFIG", "SET", "replica-serve-stale-data", "no")
+    server.say("REPLICAOF", "127.0.0.1", "1")
+    yield server.url
+    server.say("REPLICAOF", "NO", "ONE")
+    server.say("CONFIG", "SET", "replica-serve-stale-data", "yes")
+
+
 def out_of_memory(server: RedisServer) -> Iterator[str]:
     server.say("CONFIG", "SET", "maxmemory", "1")
     yield server.url
@@ -168,12 +176,23 @@ def no_redis_there(_server: RedisServer) -> Iterator[str]:
         yield f"redis://127.0.0.1:{port}"
 
 
+def loading(server: RedisServer) -> Iterator[str]:
+    def answer(connection):
+        while connection.recv(65536):
+            connection.sendall(b"-LOADING Redis is loading the dataset in memory\r\n")
+
+    with listening(answer) as port:
+        yield f"redis://127.0.0.1:{port}"
+
+
 REDIS_FAULTS: dict[Fault, str] = {
     down: "cannot reach {where}",
     wants_password: "{where} wants a password",
     wrong_password: "{where} refused the password",
     no_rights: "{where} does not let this user do it",
     replica: "{where} is a read-only replica",
+    lost_primary: "{where} is a replica that has lost its primary, and answers nothing",
+    loading: "{where} is still loading its data",
     out_of_memory: "{where} is out of memory",
     cannot_save: "{where} cannot save to its disk and refuses to write",
     slow: "{where} did not answer in time",
@@ -217,6 +236,21 @@ def test_redis_fault(at_desk, clean_redis, monkeypatch, fault):
     again = at_desk.call("run", "--once", "-p", "BYBIT")
     assert (again.code, again.lines) == (0, [])
     assert again.results["BYBIT prices"]["stored"] == ["redis", "file"]
+
+
+@pytest.mark.parametrize("fault", [lost_primary, loading], ids=lambda fault: fault.__name__)
+def test_readers_of_a_redis_that_answers_nothing_read_the_mirror_and_say_so_once(at_desk, clean_redis, fault):
+    at_desk.write(clean_redis.url)
+    assert at_desk.call("run", "--once").code == 0
+    with contextmanager(fault)(clean_redis) as url:
+        at_desk.write(url)
+        told = REDIS_FAULTS[fault].format(where=f"Redis at {url}")
+        for words in ("prices show BYBIT", "prices compare BTC/USDT", "asset BTC --only prices", "status"):
+            shown = at_desk.call(*words.split(), as_json=False)
+            assert (words, shown.code) == (words, 0)
+            assert [line for line in shown.lines if "Redis" in line] == [f"quotes are from the mirror: {told}"]
+        checked = at_desk.call("check", "BYBIT", as_json=False)
+        assert (checked.code, told in checked.said) == (1, True)
 
 
 def test_slow_redis_that_publishes_after_we_gave_up_is_not_called_unpublished(at_desk, clean_redis, monkeypatch):
