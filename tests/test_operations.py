@@ -18,6 +18,7 @@ from marketctl.cli import invoke, root
 from marketctl.models import Quota
 from marketctl.monitoring.prometheus import prometheus_text
 from marketctl.monitoring.run_metrics import families
+from marketctl.redis.connection import RedisConnection
 from marketctl.redis.program import find_server
 from marketctl.sandbox.setup import write_setup
 
@@ -273,6 +274,11 @@ def test_redis_rights_of_the_guide_suffice_and_are_no_more_than_needed(server, s
     # CLIENT is redis-py introducing itself: it does without.
     assert [entry for entry in admin.acl_log() if entry["object"] != "client"] == []
     assert "pass-word" not in "".join(capsys.readouterr())
+    for user in ("marketctl", "reader"):  # the board hears of what is published
+        store = RedisConnection(f"unix://{user}:pass-word@{socket}", tmp_path, "marketctl")
+        with store.hints(["marketctl:changed:HTX", "marketctl:changed:KUCOIN"]) as wait:
+            admin.publish("marketctl:changed:KUCOIN", "r1")
+            assert wait(10) == ["marketctl:changed:KUCOIN"]
     ours = redis.Redis(unix_socket_path=socket, username="marketctl", password="pass-word")
     for words in (("KEYS", "*"), ("FLUSHALL",), ("CONFIG", "GET", "*"), ("SET", "another", "1"), ("PUBLISH", "x", "1")):
         with pytest.raises(redis.exceptions.NoPermissionError):

@@ -17,9 +17,9 @@ from marketctl.board.compact import HELD, MARKED, TWIN
 from marketctl.board.health import gather_job, gather_prices
 from marketctl.board.quotes import note_cells, quote_cells
 from marketctl.config.registry import ProviderEntry, Registry
-from marketctl.errors import MarketctlError
+from marketctl.errors import MarketctlError, RedisFailed
 from marketctl.log import log
-from marketctl.redis.connection import RedisConnection
+from marketctl.redis.connection import NoReply, RedisConnection
 from marketctl.redis.sets import read_texts
 from marketctl.times import ms_or_none, now_ms
 from marketctl.views.freshness import age_ms, limit_ms
@@ -62,6 +62,7 @@ class Changes:
         self.watched = {entry.name: Watched() for entry in self.entries}
         self.moved = Condition()
         self._stop = Event()
+        self._said = ""
         self._told: tuple[tuple[int, int], bytes] = ((-1, -1), b"")
 
     @property
@@ -95,16 +96,28 @@ class Changes:
             try:
                 self._with_reader()
             except MarketctlError as error:
-                log.warning("%s", error.message)
+                self._say(error.message)
                 self._stop.wait(TICK_S)
+
+    def _say(self, words: str) -> None:
+        """Tell what is wrong, once until it is something else."""
+        if words != self._said:
+            log.warning("%s", words)
+        self._said = words
 
     def _with_reader(self) -> None:
         with ExitStack() as stack:
             reader = stack.enter_context(open_reader(self.registry))
             store = reader.store
             wait: Callable[[float], list[str]] = self._sleep
-            if store is not None:
-                wait = stack.enter_context(store.hints(f"{self.registry.settings.redis_prefix}:changed:*"))
+            if store is not None and self.watched:
+                channels = [f"{self.registry.settings.redis_prefix}:changed:{name}" for name in self.watched]
+                try:
+                    wait = stack.enter_context(store.hints(channels))
+                except NoReply:
+                    raise
+                except RedisFailed as error:
+                    self._say(f"prices are looked at every {ALL_S:g} s, no hints are to be had: {error.message}")
             begun, last_all = time.monotonic(), 0.0
             while not self.stopped:
                 at = time.monotonic()

@@ -119,31 +119,35 @@ class RedisConnection:
         self.close()
 
     @contextmanager
-    def hints(self, pattern: str) -> Iterator[Callable[[float], list[str]]]:
+    def hints(self, channels: Sequence[str]) -> Iterator[Callable[[float], list[str]]]:
         """Lend what waits for messages, on a connection of its own: it returns the channels that spoke.
 
-        It waits at most the seconds it is given. Raises RedisFailed.
+        It waits at most the seconds it is given. Named one by one: a right to a pattern of channels covers no other
+        pattern. Raises RedisFailed where this user may not, NoReply.
         """
         import_redis(self._url)
-        from redis.exceptions import RedisError
+        from redis.exceptions import RedisError, ResponseError
 
         try:
             connection = self._connect(None)
             connection.connect()
-            connection.send_command("PSUBSCRIBE", pattern)
-            connection.read_response()
+            connection.send_command("SUBSCRIBE", *channels)
+            for _ in channels:
+                connection.read_response()
         except RedisError as error:
-            raise self._failed(error) from error
+            failed = self._failed(error)
+            connection.disconnect()
+            raise failed if isinstance(error, ResponseError) else NoReply(failed.message, hint=failed.hint) from error
 
         def wait(seconds: float) -> list[str]:
-            channels = []
+            spoke = []
             try:
                 while connection.can_read(timeout=seconds):
-                    channels.append(connection.read_response()[2].decode(errors="replace"))
+                    spoke.append(connection.read_response()[1].decode(errors="replace"))
                     seconds = 0
             except RedisError as error:
                 raise self._failed(error) from error
-            return channels
+            return spoke
 
         try:
             yield wait

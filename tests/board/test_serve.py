@@ -15,13 +15,16 @@ import pytest
 from marketctl.board.serve import BoardServer
 from marketctl.errors import ConfigError
 from marketctl.files.snapshots import write_snapshot
+from marketctl.log import set_up
 from marketctl.models import Network
+from marketctl.providers.loader import load_registry
 from marketctl.redis.connection import connect
 from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.redis.publish import publish_l1
 from marketctl.redis.quotes import write_mirror
 from marketctl.times import now_ms
 from tests.desk import asset, head, make_desk, quote
+from tools.torture_world import RedisServer
 
 TOKEN = "a-token-of-some-length"
 
@@ -95,6 +98,25 @@ def test_what_changes_in_redis_comes_within_a_second_and_nothing_else(tmp_path):
         assert rows(data, 1) == {"BTC/USDT": ["200.10", "200.20"], "NEW/USDT": ["1", "2"]}
         (one,) = [one for one in data["by"] if one["p"] == 1]
         assert (one["at"], one["jobs"]["prices"]["at"]) == (at, at)
+
+
+def test_who_may_not_hear_of_changes_looks_for_them_and_says_so_once(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("marketctl.board.live.ALL_S", 0.2)
+    monkeypatch.setattr("marketctl.board.live.TICK_S", 0.1)
+    set_up(0, False, "text")
+    with RedisServer(tmp_path / "redis") as redis:
+        redis.say("ACL", "SETUSER", "looker", "on", ">pw", "~*", "+@read", "+@connection", "+eval", "+multi", "+exec")
+        desk = make_desk(tmp_path / "desk", now_ms(), redis.url)
+        desk = load_registry(desk.path, redis_url=redis.url.replace("//", "//looker:pw@"), environ={})
+        with served(desk) as server, Stream(server, state_of(ask(server)[1])) as stream:
+            with connect(redis.url, tmp_path) as store:
+                quotes = {"BTC/USDT": quote("200.10", "200.20"), "ETH/USDT": quote("10.1", "10.2")}
+                publish_l1(store, "KUCOIN", quotes, run_id="r2", collected_ms=now_ms(), interval_s=10, skipped=0)
+            stream.until("changes", lambda data: rows(data, 1).get("BTC/USDT") == ["200.10", "200.20"])
+            time.sleep(0.5)
+    told = capsys.readouterr().err
+    assert told.startswith("prices are looked at every 0.2 s, no hints are to be had: Redis at ")
+    assert told.count("\n") == 1
 
 
 def test_what_changes_in_files_comes_too_and_who_was_away_gets_it_all(desk):
