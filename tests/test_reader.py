@@ -132,7 +132,15 @@ def test_readers_of_other_languages(registry: Path, server: str, program: str, s
     if shutil.which(program) is None:
         pytest.skip(f"there is no {program} here")
     assert len((READERS / script).read_text().splitlines()) <= 40
-    publish(registry, server, {"BTC/USDT": sent("0.10", "0.20"), "币/USDT": sent("1", "2")}, age_s=20)
+    ahead = now_ms() + 9 * 3_600_000
+    rate = Sent("USD", None, None, None, None, None, "81.1", None, None, None, ahead)
+    quotes = {
+        "BTC/USDT": sent("0.10", "0.20"),
+        "币/USDT": sent("1", "2"),
+        "USD/RUB": rate,
+        "A/B": sent("1", "2", ahead),
+    }
+    publish(registry, server, quotes, age_s=20)
 
     def read(pair: str, max_age: str) -> subprocess.CompletedProcess[str]:
         words = [program, str(READERS / script), server, "KUCOIN", pair, max_age, "r"]
@@ -144,6 +152,9 @@ def test_readers_of_other_languages(registry: Path, server: str, program: str, s
     assert (found["bid"], found["ask"], found["symbol"]) == ("0.10", "0.20", "BTC-USDT")
     assert 20 <= found["age_s"] < 30
     assert read("币/USDT", "30").returncode == 0
+    assert read("A/B", "30").returncode == 0  # a clock that runs ahead makes nothing newer than its arrival
+    tomorrow = read("USD/RUB", "99999")
+    assert (tomorrow.returncode, tomorrow.stderr) == (1, "too early\n")
     stale, missing = read("BTC/USDT", "5"), read("ETH/USDT", "30")
     assert (stale.returncode, stale.stderr[:10], missing.returncode, missing.stderr) == (
         1, "too old: 2", 1, "no live quote of KUCOIN ETH/USDT\n",

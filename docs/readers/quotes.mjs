@@ -26,6 +26,8 @@ export function quote(place, provider, pair, maxAgeS, prefix = "marketctl") {
       const now = Number(values[2]) * 1000 + Number(values[3]) / 1000;
       const collected = found.collected_ms ?? Number(values[1]), age = (now - Math.min(collected, found.at ?? collected)) / 1000;
       if (!(age <= maxAgeS && collected - now < 5000)) return reject(new Error(`too old: ${age.toFixed(1)} s`));
+      // A bank's rate for tomorrow is none of today.
+      if (found.mid && (found.at ?? 0) - now > 60000) return reject(new Error("too early"));
       resolve({ ...found, age_s: Math.max(0, age) });
     });
   });

@@ -20,6 +20,8 @@ function quote(string $place, string $provider, string $pair, float $maxAgeS, st
     $collected = $quote['collected_ms'] ?? (int) $collected;
     $age = ($now - min($collected, $quote['at'] ?? $collected)) / 1000;
     if (!($age <= $maxAgeS) || $collected - $now > 5000) throw new RuntimeException(sprintf('too old: %.1f s', $age));
+    // A bank's rate for tomorrow is none of today.
+    if (isset($quote['mid']) && ($quote['at'] ?? 0) - $now > 60000) throw new RuntimeException('too early');
     return $quote + ['age_s' => max(0, $age)];
 }
 
