@@ -181,7 +181,9 @@ class QuoteBatch:
         except NotANumber:
             self.skip(pair, "not-a-number")
             return
-        if middle is None and bid is None and ask is None:
+        if pair in self._quotes:
+            self.skip(pair, "duplicate")
+        elif middle is None and bid is None and ask is None:
             self.skip(pair, "no-price")
         elif any(value is not None and value[0] == "-" for value in (middle, bid, ask)):
             self.skip(pair, "negative")

@@ -80,6 +80,13 @@ def test_a_rate_that_cannot_be_trusted_is_left_out_and_counted(given, reason):
     assert (fixing.rates, [why for _symbol, why in fixing.skips]) == ({}, [reason])
 
 
+def test_of_two_rates_of_a_currency_the_second_is_left_out():
+    fixing = Fixing("EUR")
+    for value in ("1.1520", "9.9"):
+        fixing.add("USD", value, DAY)
+    assert (fixing.rates["USD"].value, fixing.skips) == ("1.1520", [("USD", "duplicate")])
+
+
 # Encodings --------------------------------------------------------------------------------
 
 

@@ -388,6 +388,13 @@ def test_a_rate_is_left_out_with_its_reason(values, reason):
     assert (batch.quotes, batch.skipped) == ({}, Counter({reason: 1}))
 
 
+def test_a_second_rate_of_a_pair_is_left_out():
+    batch = batch_of()
+    for rate in ("92.4", "924"):
+        batch.add_rate("USD/RUB", rate)
+    assert (batch.quotes["USD/RUB"].mid, batch.skipped) == ("92.4", Counter({"duplicate": 1}))
+
+
 # No quote at all --------------------------------------------------------------------------
 
 

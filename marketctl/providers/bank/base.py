@@ -61,7 +61,8 @@ class Fixing:
     ) -> None:
         """Take a rate for `nominal` units. `per_unit` is the bank's own division: it has to agree.
 
-        Left out with a reason: `no-code`, `no-price`, `not-a-number`, `negative`, `contradiction`.
+        Left out with a reason: `no-code`, `no-price`, `not-a-number`, `negative`, `contradiction`, `duplicate` (a
+        second one of a currency).
         """
         key = code(currency)
         try:
@@ -79,7 +80,8 @@ class Fixing:
         if told is not None and abs(Decimal(told) - Decimal(text)) > CONTRADICTION * Decimal(text):
             self.skips.append((currency, "contradiction"))
             return
-        self.rates[key.upper()] = Rate(text, day, name, exact)
+        if self.rates.setdefault(key.upper(), rate := Rate(text, day, name, exact)) is not rate:
+            self.skips.append((currency, "duplicate"))
 
 
 def divide(text: str, units: int) -> tuple[str, bool]:
