@@ -121,7 +121,8 @@ STATS = shape({"pairs": PAIRS, "assets": OPEN, "networks": OPEN, "turnover_24h":
                "platform": of_class(Platform, status=words("ok", "maintenance", "unknown")),
                "quota": unknown(QUOTA)})  # fmt: skip
 MARKS = many(shape({"at": TIME, "used": INTEGER, "resets_at": unknown(TIME)}))
-WALLET = shape({"assets": by(ASSET), "known_since?": TIME, "largest?": shape({"at": TIME, "count": COUNT})}, HEAD)
+WALLET = shape({"assets": by(ASSET), "known_since?": TIME, "journal_bytes?": COUNT,
+                "largest?": shape({"at": TIME, "count": COUNT})}, HEAD)  # fmt: skip
 MIRROR = shape({"quotes": by(QUOTE), "complete": FLAG, "earlier_at": unknown(TIME), "held": by(ASIDE),
                 "marked": by(ASIDE), "largest?": shape({"at": TIME, "count": SECONDS})}, HEAD)  # fmt: skip
 STATISTICS = shape({"stats": STATS, "quota_marks": MARKS, "key_ends_at?": unknown(TIME)}, HEAD)

@@ -21,7 +21,7 @@ def append_journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> Callable[[
     """
     if not lines:
         return lambda: None
-    data = to_bytes("".join([encode_json(line) + "\n" for line in lines]))
+    data = _encoded(lines)
     lock = path.with_name(f".{path.name}.append.lock")
     with flocked(lock):
         try:
@@ -50,6 +50,26 @@ def append_journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> Callable[[
             raise storage_failed("take the last lines back from", path, error) from error
 
     return take_back
+
+
+def size_with(path: Path, lines: Sequence[Mapping[str, Any]]) -> int:
+    """Return how long the journal is when these lines stand behind its last whole one. Raises StorageFailed."""
+    try:
+        with path.open("rb") as file:
+            return _end_of_lines(file.fileno()) + len(_encoded(lines))
+    except FileNotFoundError:
+        return len(_encoded(lines))
+    except OSError as error:
+        raise storage_failed("read", path, error) from error
+
+
+def is_cut(path: Path, bytes_told: object) -> bool:
+    """Tell whether a journal is shorter than it was: rotated, emptied, deleted. Raises StorageFailed."""
+    return type(bytes_told) is int and size_with(path, ()) < bytes_told
+
+
+def _encoded(lines: Sequence[Mapping[str, Any]]) -> bytes:
+    return to_bytes("".join([encode_json(line) + "\n" for line in lines]))
 
 
 def lines_after(path: Path, at: str) -> list[dict[str, Any]]:

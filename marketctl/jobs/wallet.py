@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import HalfAnswer, StorageFailed
-from marketctl.files.journal import append_journal, lines_after
+from marketctl.files.journal import append_journal, is_cut, lines_after, size_with
 from marketctl.files.snapshots import encode_json, read_snapshot, staged_snapshot
 from marketctl.http.messages import SameAnswer
 from marketctl.jobs.reading import Known, listen, remember
@@ -67,10 +67,11 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
         "unchanged": changes.unchanged,
         "removed": changes.removed,
     }
-    # From then on the journal tells every change; a snapshot of an older version is where that begins.
-    since = last.head.get("known_since") or last.head.get("collected_at") or at
-    head = run.head(entry, "wallet", collected) | largest | {"known_since": since}
     told = [{"at": at, "run_id": run.run_id, "provider": entry.name, **line} for line in changes.lines]
+    # From then on the journal tells every change: since the first one, or the last before lines of it were lost.
+    earlier = None if is_cut(journal, last.head.get("journal_bytes")) else last.head.get("known_since")
+    known = {"known_since": earlier or last.head.get("collected_at") or at, "journal_bytes": size_with(journal, told)}
+    head = run.head(entry, "wallet", collected) | largest | known
     _write(path, head, read.lines, journal, told)
     result.stored.append("file")
     if read.batch is not None and adapter.client.heard is not None:

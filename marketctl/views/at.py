@@ -8,7 +8,7 @@ from typing import Any
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import StorageFailed
 from marketctl.files.archive import PRICES, Member, archive_path, begins_ms, day_of, days, members, read_members
-from marketctl.files.journal import read_journal
+from marketctl.files.journal import is_cut, read_journal
 from marketctl.times import from_iso, ms_or_none, to_iso
 from marketctl.views.changes import is_change
 from marketctl.views.snapshots import snapshot
@@ -132,7 +132,8 @@ def wallet_at(registry: Registry, provider: str, at_ms: int) -> dict[str, Any]:
     path = registry.settings.data_dir / "wallet" / f"{found['provider']}.changes.jsonl"
     told, broken = read_journal(path)
     lines = [line for line in told if is_change(line)]
-    first = _first_known(found, broken + len(told) - len(lines))
+    whole = not broken and len(told) == len(lines) and not is_cut(path, found.pop("journal_bytes", None))
+    first = _first_known(found, whole=whole)
     if at_ms < first:
         raise StorageFailed(f"the wallet of {found['provider']} is not known before {to_iso(first)}")
     assets: dict[str, Any] = found["assets"]
@@ -146,11 +147,12 @@ def wallet_at(registry: Registry, provider: str, at_ms: int) -> dict[str, Any]:
     return found | {"at": to_iso(at_ms), "assets": assets, "known_since": to_iso(first)}
 
 
-def _first_known(found: Mapping[str, Any], broken: int) -> int:
-    """Return from when on everything can be undone: since the first sync, or the first of a version that tells it."""
-    since = found.get("known_since")
-    # A line that cannot be read may have told of any change.
-    known = None if broken else ms_or_none(since)
+def _first_known(found: Mapping[str, Any], *, whole: bool) -> int:
+    """Return from when on everything can be undone: since the first sync, or the first of a version that tells it.
+
+    A line that is lost or cannot be read may have told of any change.
+    """
+    known = ms_or_none(found.get("known_since")) if whole else None
     return from_iso(found["collected_at"]) if known is None else known
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from marketctl.config.registry import Registry
 from marketctl.errors import MarketctlError, StorageFailed
-from marketctl.files.journal import read_journal
-from marketctl.files.snapshots import encode_json
+from marketctl.files.journal import is_cut, read_journal
+from marketctl.files.snapshots import encode_json, read_lines
 from marketctl.providers.networks import common_network
 from marketctl.times import from_iso
 from marketctl.views.snapshots import no_such, number, snapshot
@@ -113,6 +113,8 @@ def changes(
             snapshot(registry, "wallet", entry.name)  # raises, and says what to do
         try:
             events += _read(path, since_ms, problems)
+            if _lost(path, path.parent / f"{entry.name}.json"):
+                problems.append(StorageFailed(f"{path} is shorter than it was: what its lost lines told is missing"))
             if wanted and there:
                 for code, asset in snapshot(registry, "wallet", entry.name)["assets"].items():
                     for name in (code, str(asset.get("ticker"))):
@@ -136,6 +138,15 @@ def changes(
         for line in sorted(events, key=lambda line: str(line["at"]))
         if not wanted or f"{line['provider']} {line['asset']}" in keys
     ], problems
+
+
+def _lost(journal: Path, path: Path) -> bool:
+    """Tell whether lines of a journal are gone, by the snapshot they lead to. Raises StorageFailed."""
+    try:
+        found = read_lines(path, "assets")
+    except ValueError:  # not as we write it
+        return False
+    return found is not None and is_cut(journal, found[0].get("journal_bytes"))
 
 
 def _read(path: Path, since_ms: int, problems: list[MarketctlError]) -> list[dict[str, Any]]:

@@ -129,7 +129,14 @@ def test_changes_since(synced, folder):
     path = folder / "data/wallet/KUCOIN.changes.jsonl"
     line = json.loads(path.read_text().splitlines()[0])
     old = line | {"at": "2026-01-02T03:04:05.678Z", "asset": "OLD", "network": None, "field": "asset", "after": None}
-    path.write_text(json.dumps(old | {"before": "OLD"}) + "\n")
+    text = json.dumps(old | {"before": "OLD"})
+    path.write_text(text + "\n")
+    code, out, err = synced("wallet", "changes", "-p", "KUCOIN")
+    assert (code, out) == (3, "")
+    assert err.startswith(
+        f"{path} is shorter than it was: what its lost lines told is missing\nnothing changed since 2"
+    )
+    path.write_text(text.ljust(10_000) + "\n")
     code, out, err = synced("wallet", "changes", "-p", "KUCOIN")
     assert (code, out) == (0, "")
     assert err.startswith("nothing changed since 2")

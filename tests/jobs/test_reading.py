@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from marketctl.cli import invoke as marketctl
+from marketctl.errors import StorageFailed
 from marketctl.files.journal import append_journal, read_journal
 from marketctl.files.snapshots import read_records
 from marketctl.providers.cex import kucoin
 from marketctl.providers.loader import load_adapter, load_registry
 from marketctl.sandbox.setup import write_setup
+from marketctl.times import from_iso
+from marketctl.views.at import wallet_at
 
 COINS = [
     {
@@ -173,6 +176,39 @@ def test_journal_that_is_ahead_of_the_snapshot_is_heard(sync, folder, read):
     append_journal(folder / "data/wallet/KUCOIN.changes.jsonl", [line])
     assert sync()["updated"] == 1
     assert len(read) == 2
+
+
+@pytest.mark.parametrize("left", [None, 0, 1], ids=["deleted", "emptied", "its first line kept"])
+def test_what_a_journal_lost_is_not_made_up(sync, folder, told, left):
+    def head():
+        return read_records(folder / "data/wallet/KUCOIN.json", "assets")[0]
+
+    def flags(at):
+        found = wallet_at(registry, "KUCOIN", from_iso(at))
+        return [network["withdraw"] for network in found["assets"]["ETH"]["networks"].values()]
+
+    registry = load_registry(folder / "providers.toml", environ={})
+    journal = folder / "data/wallet/KUCOIN.changes.jsonl"
+    first, times = sync()["collected_at"], []
+    for is_open in (False, True):
+        told[0]["chains"][0]["isWithdrawEnabled"] = is_open
+        times.append(sync()["collected_at"])
+    assert head()["journal_bytes"] == journal.stat().st_size > 0
+    assert [flags(at)[0] for at in (first, *times)] == [True, False, True]
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(lines[: left or 0]))
+    if left is None:
+        journal.unlink()
+    for at in (first, times[0]):
+        with pytest.raises(StorageFailed, match=f"the wallet of KUCOIN is not known before {times[1]}$"):
+            flags(at)
+    # From the last snapshot on it is known as ever.
+    told[0]["chains"][0]["isWithdrawEnabled"] = False
+    times.append(sync()["collected_at"])
+    assert head()["known_since"] == times[1]
+    assert [flags(at)[0] for at in times[1:]] == [True, False]
+    with pytest.raises(StorageFailed, match=f"not known before {times[1]}$"):
+        flags(times[0])
 
 
 @pytest.mark.parametrize("words", [("--force",), ("--dump-raw",)], ids=" ".join)
