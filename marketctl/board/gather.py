@@ -2,7 +2,8 @@
 
 Columns in place of objects and numbers in place of repeated texts: 12,000 quotes and 4,000 assets have to fit into
 3 MB. Decimals stay the texts they are, times are milliseconds, unknown is "" for a decimal and null for the rest.
-The scripts in `js/` are the one reader of this; a provider is known by its place in `providers`.
+The scripts in `js/` are the one reader of this; a provider is known by its place in `providers`, its venue by that of
+the first one at its address.
 """
 
 from collections.abc import Iterable
@@ -20,7 +21,7 @@ from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError, RedisFailed, StorageFailed
 from marketctl.views.quotes import Reader
 from marketctl.views.snapshots import snapshot
-from marketctl.views.twins import known_coins
+from marketctl.views.twins import address_of, known_coins
 
 
 def gather(reader: Reader, made_ms: int, *, ways: bool) -> dict[str, Any]:
@@ -38,6 +39,7 @@ def gather(reader: Reader, made_ms: int, *, ways: bool) -> dict[str, Any]:
     ]
     wallets = _snapshots(registry, entries, "wallet", problems)
     stats = _snapshots(registry, entries, "stats", problems)
+    venues = [address_of(entry) for entry in entries]
     prices = gather_quotes(entries, lives, known_coins(registry), made_ms)
     return {
         "version": __version__,
@@ -45,7 +47,7 @@ def gather(reader: Reader, made_ms: int, *, ways: bool) -> dict[str, Any]:
         "source": "mirror" if reader.store is None else "redis",
         "away": reader.away and words(reader.away.message),
         "providers": [
-            gather_health(registry, entry, live, wallet, one, made_ms)
+            gather_health(registry, entry, live, wallet, one, made_ms) | {"venue": venues.index(address_of(entry))}
             for entry, live, wallet, one in zip(entries, lives, wallets, stats, strict=True)
         ],
         "disabled": [name for name, entry in registry.providers.items() if not entry.enabled],

@@ -128,6 +128,16 @@ def test_prices_come_from_the_mirror_when_redis_is_away_and_the_page_says_so(des
     assert found["history"]["series"] == []
 
 
+def test_two_accounts_of_one_exchange_are_one_venue(desk):
+    path = desk.settings.data_dir.parent / "providers.toml"
+    entry = path.read_text().partition("[providers.BYBIT]")[2].partition("[providers.")[0]
+    path.write_text(path.read_text() + "\n[providers.BYBIT2]" + entry)
+    found = told(made(load_registry(path, environ={})))
+    assert {one["name"]: one["venue"] for one in found["providers"]} == {
+        "BYBIT": 0, "KUCOIN": 1, "OPENEXCHANGERATES": 2, "BYBIT2": 0,
+    }  # fmt: skip
+
+
 def test_unreachable_redis_is_told_without_its_password(tmp_path):
     registry = make_desk(tmp_path, NOW, "none")
     path = tmp_path / "providers.toml"

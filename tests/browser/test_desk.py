@@ -10,6 +10,7 @@ from marketctl.files.journal import append_journal
 from marketctl.files.snapshots import write_document, write_snapshot
 from marketctl.files.state import record_state
 from marketctl.models import Network
+from marketctl.providers.loader import load_registry
 from marketctl.redis.quotes import write_mirror
 from marketctl.times import now_ms, to_iso
 from marketctl.views.quotes import open_reader
@@ -115,6 +116,21 @@ def test_nothing_needs_attention_only_where_the_market_is_open_too(chromium, tmp
     assert row[:3] == ["USDT", "tron", "2"]
     assert row[3] == "D✓ Deposit: open. W✕ Withdrawal: closed. Fee: 1"
     assert row[4] == "D✓ Deposit: open. W✕ Withdrawal: closed. • changed in the last day for 3 h"
+
+
+def test_two_accounts_of_one_exchange_are_one_venue(chromium, tmp_path):
+    now = now_ms()
+    desk = well(tmp_path, now, {name: {"TRX": network("tron", withdraw=False)} for name in ("BYBIT", "KUCOIN")})
+    path = desk.settings.data_dir.parent / "providers.toml"
+    entry = path.read_text().partition("[providers.BYBIT]")[2].partition("[providers.")[0]
+    path.write_text(path.read_text() + "\n[providers.BYBIT2]" + entry)
+    for job in ("wallet", "prices"):
+        text = (desk.settings.data_dir / job / "BYBIT.json").read_text()
+        (desk.settings.data_dir / job / "BYBIT2.json").write_text(text.replace('"BYBIT"', '"BYBIT2"'))
+    open_page(chromium, load_registry(path, environ={}), now)
+    assert lines(chromium)[0].startswith("closed USDT · tron withdrawals closed at 2 of 2: BYBIT, KUCOIN")
+    go(chromium, "wallet")
+    assert [row[:3] for row in cells(chromium, "#w-grid")] == [["USDT", "tron", "2"]]
 
 
 def test_a_wallet_that_is_too_old_says_nothing_is_open_and_nothing_closed(chromium, tmp_path):

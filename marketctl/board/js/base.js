@@ -3,7 +3,9 @@ const WORDS = JSON.parse(document.getElementById("words").textContent);
 const TRADING = 1, HALTED = 2, DERIVED = 4, IS_MID = 8, TWIN = 16, RATE = 32, HELD = 64, MARKED = 128;
 const JOBS = ["wallet", "prices", "stats"];
 const PRINT_ROWS = 300, CHANGES_STEP = 50;
-const P = D.providers.map((one) => one.name);
+const P = D.providers.map((one) => one.name), VENUE = D.providers.map((one) => one.venue);
+/** How many venues these are of: two accounts of one exchange are one. */
+const venuesOf = (rows) => new Set(rows.map((row) => VENUE[row.p])).size;
 const $ = (id) => document.getElementById(id);
 
 // Time: everything is judged at the moment it is looked at -----------------------------------

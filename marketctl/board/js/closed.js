@@ -14,9 +14,9 @@ function isDead(row) {
   return cells.length * 2 < row.width || cells.every((one) => W.known[one.p] !== null && now() - W.known[one.p] >= LONG);
 }
 
-/** How the venues keep a network's doors now; a wallet that is too old tells nothing. */
+/** How the venues keep a network's doors now; a wallet that is too old tells nothing, of two accounts of one exchange one does. */
 function shutOf(row) {
-  const cells = [...row.cells.values()].filter((one) => !walletOld(one.p));
+  const seen = new Set(), cells = [...row.cells.values()].filter((one) => !walletOld(one.p) && !seen.has(VENUE[one.p]) && seen.add(VENUE[one.p]));
   const told = {};
   for (const door of DOORS) {
     const shut = cells.filter((one) => one[door] === 1), open = cells.filter((one) => one[door] === 2);

@@ -113,7 +113,7 @@ function deskPair(pair) {
   const { bids, asks, counted } = pair.sum;
   return el("tr", { class: counted.length ? null : "dim" }, el("th", { scope: "row" }, pairLink(pair.pair)),
     el("td", { class: "num" }, bestCell(bids, "bid")), el("td", { class: "num" }, bestCell(asks, "ask")), el("td", { class: "num" }, gapCell(pair)),
-    el("td", { class: "wider" }, wayCell(pair)), el("td", { class: "num wide" }, String(counted.length), counted.length < pair.sources ? muted(` / ${pair.sources}`) : null), el("td", { class: "wide" }, spark(pair.pair)),
+    el("td", { class: "wider" }, wayCell(pair)), el("td", { class: "num wide" }, String(venuesOf(counted)), venuesOf(counted) < pair.sources ? muted(` / ${pair.sources}`) : null), el("td", { class: "wide" }, spark(pair.pair)),
     el("td", { class: "num" }, age(pair.oldest, pair.limit)));
 }
 

@@ -42,7 +42,7 @@ function wallets() {
   }
   matrix = [...byKey.values()];
   for (const row of matrix) {
-    row.providers = row.cells.size;
+    row.providers = venuesOf([...row.cells.values()]);
     row.shut = [...row.cells.values()].some((one) => one.deposit === 1 || one.withdraw === 1);
     row.find = [row.ticker, W.names[row.place] || "", row.slug || "", ...[...row.cells.values()].flatMap((c) => [c.key || "", c.code || ""])]
       .join(" ").toUpperCase();

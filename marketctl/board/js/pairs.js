@@ -3,7 +3,7 @@
 /** A pair and its quotes; what they come to is made anew when one of them changed. */
 class Pair {
   constructor(pair, rows) {
-    Object.assign(this, { pair, rows, sources: rows.length, made: null, known: -1 });
+    Object.assign(this, { pair, rows, sources: venuesOf(rows), made: null, known: -1 });
     this.find = `${pair} ${rows.map((row) => P[row.p]).join(" ")}`.toUpperCase();
   }
 

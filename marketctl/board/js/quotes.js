@@ -32,7 +32,7 @@ function arrange() {
   for (const pair of quoted.keys()) common.set(quoteOf(pair), (common.get(quoteOf(pair)) || 0) + 1);
   for (const row of quotes) {
     const rows = quoted.get(row.pair);
-    row.sources = rows.length;
+    row.sources = row === rows[0] ? venuesOf(rows) : rows[0].sources;
     row.rank = row === rows[0] ? Math.max(...rows.map((one) => Number(one.volume) || 0)) : rows[0].rank;
     row.common = common.get(quoteOf(row.pair));
   }
