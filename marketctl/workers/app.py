@@ -9,10 +9,12 @@ work, a publish refuses what is older than the live quotes, snapshots are replac
 import logging
 import sys
 import threading
+import warnings
 from pathlib import Path
 from typing import Any
 
 from celery import Celery, signals
+from celery.exceptions import CPendingDeprecationWarning
 
 from marketctl.config.paths import find_registry
 from marketctl.config.registry import ProviderEntry
@@ -192,6 +194,9 @@ signals.after_setup_logger.connect(_keep_secrets)
 signals.after_setup_task_logger.connect(_keep_secrets)
 
 if Path(sys.argv[0]).name == "celery":  # it would show a traceback for a line in providers.toml
+    warnings.simplefilter(
+        "ignore", CPendingDeprecationWarning
+    )  # ten lines on what Celery 6 may do, at each lost broker
     try:
         app.conf.broker_url  # noqa: B018
     except MarketctlError as error:

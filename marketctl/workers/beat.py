@@ -100,11 +100,14 @@ class Timetable(Scheduler):  # type: ignore[misc]  # Celery has no types
 
     def _send(self, provider: str, job: str, due: int, registry: Registry) -> None:
         entry = registry.providers[provider]
+        expires_s = due / 1000 + entry.interval_s(job)
+        if expires_s * 1000 <= now_ms():
+            return  # the next one is due already
         job_task.apply_async(
             (provider, job, due),
             queue=job,
             producer=self.producer,
-            expires=datetime.fromtimestamp(due / 1000 + entry.interval_s(job), UTC),
+            expires=datetime.fromtimestamp(expires_s, UTC),
             time_limit=entry.deadline_s + MARGIN_S,
         )
         self._sent[provider, job] = due

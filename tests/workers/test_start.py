@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -89,3 +90,25 @@ def test_beat_plans_anew_when_its_clock_was_ahead_and_is_set_right(tmp_path, mon
     timetable.tick()
     assert {job for _, job, _ in sent} == {"wallet", "prices", "stats"}
     assert all(due <= clock[0] for _, _, due in sent)
+
+
+def test_beat_sends_no_turn_whose_next_one_is_due(tmp_path, monkeypatch):
+    """Celery would wonder about its expiry in five lines, and a worker throw it away."""
+    registry = tmp_path / "providers.toml"
+    registry.write_text(
+        '[settings]\nredis_url = "redis://127.0.0.1:9"\n[providers.KUCOIN]\n'
+        'path = "marketctl.providers.cex.kucoin:KucoinAdapter"\nenabled = true\nneeds_api = false\n'
+    )
+    monkeypatch.setenv("MARKETCTL_CONFIG", str(registry))
+    from marketctl.providers.loader import load_registry
+    from marketctl.workers import beat
+
+    sent = []
+    monkeypatch.setattr(beat.Timetable, "__init__", lambda self: self.setup_schedule())
+    monkeypatch.setattr(beat.Timetable, "producer", None, raising=False)
+    monkeypatch.setattr(beat.job_task, "apply_async", lambda given, **how: sent.append((given, how["expires"])))
+    monkeypatch.setattr(beat, "now_ms", lambda: 1_767_225_600_000)
+    timetable, due = beat.Timetable(), 1_767_225_590_000
+    for late_ms in (0, 1):
+        timetable._send("KUCOIN", "prices", due + late_ms, load_registry(registry))
+    assert sent == [(("KUCOIN", "prices", due + 1), datetime(2026, 1, 1, 0, 0, 0, 1000, UTC))]
