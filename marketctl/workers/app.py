@@ -194,9 +194,7 @@ signals.after_setup_logger.connect(_keep_secrets)
 signals.after_setup_task_logger.connect(_keep_secrets)
 
 if Path(sys.argv[0]).name == "celery":  # it would show a traceback for a line in providers.toml
-    warnings.simplefilter(
-        "ignore", CPendingDeprecationWarning
-    )  # ten lines on what Celery 6 may do, at each lost broker
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)  # ten lines at each lost broker, of its version 6
     try:
         app.conf.broker_url  # noqa: B018
     except MarketctlError as error:
