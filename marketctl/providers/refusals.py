@@ -1,5 +1,6 @@
 """How an adapter's declarations turn a provider's refusal into an error: what, where, whose fault, what next."""
 
+import re
 from collections.abc import Collection, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -34,6 +35,10 @@ NO_ENVELOPE: Failure = ("none", "the answer has not the shape of this API")
 WORDS = ("msg", "message", "retMsg", "err-msg", "err_msg", "description", "detail", "error", "errors", "reason", "data")
 
 SHORT_TEXT = 300  # bytes of a body without markup that are worth telling
+
+
+# What is refused is this address, whatever the status is taken for: no key helps.
+_of_region = re.compile(r"\b(?:restricted|your|this) (?:location|country|region|jurisdiction)\b", re.IGNORECASE).search
 
 
 class Refusals:
@@ -92,11 +97,13 @@ class Refusals:
         found = self.failure(answer) if answer.is_json or answer.raw else None
         good = 200 <= answer.status < 300
         code, words = found or ("", "")
+        if found == NO_ENVELOPE and not good:  # somebody in front of the API answers, or it puts its words elsewhere
+            words = words_in(answer) or words
         words = printable(words or ("" if good and not found else words_in(answer)))
         ban_s = self._ban(answer, words) if found or not good else None
         kind = Blocked if ban_s is not None else self.error_class(code, words, answer) if found or words else None
         if kind is None and (found or not good):
-            kind = self.error_statuses.get(answer.status)
+            kind = Blocked if not good and _of_region(words) else self.error_statuses.get(answer.status)
         if kind is None and (found or (words and not good)):
             kind = BadAnswer if good else class_of_status(answer)
         if kind is not None:

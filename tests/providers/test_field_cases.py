@@ -15,6 +15,7 @@ from marketctl.errors import (
     IpNotAllowed,
     MarketctlError,
     PermissionDenied,
+    Unavailable,
 )
 from marketctl.http.messages import Answer, Request
 from marketctl.models import KeyInfo, Pair, Platform, any_open
@@ -36,6 +37,10 @@ from marketctl.providers.counts import count_open, count_pairs
 from tests.wire import Wire, reply
 
 NOWHERE = "http://127.0.0.1:1"
+ALL = [
+    BybitAdapter, MexcAdapter, WhitebitAdapter, HtxAdapter, KucoinAdapter, RapiraAdapter, TwelveDataCashAdapter,
+    OpenExchangeRatesCashAdapter, FrankfurterCashAdapter, CbrBankAdapter, EcbBankAdapter, NbuBankAdapter,
+]  # fmt: skip
 
 
 def answer(body, status=200, content=b""):
@@ -300,6 +305,22 @@ def test_bybit_what_is_wrong_with_an_account_is_told_as_what_it_is(adapt, number
     assert ("credentials set" in error.hint) == (kind is AuthFailed)
 
 
+@pytest.mark.parametrize("cls", ALL)
+def test_what_stands_in_front_of_an_api_is_told_in_its_own_words(adapt, cls):
+    error = refusal(adapt, cls, {"detail": "upstream request timeout"}, 504)
+    assert (type(error), "upstream request timeout" in error.message) == (Unavailable, True), error.message
+    error = refusal(adapt, cls, [{"error": "bad thing"}], 400)
+    assert (type(error), "bad thing" in error.message) == (BadAnswer, True), error.message
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_a_region_that_is_refused_in_words_alone_is_no_key(adapt, cls):
+    words = "Service unavailable from a restricted location according to the Terms of Use"
+    error = refusal(adapt, cls, {"message": words}, 403)
+    assert (type(error), words in error.message) == (Blocked, True), error.message
+    assert "credentials" not in str(error.hint)
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "words"),
     [
@@ -312,12 +333,6 @@ def test_mexc_words_in_unusual_places_are_kept(adapt, body, kind, words):
     error = refusal(adapt, MexcAdapter, body, 400)
     assert type(error) is kind
     assert words in error.message
-
-
-ALL = [
-    BybitAdapter, MexcAdapter, WhitebitAdapter, HtxAdapter, KucoinAdapter, RapiraAdapter, TwelveDataCashAdapter,
-    OpenExchangeRatesCashAdapter, FrankfurterCashAdapter, CbrBankAdapter, EcbBankAdapter, NbuBankAdapter,
-]  # fmt: skip
 
 
 @pytest.mark.parametrize("cls", ALL)
