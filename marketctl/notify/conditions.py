@@ -1,10 +1,8 @@
 """What is now so that somebody wants to be told: one condition for one cause over all venues, from files and Redis."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from itertools import combinations
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
@@ -19,10 +17,9 @@ from marketctl.views.doors import Door, doors, ways_out
 from marketctl.views.freshness import limit_ms
 from marketctl.views.gaps import gaps
 from marketctl.views.quotes import Live, Reader
-from marketctl.views.routes import find_routes
 from marketctl.views.snapshots import number, snapshot
 from marketctl.views.status import job_status
-from marketctl.views.twins import Coins, known_coins
+from marketctl.views.twins import Coins, address_of, find_coins, known_coins
 
 Wallets = list[tuple[ProviderEntry, Mapping[str, Any]]]
 
@@ -68,7 +65,7 @@ def look(
     _doors(picture, settings, known, before)
     _fees(picture, settings, known)
     if settings.twins:
-        _twins(picture, settings, known, now_ms)
+        _twins(picture, settings, known, before)
     _prices(picture, registry, reader, known)
     _jobs(picture, registry, reader)
     _crossed(picture, registry)
@@ -139,19 +136,26 @@ def _fees(picture: Picture, settings: WatchSettings, wallets: Wallets) -> None:
                     picture.fees[f"{ticker} {slug} {entry.name}"] = fee
 
 
-def _twins(picture: Picture, settings: WatchSettings, wallets: Wallets, now_ms: int) -> None:
+def _twins(
+    picture: Picture, settings: WatchSettings, wallets: Wallets, before: Mapping[str, Mapping[str, Any]]
+) -> None:
+    watched = {
+        entry.name: {
+            **wallet,
+            "assets": {code: one for code, one in wallet["assets"].items() if one.get("ticker") in settings.assets},
+        }
+        for entry, wallet in wallets
+    }
+    coins = find_coins(watched)
+    coins.addresses = {entry.name: address_of(entry) for entry, _ in wallets}
     for ticker in settings.assets:
-        listed = [wallet for _, wallet in wallets if any(one["ticker"] == ticker for one in wallet["assets"].values())]
-        for one, other in combinations(listed, 2):
-            routes = find_routes(ticker, [one], [other], now_ms, _NO_LIMIT).routes
-            twin = next((route for route in routes if route["identity"] == "twin"), None)
-            if twin is not None and not any(route["identity"] == "proven" for route in routes):
-                ends = sorted([one["provider"], other["provider"]])
-                facts = {"asset": ticker, "venues": ends, "why": twin["why"]}
-                picture.add(Condition(f"twin {ticker} {' '.join(ends)}", "twin", facts))
-
-
-_NO_LIMIT: Mapping[str, float] = defaultdict(lambda: float("inf"))
+        key, apart = f"twin {ticker}", coins.apart(ticker, watched)
+        if apart:
+            venues = sorted(apart)
+            facts = {"asset": ticker, "venues": venues, "why": apart[venues[0]].partition(": ")[2]}
+            picture.add(Condition(key, "twin", facts, ",".join(venues)))
+        elif set(before.get(key, {}).get("venues", ())) - watched.keys():
+            picture.unknown.add(key)  # a wallet that cannot be read makes no coins the same
 
 
 # Prices -----------------------------------------------------------------------------------

@@ -6,7 +6,14 @@ from contextlib import contextmanager
 import pytest
 
 from marketctl.cli import invoke
+from marketctl.errors import ConfigError
+from marketctl.models import Network
+from marketctl.notify.conditions import look
+from marketctl.providers.loader import load_registry
 from marketctl.sandbox.setup import write_setup
+from marketctl.times import now_ms, to_iso
+from marketctl.views.quotes import Reader
+from tests.desk import asset
 
 WATCH = """
 [watch]
@@ -105,3 +112,42 @@ def test_best_bid_ask_and_gap_of_watched_pairs_and_of_no_others(sandbox, desk):
         for name, figure in (("bid", bid), ("ask", ask), ("gap", (bid - ask) * 100 / ask)):
             assert float(figures[f'marketctl_best_{name}{{pair="{pair}"}}']) == pytest.approx(figure, rel=1e-9)
     assert sum(name.startswith("marketctl_best_") for name in figures) == 6
+
+
+def test_another_coin_of_a_name_is_one_condition_over_all_venues(tmp_path):
+    venues = ("BYBIT", "HTX", "KUCOIN", "MEXC")
+    tables = (
+        f'[providers.{name}]\npath = "marketctl.providers.cex.{name.lower()}:{name.title()}Adapter"' for name in venues
+    )
+    text = "\n".join(['[settings]\nredis_url = "none"\n[watch]\nassets = ["GEM"]', *tables])
+    (tmp_path / "providers.toml").write_text(text)
+    registry, now = load_registry(tmp_path / "providers.toml", environ={}), now_ms()
+
+    def twins(before, **contracts):
+        known = [
+            (
+                registry.provider(name),
+                {
+                    "provider": name,
+                    "collected_at": to_iso(now),
+                    "assets": {"GEM": asset("GEM", {"E": Network(network="ethereum", contract=contract)})},
+                },
+            )
+            for name, contract in contracts.items()
+        ]
+        picture = look(registry, Reader(registry, None, ConfigError("none")), now, before, known)
+        found = [one for one in picture.conditions.values() if one.kind == "twin"]
+        return found, {one.key: one.facts for one in found}, picture.unknown & {"twin GEM"}
+
+    same, other = "0x" + "1f" * 20, "0x" + "2e" * 20
+    contracts = dict.fromkeys(venues, same)
+    assert twins({}, **contracts)[0] == []
+    (one,), facts, _ = twins({}, **contracts | {"KUCOIN": other})
+    assert (one.key, one.signature, one.facts) == (
+        "twin GEM", "KUCOIN",
+        {"asset": "GEM", "venues": ["KUCOIN"], "why": f"on ethereum contract {other} is not {same}"},
+    )  # fmt: skip
+    # A wallet that is away for a while ends nothing; one that tells the same contract does.
+    del contracts["KUCOIN"]
+    assert twins(facts, **contracts)[::2] == ([], {"twin GEM"})
+    assert twins(facts, **contracts | {"KUCOIN": same})[::2] == ([], set())
