@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from marketctl.errors import MarketctlError
 from marketctl.files.locks import POLL_S
+from marketctl.redis.connection import NoReply
 
 if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection
@@ -67,13 +68,19 @@ return {1}
 )
 
 
+# Lock -> the token of ours that nobody answered: a server that stood still takes the lock for it when it goes on, and
+# whoever asks next is to know that it is his own.
+_unanswered: dict[str, str] = {}
+
+
 class RedisLock:
     """The lock of one job: `take` it, then run the job inside `with`, then say that it `ended`."""
 
     def __init__(self, store: "RedisConnection", provider: str, job: str) -> None:
         self._store = store
         self._keys = [store.key(provider, f"lock:{job}"), store.key(provider, f"turn:{job}")]
-        self._token = f"{os.uname().nodename}:{os.getpid()}:{os.urandom(8).hex()}"
+        fresh = f"{os.uname().nodename}:{os.getpid()}:{os.urandom(8).hex()}"
+        self._token = _unanswered.pop(self._keys[0], fresh)
         self._turn = 0
         self._ended = False
         self._over = threading.Event()
@@ -95,7 +102,11 @@ class RedisLock:
                 "" if due_ms is None else due_ms,
                 "" if due_ago_ms is None else due_ago_ms + waited_ms,
             ]
-            verdict, *now = (word.decode() for word in self._store.run_script(TAKE, self._keys, args))
+            try:
+                verdict, *now = (word.decode() for word in self._store.run_script(TAKE, self._keys, args))
+            except NoReply:
+                _unanswered[self._keys[0]] = self._token
+                raise
             left = wait_s - (time.monotonic() - began)
             if verdict == "taken":
                 self._turn = int(float(now[0])) if due_ms is None else due_ms

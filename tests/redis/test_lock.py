@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from marketctl.cli import invoke as marketctl
-from marketctl.errors import Blocked, MarketctlError, RateLimited
+from marketctl.errors import Blocked, MarketctlError, RateLimited, RedisFailed
 from marketctl.http.ratelimit import Hold, Pace, address_of
+from marketctl.redis import connection
 from marketctl.redis import lock as turn
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.lock import RedisLock
@@ -66,6 +67,23 @@ def test_a_job_that_goes_on_keeps_its_lock(store: RedisConnection, monkeypatch: 
         store.call("FLUSHALL")  # the server came back empty
         time.sleep(0.4)
         assert RedisLock(store, "BYBIT", "prices").take() == "busy"
+
+
+def test_a_server_that_stood_still_locks_nobody_out(
+    server: RedisServer, store: RedisConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It acts on what was asked of it when it goes on; who asked has given up, and asks anew."""
+    with RedisLock(store, "BYBIT", "wallet") as known:  # the script is known there from now on
+        known.take()
+    monkeypatch.setattr(connection, "READ_S", 0.2)
+    with server.stopped():
+        for _ in range(2):
+            with pytest.raises(RedisFailed, match="did not answer in time"):
+                RedisLock(store, "BYBIT", "prices").take()
+    assert server.say("GET", "p:{BYBIT}:lock:prices")
+    one = RedisLock(store, "BYBIT", "prices")
+    assert one.take() == "taken"
+    assert RedisLock(store, "BYBIT", "prices").take() == "busy"
 
 
 def test_nobody_gives_back_the_lock_of_another(store: RedisConnection, monkeypatch: pytest.MonkeyPatch) -> None:
