@@ -6,6 +6,7 @@ named, with its own moment. They belong to the machine and not to a data folder;
 that holds both as well (`redis/shared.py`). The budget's clock is monotonic: the same for all processes since boot.
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -24,6 +25,12 @@ SHORT_WAIT_S = 5.0  # a named wait up to this long is waited for; for a longer o
 DELAY_MAX_S = 60.0  # what a provider did not name, we only guess
 
 PORTS = {"http": 80, "https": 443}
+
+HINTS = {
+    errno.ENOSPC: "free some space on that disk, or set TMPDIR to another folder",
+    errno.EDQUOT: "free some space on that disk, or set TMPDIR to another folder",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
+}
 
 AHEAD_MS = 5000  # a hold that was told later than now is of a clock that was wrong
 
@@ -121,7 +128,7 @@ class Pace:
             beside.replace(place)
         except OSError as error:
             beside.unlink(missing_ok=True)
-            raise StorageFailed(f"{place}: {error.strerror}", hint="set TMPDIR to another folder") from error
+            raise _not_kept(place, error) from error
 
     def heed(self, error: MarketctlError, now: int) -> None:
         """Let whoever comes next keep to the wait an answer named: no need to hear it again."""
@@ -169,9 +176,14 @@ class Pace:
                 whole_at = 0.0
             yield handle, whole_at, now
         except OSError as error:
-            raise StorageFailed(f"{self.path}: {error.strerror}", hint="set TMPDIR to another folder") from error
+            raise _not_kept(self.path, error) from error
         finally:
             os.close(handle)
+
+
+def _not_kept(path: Path, error: OSError) -> StorageFailed:
+    hint = HINTS.get(error.errno or 0, "set TMPDIR to another folder")
+    return StorageFailed(f"{path}: {error.strerror}", hint=hint)
 
 
 def _write(handle: int, whole_at: float) -> None:

@@ -17,6 +17,7 @@ from marketctl.files.locks import flocked
 from marketctl.files.snapshots import encode_json, to_bytes
 from marketctl.log import log
 from marketctl.redact import redact
+from marketctl.text import sentence
 from marketctl.times import now_ms, to_iso
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def log_run(run: "Run", command: str, results: Iterable["Result"]) -> bool:
     try:
         log_results(run, command, results)
     except StorageFailed as error:
-        log.error("%s", error.message)
+        log.error("%s", sentence(error.message, error.hint))
         return False
     return True
 

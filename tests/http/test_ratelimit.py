@@ -1,5 +1,6 @@
 """The shared budget: kept over processes, and never poisoned by an old or foreign file."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -168,3 +169,21 @@ def test_machine_dir_refuses_a_file_and_a_place_that_cannot_be_written():
     with pytest.raises(StorageFailed) as error:
         machine_dir()
     assert error.value.message == f"{path}: File exists"
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [
+        (errno.ENOSPC, "free some space on that disk, or set TMPDIR to another folder"),
+        (errno.EFBIG, "raise the limit on file sizes (ulimit -f)"),
+        (errno.EIO, "set TMPDIR to another folder"),
+    ],
+)
+def test_a_budget_that_cannot_be_kept_says_what_to_do(tmp_path, monkeypatch, number, hint):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("marketctl.http.ratelimit.os.pwrite", refuse)
+    with pytest.raises(StorageFailed) as caught:
+        Pace(tmp_path / "x.pace", 5, 10).delay(1)
+    assert (caught.value.message, caught.value.hint) == (f"{tmp_path / 'x.pace'}: {os.strerror(number)}", hint)

@@ -330,3 +330,19 @@ def test_urls_that_are_none_are_refused_without_being_shown(folder, ctl):
 
 def test_a_channel_is_opened_by_apprise():
     assert type(open_channel("x", "json://127.0.0.1:9/x")).__name__ == "NotifyJSON"
+
+
+def test_a_working_directory_that_is_gone_is_told_and_loses_nothing(folder, ctl, tmp_path):
+    """apprise asks for it while it is imported, which is when the first message is sent."""
+    with Webhook() as hook:
+        channels(folder, hook=hook.url)
+        sync(ctl, until=True)
+        gone = tmp_path / "gone"
+        gone.mkdir()
+        start = [sys.executable, "-c", "import os, sys; os.rmdir(os.getcwd()); os.execv(sys.executable, sys.argv[1:])"]
+        words = [sys.executable, "-m", "marketctl", "--config", str(folder / "providers.toml"), "notify", "run", "-q"]
+        done = subprocess.run([*start, *words], cwd=gone, capture_output=True, text=True, check=False)
+        told = "notify hook: apprise does not load: the working directory is gone; 1 lines wait\n"
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
+        assert ctl("notify", "run", "-q") == (0, "", "")
+        assert len(hook.messages) == 1
