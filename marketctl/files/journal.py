@@ -57,7 +57,7 @@ def size_with(path: Path, lines: Sequence[Mapping[str, Any]]) -> int:
     try:
         with path.open("rb") as file:
             return _end_of_lines(file.fileno()) + len(_encoded(lines))
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):  # none yet; what is no file is told by who appends
         return len(_encoded(lines))
     except OSError as error:
         raise storage_failed("read", path, error) from error
