@@ -104,13 +104,13 @@ def found() -> list[tuple[str, str]]:
     """All hints: those that the code names, and the tables that are looked up by kind."""
     from marketctl.files.atomic import EDIT_HINTS, HINTS
     from marketctl.http.verdicts import NEXT
-    from marketctl.redis.connection import KNOWN_FAILURES
+    from marketctl.redis.failures import KNOWN_FAILURES
 
     paths = [path for path in sorted(PACKAGE.rglob("*.py")) if "templates" not in path.parts]
     hints = list(Hints({path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}).all())
     hints += [("files/atomic.py", text) for text in (*HINTS.values(), *EDIT_HINTS.values())]
     hints += [("http/verdicts.py", text) for text in NEXT.values()]
-    hints += [("redis/connection.py", text) for _, _, text in KNOWN_FAILURES]
+    hints += [("redis/failures.py", text) for _, _, text in KNOWN_FAILURES]
     return hints
 
 

@@ -129,7 +129,8 @@ class RedisView:
 @contextmanager
 def look_at_redis(run: Run) -> Iterator[RedisView]:
     """Lend a connection for reading, without starting the embedded server."""
-    from marketctl.redis.connection import connect_running, require_server, server_info
+    from marketctl.redis.connection import connect_running, require_server
+    from marketctl.redis.server import server_info
 
     settings = run.settings
     view = RedisView()
@@ -382,7 +383,7 @@ class Checkup:
 
     def published(self) -> list[Finding]:
         """Look at what readers get: in Redis; in the files where Redis is not to be asked."""
-        from marketctl.redis.connection import prove_writable
+        from marketctl.redis.server import prove_writable
 
         if self.redis.error is not None:
             raise self.redis.error

@@ -1,6 +1,6 @@
 """The connection to Redis, by URL or embedded: one round trip a call, every failure one line without a password.
 
-Long: one door, whatever kind of server is behind it.
+Long: one class for a server, a cluster's nodes and the embedded server, which share idle connections; and its doors.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from marketctl.errors import ConfigError, RedisFailed
 from marketctl.lean_imports import import_redis
-from marketctl.text import printable
 
 if TYPE_CHECKING:
     from marketctl.redis.embedded import EmbeddedRedis
@@ -245,6 +244,20 @@ class RedisConnection:
             for connection in self._idle.popitem()[1]:
                 connection.disconnect()
 
+    def _refused(self, error: Exception, key: str) -> RedisFailed:
+        """Say why the server refused a command; what its words leave open is asked."""
+        from marketctl.redis.failures import open_question, refusal
+
+        question = open_question(error, key)
+        (told,) = self._round_trip([packed(*question)], 1, key) if question else (None,)
+        return refusal(error, self.where, self._url, key, told if isinstance(told, bytes) else b"")
+
+    def _failed(self, error: Exception) -> RedisFailed:
+        """Put an error of redis-py into one line."""
+        from marketctl.redis.failures import refusal
+
+        return refusal(error, self.where, self._url)
+
     def _connect(self, address: tuple[str, int] | None) -> Any:
         import sys
 
@@ -273,110 +286,6 @@ class RedisConnection:
             return pool.make_connection()
         except (ValueError, TypeError):
             raise _bad_url() from None  # the text of the error may hold a part of the password
-
-    def _refused(self, error: Exception, key: str) -> RedisFailed:
-        """Say why the server refused a command; what its words leave open is asked."""
-        text = str(error)
-        if "WRONGTYPE" in text and key:
-            (found,) = self._round_trip([packed("TYPE", key)], 1, key)
-            expected = kept_as(key)
-            if isinstance(found, bytes) and expected is not None:
-                told = f"{self.where}: key {printable(key)} is a {found.decode()}, not a {expected}"
-                return RedisFailed(f"{told}: something else wrote it", hint="Delete it, or change redis_prefix.")
-        if "unknown command" in text.lower():
-            (told,) = self._round_trip([packed("INFO", "server")], 1, "")
-            if isinstance(told, bytes) and b"_mode:sentinel" in told:  # redis_mode, Valkey: server_mode
-                return RedisFailed(
-                    f"{self.where} is a Redis Sentinel, which holds no data",
-                    hint="Point redis_url to the primary it names: redis-cli -p PORT sentinel masters.",
-                )
-        return self._failed(error, key)
-
-    def _failed(self, error: Exception, key: str = "") -> RedisFailed:
-        """Put an error of redis-py into one line."""
-        text = printable(str(error))
-        kind = type(error).__name__
-        if kind == "ConnectionError" and "?" in self._url and self._url.startswith("rediss:"):
-            from marketctl.redis.tls import bad_file
-
-            if told := bad_file(self._url):
-                return RedisFailed(f"cannot reach {self.where}: {told}", hint="Correct that option of redis_url.")
-        for word, message, hint in KNOWN_FAILURES:
-            if word in kind or word in text:
-                why = text.partition("certificate verify failed: ")[2].partition(" (_ssl.c")[0]
-                return RedisFailed(message.format(where=self.where, key=key, text=why or text), hint=hint)
-        return RedisFailed(f"{self.where} refused a command: {text}")
-
-
-# word in the error's class or text · message · hint
-KNOWN_FAILURES = (
-    (
-        "WRONGTYPE",
-        "{where}: key {key} is of another type: something else wrote it",
-        "Delete it, or change redis_prefix.",
-    ),
-    ("NOAUTH", "{where} wants a password", "Write it into redis_url: redis://:PASSWORD@host."),
-    ("Authentication required", "{where} wants a password", "Write it into redis_url: redis://:PASSWORD@host."),
-    (
-        "without any password configured",
-        "{where} has no password set, and redis_url has one",
-        "Take it out of redis_url, or set it there: requirepass or a user (ACL).",
-    ),
-    ("AuthenticationError", "{where} refused the password", "Correct the user and password in redis_url."),
-    ("NoPermission", "{where} does not let this user do it: {text}", "Give the user of redis_url these rights (ACL)."),
-    ("ReadOnly", "{where} is a read-only replica", "Point redis_url to its primary."),
-    (
-        "MasterDown",
-        "{where} is a replica that has lost its primary, and answers nothing",
-        "Point redis_url to its primary.",
-    ),
-    ("OutOfMemory", "{where} is out of memory", "Raise its maxmemory, or keep less history."),
-    ("ClusterDown", "{where}: the cluster is down: {text}", "Run redis-cli cluster info on its nodes."),
-    ("unknown command", "{where} does not know a command: {text}", "Install Redis 6.2 or newer, or Valkey."),
-    (
-        "NOREPLICAS",
-        "{where} has too few replicas and refuses to write",
-        "Check its replicas, or lower min-replicas-to-write.",
-    ),
-    ("AskError", "{where} is moving the slot of this key to another node", "Try again when it is done."),
-    ("TRYAGAIN", "{where} is moving the slot of this key to another node", "Try again when it is done."),
-    ("BusyLoading", "{where} is still loading its data", "Try again in a moment."),
-    ("MISCONF", "{where} cannot save to its disk and refuses to write", "Make room on its disk; see its log."),
-    (
-        "CERTIFICATE_VERIFY_FAILED",
-        "{where} has a certificate that cannot be trusted: {text}",
-        "Name the authority that signed it: rediss://...?ssl_ca_certs=FILE, or correct the host.",
-    ),
-    (
-        "certificate required",
-        "{where} wants a certificate of ours",
-        "Name it and its key: rediss://...?ssl_certfile=FILE&ssl_keyfile=FILE.",
-    ),
-    (
-        "Permission denied",
-        "cannot open the socket of {where}: permission denied",
-        "Let its group in (unixsocketperm 770) and put this user into it: usermod -aG redis USER.",
-    ),
-    ("InvalidResponse", "{where} does not answer as a Redis does", "Check host and port of redis_url."),
-    ("TimeoutError", "{where} did not answer in time", "Check whether it is overloaded, or the network slow."),
-    ("ConnectionError", "cannot reach {where}: {text}", "Check that it runs, and redis_url."),
-)
-
-
-# What marketctl keeps under the keys of a provider; streams of history beside these.
-KEPT_AS = {
-    **dict.fromkeys(("l1", "l1:meta", "held", "marked", "wallet", "wallet:meta"), "hash"),
-    **dict.fromkeys(("stats", "reference"), "string"),
-    "events": "stream",
-}
-
-
-def kept_as(key: str) -> str | None:
-    """Return the type of what marketctl keeps under a key, None where that is not told."""
-    if key.endswith(":providers"):
-        return "set"
-    name = key.rpartition("}:")[2]
-    return KEPT_AS.get(name) or ("stream" if "}:h:" in key else None)
 
 
 def packed(*command: str | int | bytes) -> bytes:
@@ -435,41 +344,6 @@ def _bad_url() -> ConfigError:
         "redis_url cannot be understood",
         hint='Write "embedded", "none", redis://[[user]:password@]host[:port][/db], rediss://... or unix:///path.',
     )
-
-
-def server_info(store: RedisConnection) -> dict[str, Any]:
-    """Return what INFO tells, None where it does not.
-
-    `server` ("redis" or "valkey"), `version`, `role`, `maxmemory`, `maxmemory_policy`, `save_failed` (bool), `pid`,
-    `uptime_s`, `memory_bytes`, `saved_at_s` (Unix time of the last save, or of the start), `unsaved_changes`.
-    """
-    lines = store.call("INFO").decode(errors="replace").splitlines()
-    told = dict(line.split(":", 1) for line in lines if ":" in line)
-    return {
-        "server": "valkey" if "valkey_version" in told else "redis",
-        "version": told.get("valkey_version", told.get("redis_version")),
-        "role": told.get("role"),
-        "maxmemory": _number(told.get("maxmemory")),
-        "maxmemory_policy": told.get("maxmemory_policy"),
-        "save_failed": told.get("rdb_last_bgsave_status") == "err",
-        "pid": _number(told.get("process_id")),
-        "uptime_s": _number(told.get("uptime_in_seconds")),
-        "memory_bytes": _number(told.get("used_memory")),
-        "saved_at_s": _number(told.get("rdb_last_save_time")),
-        "unsaved_changes": _number(told.get("rdb_changes_since_last_save")),
-    }
-
-
-def prove_writable(store: RedisConnection, provider: str) -> None:
-    """Raise RedisFailed where the server would refuse a publish: a replica, full memory, a full disk, missing rights.
-
-    What is asked is a command that writes, of a stream that is not there and is not made: nothing changes.
-    """
-    store.call("XADD", store.key(provider, "probe"), "NOMKSTREAM", "*", "by", "check")
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() else None
 
 
 @contextmanager

@@ -3,9 +3,10 @@
 from typing import TYPE_CHECKING, Any
 
 from marketctl.errors import ConfigError
-from marketctl.redis.connection import connect_running, server_info
+from marketctl.redis.connection import connect_running
 from marketctl.redis.embedded import DUMP, EmbeddedRedis
 from marketctl.redis.program import find_server
+from marketctl.redis.server import server_info
 from marketctl.times import to_iso
 
 if TYPE_CHECKING:

@@ -23,6 +23,7 @@ from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.redis.forms import l1_texts
 from marketctl.redis.publish import Published, mark_failed, publish_l1, publish_stats, publish_wallet
 from marketctl.redis.quotes import read_history, read_l1, read_meta, write_merged_mirror, write_mirror
+from marketctl.redis.server import server_info
 from marketctl.times import now_ms, to_iso
 
 HISTORY = HistorySettings(enabled=True, max_len=1000, max_age_s=86400, pairs=("*",))
@@ -629,7 +630,7 @@ def test_foreign_meta_and_history_are_refused_and_named(store: RedisConnection) 
 
 
 def test_server_info(store: RedisConnection) -> None:
-    info = redis_store.server_info(store)
+    info = server_info(store)
     assert info.pop("version").split(".")[0].isdecimal()
     assert info.pop("server") in ("redis", "valkey")
     assert min(info.pop("pid"), info.pop("memory_bytes"), info.pop("saved_at_s")) > 0
