@@ -19,6 +19,7 @@ from marketctl.board.wallets import gather_wallets
 from marketctl.board.ways import gather_ways
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError, RedisFailed, StorageFailed
+from marketctl.files.look import is_there
 from marketctl.views.quotes import Reader
 from marketctl.views.snapshots import snapshot
 from marketctl.views.twins import address_of, known_coins
@@ -79,10 +80,10 @@ def _snapshots(
     found: list[dict[str, Any] | None] = []
     for entry in entries:
         one = None
-        if (registry.settings.data_dir / job / f"{entry.name}.json").exists():
-            try:
+        try:
+            if is_there(registry.settings.data_dir / job / f"{entry.name}.json"):
                 one = snapshot(registry, job, entry.name)
-            except MarketctlError as error:
-                problems.append(error)
+        except MarketctlError as error:
+            problems.append(error)
         found.append(one)
     return found

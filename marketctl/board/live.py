@@ -18,6 +18,7 @@ from marketctl.board.health import gather_job, gather_prices
 from marketctl.board.quotes import note_cells, quote_cells
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError, RedisFailed
+from marketctl.files.look import is_there
 from marketctl.log import log
 from marketctl.redis.connection import NoReply, RedisConnection
 from marketctl.redis.sets import read_texts
@@ -254,7 +255,7 @@ class Changes:
         """Take new states of jobs; True where a wallet or statistics are new, which the page loads anew for."""
         data = self.registry.settings.data_dir
         paths = [data / job / f"{entry.name}.json" for job in ("state", "wallet", "stats")]
-        found = tuple(path.stat().st_mtime_ns if path.exists() else None for path in paths)
+        found = tuple(path.stat().st_mtime_ns if is_there(path) else None for path in paths)
         before, seen.files = seen.files, found
         if not before or found == before:
             return False

@@ -70,13 +70,13 @@ def root(ctx: click.Context) -> None:
 def _show_status(ctx: click.Context) -> bool:
     """Show how the desk stands, where there is one with data; what keeps us from it is no matter here: help helps."""
     from marketctl.cli.globals import Globals, globals_of
+    from marketctl.files.look import files_in
 
     given = ctx.find_object(Globals) or Globals()
     try:
-        registry = given.registry()
+        if not files_in(given.registry().settings.data_dir / "state", ".json"):
+            return False
     except MarketctlError:
-        return False
-    if not any((registry.settings.data_dir / "state").glob("*.json")):
         return False
     from marketctl.cli.status import show
     from marketctl.log import notice
@@ -156,6 +156,14 @@ def invoke(args: Sequence[str] | None = None) -> int:
         quiet_pipe()
         return EXIT_FAILED
     except OSError as error:
+        if isinstance(error, PermissionError) and error.filename is not None:  # never a bug: whose file it is decides
+            from pathlib import Path
+
+            from marketctl.files.atomic import storage_failed
+
+            failed = storage_failed("open", Path(os.fsdecode(error.filename)), error)
+            say_error(words, failed.message, failed.hint, failed.reason)
+            return EXIT_FAILED
         # What is done with files and sockets has errors of its own: this one is of stdout, full or closed.
         if error.filename is not None or error.errno not in STDOUT_FAILED:
             raise

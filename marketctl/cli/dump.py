@@ -94,12 +94,13 @@ def list_(as_json: bool) -> int:
       marketctl dump list
     """
     from marketctl.errors import StorageFailed
+    from marketctl.files.look import files_in
     from marketctl.jobs.dump_file import read_dump
 
     given = globals_of()
     folder = given.registry().settings.dump_dir
     rows = []
-    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+    for path in files_in(folder, ".json"):
         try:
             found = read_dump(path)
         except StorageFailed as error:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ def command(output: str | None, show: bool) -> int:
     """
     from marketctl.board import require_extra, write_board
     from marketctl.errors import StorageFailed
+    from marketctl.files.look import files_in
     from marketctl.log import log, set_up
     from marketctl.views.quotes import open_reader
 
@@ -49,8 +50,9 @@ def command(output: str | None, show: bool) -> int:
         write_board(path, reader)
     if not given.quiet:
         click.echo(path.absolute())
-    if not any((registry.settings.data_dir / "state").glob("*.json")):
-        log.warning("nothing was collected yet, and the page says so. Next: marketctl run --once")
+    with suppress(StorageFailed):  # the page says what could not be read
+        if not files_in(registry.settings.data_dir / "state", ".json"):
+            log.warning("nothing was collected yet, and the page says so. Next: marketctl run --once")
     if show:
         with environment_without_keys():
             click.launch(path.absolute().as_uri())

@@ -59,7 +59,7 @@ def convert(
     figure = read_amount(amount)
     ends = [read_end(word, registry) for word in (source, target)]
     graph, problems = gather(reader, sort_avoid(avoid, registry))
-    starts, goals = (places_of(graph, asset, provider) for provider, asset in ends)
+    starts, goals = (places_of(graph, asset, provider, problems) for provider, asset in ends)
     starts = [one for one in starts if one not in goals]
     if not starts:
         raise ConfigError(f"{printable(source, 60)} is {printable(target, 60)} already: nothing is to be converted")
@@ -190,10 +190,14 @@ def gather(reader: Reader, avoid: Avoid) -> tuple[Graph, list[Problem]]:
     return graph, problems
 
 
-def places_of(graph: Graph, asset: str, provider: str | None) -> list[Place]:
-    """Return where an asset may begin or end. Raises StorageFailed for one that nobody knows."""
+def places_of(graph: Graph, asset: str, provider: str | None, problems: Sequence[Problem] = ()) -> list[Place]:
+    """Return where an asset may begin or end. Raises StorageFailed for one that nobody knows, or may know of."""
     found = [place for place in graph.places(asset) if provider in (None, place[0])]
     if not found:
+        unread = [one for one in problems if one.key == "wallet"]
+        own = [one for one in unread if one.whose == provider]
+        for problem in own or (unread if not graph.tickers(provider) else ()):
+            raise StorageFailed(problem.words)
         who = f"{provider} lists no" if provider else "no provider lists"
         error: StorageFailed = no_such(who, asset, graph.tickers(provider))
         raise error

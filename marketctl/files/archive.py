@@ -211,11 +211,13 @@ def _remove(day: Path) -> None:
 
 
 def days(data_dir: Path) -> list[str]:
-    """Return the days that have a folder, in order."""
+    """Return the days that have a folder, in order. Raises StorageFailed."""
     try:
         return sorted(name for name in os.listdir(data_dir / "history") if _day(name))  # noqa: PTH208
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
+    except OSError as error:
+        raise storage_failed("look into", data_dir / "history", error) from error
 
 
 def members(path: Path) -> list[Member]:

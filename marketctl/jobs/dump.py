@@ -6,6 +6,7 @@ from pathlib import Path
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import BadAnswer, MarketctlError
+from marketctl.files.look import is_there
 from marketctl.jobs.adapter import open_adapter, require_key
 from marketctl.jobs.dump_file import document, dump_path, write_dump
 from marketctl.jobs.job import settle
@@ -30,14 +31,14 @@ def dump_job(
     result = Result(entry.name, job)
     path = Path(output) if output else dump_path(run, entry.name, job)
     result.counts = {"file": str(path), "written": False}
-    if not say and path.exists() and not run.options.force:
-        result.message = KEPT
-        return result
     started = now_ms()
     error: tuple[str, str] | None = None
     batch = None
     adapter = None
     try:
+        if not say and not run.options.force and is_there(path):
+            result.message = KEPT
+            return result
         # Without a memory: a dump is to hold what the job needs, also what an earlier run has asked.
         adapter = open_adapter(run, entry, recording=True, memory=NO_MEMORY)
         with adapter.client:

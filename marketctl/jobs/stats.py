@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import HalfAnswer, StorageFailed
 from marketctl.files.journal import append_journal
+from marketctl.files.look import is_there
 from marketctl.files.snapshots import read_snapshot, write_document
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run, copy_to_redis
@@ -118,7 +119,7 @@ def _note_totals(run: Run, entry: ProviderEntry, before: Mapping[str, Any], docu
     counts = {name: document["stats"][name] for name in ("assets", "networks", "pairs")}
     path = run.path("stats", entry.name, ".history.jsonl")
     try:
-        known = _stats_of(before) if path.exists() else {}
+        known = _stats_of(before) if is_there(path) else {}
         if all((known.get(name) or {}).get("total") == counts[name].get("total") for name in counts):
             return
         line = {"at": document["collected_at"], "run_id": run.run_id, "provider": entry.name, **counts}

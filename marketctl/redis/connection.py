@@ -381,8 +381,10 @@ def connect_woken(
 
     None for "none", and where an embedded server never saved anything. Raises ConfigError, StorageFailed, RedisFailed.
     """
+    from marketctl.files.look import is_there
+
     with connect_running(redis_url, data_dir, prefix) as running:
-        if running is not None or redis_url != "embedded" or not (data_dir / "redis" / "dump.rdb").is_file():
+        if running is not None or redis_url != "embedded" or not is_there(data_dir / "redis" / "dump.rdb"):
             yield running
             return
     with RedisConnection(redis_url, data_dir, prefix, stay=stay, look=True) as woken:

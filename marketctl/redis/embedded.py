@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 from marketctl.errors import Busy, RedisFailed, StorageFailed
 from marketctl.files.atomic import make_folder, storage_failed
 from marketctl.files.locks import open_lock, try_lock
+from marketctl.files.look import is_there
 from marketctl.log import log
 from marketctl.text import printable
 
@@ -154,7 +155,7 @@ class EmbeddedRedis:
 
         Raises Busy while another process uses it, StorageFailed when it cannot save: it keeps running then.
         """
-        if not (self.folder / "server.lock").exists():
+        if not is_there(self.folder / "server.lock"):
             return False
         with self._entering():
             if not self._server_runs():

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from marketctl.errors import ConfigError
+from marketctl.files.look import is_there
 from marketctl.redis.connection import connect_running
 from marketctl.redis.embedded import DUMP, EmbeddedRedis
 from marketctl.redis.program import find_server
@@ -23,7 +24,7 @@ def embedded_status(settings: "Settings") -> dict[str, Any]:
     require_embedded(settings)
     embedded = EmbeddedRedis(settings.data_dir)
     dump = embedded.folder / DUMP
-    saved = dump.stat() if dump.is_file() else None
+    saved = dump.stat() if is_there(dump) else None
     told: dict[str, Any] = {
         "running": False,
         "socket": embedded.socket_path(),

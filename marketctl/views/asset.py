@@ -5,6 +5,7 @@ from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import StorageFailed
+from marketctl.files.look import is_there
 from marketctl.views.compare import compare
 from marketctl.views.doors import is_old, wallet_age_ms
 from marketctl.views.freshness import limit_ms
@@ -33,6 +34,8 @@ def asset(registry: Registry, reader: Reader, word: str, now_ms: int) -> dict[st
     if not networks and not pairs:
         known = {str(one.get("ticker")) for _, wallet in wallets for one in wallet["assets"].values()}
         if not known:
+            for entry in registry.enabled():
+                is_there(registry.settings.data_dir / "wallet" / f"{entry.name}.json")  # raises where nobody may look
             raise StorageFailed("nothing was collected yet", hint="marketctl run --once")
         raise no_such("no provider lists", ticker, known)
     limits = {

@@ -8,6 +8,7 @@ from typing import Any
 from marketctl.config.registry import Registry
 from marketctl.errors import MarketctlError, StorageFailed
 from marketctl.files.journal import is_cut, read_journal
+from marketctl.files.look import is_there
 from marketctl.files.snapshots import encode_json, read_lines
 from marketctl.providers.networks import common_network
 from marketctl.times import from_iso
@@ -107,11 +108,11 @@ def changes(
     seen = False
     for entry in entries:
         path = registry.settings.data_dir / "wallet" / f"{entry.name}.changes.jsonl"
-        there = (path.parent / f"{entry.name}.json").exists()
-        seen = seen or there or path.exists()
-        if chosen and not (there or path.exists()):
-            snapshot(registry, "wallet", entry.name)  # raises, and says what to do
         try:
+            there, told = is_there(path.parent / f"{entry.name}.json"), is_there(path)
+            seen = seen or there or told
+            if chosen and not (there or told):
+                snapshot(registry, "wallet", entry.name)  # raises, and says what to do
             events += _read(path, since_ms, problems)
             if _lost(path, path.parent / f"{entry.name}.json"):
                 problems.append(StorageFailed(f"{path} is shorter than it was: what its lost lines told is missing"))
@@ -124,6 +125,8 @@ def changes(
                 raise
             problems.append(error)
     if not seen:
+        if problems:
+            raise problems[0]
         raise StorageFailed(
             f"there is no wallet snapshot in {registry.settings.data_dir / 'wallet'} yet", hint="marketctl wallet sync"
         )

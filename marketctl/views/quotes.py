@@ -10,6 +10,7 @@ from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import ConfigError, MarketctlError, RedisFailed
+from marketctl.files.look import is_there
 from marketctl.files.state import read_state
 from marketctl.redis.connection import NoReply, RedisConnection, connect_running, connect_woken
 from marketctl.redis.quotes import live_pairs, mirror_quote, read_set, read_some
@@ -204,7 +205,7 @@ class Reader:
         live = Live(entry.name, "mirror", "never", state.get("failures", 0) > 0)
         if live.failing:
             live.last_ok_at, live.last_error = state.get("last_success"), printable(state.get("last_reason"), 40)
-        if (data_dir / "prices" / f"{entry.name}.json").exists():
+        if is_there(data_dir / "prices" / f"{entry.name}.json"):
             found = snapshot(self.registry, "prices", entry.name)
             live.state, live.quotes, live.collected_ms = "ok", found["quotes"], ms_or_none(found["collected_at"])
             live.earlier_ms = ms_or_none(found.get("earlier_at"))

@@ -7,6 +7,7 @@ from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError, StorageFailed
+from marketctl.files.look import is_there
 from marketctl.files.snapshots import read_snapshot
 from marketctl.files.state import read_state
 from marketctl.text import closest, printable
@@ -62,12 +63,16 @@ def snapshots(registry: Registry, job: str, provider: str | None = None) -> Foun
         return Found([snapshot(registry, job, provider)])
     found = Found()
     for entry in registry.chosen():
-        if (registry.settings.data_dir / job / f"{entry.name}.json").exists():
-            try:
+        try:
+            there = is_there(registry.settings.data_dir / job / f"{entry.name}.json")
+            if there:
                 found.snapshots.append(snapshot(registry, job, entry.name))
-            except MarketctlError as error:
-                found.broken.append(error)
-        elif (reason := last_reason(registry, job, entry)) != "not-supported":
+        except MarketctlError as error:
+            there = True
+            found.broken.append(error)
+        if there:
+            continue
+        if (reason := last_reason(registry, job, entry)) != "not-supported":
             found.missing.append(entry.name + (f" ({reason})" if reason else ""))
     if not found.snapshots:
         if found.broken:

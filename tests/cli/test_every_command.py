@@ -4,6 +4,7 @@ The table names each command once, with words that make it answer and the code i
 join it.
 """
 
+import errno
 import io
 import re
 import shutil
@@ -224,6 +225,42 @@ def test_broken_credentials_are_one_line_without_a_piece_of_them_and_exit_4(call
         if (code, out, len(err.splitlines()), told in err, "hush" in err) != (4, "", 1, True, False):
             wrong[name] = (code, out[:200], err)
     assert wrong == {}
+
+
+LOOKS = (
+    "asset", "convert", "dump list", "notify log", "notify status", "prices at", "prices compare", "prices gaps",
+    "prices history", "prices release", "prices show", "rates check", "rates show", "stats show", "wallet changes",
+    "wallet routes", "wallet show", "wallet unmapped",
+)  # fmt: skip
+
+
+def test_data_that_nobody_may_look_at_are_not_called_data_that_are_not_there(call, copy):
+    folder, wrong = copy(), {}
+    for one in (folder / "data").iterdir():
+        shutil.rmtree(one) if one.is_dir() else one.unlink()
+    for name in ("cache", "history", "prices", "rates", "raw", "state", "stats", "wallet"):
+        (folder / "data" / name).symlink_to(name)  # a loop, which root may not enter either
+    for name in COMMANDS:
+        code, out, err = call(name, folder)
+        if name in LOOKS and (code, out, len(err.splitlines())) != (1, "", 1):
+            wrong[name] = (code, out[:200], err)
+        if name in LOOKS and "Too many levels of symbolic links" not in err:
+            wrong[name] = (code, out[:200], err)
+        if "Traceback" in err or " yet" in err:
+            wrong[name] = (code, out[:200], err)
+    assert wrong == {}
+
+
+def test_a_file_of_somebody_else_is_no_bug(monkeypatch, capsys):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", "/srv/theirs")
+
+    monkeypatch.setattr("marketctl.cli.root.main", refuse)
+    assert invoke(["status"]) == 1
+    assert capsys.readouterr().err == (
+        "marketctl: cannot open /srv/theirs: Permission denied. "
+        "Next: Make it accessible to this user, or name another folder with --data-dir.\n"
+    )
 
 
 @pytest.mark.parametrize(
