@@ -37,7 +37,7 @@ def open_channel(name: str, url: str) -> Any:
         raise ConfigError("alerts need the extra: notify", hint="pip install apprise (the extra notify)") from None
     except FileNotFoundError:  # it asks for the working directory while it is imported
         raise ConfigError(
-            "apprise does not load: the working directory is gone", hint="start marketctl in a folder that stays"
+            "apprise does not load: the working directory is gone", hint="run marketctl in a folder that stays"
         ) from None
     with _quiet():
         found = Apprise.instantiate(url)
