@@ -145,7 +145,7 @@ def _metadata() -> Any:
     return import_module(METADATA)
 
 
-class _Late:
+class _LatePattern:
     """A pattern that is compiled when it is used."""
 
     def __init__(self, pattern: str, flags: int) -> None:
@@ -199,7 +199,7 @@ def _compiled_late() -> Iterator[None]:
 
     def compile(pattern: str, flags: int = 0) -> Any:
         late = sys._getframe(1).f_globals.get("__name__") in PATTERNS
-        return (_Late if late else at_once)(pattern, flags)
+        return (_LatePattern if late else at_once)(pattern, flags)
 
     re.compile = compile  # type: ignore[assignment]
     try:

@@ -34,7 +34,7 @@ ELEMENTS = frozenset(
 _code = re.compile(r"[A-Z0-9]{2,20}").fullmatch
 _city = re.compile(r"[A-Z0-9]{2,10}").fullmatch
 _label = re.compile(r"[a-z][a-z0-9]{0,30}").fullmatch
-_asset = re.compile(r"[^\s/]{1,32}").fullmatch
+_asset = re.compile(r"[^\s/<>&\"']{1,32}").fullmatch  # it may stand in the export as the unit of a fee
 _constant = re.compile(r"[a-z][a-z0-9_]{0,40}").fullmatch
 
 
