@@ -152,7 +152,7 @@ at_once = re.compile
 lean_imports.import_requests()
 assert re.compile is at_once
 from urllib3.util import url
-late = [name for name, found in vars(url).items() if isinstance(found, lean_imports._Late)]
+late = [name for name, found in vars(url).items() if isinstance(found, lean_imports._LatePattern)]
 assert "_IPV6_ADDRZ_RE" in late, late
 told = url.parse_url("https://[2001:db8::1%25eth0]:8443/a b?c=d")
 assert (told.host, told.port, told.request_uri) == ("[2001:db8::1%eth0]", 8443, "/a%20b?c=d"), told
