@@ -25,7 +25,7 @@ THEN = (
 @json_option
 @global_options
 def at(providers: tuple[str, ...], at_ms: int, words: tuple[str, ...], as_json: bool) -> int:
-    """Show the quotes that were known at a moment, of one provider or all, from the archive.
+    """Show the quotes that were known at a moment, of one provider or all (those disabled since too), from the archive.
 
     TIME is a time (2026-11-26T10:00Z) or a span back from now (2h). The age is that of the last publish before it.
     Where nothing is known yet, it says from when on something is; a damaged part of the archive is told (exit 3).
@@ -37,7 +37,7 @@ def at(providers: tuple[str, ...], at_ms: int, words: tuple[str, ...], as_json: 
     from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL, StorageFailed
     from marketctl.log import log
     from marketctl.times import to_iso
-    from marketctl.views.at import known_from, quotes_at
+    from marketctl.views.at import known_from, quoted_then, quotes_at
     from marketctl.views.choose import choose_pair
 
     names = [*providers, *(word for word in words if "/" not in word)]
@@ -45,7 +45,7 @@ def at(providers: tuple[str, ...], at_ms: int, words: tuple[str, ...], as_json: 
         raise click.UsageError(f"One provider at a time; a pair is written BASE/QUOTE: {' '.join(names)}.")
     given = globals_of()
     registry = given.registry()
-    entries = registry.chosen(names[:1])
+    entries = registry.chosen(names[:1]) if names else quoted_then(registry)
     known, unread = [], []
     for entry in entries:
         try:

@@ -104,6 +104,12 @@ def archived(
     return sorted(records, key=lambda one: one["at_ms"])  # a clock that went back wrote older ones behind newer ones
 
 
+def quoted_then(registry: Registry) -> list[ProviderEntry]:
+    """Return the providers of which something may be known at an earlier moment: also those disabled since."""
+    data_dir = registry.settings.data_dir
+    return [one for one in registry.providers.values() if one.enabled or begins_ms(data_dir, one.name) is not None]
+
+
 def known_from(registry: Registry, entries: Iterable[ProviderEntry]) -> int | None:
     """Return when the archive of any of these begins."""
     found = [begins_ms(registry.settings.data_dir, entry.name) for entry in entries]

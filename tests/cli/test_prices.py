@@ -331,6 +331,11 @@ def test_at_shows_what_was_known_then(collected):
     code, out, err = collected("prices", "at", second, "ETH/USDT")
     assert (code, [row[0] for row in rows(out)]) == (0, ["MEXC", "HTX", "KUCOIN"])
     assert err.startswith("not known yet: BYBIT, WHITEBIT, RAPIRA")
+    # What was disabled since was known then.
+    assert collected("providers", "disable", "MEXC", "RAPIRA")[0] == 0
+    code, out, err = collected("prices", "at", second, "ETH/USDT")
+    assert (code, [row[0] for row in rows(out)]) == (0, ["MEXC", "HTX", "KUCOIN"])
+    assert err.startswith("not known yet: BYBIT, WHITEBIT, TWELVEDATA")
 
 
 def test_at_a_moment_before_all_says_from_when_on(collected):
