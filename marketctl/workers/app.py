@@ -36,6 +36,7 @@ from marketctl.text import sentence
 from marketctl.times import now_ms
 from marketctl.workers.alerts import ask_for_alerts, tell_alerts
 from marketctl.workers.broker import broker_url
+from marketctl.workers.clock import see_expired
 from marketctl.workers.rates import ask_for_rates, build_rates
 
 MARGIN_S = 60.0  # beyond deadline_s a job stores what it read; past that it hangs
@@ -192,6 +193,7 @@ def _keep_secrets(logger: logging.Logger, loglevel: int, **_: Any) -> None:
 
 signals.after_setup_logger.connect(_keep_secrets)
 signals.after_setup_task_logger.connect(_keep_secrets)
+signals.task_revoked.connect(see_expired)
 
 if Path(sys.argv[0]).name == "celery":  # it would show a traceback for a line in providers.toml
     warnings.simplefilter("ignore", CPendingDeprecationWarning)  # ten lines at each lost broker, of its version 6
