@@ -13,7 +13,7 @@ from marketctl.jobs.forecast import pace
 from marketctl.models import JOBS
 from marketctl.times import ms_or_none, to_iso
 from marketctl.views.compare import compare
-from marketctl.views.doors import Door, doors, ways_out
+from marketctl.views.doors import Door, doors, of_tickers, ways_out
 from marketctl.views.freshness import limit_ms
 from marketctl.views.gaps import gaps
 from marketctl.views.quotes import Live, Reader
@@ -139,13 +139,7 @@ def _fees(picture: Picture, settings: WatchSettings, wallets: Wallets) -> None:
 def _twins(
     picture: Picture, settings: WatchSettings, wallets: Wallets, before: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    watched = {
-        entry.name: {
-            **wallet,
-            "assets": {code: one for code, one in wallet["assets"].items() if one.get("ticker") in settings.assets},
-        }
-        for entry, wallet in wallets
-    }
+    watched = {entry.name: of_tickers(wallet, settings.assets) for entry, wallet in wallets}
     coins = find_coins(watched)
     coins.addresses = {entry.name: address_of(entry) for entry, _ in wallets}
     for ticker in settings.assets:

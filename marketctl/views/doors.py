@@ -1,6 +1,6 @@
 """Doors over all venues: where an asset's deposits and withdrawals are open or closed, by common network."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +8,7 @@ from marketctl.config.registry import ProviderEntry
 from marketctl.times import ms_or_none
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
 from marketctl.views.snapshots import number
-from marketctl.views.twins import address_of
+from marketctl.views.twins import address_of, find_coins
 
 DOORS = ("withdraw", "deposit")
 NOUNS = {"withdraw": "withdrawals", "deposit": "deposits"}
@@ -46,16 +46,20 @@ def doors(
 ) -> dict[tuple[str, str, str], Door]:
     """Return (ticker, common network, door) → how it stands over the venues; a wallet that is too old tells nothing.
 
-    `assets` are tickers, `networks` common names; None is all. Networks without a common name are left out. Of several
-    entries of one address one speaks, the first whose wallet is not too old.
+    `assets` are tickers, `networks` common names; None is all. Networks without a common name are left out, and venues
+    that mean another coin by the ticker than most. Of several entries of one address one speaks, the first whose wallet
+    is not too old.
     """
     wanted = None if assets is None else {asset.upper() for asset in assets}
     chosen = None if networks is None else set(networks)
     found: dict[tuple[str, str, str], Door] = {}
-    for entry, wallet, old in _one_a_venue(wallets, now_ms):
+    listed = [(entry, of_tickers(wallet, wanted), old) for entry, wallet, old in _one_a_venue(wallets, now_ms)]
+    coins = find_coins({entry.name: wallet for entry, wallet, _ in listed})
+    others = {ticker: coins.others(ticker) for ticker in coins.twins}
+    for entry, wallet, old in listed:
         for code, asset in wallet["assets"].items():
-            ticker = str(asset.get("ticker") or code).upper()
-            if wanted is not None and ticker not in wanted:
+            ticker = _ticker(code, asset)
+            if entry.name in others.get(ticker, ()):
                 continue
             for network in (asset.get("networks") or {}).values():
                 slug = network.get("network")
@@ -65,6 +69,16 @@ def doors(
                     door = found.setdefault((ticker, slug, name), Door(ticker, slug, name))
                     _note(door, entry.name, network, None if old else network.get(name))
     return found
+
+
+def of_tickers(wallet: Mapping[str, Any], wanted: Collection[str] | None) -> dict[str, Any]:
+    """Return a wallet with the assets of these tickers alone; None is all."""
+    assets = wallet["assets"].items()
+    return {**wallet, "assets": {key: one for key, one in assets if wanted is None or _ticker(key, one) in wanted}}
+
+
+def _ticker(code: str, asset: Mapping[str, Any]) -> str:
+    return str(asset.get("ticker") or code).upper()
 
 
 def _one_a_venue(

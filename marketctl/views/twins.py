@@ -7,7 +7,7 @@ tells stays unknown, and unknown is no twin.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import combinations, permutations
@@ -113,6 +113,12 @@ class Coins:
         against = sorted(names, key=lambda name: name not in main)  # what most mean comes first
         told = {name: next((w for one in against if (w := self.twin(pair, name, one))), None) for name in names}
         return {name: why for name, why in told.items() if why is not None and name not in main}
+
+    def others(self, ticker: str) -> Collection[str]:
+        """Return the providers that mean another coin than most; none where nobody can say which one it is."""
+        having = self.twins.get(ticker, {})
+        apart = self.apart(ticker, self.collected)
+        return () if len(apart) == len(having) else apart.keys()
 
     def closed_doors(self, entry: ProviderEntry, pair: str, now_ms: int) -> list[str]:
         """Return the closed doors of a pair's coins at a provider ("GEM deposits closed"); an old wallet tells none."""

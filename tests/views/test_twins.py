@@ -1,5 +1,7 @@
 """Views that join venues count addresses, and judge coins by contract."""
 
+from typing import Any
+
 import pytest
 
 from marketctl.config.registry import Registry
@@ -8,7 +10,7 @@ from marketctl.files.snapshots import write_snapshot
 from marketctl.models import Network
 from marketctl.providers.loader import load_registry
 from marketctl.redis.quotes import write_mirror
-from marketctl.times import now_ms
+from marketctl.times import now_ms, to_iso
 from marketctl.views.asset import asset
 from marketctl.views.doors import doors
 from marketctl.views.quotes import Reader
@@ -74,4 +76,18 @@ def test_asset_counts_venues_and_marks_other_coins(registry):
 
 def test_doors_are_counted_by_venue(registry):
     (door,) = (one for one in doors(WalletFiles(registry).readable(), now_ms()).values() if one.door == "withdraw")
-    assert door.words() == "GEM · ethereum: withdrawals closed at 1 of 2: MEXC"
+    assert door.words() == "GEM · ethereum: withdrawals closed at 1 of 2: MEXC"  # which GEM is meant, nobody can say
+
+
+def test_doors_of_another_coin_are_none_of_this_one(registry):
+    now = now_ms()
+
+    def wallet(contract: str | None, withdraw: bool) -> dict[str, Any]:
+        network = Network(network="ethereum", contract=contract, withdraw=withdraw)
+        return {"collected_at": to_iso(now), "assets": {"GEM": coin("GEM", {"ETH": network})}}
+
+    entry = registry.provider("BYBIT")
+    told = {"A": wallet(GEM, True), "B": wallet(GEM, False), "C": wallet(OTHER, False), "D": wallet(None, False)}
+    wallets = [(entry._replace(name=name, base_url=f"https://{name}.example"), one) for name, one in told.items()]
+    (door,) = (one for one in doors(wallets, now, ["gem"]).values() if one.door == "withdraw")
+    assert (door.open, door.closed, door.unknown) == ({"A": None}, ["B", "D"], [])
