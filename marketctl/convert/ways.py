@@ -18,6 +18,7 @@ from marketctl.text import closest, plain, printable
 from marketctl.times import now_ms
 from marketctl.views.quotes import Reader
 from marketctl.views.snapshots import no_such
+from marketctl.views.twins import address_of, find_coins
 
 
 class Problem(NamedTuple):
@@ -60,6 +61,10 @@ def convert(
     ends = [read_end(word, registry) for word in (source, target)]
     graph, problems = gather(reader, sort_avoid(avoid, registry))
     starts, goals = (places_of(graph, asset, provider, problems) for provider, asset in ends)
+    if ends[0][0] is None:
+        starts = of_one_coin(graph, ends[0][1], starts, problems)
+    if ends[1][0] is None:
+        goals = of_one_coin(graph, ends[1][1], goals, problems)
     starts = [one for one in starts if one not in goals]
     if not starts:
         raise ConfigError(f"{printable(source, 60)} is {printable(target, 60)} already: nothing is to be converted")
@@ -202,6 +207,26 @@ def places_of(graph: Graph, asset: str, provider: str | None, problems: Sequence
         error: StorageFailed = no_such(who, asset, graph.tickers(provider))
         raise error
     return found
+
+
+def of_one_coin(graph: Graph, asset: str, places: list[Place], problems: list[Problem]) -> list[Place]:
+    """Leave out the places whose coin of this name is another one than most mean, and tell them.
+
+    Raises StorageFailed where that is all of them.
+    """
+    wallets = {
+        name: {"collected_at": wallet.collected_at, "assets": dict(enumerate(wallet.coins(asset)))}
+        for name, wallet in graph.wallets()
+    }
+    coins = find_coins(wallets)
+    coins.addresses = {name: address_of(entry) for name, entry in graph.entries.items()}
+    apart = coins.apart(asset, [provider for provider, _ in places])
+    left = [place for place in places if place[0] not in apart]
+    if not left:
+        why = next(iter(apart.values()))
+        raise StorageFailed(f"which {asset} is meant, nobody can say: {why}", hint=f"write {asset}@PROVIDER")
+    problems += [Problem("twin", name, f"{name}: {why}; {asset}@{name} asks for it") for name, why in apart.items()]
+    return left
 
 
 # In words ---------------------------------------------------------------------------------

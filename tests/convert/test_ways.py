@@ -15,6 +15,7 @@ from marketctl.convert.wallets import Wallet, read_wallet, wallet_of
 from marketctl.convert.ways import convert
 from marketctl.errors import ConfigError, StorageFailed
 from marketctl.files.snapshots import encode_json, write_snapshot
+from marketctl.models import Network
 from marketctl.providers.loader import load_registry
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.embedded import EmbeddedRedis
@@ -331,6 +332,27 @@ def test_no_more_than_the_best_level_takes(world):
     assert way["arrives"] == "69.86"
     assert not way["whole"]
     assert "RAPIRA USDT/RUB: the best level takes 6461; 3539 RUB stay at RAPIRA" in way["assumptions"]
+
+
+def test_a_name_without_a_place_is_the_coin_that_most_venues_mean(world):
+    same, other = "0x" + "1f" * 20, "0x" + "2e" * 20
+    for name, contract, bid in (("MEXC", same, "100"), ("KUCOIN", same, "99"), ("RAPIRA", other, "300")):
+        world.quotes(name, **{"GEM/USDT": quote(bid, "301", bid_size="50", ask_size="50", status="trading")})
+        network = Network(network="ethereum", contract=contract, deposit=True, withdraw=True)
+        world.wallet(name, GEM=asset("GEM", {"ETH": network}), USDT=usdt())
+    found = run(world, "10", "GEM", "USDT", top=9, max_steps=1)
+    assert [way["to"] for way in found.ways] == ["MEXC", "KUCOIN"]
+    assert [one.words for one in found.problems if one.key == "twin"] == [
+        f"RAPIRA: GEM is another coin at KUCOIN: on ethereum contract {other} is not {same}; GEM@RAPIRA asks for it"
+    ]
+    found = run(world, "10", "GEM@RAPIRA", "USDT", top=9, max_steps=1)
+    assert [way["from"] for way in found.ways] == ["RAPIRA"]
+    assert [one.words for one in found.problems if one.key == "twin"] == []
+    # One against one: nobody can say which is meant.
+    world.wallet("KUCOIN", USDT=usdt())
+    world.quotes("KUCOIN", **{"BTC/USDT": quote("1", "2", status="trading")})
+    with pytest.raises(StorageFailed, match=r"^which GEM is meant, nobody can say: GEM is another coin at RAPIRA: "):
+        run(world, "1000", "USDT", "GEM")
 
 
 def test_of_a_wallet_only_what_is_looked_at_is_read(world, monkeypatch):
