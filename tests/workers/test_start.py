@@ -64,14 +64,20 @@ def test_a_worker_and_beat_do_every_job_and_stop_when_told(tmp_path, service):
         fleet.close()
 
 
-def test_beat_plans_anew_when_its_clock_was_ahead_and_is_set_right(tmp_path, monkeypatch):
-    """Its turns would else lie in tomorrow, and nothing be sent until then."""
+@pytest.fixture
+def one_provider(tmp_path, monkeypatch):
+    """A registry of KUCOIN alone, whose broker is not there: its path."""
     registry = tmp_path / "providers.toml"
     registry.write_text(
         '[settings]\nredis_url = "redis://127.0.0.1:9"\n[providers.KUCOIN]\n'
         'path = "marketctl.providers.cex.kucoin:KucoinAdapter"\nenabled = true\nneeds_api = false\n'
     )
     monkeypatch.setenv("MARKETCTL_CONFIG", str(registry))
+    return registry
+
+
+def test_beat_plans_anew_when_its_clock_was_ahead_and_is_set_right(one_provider, monkeypatch):
+    """Its turns would else lie in tomorrow, and nothing be sent until then."""
     from marketctl.workers import beat
 
     sent = []
@@ -92,14 +98,8 @@ def test_beat_plans_anew_when_its_clock_was_ahead_and_is_set_right(tmp_path, mon
     assert all(due <= clock[0] for _, _, due in sent)
 
 
-def test_beat_sends_no_turn_whose_next_one_is_due(tmp_path, monkeypatch):
+def test_beat_sends_no_turn_whose_next_one_is_due(one_provider, monkeypatch):
     """Celery would wonder about its expiry in five lines, and a worker throw it away."""
-    registry = tmp_path / "providers.toml"
-    registry.write_text(
-        '[settings]\nredis_url = "redis://127.0.0.1:9"\n[providers.KUCOIN]\n'
-        'path = "marketctl.providers.cex.kucoin:KucoinAdapter"\nenabled = true\nneeds_api = false\n'
-    )
-    monkeypatch.setenv("MARKETCTL_CONFIG", str(registry))
     from marketctl.providers.loader import load_registry
     from marketctl.workers import beat
 
@@ -110,5 +110,5 @@ def test_beat_sends_no_turn_whose_next_one_is_due(tmp_path, monkeypatch):
     monkeypatch.setattr(beat, "now_ms", lambda: 1_767_225_600_000)
     timetable, due = beat.Timetable(), 1_767_225_590_000
     for late_ms in (0, 1):
-        timetable._send("KUCOIN", "prices", due + late_ms, load_registry(registry))
+        timetable._send("KUCOIN", "prices", due + late_ms, load_registry(one_provider))
     assert sent == [(("KUCOIN", "prices", due + 1), datetime(2026, 1, 1, 0, 0, 0, 1000, UTC))]
