@@ -227,7 +227,25 @@ def _differ(one: Mapping[str, set[str]], other: Mapping[str, set[str]]) -> str |
 
 
 def address_of(entry: ProviderEntry) -> tuple[object, ...]:
-    """Return what tells venues apart: two entries of one address are one venue, and count once."""
-    if entry.base_url:
+    """Return what tells venues apart: two entries of one address are one venue, and count once.
+
+    A `base_url` that is the adapter's own is like none.
+    """
+    if entry.base_url and not (entry.base_url.startswith("https://") and entry.base_url.lower() == _own_url(entry)):
         return (entry.base_url.lower(),)
     return (entry.path, entry.options.get("exchange"))
+
+
+_own_urls: dict[tuple[object, ...], str | None] = {}
+
+
+def _own_url(entry: ProviderEntry) -> str | None:
+    from marketctl.providers.loader import load_adapter
+
+    key = (entry.path, entry.options.get("exchange"))
+    if key not in _own_urls:
+        try:
+            _own_urls[key] = load_adapter(entry).base_url.lower()
+        except MarketctlError:  # told by whoever wants to ask it
+            _own_urls[key] = None
+    return _own_urls[key]

@@ -12,7 +12,7 @@ from marketctl.views.quotes import Live
 
 NOW = 1_800_000_000_000
 ENTRIES: Any = {
-    name: SimpleNamespace(prices_interval_s=10, wallet_interval_s=3600, base_url=f"https://{name}.example")
+    name: SimpleNamespace(prices_interval_s=10, wallet_interval_s=3600, base_url=f"http://{name}.example")
     for name in ("ONE", "TWO")
 }
 
@@ -73,5 +73,5 @@ def test_another_coin_of_the_same_name_is_no_gap():
 
 
 def test_two_accounts_of_one_exchange_are_no_gap(monkeypatch):
-    monkeypatch.setattr(ENTRIES["TWO"], "base_url", "https://one.EXAMPLE")
+    monkeypatch.setattr(ENTRIES["TWO"], "base_url", "http://one.EXAMPLE")
     assert find() == []

@@ -14,7 +14,7 @@ from marketctl.times import now_ms, to_iso
 from marketctl.views.asset import asset
 from marketctl.views.doors import doors
 from marketctl.views.quotes import Reader
-from marketctl.views.twins import Coins, known_coins
+from marketctl.views.twins import Coins, address_of, known_coins
 from marketctl.views.wallets import WalletFiles
 from tests.desk import asset as coin
 from tests.desk import head, quote
@@ -41,6 +41,15 @@ def registry(tmp_path) -> Registry:
         path = registry.settings.data_dir / "prices" / f"{name}.json"
         write_mirror(path, head(name, "prices", now), {"GEM/USDT": quote("1", "2"), "BTC/USDT": quote("9", "10")})
     return registry
+
+
+def test_the_adapters_own_address_is_the_same_written_out_or_not(registry):
+    bybit, mexc, other = (registry.provider(name) for name in dict(ENTRIES))
+    assert address_of(mexc) == address_of(other) != address_of(bybit)
+    assert address_of(other._replace(base_url="https://API.mexc.com")) == address_of(mexc)
+    for base_url in ("https://api.mexc.example", "http://api.mexc.com", "https://api.mexc.com:8443"):
+        assert address_of(other._replace(base_url=base_url)) == (base_url,)
+    assert address_of(other._replace(path="no.such:Adapter", base_url="https://a.example")) == ("https://a.example",)
 
 
 def test_two_accounts_of_one_exchange_do_not_outvote_another(registry):
