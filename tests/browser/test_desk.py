@@ -133,6 +133,25 @@ def test_two_accounts_of_one_exchange_are_one_venue(chromium, tmp_path):
     assert [row[:3] for row in cells(chromium, "#w-grid")] == [["USDT", "tron", "2"]]
 
 
+def test_the_closed_network_of_another_coin_is_none_of_this_one(chromium, tmp_path):
+    now = now_ms()
+    wallets = {name: {"ETH": network("ethereum", contract=USDC)} for name in ("BYBIT", "KUCOIN")}
+    desk = well(tmp_path, now, wallets)
+    path = desk.settings.data_dir.parent / "providers.toml"
+    path.write_text(path.read_text().replace("enabled = false", "enabled = true"))
+    other = {"USDT": asset("USDT", {"ETH": network("ethereum", both=False, contract="0x" + "34" * 20)})}
+    write_snapshot(desk.settings.data_dir / "wallet" / "MEXC.json", head("MEXC", "wallet", now), "assets", other)
+    registry = load_registry(path, environ={})
+    open_page(chromium, registry, now)
+    assert [line for line in lines(chromium) if line.startswith("closed")] == []
+    # One against one, nobody can say which is meant.
+    write_snapshot(desk.settings.data_dir / "wallet" / "KUCOIN.json", head("KUCOIN", "wallet", now), "assets", {})
+    open_page(chromium, registry, now)
+    assert [line[:54] for line in lines(chromium) if line.startswith("closed")] == [
+        "closed USDT · ethereum withdrawals closed at 1 of 2: M"
+    ]
+
+
 def test_a_wallet_that_is_too_old_says_nothing_is_open_and_nothing_closed(chromium, tmp_path):
     now = now_ms()
     desk = well(tmp_path, now, {name: {"TRX": network("tron", withdraw=False)} for name in ("BYBIT", "KUCOIN")})

@@ -14,9 +14,17 @@ function isDead(row) {
   return cells.length * 2 < row.width || cells.every((one) => W.known[one.p] !== null && now() - W.known[one.p] >= LONG);
 }
 
+/** Entries of another coin of this name than most venues mean; none where nobody can say which one it is. */
+function othersOf(row) {
+  if (!row.twins) return [];
+  const sizes = row.twins.map((group) => new Set(group.map((i) => VENUE[R.p[i]])).size), most = Math.max(...sizes);
+  return sizes.filter((size) => size === most).length > 1 ? [] : row.twins.filter((group, n) => sizes[n] < most).flat();
+}
+
 /** How the venues keep a network's doors now; a wallet that is too old tells nothing, of two accounts of one exchange one does. */
 function shutOf(row) {
-  const seen = new Set(), cells = [...row.cells.values()].filter((one) => !walletOld(one.p) && !seen.has(VENUE[one.p]) && seen.add(VENUE[one.p]));
+  const seen = new Set(), others = othersOf(row);
+  const cells = [...row.cells.values()].filter((one) => !others.includes(one.i) && !walletOld(one.p) && !seen.has(VENUE[one.p]) && seen.add(VENUE[one.p]));
   const told = {};
   for (const door of DOORS) {
     const shut = cells.filter((one) => one[door] === 1), open = cells.filter((one) => one[door] === 2);
