@@ -15,6 +15,7 @@ from typing import Any
 
 from celery import Celery, signals
 from celery.exceptions import CPendingDeprecationWarning
+from redis.exceptions import RedisError
 
 from marketctl.config.paths import find_registry
 from marketctl.config.registry import ProviderEntry
@@ -177,6 +178,12 @@ class _Redacted(logging.Formatter):
         self._usual = usual
 
     def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, RedisError):  # no bug: what the server says is all there is to say
+            record = logging.makeLogRecord(
+                vars(record)
+                | {"exc_info": None, "exc_text": None, "msg": "%s: %s", "args": (record.getMessage(), error)}
+            )
         line = redact(self._usual.format(record))
         where = [word for word in (getattr(record, "provider", None), getattr(record, "job", None)) if word]
         return f"{line} [{' '.join(where)}]" if where else line
@@ -191,12 +198,17 @@ def _keep_secrets(logger: logging.Logger, loglevel: int, **_: Any) -> None:
         log.setLevel(loglevel or logging.INFO)
 
 
+def _keep_short(*_: Any, **__: Any) -> None:
+    """Do without Celery's ten lines at each lost broker, of what its version 6 may do."""
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)
+
+
+signals.celeryd_after_setup.connect(_keep_short)
 signals.after_setup_logger.connect(_keep_secrets)
 signals.after_setup_task_logger.connect(_keep_secrets)
 signals.task_revoked.connect(see_expired)
 
 if Path(sys.argv[0]).name == "celery":  # it would show a traceback for a line in providers.toml
-    warnings.simplefilter("ignore", CPendingDeprecationWarning)  # ten lines at each lost broker, of its version 6
     try:
         app.conf.broker_url  # noqa: B018
     except MarketctlError as error:

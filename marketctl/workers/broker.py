@@ -6,7 +6,12 @@ from urllib.parse import parse_qsl, urlsplit
 
 from kombu.transport import TRANSPORT_ALIASES
 from kombu.transport import redis as redis_transport
+from redis.exceptions import ClusterDownError, MasterDownError, OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import ConnectionError as BrokenConnection
+
+# A server that refuses so will take tasks again: Celery ends the worker for what is no broken connection.
+PASSING = (ClusterDownError, MasterDownError, OutOfMemoryError, ReadOnlyError)
+PASSING_WORDS = ("UNBLOCKED", "NOREPLICAS", "MISCONF")
 
 
 def broker_url(redis_url: str) -> tuple[str, dict[str, Any] | None]:
@@ -26,6 +31,23 @@ class _Channel(redis_transport.Channel):
     # What is in hand when the connection breaks goes on being worked on: it is not to be given to others at once.
     do_restore = False
 
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)  # type: ignore[no-untyped-call]
+        try:  # a write that changes nothing: who connects to a server that refuses them waits longer each time
+            self.client.execute_command("XADD", f"{self.global_keyprefix}probe", "NOMKSTREAM", "*", "by", "celery")
+        except ResponseError as error:
+            if _passes(error):
+                self.close()  # type: ignore[no-untyped-call]
+                raise BrokenConnection(str(error)) from error
+
+    def _brpop_read(self, **options: Any) -> Any:
+        try:
+            return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
+        except ResponseError as error:
+            if not _passes(error):
+                raise
+            raise BrokenConnection(str(error)) from error
+
     def _connparams(self, asynchronous: bool = False) -> Any:
         # kombu 5.7 ends the worker with an AttributeError when a task comes to its end after its connection did.
         if self.connection is None or self.connection.client is None:
@@ -33,10 +55,15 @@ class _Channel(redis_transport.Channel):
         return super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
 
 
+def _passes(error: ResponseError) -> bool:
+    return isinstance(error, PASSING) or str(error).startswith(PASSING_WORDS)
+
+
 class Transport(redis_transport.Transport):
     """Celery's Redis transport, whose unacknowledged messages wait for `visibility_timeout`."""
 
     Channel = _Channel
+    connection_errors = (*redis_transport.Transport.connection_errors, *PASSING)
 
 
 TRANSPORT_ALIASES["marketctl"] = "marketctl.workers.broker:Transport"

@@ -127,6 +127,27 @@ def test_a_broker_that_dies_and_comes_back_loses_its_turns_and_nothing_is_done_t
     assert fleet.most == dict.fromkeys(TICKERS, 1)
 
 
+REFUSALS = (
+    ("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0", "command not allowed when used memory > 'maxmemory'"),
+    ("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "You can't write against a read only replica"),
+)
+
+
+def test_a_broker_that_refuses_for_a_while_ends_no_worker(fleet: Fleet) -> None:
+    """It is full, or a replica for a moment: Celery itself ends a worker then, and beat goes on alone."""
+    for refuse, allow, told_so in REFUSALS:
+        fleet.server.say(*refuse.split())
+        time.sleep(1.5)
+        fleet.server.say(*allow.split())
+        back = now_ms()
+        wait_for(lambda back=back: {name for at, name in fleet.asked if at > back} >= set(CALM), 14)
+        assert told_so in fleet.told()
+    assert {name: one.poll() for name, one in fleet.processes.items()} == dict.fromkeys(fleet.processes)
+    assert "Unrecoverable error" not in fleet.told()
+    assert "CPendingDeprecationWarning" not in fleet.told()
+    assert fleet.most == dict.fromkeys(TICKERS, 1)
+
+
 def test_a_machine_that_dies_in_the_middle_costs_the_turns_of_its_lease(fleet: Fleet) -> None:
     fleet.sandbox.fault(f"KUCOIN{TICKERS['KUCOIN']}=slow:6*1")
     first = now_ms()
