@@ -1,6 +1,7 @@
 """One worker and one beat of Celery: every job of every provider is done, and a stop is clean."""
 
 import json
+import logging
 import re
 import signal
 from datetime import UTC, datetime
@@ -112,3 +113,20 @@ def test_beat_sends_no_turn_whose_next_one_is_due(one_provider, monkeypatch):
     for late_ms in (0, 1):
         timetable._send("KUCOIN", "prices", due + late_ms, load_registry(one_provider))
     assert sent == [(("KUCOIN", "prices", due + 1), datetime(2026, 1, 1, 0, 0, 0, 1000, UTC))]
+
+
+def test_what_redis_says_is_one_line_also_where_celery_ends(tmp_path, monkeypatch):
+    registry = tmp_path / "providers.toml"
+    registry.write_text('[settings]\nredis_url = "redis://127.0.0.1:9"\n')
+    monkeypatch.setenv("MARKETCTL_CONFIG", str(registry))
+    from redis.exceptions import NoPermissionError
+
+    from marketctl.workers.app import _Redacted
+
+    words = "this user has no permissions to run the 'zrange' command"
+    for error, lines in ((NoPermissionError(words), 1), (KeyError(words), 2)):  # the other is a bug, and loud
+        record = logging.LogRecord("celery", logging.CRITICAL, "x", 1, "Unrecoverable error: %r", ("auth",), None)
+        record.exc_info = (type(error), error, None)
+        told = _Redacted(logging.Formatter("%(levelname)s: %(message)s")).format(record)
+        assert told.splitlines()[0].startswith("CRITICAL: Unrecoverable error: 'auth'")
+        assert (words in told, len(told.splitlines())) == (True, lines)
