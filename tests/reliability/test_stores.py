@@ -447,7 +447,7 @@ def in_place(desk, what: str) -> Path:
     [
         ("prices", "prices", ["redis"], "published to Redis, but not mirrored: cannot write"),
         ("wallet", "wallet", [], "cannot read"),
-        ("journal", "wallet", [], "cannot read"),
+        ("journal", "wallet", [], "cannot append to"),
         ("stats", "stats", [], "cannot write"),
         ("state", "prices", ["redis", "file"], "cannot read"),
     ],
