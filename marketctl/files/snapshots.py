@@ -38,16 +38,18 @@ def to_bytes(text: str) -> bytes:
 
 Records = list[tuple[str, Any]]
 Lines = Callable[[Records], list[str]]
+Block = list[bytes]
+"""Records as a snapshot holds them, in pieces."""
 
 
 def write_snapshot(
-    path: Path, head: Mapping[str, Any], records_key: str, records: Mapping[str, Any], lines: Lines | None = None
+    path: Path, head: Mapping[str, Any], records_key: str, records: Mapping[str, Any] | Block
 ) -> None:
     """Write a snapshot, one record a line, every key sorted; a record may be JSON text already.
 
-    `lines` makes the lines of some records that are neither: `"NAME": {...}`. Raises StorageFailed.
+    Raises StorageFailed.
     """
-    write_atomic(path, _snapshot_bytes(head, records_key, records, lines))
+    write_atomic(path, _snapshot_bytes(head, records_key, records))
 
 
 @contextmanager
@@ -59,18 +61,21 @@ def staged_snapshot(
         yield
 
 
-def _snapshot_bytes(
-    head: Mapping[str, Any], records_key: str, records: Mapping[str, Any], lines: Lines | None = None
-) -> bytes:
+def block_of(records: Mapping[str, Any], lines: Lines | None = None) -> Block:
+    """Write records, sorted; `lines` makes the lines of some that are no JSON yet: `"NAME": {...}`."""
     names = sorted(records)
-    chunks = []
+    block = []
     for start in range(0, len(names), LINES):
         some = [(name, records[name]) for name in names[start : start + LINES]]
         texts = _lines_of(some) if lines is None else lines(some)
-        chunks += [b",\n    ", to_bytes(",\n    ".join(texts))]
-    # Joined once: it is megabytes.
+        block += [b",\n    ", to_bytes(",\n    ".join(texts))]
+    return [b"{\n    ", *block[1:], b"\n  }"] if block else [b"{}"]
+
+
+def _snapshot_bytes(head: Mapping[str, Any], records_key: str, records: Mapping[str, Any] | Block) -> bytes:
     parts = {key: [to_bytes(_encode(value))] for key, value in head.items()}
-    parts[records_key] = [b"{\n    ", *chunks[1:], b"\n  }"] if chunks else [b"{}"]
+    parts[records_key] = block_of(records) if isinstance(records, Mapping) else records
+    # Joined once: it is megabytes.
     body = [piece for key in sorted(parts) for piece in (b",\n  %b: " % to_bytes(_encode(key)), *parts[key])]
     return b"".join([b"{\n", body[0][2:], *body[1:], b"\n}\n"])
 

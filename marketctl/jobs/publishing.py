@@ -1,14 +1,15 @@
 """Where quotes go: past the sentinel to Redis, and after that succeeded to the mirror and the archive."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import MarketctlError, StorageFailed, Suspect
 from marketctl.files.memory import make_ahead
-from marketctl.files.snapshots import read_snapshot
+from marketctl.files.snapshots import Block, read_snapshot, write_snapshot
 from marketctl.jobs.archive import compared, keep_in_archive
 from marketctl.jobs.result import TOLD, Result
 from marketctl.jobs.run import Run
@@ -18,7 +19,7 @@ from marketctl.providers.batch import QuoteBatch
 from marketctl.providers.pairs import remembered_list
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.publish import Aside, Published, publish_l1
-from marketctl.redis.quotes import write_merged_mirror, write_mirror
+from marketctl.redis.quotes import mirror_block, write_merged_mirror, write_mirror
 from marketctl.sentinel.guard import Examined, Guard
 from marketctl.sentinel.market import market_of
 from marketctl.times import to_iso
@@ -70,6 +71,7 @@ class _WayOut:
         self.found = guard.examine(batch.quotes, batch.sides, whole=whole, **told, **self.about)
         result.counts |= self.found.counts()
         self.head: dict[str, Any] = run.head(entry, "prices", collected) | {"complete": batch.complete}
+        self.block: Callable[[], Block] | None = None
         for name in KEPT:
             self.head[name] = {pair: mirror_record(one) for pair, one in getattr(self.found, name).items()}
 
@@ -77,6 +79,8 @@ class _WayOut:
         """Publish, then mirror what went out. Raises RedisFailed, Suspect; StorageFailed when it is not mirrored."""
         run, entry, batch, found, result = self.run, self.entry, self.batch, self.found, self.result
         self.guard.refused()  # until it has gone out
+        if self.mirror and batch.complete:
+            self.block = cache(lambda: mirror_block(found.quotes, batch.own_ms))
         published = publish_l1(
             store,
             entry.name,
@@ -92,6 +96,7 @@ class _WayOut:
             known=lambda: last_good(self.path, "quotes", entry.pairs).records if self.mirror else 0,
             until_ms=batch.until_ms and batch.until_ms + limit_ms(entry.prices_interval_s),
             own_ms=batch.own_ms,
+            meanwhile=self.block,
         )
         self.guard.published(found, earlier_ms=published.earlier_ms, **self.about)
         result.stored.append("redis")
@@ -141,8 +146,8 @@ class _WayOut:
     def _mirror(self, store: RedisConnection, published: Published) -> None:
         self.head["earlier_at"] = to_iso(published.earlier_ms)
         try:
-            if self.batch.complete:
-                write_mirror(self.path, self.head, self.found.quotes, self.batch.own_ms)
+            if self.block is not None:
+                write_snapshot(self.path, self.head, "quotes", self.block())
             else:
                 write_merged_mirror(self.path, self.head, store, self.entry.name)
         except StorageFailed as error:

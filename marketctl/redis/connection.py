@@ -20,7 +20,11 @@ MOVES = 4  # how often one call follows a slot that moved
 
 
 class NoReply(RedisFailed):
-    """Redis was not reached, or did not answer: whether it did what was asked is not known."""
+    """Redis did not answer: whether it did what was asked is not known."""
+
+
+class NotReached(NoReply):
+    """Redis was not reached: nothing was asked."""
 
 
 class RedisConnection:
@@ -80,7 +84,10 @@ class RedisConnection:
 
     def send(self, sent: Sequence[bytes], keys: Sequence[str]) -> list[Any]:
         """Send packed commands and return the replies, one for each of `keys`: what it is about."""
-        replies = self._round_trip(sent, len(keys), keys[0])
+        return self._good(self._round_trip(sent, len(keys), keys[0]), keys)
+
+    def _good(self, replies: list[Any], keys: Sequence[str]) -> list[Any]:
+        """Return replies, one for each of `keys`. Raises RedisFailed for the first error among them."""
         for index, reply in enumerate(replies):
             if isinstance(reply, Exception):
                 raise self._refused(reply, keys[index])
@@ -90,14 +97,27 @@ class RedisConnection:
                         raise self._refused(found, keys[index - len(reply) + place])
         return replies
 
-    def run_script(self, script: str, keys: Sequence[str], args: Sequence[str | int | bytes]) -> list[Any]:
-        """Run a Lua script by its hash; its text is sent only when the server does not know it."""
+    def run_script(
+        self,
+        script: str,
+        keys: Sequence[str],
+        args: Sequence[str | int | bytes],
+        *,
+        first: Sequence[bytes] = (),
+        meanwhile: Callable[[], object] | None = None,
+    ) -> list[Any]:
+        """Run a Lua script by its hash; its text is sent only when the server does not know it.
+
+        `first` are packed commands about the first of the keys that go before it in the same round trip: the script
+        has to bear that one of them was refused. `meanwhile` is done while the server works, at least once.
+        """
         from hashlib import sha1
 
         sha = sha1(script.encode(), usedforsecurity=False).hexdigest()
         operands = (len(keys), *keys, *args)
         key = keys[0]
-        (reply,) = self._round_trip([packed("EVALSHA", sha, *operands)], 1, key)
+        *before, reply = self._round_trip([*first, packed("EVALSHA", sha, *operands)], len(first) + 1, key, meanwhile)
+        self._good(before, [key] * len(before))
         if isinstance(reply, Exception) and type(reply).__name__ == "NoScriptError":
             (reply,) = self._round_trip([packed("EVAL", script, *operands)], 1, key)
         if isinstance(reply, Exception):
@@ -153,10 +173,12 @@ class RedisConnection:
         finally:
             connection.disconnect()
 
-    def _round_trip(self, sent: Sequence[bytes], count: int, key: str) -> list[Any]:
+    def _round_trip(
+        self, sent: Sequence[bytes], count: int, key: str, meanwhile: Callable[[], object] | None = None
+    ) -> list[Any]:
         """Return the replies, errors among them as they are; `key` says which node of a cluster is asked."""
         for _ in range(MOVES):
-            replies = self._exchange(self._owner(key), sent, count)
+            replies = self._exchange(self._owner(key), sent, count, meanwhile)
             if not (self._slots and any(type(reply).__name__ == "MovedError" for reply in replies)):
                 break
             self._slots = None  # what went to the wrong node was refused whole, and can be sent again
@@ -182,7 +204,13 @@ class RedisConnection:
             ]
         return found
 
-    def _exchange(self, address: tuple[str, int] | None, sent: Sequence[bytes], count: int) -> list[Any]:
+    def _exchange(
+        self,
+        address: tuple[str, int] | None,
+        sent: Sequence[bytes],
+        count: int,
+        meanwhile: Callable[[], object] | None = None,
+    ) -> list[Any]:
         """Send to one server and return its replies."""
         import_redis(self._url)
         from redis.exceptions import ConnectionError as Broken
@@ -190,8 +218,13 @@ class RedisConnection:
 
         while True:
             connection, proven, start = self._take(address)
+            reached = False
             try:
+                connection.connect()
+                reached = True
                 connection.send_packed_command(sent)
+                if meanwhile is not None:
+                    meanwhile()
                 replies: list[Any] = []
                 while len(replies) < count:
                     try:
@@ -206,7 +239,7 @@ class RedisConnection:
                 if address is not None:
                     self._slots = None  # another node may have taken over: the next call asks
                 failed = self._failed(error)
-                raise NoReply(failed.message, hint=failed.hint) from error
+                raise (NoReply if reached else NotReached)(failed.message, hint=failed.hint) from error
             except BaseException:  # a signal: half a reply may be left in it
                 connection.disconnect()
                 raise

@@ -3,9 +3,10 @@
 -- how far it lies ahead (ms)} and, ok alone, {pairs that moved, pairs that are gone}, older {live collected_ms}, shrunk {sent, count before, 1 if that is live}, expired {server's ms},
 -- incomplete {found}, wrong-type {key, found, expected}, too-old.
 
-local live, meta, events, fresh, held_key, marked_key, reference_key = unpack(KEYS)
+-- In a cluster another node has `providers`.
+local live, meta, events, fresh, held_key, marked_key, reference_key, providers = unpack(KEYS)
 local run_id, collected_ms, now_ms, sent, skipped, complete, interval_s, life_ms, until_ms, force, channel, asked, known,
-      future_ms, history, max_len, age_ms, history_pairs, held, marked, reference, again = unpack(ARGV)
+      future_ms, history, max_len, age_ms, history_pairs, held, marked, reference, again, provider = unpack(ARGV)
 local call, pcall_ = redis.call, redis.pcall
 local find, sub, match, gmatch, format = string.find, string.sub, string.match, string.gmatch, string.format
 local DAY = 86400000
@@ -20,8 +21,10 @@ local function wrong_type(key, expected)
   return found ~= expected and found ~= 'none' and found
 end
 
-for key, expected in pairs({[live] = 'hash', [meta] = 'hash', [events] = 'stream', [held_key] = 'hash',
-                            [marked_key] = 'hash', [reference_key] = 'string'}) do
+local kinds = {[live] = 'hash', [meta] = 'hash', [events] = 'stream', [held_key] = 'hash', [marked_key] = 'hash',
+               [reference_key] = 'string'}
+if providers then kinds[providers] = 'set' end
+for key, expected in pairs(kinds) do
   local found = wrong_type(key, expected)
   if found then return refuse('wrong-type', key, found, expected) end
 end
@@ -165,6 +168,7 @@ call('HDEL', held_key, '')
 call('HDEL', marked_key, '')
 call('SET', fresh .. ':proof', '', 'PX', 1000)
 call('DEL', fresh .. ':proof')
+if providers then call('SADD', providers, provider) end
 
 -- From here on nothing may fail.
 if count > 0 then call('RENAME', fresh, live) else call('DEL', live) end

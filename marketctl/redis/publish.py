@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marketctl.errors import HalfAnswer, RedisFailed, Suspect
 from marketctl.models import Quote
-from marketctl.redis.connection import NoReply, RedisConnection, packed
+from marketctl.redis.connection import NoReply, NotReached, RedisConnection, packed
 from marketctl.redis.forms import l1_texts
 from marketctl.text import printable
 from marketctl.times import FUTURE_MS, now_ms, to_iso
@@ -72,12 +72,13 @@ def publish_l1(
     until_ms: int = 0,
     own_ms: Mapping[str, int] | None = None,
     aside: Aside | None = None,
+    meanwhile: Callable[[], object] | None = None,
 ) -> Published:
     """Replace the live quotes of a provider (pair → Quote), all at once; merge when not `complete`.
 
     `asked` are the pairs the registry names (none: all of them), `known` tells how many of those a copy of the last
     good set has, `until_ms` when the source can next be asked for all of them: the set lives at least as long. `own_ms`
-    holds the collection times of quotes that are older than the rest.
+    holds the collection times of quotes that are older than the rest. `meanwhile` is done while Redis works.
 
     Raises Suspect for a set older than the live one, less than half of what was there (unless `force`), or gone the
     moment it is published; RedisFailed otherwise. The live quotes are as before then.
@@ -87,7 +88,6 @@ def publish_l1(
         raise Suspect(f"{provider}: no quotes to publish")
     live = store.key(provider, "l1")
     fresh = f"{live}:fill:{run_id}:{os.urandom(4).hex()}"
-    _fill(store, fresh, quotes, own_ms)
     life_ms = int(max(10 * interval_s, 3600) * 1000)
     keep = history if history is not None and history.enabled else None
     wanted = "*"
@@ -96,8 +96,13 @@ def publish_l1(
     age_ms = int(keep.max_age_s * 1000) if keep is not None else 0
     keys = [live, *(store.key(provider, name) for name in ("l1:meta", "events")), fresh]
     keys += [store.key(provider, name) for name in ("held", "marked", "reference")]
+    providers = f"{store.prefix}:providers"
+    if store.sharded:  # another node has it
+        store.call("SADD", providers, provider)
+    else:
+        keys.append(providers)
 
-    def ask(known: int | str) -> list[Any]:
+    def ask(known: int | str, **at_once: Any) -> list[Any]:
         return store.run_script(
             _script(),
             keys,
@@ -112,14 +117,17 @@ def publish_l1(
                     FUTURE_MS,
                 ),
                 *(store.key(provider, "h:"), "" if keep is None else keep.max_len, age_ms, wanted),
-                *(_flat(aside.held), _flat(aside.marked), aside.reference or b"", int(aside.again)),
+                *(_flat(aside.held), _flat(aside.marked), aside.reference or b"", int(aside.again), provider),
             ],
+            **at_once,
         )
 
     try:
-        verdict, *told = ask("")
+        verdict, *told = ask("", first=_fill(fresh, quotes, own_ms), meanwhile=meanwhile)
         if verdict == b"known?":
             verdict, *told = ask(known())
+    except NotReached:
+        raise
     except NoReply as error:
         raise NoReply(f"{error.message}; whether the quotes went out is not known", hint=error.hint) from error
     if verdict in (b"ok", b"same"):
@@ -232,22 +240,12 @@ def _expect_type(store: RedisConnection, key: str, expected: bytes) -> None:
         raise _refused(store, b"wrong-type", [key, found.decode(), expected.decode()], 0)
 
 
-def _fill(store: RedisConnection, fresh: str, quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None) -> None:
-    """Fill a temporary key and give it an expiry in the same transaction; note the provider."""
-    provider = fresh[len(store.prefix) + 2 : fresh.index("}")]
+def _fill(fresh: str, quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None) -> list[bytes]:
+    """Return what fills a temporary key and gives it an expiry in the same transaction."""
     if not quotes:  # all of them are held
-        return
-    note = ("SADD", f"{store.prefix}:providers", provider)
-    if store.sharded:  # another node has it
-        store.call(*note)
-    first = [] if store.sharded else [packed(*note)]
-    sent = [
-        packed("MULTI"),
-        *_pack_hset(fresh, quotes, lambda some: l1_texts(some, own_ms)),
-        packed("PEXPIRE", fresh, FILL_TTL_MS),
-        packed("EXEC"),
-    ]
-    store.send([*first, *sent], [note[1]] * len(first) + [fresh] * len(sent))
+        return []
+    pieces = _pack_hset(fresh, quotes, lambda some: l1_texts(some, own_ms))
+    return [packed("MULTI"), *pieces, packed("PEXPIRE", fresh, FILL_TTL_MS), packed("EXEC")]
 
 
 def _pack_hset(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from marketctl.errors import RedisFailed
-from marketctl.files.snapshots import encode_json, write_snapshot
+from marketctl.files.snapshots import Block, block_of, encode_json, write_snapshot
 from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.forms import mirror_lines, mirror_times
@@ -28,8 +28,13 @@ def write_mirror(
     path: Path, head: Mapping[str, Any], quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = None
 ) -> None:
     """Write the JSON copy of what was just published whole; what is held stands in the head. Raises StorageFailed."""
+    write_snapshot(path, head, "quotes", mirror_block(quotes, own_ms))
+
+
+def mirror_block(quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = None) -> Block:
+    """Return quotes as the mirror holds them; `own_ms` are the collection times of those that are older."""
     times = mirror_times()
-    write_snapshot(path, head, "quotes", quotes, lambda some: mirror_lines(some, own_ms, times))
+    return block_of(quotes, lambda some: mirror_lines(some, own_ms, times))
 
 
 def write_merged_mirror(path: Path, head: Mapping[str, Any], store: RedisConnection, provider: str) -> None:

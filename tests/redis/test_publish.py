@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -198,18 +199,32 @@ def test_large_set_and_names_beyond_ascii(store: RedisConnection) -> None:
     assert found == {pair: {"bid": q.bid, "ask": "2", "symbol": q.symbol} for pair, q in quotes.items()}
 
 
-def test_two_round_trips_a_publish(store: RedisConnection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_round_trip_a_publish(store: RedisConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     put(store, {"A/B": quote()})
     trips: list[int] = []
     original = RedisConnection._round_trip
 
-    def counted(self: RedisConnection, pack: Any, replies: int, key: str) -> list[Any]:
+    def counted(self: RedisConnection, pack: Any, replies: int, *more: Any) -> list[Any]:
         trips.append(replies)
-        return original(self, pack, replies, key)
+        return original(self, pack, replies, *more)
 
     monkeypatch.setattr(RedisConnection, "_round_trip", counted)
     put(store, {f"{i}/B": quote() for i in range(1000)}, 10)
-    assert trips == [6, 1]  # SADD MULTI HSET HSET PEXPIRE EXEC · EVALSHA
+    assert trips == [6]  # MULTI HSET HSET PEXPIRE EXEC EVALSHA
+
+
+def test_what_is_done_meanwhile_is_done_once_all_is_sent(store: RedisConnection) -> None:
+    put(store, {"A/B": quote()})  # the server knows the script now
+    seen: list[int] = []
+
+    def look() -> None:
+        until = time.monotonic() + 5
+        while not seen or (seen[-1] == 1 and time.monotonic() < until):
+            seen.append(store.call("HLEN", store.key("BYBIT", "l1")))
+
+    quotes = {"A/B": quote(), "B/C": quote()}
+    publish_l1(store, "BYBIT", quotes, run_id="r", collected_ms=T0 + 1, interval_s=10, skipped=0, meanwhile=look)
+    assert seen[-1] == 2  # on another connection: the reply was not read yet
 
 
 def test_script_unknown_to_the_server_is_sent(store: RedisConnection) -> None:
@@ -350,7 +365,7 @@ def test_key_of_a_wrong_type_is_named(store: RedisConnection, name: str) -> None
 
 def test_temporary_key_that_vanished_is_told(store: RedisConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     put(store, {"A/B": quote()})
-    monkeypatch.setattr(publish, "_fill", lambda *args: None)
+    monkeypatch.setattr(publish, "_fill", lambda *args: [])
     with pytest.raises(RedisFailed, match=r"lost 1 of 1 quotes on the way: evicted, or the server restarted$"):
         put(store, {"A/B": quote("5")}, 10)
     assert live(store) == {"A/B": '{"bid":"1","ask":"2","symbol":"BTCUSDT"}'}
@@ -362,7 +377,13 @@ from marketctl.redis import connection as redis_store
 from marketctl.redis.publish import publish_l1
 from marketctl.models import Quote
 store = redis_store.RedisConnection("embedded", pathlib.Path(sys.argv[1]), sys.argv[2])
-redis_store.RedisConnection.run_script = lambda *args: os.kill(os.getpid(), signal.SIGKILL)
+exchange = redis_store.RedisConnection._exchange
+def filled_and_killed(self, address, sent, count, meanwhile=None):
+    if count > 1:  # all but the script
+        exchange(self, address, sent[:-1], count - 1)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return exchange(self, address, sent, count)
+redis_store.RedisConnection._exchange = filled_and_killed
 quotes = {f"{i}/B": Quote("X", "9", "9", *[None] * 8) for i in range(2000)}
 publish_l1(store, "BYBIT", quotes, run_id="dead", collected_ms=int(sys.argv[3]), interval_s=10, skipped=0)
 """

@@ -261,10 +261,10 @@ def test_slow_redis_that_publishes_after_we_gave_up_is_not_called_unpublished(at
     run_script = redis_store.RedisConnection.run_script
     with ExitStack() as stack:
 
-        def late(self, script, *given):
+        def late(self, script, *given, **at_once):
             if script == _script():
                 stack.enter_context(clean_redis.stopped())
-            return run_script(self, script, *given)
+            return run_script(self, script, *given, **at_once)
 
         monkeypatch.setattr(redis_store, "READ_S", 0.15)
         monkeypatch.setattr(redis_store.RedisConnection, "run_script", late)
@@ -417,10 +417,10 @@ def test_publish_whose_reply_was_lost_is_answered_again_and_not_done_twice(at_de
     at_desk.write(clean_redis.url)
     run_script = redis_store.RedisConnection.run_script
 
-    def twice(self, script, *given):
-        first, again = run_script(self, script, *given), None
+    def twice(self, script, *given, **at_once):
+        first, again = run_script(self, script, *given, **at_once), None
         if script == _script():
-            again = run_script(self, script, *given)
+            again = run_script(self, script, *given, **at_once)
             assert again[1:9] == first[1:9]
         return again or first
 
