@@ -42,9 +42,7 @@ Block = list[bytes]
 """Records as a snapshot holds them, in pieces."""
 
 
-def write_snapshot(
-    path: Path, head: Mapping[str, Any], records_key: str, records: Mapping[str, Any] | Block
-) -> None:
+def write_snapshot(path: Path, head: Mapping[str, Any], records_key: str, records: Mapping[str, Any] | Block) -> None:
     """Write a snapshot, one record a line, every key sorted; a record may be JSON text already.
 
     Raises StorageFailed.
