@@ -42,7 +42,7 @@ class Member(NamedTuple):
 
 
 class _End(NamedTuple):
-    """Where a file ends as this process left it."""
+    """Where a file ends as this process left or found it."""
 
     inode: int
     size: int
@@ -92,7 +92,12 @@ class Archive:
             found = last_member(self.path)
         except OSError as error:
             raise storage_failed("read", self.path, error) from error
-        return None if found is None else _End(stat.st_ino, found.end, found.whole_ms, found.at_ms)
+        if found is None:
+            return None
+        end = _End(stat.st_ino, found.end, found.whole_ms, found.at_ms)
+        with _lock:
+            _ends[self.path] = end  # who looks ahead need not look again
+        return end
 
     @property
     def last_ms(self) -> int | None:

@@ -34,9 +34,7 @@ def keep_in_archive(
     if not (history.enabled and history.archive):
         return None
     try:
-        settings = run.settings
-        limits = (settings.archive_days, settings.archive_max_mb * 1_000_000)
-        archive = Archive(settings.data_dir, entry.name, collected_ms, *limits)
+        archive = archive_of(run, entry, collected_ms)
         fresh = held.keys() if archive.whole else list(fresh)
         if archive.last_ms is not None and collected_ms <= archive.last_ms and not (archive.whole or fresh):
             return None  # the same answer once more
@@ -54,11 +52,18 @@ def keep_in_archive(
     if forgotten:
         log.warning(
             "the archive was larger than archive_max_mb (%d) and forgot %s. Next: raise it, or keep fewer pairs",
-            settings.archive_max_mb,
+            run.settings.archive_max_mb,
             ", ".join(forgotten),
             extra={"provider": entry.name, "job": "prices"},
         )
     return None
+
+
+def archive_of(run: Run, entry: ProviderEntry, at_ms: int) -> Archive:
+    """Find where the archive of a provider goes on. Raises StorageFailed."""
+    settings = run.settings
+    limits = (settings.archive_days, settings.archive_max_mb * 1_000_000)
+    return Archive(settings.data_dir, entry.name, at_ms, *limits)
 
 
 def quote_lines(at: str, quotes: Mapping[str, Quote], pairs: Iterable[str]) -> list[str]:

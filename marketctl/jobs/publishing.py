@@ -10,7 +10,7 @@ from marketctl.config.registry import ProviderEntry
 from marketctl.errors import MarketctlError, StorageFailed, Suspect
 from marketctl.files.memory import make_ahead
 from marketctl.files.snapshots import Block, read_snapshot, write_snapshot
-from marketctl.jobs.archive import compared, keep_in_archive
+from marketctl.jobs.archive import archive_of, compared, keep_in_archive
 from marketctl.jobs.result import TOLD, Result
 from marketctl.jobs.run import Run
 from marketctl.jobs.whole import last_good, refuse_half, refuse_older
@@ -22,7 +22,7 @@ from marketctl.redis.publish import Aside, Published, publish_l1
 from marketctl.redis.quotes import mirror_block, write_merged_mirror, write_mirror
 from marketctl.sentinel.guard import Examined, Guard
 from marketctl.sentinel.market import market_of
-from marketctl.times import to_iso
+from marketctl.times import now_ms, to_iso
 from marketctl.views.freshness import limit_ms
 from marketctl.views.held import in_words, mirror_record
 
@@ -30,12 +30,17 @@ KEPT = ("held", "marked")
 
 
 def make_ready(run: Run, entries: Iterable[ProviderEntry]) -> None:
-    """Read lists of pairs, and what the venues quote; what cannot be read is left out."""
+    """Read lists of pairs, what the venues quote and where archives end; what cannot be read is left out."""
     for entry in entries:
         make_ahead(run.settings.data_dir / "cache", entry.name, "pairs", remembered_list)
-    if not run.options.dry_run:
-        with suppress(MarketctlError):
-            market_of(run.registry).look_ahead(run.registry, run.redis())
+    if run.options.dry_run:
+        return
+    with suppress(MarketctlError):
+        market_of(run.registry).look_ahead(run.registry, run.redis())
+    if run.settings.history.enabled and run.settings.history.archive:
+        for entry in entries:
+            with suppress(MarketctlError):
+                archive_of(run, entry, now_ms())
 
 
 def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Result, collected: int, kind: str) -> None:
