@@ -16,6 +16,8 @@ from marketctl.providers.fields import NotANumber, decimal_text, integer
 # Without the keywords and defaults of Quote(...), which take longer than all else.
 new_quote = partial(tuple.__new__, Quote)
 
+ABSENT, MIDDLE = "-", "="
+
 NOBODY = Pair("", "", "", "", "", None)
 
 _symbol, _status, _spot, _key = map(itemgetter, (0, 5, 6, 7))  # of a pair
@@ -32,16 +34,15 @@ def column(found: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
 class Sides:
     """Columns of quotes in their order, to look through them at once; of fewer where some came one by one.
 
-    `alone` are the places of those that were added one by one: their sides may be missing, their middle is None.
+    A side that is not there is ABSENT. Of a rate that has its middle alone this stands as its bid, and MIDDLE as ask.
     """
 
     def __init__(self) -> None:
-        self.bids: list[str | None] = []
-        self.asks: list[str | None] = []
-        self.middles: list[float | None] = []
+        self.bids: list[str] = []
+        self.asks: list[str] = []
+        self.middles: list[float] = []  # or the one side there is
         self.statuses: list[str | None] = []
         self.times: list[int | None] = []
-        self.alone: list[int] = []
 
     def __len__(self) -> int:
         """Of how many quotes."""
@@ -56,7 +57,7 @@ class Sides:
         return sides
 
     def extend(self, more: "Sides", start: int, end: int) -> None:
-        """Add what stands at these places of others, none of which came alone."""
+        """Add what stands at these places of others."""
         self.bids += more.bids[start:end]
         self.asks += more.asks[start:end]
         self.middles += more.middles[start:end]
@@ -65,10 +66,10 @@ class Sides:
 
     def append(self, quote: Quote) -> None:
         """Add one."""
-        self.alone.append(len(self.bids))
-        self.bids.append(quote.bid)
-        self.asks.append(quote.ask)
-        self.middles.append(None)
+        bid, ask, mid = quote.bid, quote.ask, quote.mid
+        self.bids.append(bid or mid or ABSENT)
+        self.asks.append(ask or (MIDDLE if mid and not bid else ABSENT))
+        self.middles.append((float(bid) + float(ask)) * 0.5 if bid and ask else float(mid or bid or ask or 0))
         self.statuses.append(quote.status)
         self.times.append(quote.at_ms)
 

@@ -11,12 +11,10 @@ from contextlib import suppress
 from typing import Any, NamedTuple, Self, TypeVar
 
 from marketctl.models import Quote
-from marketctl.providers.columns import Sides
+from marketctl.providers.columns import ABSENT, MIDDLE, Sides
 from marketctl.sentinel.judge import Span
 
 T = TypeVar("T")
-
-ABSENT, MIDDLE = "-", "="  # for a side that is not there; for the ask of a rate, whose middle stands as its bid
 
 NEVER = -1  # for a time that is not told
 
@@ -107,17 +105,9 @@ class Draft:
         """Return the columns of quotes; the `sides` of all of them, where they are known, save most of the work."""
         if sides is None or len(sides) != len(quotes):
             sides = Sides.of(quotes)
-        columns: Any = (sides.bids, sides.asks, sides.middles)
-        bids, asks, middles = map(list, columns) if sides.alone else columns
-        rows = list(quotes.values()) if sides.alone else []
-        for place in sides.alone:
-            _, bid, ask, _, _, _, mid, *_ = rows[place]
-            middles[place] = (float(bid) + float(ask)) * 0.5 if bid and ask else float(mid or bid or ask or 0)
-            bids[place] = bid or mid or ABSENT
-            asks[place] = ask or (MIDDLE if mid and not bid else ABSENT)
         told = set(sides.times)  # often all are the same
         times = [NEVER if at is None else at for at in (told if len(told) == 1 else sides.times)]
-        draft = cls(Names(list(quotes)), bids, asks, times, middles)
+        draft = cls(Names(list(quotes)), sides.bids, sides.asks, times, sides.middles)
         draft.halted = {draft.names.pairs[place]: place for place in _places(sides.statuses, "halted")}
         return draft
 
