@@ -6,7 +6,7 @@ Long: one class for a server, a cluster's nodes and the embedded server, which s
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from marketctl.errors import ConfigError, RedisFailed
 from marketctl.lean_imports import import_redis
@@ -27,6 +27,13 @@ class NotReached(NoReply):
     """Redis was not reached: nothing was asked."""
 
 
+class _Idle(NamedTuple):
+    """A connection between two calls, and which start of the embedded server it is from."""
+
+    connection: Any
+    start: int
+
+
 class RedisConnection:
     """The connection to Redis, opened on first need, safe to share between threads: each that asks has one to itself.
 
@@ -42,8 +49,7 @@ class RedisConnection:
         self._url = redis_url
         self._lock = Lock()  # for what stands below, never for a round trip
         # Those that answered and wait for the next call, by address; that of the URL itself is None.
-        self._idle: dict[tuple[str, int] | None, list[Any]] = {}
-        self._starts = 0  # of the embedded server: what was connected before the last one is of no use
+        self._idle: dict[tuple[str, int] | None, list[_Idle]] = {}
         self._here = ""  # the host of the URL, as redis-py reads it
         # First, last, owner; empty without a cluster, None before the server was asked.
         self._slots: list[tuple[int, int, tuple[str, int]]] | None = None
@@ -217,7 +223,7 @@ class RedisConnection:
         from redis.exceptions import RedisError, ResponseError
 
         while True:
-            connection, proven, start = self._take(address)
+            (connection, start), proven = self._take(address)
             reached = False
             try:
                 connection.connect()
@@ -243,39 +249,42 @@ class RedisConnection:
             except BaseException:  # a signal: half a reply may be left in it
                 connection.disconnect()
                 raise
-            self._give_back(address, connection, start)
+            self._give_back(address, _Idle(connection, start))
             return replies
 
-    def _take(self, address: tuple[str, int] | None) -> tuple[Any, bool, int]:
-        """Return a connection for one round trip, whether it ever answered, and the start of the server it is from."""
+    @property
+    def _starts(self) -> int:
+        return 0 if self._embedded is None else self._embedded.starts
+
+    def _take(self, address: tuple[str, int] | None) -> tuple[_Idle, bool]:
+        """Return a connection for one round trip, and whether it ever answered."""
         with self._lock:
             idle = self._idle.get(address)
             if idle:
-                return idle.pop(), True, self._starts
+                return idle.pop(), True
             connection = self._connect(address)
             if address is None:
                 self._here = getattr(connection, "host", "")
-            return connection, False, self._starts
+            return _Idle(connection, self._starts), False
 
-    def _give_back(self, address: tuple[str, int] | None, connection: Any, start: int) -> None:
+    def _give_back(self, address: tuple[str, int] | None, one: _Idle) -> None:
         with self._lock:
-            if start == self._starts:
-                self._idle.setdefault(address, []).append(connection)
+            if one.start == self._starts:
+                self._idle.setdefault(address, []).append(one)
                 return
-        connection.disconnect()
+        one.connection.disconnect()
 
     def _start_anew(self, start: int) -> None:
-        """Have the embedded server started anew by the next call, unless another thread saw to it since."""
+        """Have the embedded server started anew by the next call, unless that was seen to since."""
         with self._lock:
             if start == self._starts and self._embedded is not None:
-                self._starts += 1
                 self._let_go()
                 self._embedded.stop()
 
     def _let_go(self) -> None:
         while self._idle:
-            for connection in self._idle.popitem()[1]:
-                connection.disconnect()
+            for one in self._idle.popitem()[1]:
+                one.connection.disconnect()
 
     def _refused(self, error: Exception, key: str) -> RedisFailed:
         """Say why the server refused a command; what its words leave open is asked."""

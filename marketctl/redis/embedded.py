@@ -65,6 +65,8 @@ class EmbeddedRedis:
         self._set_aside: Path | None = None
         self._users_fd: int | None = None
         self._process: Popen[bytes] | None = None
+        self._ready = False  # whether it has answered since it was started
+        self.starts = 0  # servers that were entered or started anew: what was connected before is of no use
         self._reason = ""
         self._log_from = 0
 
@@ -96,6 +98,7 @@ class EmbeddedRedis:
                 os.close(fd)
                 raise
             self._users_fd = fd
+            self.starts += 1
 
     def wait(self) -> str:
         """Wait until the server answers and return its unix socket path. Raises RedisFailed, having left."""
@@ -114,12 +117,16 @@ class EmbeddedRedis:
             answer = _ask(path, b"PING\r\n")
             if answer is not None and answer.startswith(b"+PONG"):
                 self._tell_set_aside()
+                self._ready = True
                 return path
             if not answer and not self._server_runs():
                 with self._entering():
                     if self._process is not None and not self._server_runs():
-                        self._after_death()
-                    self._launch()  # or another's server went down between its start and our first word
+                        self._process.wait()
+                        if not self._ready:
+                            self._after_death()
+                    self._launch()  # or it went down after it was ready, or another's before our first word
+                    self.starts += 1
             if answer and answer.startswith(b"-LOADING"):
                 until = max(until, began + LOAD_S)
             if time.monotonic() > until:
@@ -214,6 +221,7 @@ class EmbeddedRedis:
         try:
             if not try_lock(lock_fd, lock):
                 return
+            self._ready = False
             from subprocess import DEVNULL, STDOUT, Popen
 
             from marketctl.redis.program import find_server

@@ -71,8 +71,21 @@ def test_a_server_that_was_killed_is_started_once_for_all_threads(tmp_path: Path
 
         for turn in range(2):
             assert list(hands.map(ask, range(4))) == [b"0", b"1", b"2", b"3"]
-            assert store._starts == turn
+            assert store._starts == turn + 1
             os.kill(int((tmp_path / "redis" / "server.lock").read_text()), signal.SIGKILL)
+        assert store.call("PING") == b"PONG"
+        assert store._starts == 3
+
+
+def test_a_server_that_was_killed_is_started_for_who_connects_then(tmp_path: Path) -> None:
+    with RedisConnection("embedded", tmp_path, "p") as store:
+        assert store.call("PING") == b"PONG"
+        os.kill(int((tmp_path / "redis" / "server.lock").read_text()), signal.SIGKILL)
+        held = store._idle.pop(None)  # as another thread has it
+        assert store.call("PING") == b"PONG"
+        assert store._starts == 2
+        store._start_anew(held[0].start)  # that thread has seen it too, and a server is there already
+        held[0].connection.disconnect()
         assert store.call("PING") == b"PONG"
         assert store._starts == 2
 
@@ -83,7 +96,7 @@ def test_a_connection_whose_reply_was_not_waited_for_is_not_used_again(server: R
 
     with RedisConnection(server.url, tmp_path, "p") as store:
         assert store.call("PING") == b"PONG"
-        connection = store._idle[None][0]
+        connection = store._idle[None][0].connection
         real = connection.read_response
 
         def interrupted() -> Any:

@@ -188,7 +188,7 @@ def test_publish_tells_the_channel(store: RedisConnection, server: Path) -> None
     with RedisConnection("embedded", server, store.prefix) as listener:
         assert listener.call("SUBSCRIBE", f"{store.prefix}:changed:BYBIT")[0] == b"subscribe"
         put(store, {"A/B": quote()}, run_id="r7")
-        message = listener._idle[None][0].read_response()
+        message = listener._idle[None][0].connection.read_response()
     assert message == [b"message", f"{store.prefix}:changed:BYBIT".encode(), b"r7"]
 
 
