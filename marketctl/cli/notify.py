@@ -232,6 +232,7 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
     from marketctl.log import notice
     from marketctl.notify.ledger import kept
     from marketctl.notify.rules import is_muted
+    from marketctl.text import closest, printable
     from marketctl.times import now_ms, to_iso
 
     given = globals_of()
@@ -244,7 +245,12 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
         now = now_ms()
         ledger.mutes = {key: at for key, at in ledger.mutes.items() if at is None or at > now}
         if what is not None and off:
-            ledger.mutes.pop(what, None)
+            named = [key for key in ledger.mutes if key.casefold() == what.casefold()]
+            for key in named:
+                del ledger.mutes[key]
+            if not named and not given.quiet:
+                close = closest(what.casefold(), ledger.mutes)
+                notice(f"{printable(what, 60)} is not muted{f'; did you mean {close}?' if close else ''}")
         elif what is not None:
             ledger.mutes[what] = until
         if what is not None:

@@ -222,7 +222,9 @@ def test_what_is_muted_is_noted_and_not_sent(folder, ctl):
         _, out, _ = ctl("notify", "log")
         assert out.split("\t")[1:4] == ["door", "new", "muted"]
         told = "changed under the mute: 1; the next look tells. Next: marketctl notify run.\n"
-        assert ctl("notify", "mute", "tron", "--off") == (0, "", told)
+        code, out, err = ctl("notify", "mute", "trom", "--off")
+        assert (code, out[:5], err) == (0, "tron\t", "trom is not muted; did you mean tron?\n")
+        assert ctl("notify", "mute", "TRON", "--off") == (0, "", told)
         assert ctl("notify", "run", "-q") == (0, "", "")
         assert len(hook.messages) == 1
         assert "still: USDT · tron: withdrawals closed at 2 of 2; open: ton 0.249" in hook.messages[0]
