@@ -90,18 +90,24 @@ def ask_secret(label: str) -> str:
     """Ask on the terminal without an echo. A PEM is read to its end, folded base64 as far as it was pasted."""
     import os
     import select
+    import signal
     import termios
 
     from marketctl.config.key_lines import begins_pem, ends_pem, may_fold
+    from marketctl.errors import EXIT_SIGTERM, Stopped
+
+    def stop(*_: object) -> None:  # by itself it would end us with the terminal still silent
+        raise Stopped(EXIT_SIGTERM)
 
     place = sys.stdin.fileno()
     echoing = termios.tcgetattr(place)
     silent = termios.tcgetattr(place)
     silent[3] &= ~termios.ECHO
-    # Not getpass: it throws away what of a paste was not read yet, all lines but the first.
-    termios.tcsetattr(place, termios.TCSADRAIN, silent)
-    click.echo(f"{label}: ", err=True, nl=False)  # nobody is asked before the echo is off
+    before = signal.signal(signal.SIGTERM, stop)
     try:
+        # Not getpass: it throws away what of a paste was not read yet, all lines but the first.
+        termios.tcsetattr(place, termios.TCSADRAIN, silent)
+        click.echo(f"{label}: ", err=True, nl=False)  # nobody is asked before the echo is off
         lines = [os.read(place, 65536).decode(errors="replace")]  # a terminal hands over one line at a time
         while lines[-1]:
             pending = bool(select.select([place], [], [], 0.2)[0])
@@ -111,6 +117,7 @@ def ask_secret(label: str) -> str:
             lines.append(os.read(place, 65536).decode(errors="replace"))
     finally:
         termios.tcsetattr(place, termios.TCSADRAIN, echoing)
+        signal.signal(signal.SIGTERM, before)
         click.echo(err=True)
     if not lines[0]:
         raise click.Abort

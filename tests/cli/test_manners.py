@@ -1,7 +1,13 @@
 """Manners of the command line: bare groups, `-p` and bare names, next steps, progress, what is kept."""
 
 import io
+import os
+import pty
 import re
+import signal
+import subprocess
+import sys
+import termios
 
 import click
 import pytest
@@ -181,3 +187,31 @@ def test_a_key_with_a_character_that_none_has_is_not_stored(ctl, folder, monkeyp
         "nothing was stored. Next: copy it anew, from its page.\n"
     )
     assert (folder / "credentials.toml").read_bytes() == before
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_who_ends_a_question_for_a_key_has_an_echo_again(folder, number, code):
+    ours, theirs = pty.openpty()
+    words = [
+        sys.executable,
+        "-m",
+        "marketctl",
+        "--config",
+        str(folder / "providers.toml"),
+        "credentials",
+        "set",
+        "KUCOIN",
+    ]
+    with subprocess.Popen(words, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True) as process:
+        try:
+            shown = b""
+            while b"KUCOIN api_key: " not in shown:
+                shown += os.read(ours, 1000)
+            assert not termios.tcgetattr(ours)[3] & termios.ECHO
+            process.send_signal(number)
+            assert process.wait(20) == code
+            assert termios.tcgetattr(ours)[3] & termios.ECHO
+        finally:
+            process.kill()
+            os.close(ours)
+            os.close(theirs)
