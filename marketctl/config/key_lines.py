@@ -7,6 +7,10 @@ from marketctl.errors import ConfigError
 
 FOLDED = 60  # characters from which on a line of base64 may have been folded
 
+NO_PEM = frozenset(("uid", "api_key", "app_id"))  # what says who asks; a PEM is what proves it
+
+PEM_IN_BASE64 = "LS0tLS1CRUdJTi"
+
 _base64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}").fullmatch
 
 
@@ -28,7 +32,8 @@ def may_fold(line: str) -> bool:
 def read_values(text: str, names: Sequence[str]) -> dict[str, str]:
     """Read values from lines: `name=value` for any of the names, else in the order of the names.
 
-    Raises ConfigError for a PEM without its end and for lines that belong to nothing: nothing is to be stored then.
+    Raises ConfigError for a PEM without its end or in the wrong place and for lines that belong to nothing: nothing is
+    to be stored then.
     """
     values: dict[str, str] = {}
     lines = iter(text.splitlines())
@@ -43,6 +48,11 @@ def read_values(text: str, names: Sequence[str]) -> dict[str, str]:
         value = (rest if named else line).strip()
         if begins_pem(value):
             value = _pem(value, lines)
+        if name in NO_PEM and (begins_pem(value) or value.startswith(PEM_IN_BASE64)):
+            raise ConfigError(
+                f"found a private key (PEM) where {name} is expected; nothing was stored",
+                hint=f"give it last, or by its name: {names[-1]}=-----BEGIN ...",
+            )
         if name:
             values[name] = value
         elif names and _continues(values[names[-1]], value):

@@ -15,7 +15,7 @@ from marketctl.errors import (
     TimedOut,
     Unavailable,
 )
-from marketctl.http.messages import Answer, Request, looks_html
+from marketctl.http.messages import Answer, Request, page_told
 from marketctl.http.verdicts import class_of_status, named_wait, next_step
 from marketctl.lean_imports import import_requests
 from marketctl.text import printable
@@ -165,12 +165,12 @@ def refuse_redirect(request: Request, answer: Answer) -> None:
 def refuse_failure(request: Request, answer: Answer, provider: str = "") -> None:
     """Raise for what the HTTP status alone tells, and for a body that is not what its endpoint speaks."""
     good = 200 <= answer.status < 300
-    page = not answer.is_json and looks_html(answer.content, answer.headers.get("content-type", ""))
+    page = page_told(answer)
     if good and (answer.is_json or (answer.raw and answer.content.strip() and not page)):
         return
     told = f"{request.method} {request.host}{request.path}: HTTP {answer.status}"
     if page:
-        told += f" with a web page in place of {'data' if answer.raw else 'JSON'}"
+        told += page
     elif answer.raw:
         told += "" if answer.content.strip() else " without a body"
     elif not answer.is_json and answer.status != HTTPStatus.TOO_MANY_REQUESTS:

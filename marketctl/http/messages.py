@@ -124,6 +124,13 @@ def looks_html(content: bytes, content_type: str = "") -> bool:
     return "html" in content_type.lower() and not start.startswith((b"<?xml", b"{", b"["))
 
 
+def page_told(answer: Answer) -> str:
+    """Return the words for a web page that came in place of data; "" for anything else."""
+    if answer.is_json or not looks_html(answer.content, answer.headers.get("content-type", "")):
+        return ""
+    return f" with a web page in place of {'data' if answer.raw else 'JSON'}"
+
+
 def encode_query(params: dict[str, str] | list[tuple[str, str]]) -> str:
     """Encode parameters by RFC 3986 (upper-case hex, space as %20), in the order given."""
     pairs = params.items() if isinstance(params, dict) else params

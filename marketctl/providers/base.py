@@ -347,16 +347,19 @@ class Provider(Refusals):
     def pages(self, path: str, query: Mapping[str, str], param: str, *cursor: str) -> Iterator[Any]:
         """Yield the pages of a list: the next one is asked for while the answer holds another cursor at this path.
 
-        Raises BadAnswer where the list has no end.
+        A later one may be empty, as the last of a list that fills its pages is. Raises BadAnswer where the list has no
+        end.
         """
         seen: set[str | None] = {None}
         more: dict[str, str] = {}
         for _ in range(MOST_PAGES):
-            body = self.get(path, {**query, **more})
-            yield body
-            for name in cursor:
-                body = mapping(body).get(name)
-            token = text(body)
+            body = found = self.get(path, {**query, **more})
+            for name in cursor[:-1]:
+                found = mapping(found).get(name)
+            beside = mapping(found)
+            if not more or [] not in beside.values():
+                yield body
+            token = text(beside.get(cursor[-1]))
             if token in seen:
                 return
             seen.add(token)

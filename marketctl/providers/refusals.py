@@ -14,7 +14,7 @@ from marketctl.errors import (
     RateLimited,
     Unavailable,
 )
-from marketctl.http.messages import looks_html
+from marketctl.http.messages import looks_html, page_told
 from marketctl.http.verdicts import class_of_status, moment, next_step, retry_after_s
 from marketctl.providers.fields import text
 from marketctl.text import printable
@@ -122,7 +122,7 @@ class Refusals:
         self, kind: type[MarketctlError], code: str, words: str, ban_s: float | None, answer: "Answer"
     ) -> MarketctlError:
         """Make the error of an answer: in words, with the wait it names."""
-        told = (f"{answer.where}: " if answer.where else "") + f"HTTP {answer.status}"
+        told = (f"{answer.where}: " if answer.where else "") + f"HTTP {answer.status}{page_told(answer)}"
         meaning = "this address is banned for a while" if ban_s is not None else self._meaning(kind, code, words)
         told += "".join(f": {part}" for part in (meaning, words) if part) or (" without words" if code else "")
         told += f" (code {printable(code, 40)})" if code and code != NO_ENVELOPE[0] else ""

@@ -51,6 +51,9 @@ def test_each_value_is_taken_whole(text, names, expected):
         (f"my-uid\n{FOLDED}\n{ROW}\n", TWO, "1 line too many on stdin: expected uid, private_key; nothing was stored"),
         (f"my-uid\n{PEM.rpartition('-----END')[0]}", TWO,
          "the PEM key is cut: its END line is missing; nothing was stored"),
+        (f"{PEM}my-uid\n", TWO, "found a private key (PEM) where uid is expected; nothing was stored"),
+        (f"{FOLDED}\nmy-uid\n", TWO, "found a private key (PEM) where uid is expected; nothing was stored"),
+        (f"api_key={PEM}s\n", THREE[:2], "found a private key (PEM) where api_key is expected; nothing was stored"),
     ],
 )  # fmt: skip
 def test_what_belongs_to_nothing_is_refused(text, names, message):

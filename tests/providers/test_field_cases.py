@@ -139,6 +139,16 @@ def test_bybit_new_kinds_of_pairs_are_pairs_and_what_is_not_open_is_halted():
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [({"status": "Closed"}, "halted"), ({"status": "1"}, "trading"), ({"status": None}, None), ({}, None),
+     ({"status": "Frozen?"}, None)],
+)  # fmt: skip
+def test_bybit_a_state_that_is_not_told_or_has_no_known_word_is_unknown(told, status):
+    row = {"symbol": "AUSDT", "baseCoin": "A", "quoteCoin": "USDT"} | told
+    assert bybit.parse_pairs({"result": {"list": [row]}})[0].status == status
+
+
 def bybit_page(rows, cursor=None):
     result = {"category": "spot", "list": rows} | ({} if cursor is None else {"nextPageCursor": cursor})
     return reply(200, json.dumps({"retCode": 0, "result": result, "time": 1767225600000}).encode())
@@ -164,6 +174,17 @@ def test_bybit_a_cursor_on_a_list_that_had_none_is_followed_to_its_end(adapt, en
         "/v5/market/instruments-info?category=spot&cursor=two",
         "/v5/market/tickers?category=spot",
     ]
+
+
+def test_bybit_an_empty_page_behind_full_ones_is_the_end_and_an_empty_first_one_is_no_list(adapt):
+    tickers = [{"symbol": f"C{number}USDT", "bid1Price": "1", "ask1Price": "2"} for number in range(500)]
+    wire = Wire(bybit_page(bybit_rows(0, 500), "two"), bybit_page([], ""), bybit_page(tickers))
+    assert len(adapt(BybitAdapter, wire.url).prices().quotes) == 500
+    wire.stop()
+    wire = Wire(bybit_page([], "two"))
+    with pytest.raises(BadAnswer, match=r"result\.list is an empty list"):
+        adapt(BybitAdapter, wire.url).pairs()
+    wire.stop()
 
 
 def test_mexc_a_ticker_nobody_lists_does_not_switch_the_cache_off(adapt):
@@ -311,6 +332,15 @@ def test_what_stands_in_front_of_an_api_is_told_in_its_own_words(adapt, cls):
     assert (type(error), "upstream request timeout" in error.message) == (Unavailable, True), error.message
     error = refusal(adapt, cls, [{"error": "bad thing"}], 400)
     assert (type(error), "bad thing" in error.message) == (BadAnswer, True), error.message
+
+
+@pytest.mark.parametrize("cls", ALL)
+def test_a_web_page_is_told_as_one_whatever_the_status_is_taken_for(adapt, cls):
+    wire = Wire(reply(403, b"<!DOCTYPE HTML><html><h1>403 ERROR</h1></html>", content_type="text/html"))
+    adapter = adapt(cls, wire.url)
+    with pytest.raises(Blocked, match=r"HTTP 403 with a web page in place of (JSON|data)"):
+        adapter.get(next(one for one in cls.endpoints if one.startswith("GET ")).partition(" ")[2])
+    wire.stop()
 
 
 @pytest.mark.parametrize("cls", ALL)

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 RECV_WINDOW_MS = "5000"
 OFF = {"": False}  # stands where the direction does not exist
 OURS = frozenset({2, 5})  # trading by HTTP, market data
+# "1" was the word for open until 2023.
+STATES = {
+    **dict.fromkeys(("Trading", "1"), "trading"),
+    **dict.fromkeys(("PreLaunch", "Delivering", "Closed"), "halted"),
+}
 
 PRICES = ("symbol", "bid1Price", "ask1Price", "bid1Size", "ask1Size", "lastPrice", "volume24h", "turnover24h")
 
@@ -160,12 +165,11 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network
 
 
 def parse_pairs(body: Any) -> list[Pair]:
-    """Read /v5/market/instruments-info?category=spot; status was "1" until 2023."""
+    """Read /v5/market/instruments-info?category=spot."""
     pairs = []
     for row, symbol, base, quote in named(rows(body, "result", "list"), "symbol", "baseCoin", "quoteCoin"):
         base, quote = base.upper(), quote.upper()
-        status = "trading" if row.get("status") in ("Trading", "1") else "halted"
-        pairs.append(Pair(symbol, base, quote, base, quote, status))
+        pairs.append(Pair(symbol, base, quote, base, quote, STATES.get(str(row.get("status")))))
     return pairs
 
 
