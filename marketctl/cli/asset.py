@@ -91,6 +91,12 @@ def _show(given: Globals, word: str, only: str | None, closed: bool, as_json: bo
         if only is None:
             write("\n")
         print_rows(given, PRICES, [_price_row(row) for row in found["prices"]])
+    if only != "prices" and not networks:
+        elsewhere = "" if closed or with_prices or not found["prices"] else "; its prices are shown by --only prices"
+        told = "of those told is closed" if closed and found["networks"] else "is told by any wallet"
+        log.warning("no network of %s %s%s", found["asset"], told, elsewhere)
+    if only == "prices" and not found["prices"]:
+        log.warning("no pair of %s is quoted", found["asset"])
     return 0
 
 

@@ -67,6 +67,7 @@ def command(
         told = {"amount": found.amount, "source": source.upper(), "target": target.upper()}
         more = {
             "complete": found.complete,
+            "cause": found.cause,
             "left_out": found.left_out,
             "problems": [one.words for one in found.problems],
         }
@@ -84,10 +85,10 @@ def command(
     if not found.complete:
         log.warning("the search ended before it was sure that these are the best ways: use --steps or --avoid")
     if not found.ways:
+        cause = f": {found.cause}" if found.cause else ""
         why = ", ".join(f"{len(told)} {reason}" for reason, told in found.left_out.items())
-        log.error(
-            "there is now no way of %s %s to %s%s", found.amount, source, target, f" (left out: {why})" if why else ""
-        )
+        left_out = f" (left out: {why})" if why else ""
+        log.error("there is now no way of %s %s to %s%s%s", found.amount, source, target, cause, left_out)
     return EXIT_OK if found.ways else EXIT_FAILED
 
 

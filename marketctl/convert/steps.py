@@ -128,9 +128,9 @@ class Transfer:
         """Work it out; None where it is below a minimum, or nothing arrives."""
         told = self.leaving.network
         fixed, share = exact(told.get("withdraw_fee")), exact(told.get("withdraw_fee_percent"))
-        low, high = exact(told.get("withdraw_min")), exact(told.get("withdraw_max"))
+        low = exact(told.get("withdraw_min"))
         least = exact(self.entering.network.get("deposit_min"))
-        taken = self._down(amount if high is None else min(amount, high))
+        taken = self.sent(amount)
         if low is not None and taken < low:
             return None
         fee = (fixed or 0) + taken * (share or 0) / 100
@@ -138,6 +138,11 @@ class Transfer:
         if arrived <= 0 or (least is not None and arrived < least):
             return None
         return Done(taken, amount - taken, arrived, taken - arrived)
+
+    def sent(self, amount: Fraction) -> Fraction:
+        """Return what of an amount can be sent, minimum aside."""
+        high = exact(self.leaving.network.get("withdraw_max"))
+        return self._down(amount if high is None else min(amount, high))
 
     def _down(self, value: Fraction) -> Fraction:
         decimals = self.leaving.precision

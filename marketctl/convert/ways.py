@@ -31,7 +31,10 @@ class Problem(NamedTuple):
 
 @dataclass
 class Converted:
-    """The best ways, what each rests on, and what was not on any: `left_out` by reason."""
+    """The best ways, what each rests on, and what was not on any: `left_out` by reason.
+
+    `cause` is what keeps the amount from arriving where a way is open but for a least amount or a fee.
+    """
 
     amount: str
     ways: list[dict[str, Any]]
@@ -39,6 +42,7 @@ class Converted:
     complete: bool
     left_out: dict[str, list[str]]
     problems: list[Problem] = field(default_factory=list)
+    cause: str | None = None
 
 
 def convert(
@@ -72,6 +76,10 @@ def convert(
     wanted = [word.strip().upper() for word in via]
     found = answer(graph, registry, figure, starts, goals, top=top, max_steps=max_steps, via=wanted)
     found.problems = problems
+    if not found.ways:
+        from marketctl.convert.nearest import nearest_cause
+
+        found.cause = nearest_cause(graph, figure, starts, goals, max_steps, lambda steps: passes(steps, wanted))
     for name, tickers in graph.unreadable():
         words = f"{name}: its wallet cannot be read for {', '.join(tickers)}"
         found.problems.append(Problem("records", name, words))

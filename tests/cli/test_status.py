@@ -11,6 +11,8 @@ from marketctl.errors import StorageFailed
 from marketctl.files.snapshots import read_snapshot
 from marketctl.redis.connection import RedisConnection
 from marketctl.sandbox.setup import write_setup
+from tests.desk import asset, quote
+from tests.rates.world import World, usdt
 
 MIRROR = "(the mirror)"  # what is said while the embedded server sleeps
 
@@ -165,6 +167,28 @@ def test_asset_closed_alone_and_unknown(ctl):
     _, out, _ = ctl("asset", "KAGI", "--closed", "--format", "tsv", "--columns", "provider,network,deposit,withdraw")
     assert out == "provider\tnetwork\tdeposit\twithdraw\nKUCOIN\tethereum\tno\tno\n"
     assert ctl("asset", "USDTX") == (1, "", "marketctl: no provider lists USDTX. Did you mean USDT?\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "out", "err"),
+    [
+        (("TRX",), "", "no network of TRX is told by any wallet; its prices are shown by --only prices\n"),
+        (("TRX", "--closed"), "", "no network of TRX is told by any wallet\n"),
+        (("TRX", "--only", "networks"), "",
+         "no network of TRX is told by any wallet; its prices are shown by --only prices\n"),
+        (("TRX", "--only", "prices", "--columns", "pair,bid"), "TRX/USDT\t0.25\n", ""),
+        (("USDT", "--closed"), "", "no network of USDT of those told is closed\n"),
+        (("KZT", "--only", "prices"), "", "no pair of KZT is quoted\n"),
+        (("TRX", "-q"), "", ""),
+    ],
+)  # fmt: skip
+def test_asset_says_where_it_has_nothing_to_show(tmp_path, capsys, words, out, err):
+    world = World(tmp_path / "desk")
+    world.quotes("MEXC", **{"TRX/USDT": quote("0.25", "0.26", status="trading")})
+    world.wallet("KUCOIN", USDT=usdt(withdraw_fee="1"), KZT=asset("KZT", {}, fiat=True))
+    code = invoke(["--config", str(world.path), "asset", *words])
+    told = capsys.readouterr()
+    assert (code, told.out.strip("\n"), told.err) == (0, out.strip("\n"), err)
 
 
 # prices gaps --------------------------------------------------------------------------------

@@ -426,6 +426,42 @@ def test_what_is_in_doubt_is_on_no_way(world, break_it, reason):
     assert (found.ways, list(found.left_out)) == ([], [reason])
 
 
+@pytest.mark.parametrize(
+    ("amount", "leaving", "entering", "cause"),
+    [
+        ("9.99", {}, {}, "MEXC sends no less than 10 USDT over tron, and there would be 9.99"),
+        ("10.009", {"withdraw_min": "10.005"}, {},
+         "MEXC sends no less than 10.005 USDT over tron, and there would be 10.009"),  # 10 of it, to 2 decimals
+        ("6", {"withdraw_min": None}, {"deposit_min": "5"},
+         "MEXC sends USDT over tron for 1.5 USDT, and there would be 6; RAPIRA takes no less than 5"),
+        ("1.5", {"withdraw_min": None, "withdraw_fee_percent": "1"}, {},
+         "MEXC sends USDT over tron for 1.5 USDT and 1 %, and there would be 1.5"),
+        ("0.009", {"withdraw_min": None, "withdraw_fee": "0"}, {},
+         "MEXC sends USDT over tron to 2 decimals, and there would be 0.009"),
+        ("9.99", {"withdraw": False}, {}, None),  # closed, whatever the amount
+    ],
+)  # fmt: skip
+def test_what_an_amount_does_not_reach_is_told(world, amount, leaving, entering, cause):
+    fees = {"withdraw_fee": "1.5", "withdraw_min": "10", "precision": 2}
+    world.wallet("MEXC", USDT=usdt(**fees | leaving))
+    world.wallet("RAPIRA", USDT=usdt(**entering))
+    found = run(world, amount, "USDT@MEXC", "RUB@RAPIRA", avoid=["KUCOIN"])
+    assert (found.ways, found.cause) == ([], cause)
+    assert run(world, "1000", "USDT@MEXC", "RUB@RAPIRA").cause is None
+
+
+def test_the_nearest_of_several_causes_is_told_also_where_a_thin_book_keeps_the_amount_small(world):
+    world.wallet("MEXC", USDT=usdt(withdraw_fee="1.5", withdraw_min="10"))
+    world.wallet("KUCOIN", USDT=usdt(withdraw_fee="0.5", withdraw_min="4000"))
+    found = run(world, "8", "USDT", "RUB@RAPIRA", avoid=["ethereum"])
+    assert [way["from"] for way in found.ways] == ["RAPIRA"]
+    told = "MEXC sends no less than 10 USDT over tron, and there would be 8"
+    assert run(world, "8", "USDT@MEXC", "RUB@RAPIRA").cause == told
+    world.quotes("MEXC", **{"TRX/USDT": quote("0.25", "0.2501", bid_size="20", status="trading")})
+    found = run(world, "1000000", "TRX@MEXC", "USDT@RAPIRA")  # 20 x 0.25 less 0.05 %
+    assert found.cause == "MEXC sends no less than 10 USDT over tron, and there would be 4.9975"
+
+
 def test_any_provider_via_and_avoid(world):
     def legs(*words, **options):
         return [[step["from"] for step in way["steps"]] for way in run(world, "1000", *words, **options).ways]

@@ -1,0 +1,91 @@
+"""Why nothing arrives where a way is open: a least amount, or what sending costs, that the amount does not reach."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fractions import Fraction
+
+from marketctl.convert.assumed import DIGITS
+from marketctl.convert.edges import Edge
+from marketctl.convert.graph import Graph
+from marketctl.convert.search import find_ways
+from marketctl.convert.steps import Done, Place, Step, Transfer, exact
+from marketctl.text import plain
+
+LOOKED_AT = 5  # ways that would be open
+
+
+class FreeTransfer(Transfer):
+    """A transfer as if it cost nothing and had no least amount."""
+
+    __slots__ = ()
+
+    def do(self, amount: Fraction) -> Done:
+        """Send all that may be sent at once."""
+        high = exact(self.leaving.network.get("withdraw_max"))
+        taken = amount if high is None else min(amount, high)
+        return Done(taken, amount - taken, taken, Fraction(0))
+
+
+class FreeGraph(Graph):
+    """The same places and edges, over which sending is free."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.__dict__.update(graph.__dict__)
+
+    def transfers(self, source: Place, target: Place) -> Iterator[Edge]:
+        """Yield the open networks; nothing is kept back there."""
+        for edge in super().transfers(source, target):
+            yield edge._replace(low=0.0, ratio=1.0, fee=0.0, least=0.0)
+
+    def least_fee(self, place: Place) -> float:
+        """Return the fee of sending, which is none here."""
+        del place
+        return 0.0
+
+    def step_of(self, edge: Edge) -> Step:
+        """Return the step behind an edge."""
+        step = super().step_of(edge)
+        if isinstance(step, Transfer):
+            return FreeTransfer(step.leaving, step.entering, step.identity, step.why)
+        return step
+
+
+def nearest_cause(
+    graph: Graph,
+    amount: Fraction,
+    starts: Iterable[Place],
+    goals: Iterable[Place],
+    max_steps: int,
+    wanted: Callable[[Sequence[Step]], bool],
+) -> str | None:
+    """Say what keeps an amount from arriving on the way that wants the least more of it; None where no way is open."""
+    found = find_ways(FreeGraph(graph), amount, starts, goals, top=LOOKED_AT, max_steps=max_steps, wanted=wanted)
+    causes = [cause for way in found.ways if (cause := _cause(way.steps, amount)) is not None]
+    return min(causes)[1] if causes else None
+
+
+def _cause(steps: Iterable[Step], amount: Fraction) -> tuple[Fraction, str] | None:
+    """Return how much more would be needed where a way ends, as a factor, and the words for it."""
+    for step in steps:
+        done = Transfer.do(step, amount) if isinstance(step, Transfer) else step.do(amount)
+        if done is None:
+            return _refused(step, amount) if isinstance(step, Transfer) else None
+        amount = done.arrived
+    return None
+
+
+def _refused(step: Transfer, amount: Fraction) -> tuple[Fraction, str]:
+    leaving, entering, asset = step.leaving, step.entering, step.leaving.ticker
+    told = leaving.network
+    over = f"{asset} over {leaving.slug}"
+    there = f"and there would be {plain(amount, DIGITS)}"
+    sent, low = step.sent(amount), exact(told.get("withdraw_min"))
+    if low is not None and sent < low:
+        return low / amount, f"{leaving.provider} sends no less than {plain(low, DIGITS)} {over}, {there}"
+    if not sent:
+        return 1 / amount, f"{leaving.provider} sends {over} to {leaving.precision} decimals, {there}"
+    costs = ((told.get("withdraw_fee"), f" {asset}"), (told.get("withdraw_fee_percent"), " %"))
+    fee = " and ".join(f"{cost}{unit}" for cost, unit in costs if cost is not None)
+    least = exact(entering.network.get("deposit_min")) or Fraction(0)
+    least_too = f"; {entering.provider} takes no less than {plain(least, DIGITS)}" if least else ""
+    wanted = (exact(told.get("withdraw_fee")) or Fraction(0)) + least
+    return max(wanted / amount, Fraction(1)), f"{leaving.provider} sends {over} for {fee}, {there}{least_too}"
