@@ -121,7 +121,7 @@ STATS = shape({"pairs": PAIRS, "assets": OPEN, "networks": OPEN, "turnover_24h":
                "platform": of_class(Platform, status=words("ok", "maintenance", "unknown")),
                "quota": unknown(QUOTA)})  # fmt: skip
 MARKS = many(shape({"at": TIME, "used": INTEGER, "resets_at": unknown(TIME)}))
-WALLET = shape({"assets": by(ASSET), "known_since?": TIME, "journal_bytes?": COUNT,
+WALLET = shape({"assets": by(ASSET), "known_since?": TIME, "journal_bytes?": COUNT, "journal_cut?": FLAG,
                 "largest?": shape({"at": TIME, "count": COUNT})}, HEAD)  # fmt: skip
 MIRROR = shape({"quotes": by(QUOTE), "complete": FLAG, "earlier_at": unknown(TIME), "held": by(ASIDE),
                 "marked": by(ASIDE), "largest?": shape({"at": TIME, "count": SECONDS})}, HEAD)  # fmt: skip
@@ -273,7 +273,7 @@ COMMANDS: dict[str, tuple[Schema, dict[str, Schema]]] = {
     "dump replay": (shape({"provider": WORD, "job": JOB, "batch": BATCH, "differences": many(ANYTHING)}), {}),
     "check": (CHECKED, {}),
     "wallet show": (shape({"at?": TIME, "run_id": unknown(RUN_ID)}, WALLET), {}),
-    "wallet changes": (shape({"what": TEXT}, CHANGE), {"since": TIME}),
+    "wallet changes": (shape({"what": TEXT}, CHANGE), {"since": TIME, "known_since": by(unknown(TIME))}),
     "wallet routes": (ROUTE, {"asset": TEXT, "missing": many(TEXT), "left_out": many(shape(
         {"from": WORD, "to": WORD, "network": WORD, "reason": WORD})), "unmapped": many(shape(
             {"provider": WORD, "asset": TEXT, "network": TEXT}))}),

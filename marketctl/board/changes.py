@@ -26,7 +26,7 @@ def gather_changes(
     A move is the same event of several venues: when, asset, common network, door, whether it opened, providers.
     """
     try:
-        events, broken = changes(registry, made_ms - MOVES_DAYS * DAY_MS)
+        events, broken, _ = changes(registry, made_ms - MOVES_DAYS * DAY_MS)
     except MarketctlError:  # nothing was collected yet
         events, broken = [], []
     problems += broken

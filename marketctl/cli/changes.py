@@ -64,19 +64,24 @@ def changes(
       marketctl wallet changes --since 7d -p KUCOIN USDT
       marketctl wallet changes --only opened,closed --min-change 5%
 
-    Exit codes: 0 shown, 3 some of the journal cannot be read, 4 configuration.
+    What is asked for from before a wallet was first known, or from before its journal lost lines, is said on stderr.
+
+    Exit codes: 0 shown, 3 some of the journal cannot be read or was lost, 4 configuration.
     """
     from marketctl.errors import EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
-    from marketctl.times import to_iso
+    from marketctl.times import ms_or_none, to_iso
     from marketctl.views.changes import brief, narrow, together
     from marketctl.views.changes import changes as read_changes
 
     given = globals_of()
     kinds = chosen_kinds(only)
-    events, problems = read_changes(given.registry(), since_ms, providers, assets)
+    events, problems, begin = read_changes(given.registry(), since_ms, providers, assets)
     for problem in problems:
         log.error("%s", problem.message)
+    late = [f"{name} {known}" for name, known in begin.items() if (ms_or_none(known) or 0) > since_ms]
+    if late and not as_json:
+        log.warning("changes are known since: %s", ", ".join(late))
     code = EXIT_PARTIAL if problems else EXIT_OK
     events = narrow(events, kinds)
     people = for_people(given) and not as_json
@@ -84,7 +89,8 @@ def changes(
     shown = narrow(events, (), least)
     hidden, events = len(events) - len(shown), shown
     if as_json:
-        print_document(given, {"schema": 1, "command": "wallet changes", "since": to_iso(since_ms), "results": events})
+        told = {"since": to_iso(since_ms), "known_since": begin}
+        print_document(given, {"schema": 1, "command": "wallet changes", **told, "results": events})
         return code
     if hidden:
         log.warning("%d moves under %s %% are not shown: --min-change 0%% shows them", hidden, f"{least:f}")

@@ -69,8 +69,10 @@ def collect_wallet(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     }
     told = [{"at": at, "run_id": run.run_id, "provider": entry.name, **line} for line in changes.lines]
     # From then on the journal tells every change: since the first one, or the last before lines of it were lost.
-    earlier = None if is_cut(journal, last.head.get("journal_bytes")) else last.head.get("known_since")
+    cut = is_cut(journal, last.head.get("journal_bytes"))
+    earlier = None if cut else last.head.get("known_since")
     known = {"known_since": earlier or last.head.get("collected_at") or at, "journal_bytes": size_with(journal, told)}
+    known |= {"journal_cut": True} if cut or last.head.get("journal_cut") is True else {}
     head = run.head(entry, "wallet", collected) | largest | known
     _write(path, head, read.lines, journal, told)
     result.stored.append("file")

@@ -11,7 +11,7 @@ from marketctl.files.journal import is_cut, read_journal
 from marketctl.files.look import is_there
 from marketctl.files.snapshots import encode_json, read_lines
 from marketctl.providers.networks import common_network
-from marketctl.times import from_iso
+from marketctl.times import from_iso, ms_or_none, to_iso
 from marketctl.views.snapshots import no_such, number, snapshot
 
 FLAGS = {True: "open", False: "closed", None: "unknown"}
@@ -93,17 +93,19 @@ def _flag(value: Any) -> str:
 
 def changes(
     registry: Registry, since_ms: int, providers: Iterable[str] = (), assets: Iterable[str] = ()
-) -> tuple[list[dict[str, Any]], list[MarketctlError]]:
-    """Return the journals' lines since that time, oldest first, each with `what` in words, and what was unreadable.
+) -> tuple[list[dict[str, Any]], list[MarketctlError], dict[str, str | None]]:
+    """Return the journals' lines since that time, oldest first, each with `what` in words, and what of them is missing.
 
-    `assets` are codes or tickers. Raises ConfigError for an unknown provider, StorageFailed for an unknown asset and
-    where nothing was ever collected.
+    The third is since when each provider's changes are known; None where that is not told. `assets` are codes or
+    tickers. Raises ConfigError for an unknown provider, StorageFailed for an unknown asset and where nothing was ever
+    collected.
     """
     chosen = [registry.provider(name) for name in dict.fromkeys(name.upper() for name in providers)]
     entries = chosen or list(registry.providers.values())
     wanted = dict.fromkeys(word.upper() for word in assets)
     events: list[dict[str, Any]] = []
     problems: list[MarketctlError] = []
+    begin: dict[str, str | None] = {}
     known: dict[str, set[str]] = {}  # ticker or code -> "PROVIDER code"
     seen = False
     for entry in entries:
@@ -114,8 +116,9 @@ def changes(
             if chosen and not (there or told):
                 snapshot(registry, "wallet", entry.name)  # raises, and says what to do
             events += _read(path, since_ms, problems)
-            if _lost(path, path.parent / f"{entry.name}.json"):
-                problems.append(StorageFailed(f"{path} is shorter than it was: what its lost lines told is missing"))
+            if there:
+                begin[entry.name], lost = _begin(path, path.parent / f"{entry.name}.json", since_ms)
+                problems += [] if lost is None else [StorageFailed(lost)]
             if wanted and there:
                 for code, asset in snapshot(registry, "wallet", entry.name)["assets"].items():
                     for name in (code, str(asset.get("ticker"))):
@@ -136,20 +139,35 @@ def changes(
         if name not in known:
             raise no_such("no provider lists", name, known)
     keys = {key for name in wanted for key in known[name]}
-    return [
-        line | {"what": in_words(line["field"], line["before"], line["after"], line["network"])}
-        for line in sorted(events, key=lambda line: str(line["at"]))
-        if not wanted or f"{line['provider']} {line['asset']}" in keys
-    ], problems
+    return (
+        [
+            line | {"what": in_words(line["field"], line["before"], line["after"], line["network"])}
+            for line in sorted(events, key=lambda line: str(line["at"]))
+            if not wanted or f"{line['provider']} {line['asset']}" in keys
+        ],
+        problems,
+        begin,
+    )
 
 
-def _lost(journal: Path, path: Path) -> bool:
-    """Tell whether lines of a journal are gone, by the snapshot they lead to. Raises StorageFailed."""
+def _begin(journal: Path, path: Path, since_ms: int) -> tuple[str | None, str | None]:
+    """Return since when the snapshot says that a journal tells all, and words for lines it lost since that time.
+
+    Raises StorageFailed.
+    """
     try:
         found = read_lines(path, "assets")
     except ValueError:  # not as we write it
-        return False
-    return found is not None and is_cut(journal, found[0].get("journal_bytes"))
+        found = None
+    head = {} if found is None else found[0]
+    missing = "what its lost lines told is missing"
+    if is_cut(journal, head.get("journal_bytes")):
+        return head.get("collected_at"), f"{journal} is shorter than it was: {missing}"
+    known = ms_or_none(head.get("known_since"))
+    if known is None:
+        return None, None
+    lost = head.get("journal_cut") is True and since_ms < known
+    return to_iso(known), f"{journal} was cut before {to_iso(known)}: {missing}" if lost else None
 
 
 def _read(path: Path, since_ms: int, problems: list[MarketctlError]) -> list[dict[str, Any]]:

@@ -88,9 +88,15 @@ def test_show_of_a_file_that_is_not_ours(synced, folder, text):
 # changes ----------------------------------------------------------------------------------
 
 
-def test_changes_in_words(synced):
+def known_since(folder):
+    """Return what is said where more is asked for than is known: since the first of two syncs."""
+    told = json.loads((folder / "data/wallet/KUCOIN.json").read_text())["known_since"]
+    return f"changes are known since: KUCOIN {told}\n"
+
+
+def test_changes_in_words(synced, folder):
     code, out, err = synced("wallet", "changes", "-p", "KUCOIN", "USDT", "eth")
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, known_since(folder))
     assert [row[1:] for row in rows(out)] == [
         ["KUCOIN", "ETH", "arbitrum", "fee 0.00008861 → 0.00008862"],
         ["KUCOIN", "ETH", "base", "fee 0.0001621 → 0.0001622"],
@@ -133,19 +139,18 @@ def test_changes_since(synced, folder):
     path.write_text(text + "\n")
     code, out, err = synced("wallet", "changes", "-p", "KUCOIN")
     assert (code, out) == (3, "")
-    assert err.startswith(
-        f"{path} is shorter than it was: what its lost lines told is missing\nnothing changed since 2"
-    )
+    lost = f"{path} is shorter than it was: what its lost lines told is missing\nchanges are known since: KUCOIN 2"
+    assert err.startswith(lost)
     path.write_text(text.ljust(10_000) + "\n")
     code, out, err = synced("wallet", "changes", "-p", "KUCOIN")
     assert (code, out) == (0, "")
-    assert err.startswith("nothing changed since 2")
+    assert err.startswith(f"{known_since(folder)}nothing changed since 2")
     expected = "2026-01-02T03:04:05.678Z\tKUCOIN\tOLD\t\tasset gone\n"
-    assert synced("wallet", "changes", "-p", "KUCOIN", "--since", "2026-01-02T03:04:05.678Z") == (0, expected, "")
+    assert synced("wallet", "changes", "-p", "KUCOIN", "--since", "2026-01-02T03:04:05.678Z", "-q") == (0, expected, "")
     assert synced("wallet", "changes", "-p", "KUCOIN", "--since", "2026-01-02T04:04:05+01:00", "OLD") == (
         0,
         expected,
-        "",
+        known_since(folder),
     )
     assert synced("wallet", "changes", "-p", "KUCOIN", "--since", "2026-01-02T03:04:05.679Z", "-q") == (0, "", "")
 

@@ -15,8 +15,9 @@ from marketctl.files.snapshots import read_records
 from marketctl.providers.cex import kucoin
 from marketctl.providers.loader import load_adapter, load_registry
 from marketctl.sandbox.setup import write_setup
-from marketctl.times import from_iso
+from marketctl.times import from_iso, to_iso
 from marketctl.views.at import wallet_at
+from marketctl.views.changes import changes
 
 COINS = [
     {
@@ -209,6 +210,27 @@ def test_what_a_journal_lost_is_not_made_up(sync, folder, told, left):
     assert [flags(at)[0] for at in times[1:]] == [True, False]
     with pytest.raises(StorageFailed, match=f"not known before {times[1]}$"):
         flags(times[0])
+    # That lines are missing is told as long as they lie in what is asked, however long the journal has grown again.
+    told[0]["chains"][0]["isWithdrawEnabled"] = True
+    sync()
+    missing = f"{journal} was cut before {times[1]}: what its lost lines told is missing"
+    for since, problems in ((times[0], [missing]), (times[1], [])):
+        lines, found, known = changes(registry, from_iso(since))
+        assert ([one.message for one in found], known) == (problems, {"KUCOIN": times[1]})
+        assert [line["after"] for line in lines if line["at"] > times[1]] == [False, False, True, True]
+
+
+def test_changes_say_since_when_they_are_known(sync, folder, capsys):
+    first = sync()["collected_at"]
+    known = f"changes are known since: KUCOIN {first}\n"
+    for since, told in ((to_iso(from_iso(first) - 1), known), (first, "")):
+        words = ["--config", str(folder / "providers.toml"), "wallet", "changes", "--since", since]
+        capsys.readouterr()
+        assert marketctl(words) == 0
+        assert capsys.readouterr().err == f"{told}nothing changed since {since}\n"
+        assert marketctl([*words, "--json"]) == 0
+        out = capsys.readouterr()
+        assert (json.loads(out.out)["known_since"], out.err) == ({"KUCOIN": first}, "")
 
 
 @pytest.mark.parametrize("words", [("--force",), ("--dump-raw",)], ids=" ".join)
