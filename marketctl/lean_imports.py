@@ -151,6 +151,12 @@ class _LatePattern:
     def __init__(self, pattern: str, flags: int) -> None:
         self._told = (pattern, flags)
 
+    def match(self, text: str) -> Any:
+        """Match; that of an IPv6 address in brackets, which takes longest to compile, has nothing to say of others."""
+        if self._told[0].startswith(r"^\[") and text[:1] != "[":
+            return None
+        return self.__getattr__("match")(text)
+
     def __getattr__(self, name: str) -> Any:
         setattr(self, name, found := getattr(re.compile(*self._told), name))
         return found

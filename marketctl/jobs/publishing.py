@@ -21,6 +21,7 @@ from marketctl.redis.connection import RedisConnection
 from marketctl.redis.publish import Aside, Published, publish_l1
 from marketctl.redis.quotes import mirror_block, write_merged_mirror, write_mirror
 from marketctl.sentinel.guard import Examined, Guard
+from marketctl.sentinel.held import aside_commands
 from marketctl.sentinel.market import market_of
 from marketctl.times import now_ms, to_iso
 from marketctl.views.freshness import limit_ms
@@ -36,7 +37,9 @@ def make_ready(run: Run, entries: Iterable[ProviderEntry]) -> None:
     if run.options.dry_run:
         return
     with suppress(MarketctlError):
-        market_of(run.registry).look_ahead(run.registry, run.redis())
+        store = run.redis()
+        also = {entry.name: aside_commands(store, entry) for entry in entries}
+        market_of(run.registry).look_ahead(run.registry, store, also)
     if run.settings.history.enabled and run.settings.history.archive:
         for entry in entries:
             with suppress(MarketctlError):
@@ -83,26 +86,29 @@ class _WayOut:
     def to_redis(self, store: RedisConnection) -> None:
         """Publish, then mirror what went out. Raises RedisFailed, Suspect; StorageFailed when it is not mirrored."""
         run, entry, batch, found, result = self.run, self.entry, self.batch, self.found, self.result
-        self.guard.refused()  # until it has gone out
         if self.mirror and batch.complete:
             self.block = cache(lambda: mirror_block(found.quotes, batch.own_ms))
-        published = publish_l1(
-            store,
-            entry.name,
-            found.quotes,
-            **self.about,
-            interval_s=entry.prices_interval_s,
-            skipped=len(batch.skips),
-            complete=batch.complete,
-            force=run.options.force,
-            history=run.settings.history,
-            aside=Aside(found.held, found.marked, found.reference, found.again),
-            asked=entry.pairs,
-            known=lambda: last_good(self.path, "quotes", entry.pairs).records if self.mirror else 0,
-            until_ms=batch.until_ms and batch.until_ms + limit_ms(entry.prices_interval_s),
-            own_ms=batch.own_ms,
-            meanwhile=self.block,
-        )
+        try:
+            published = publish_l1(
+                store,
+                entry.name,
+                found.quotes,
+                **self.about,
+                interval_s=entry.prices_interval_s,
+                skipped=len(batch.skips),
+                complete=batch.complete,
+                force=run.options.force,
+                history=run.settings.history,
+                aside=Aside(found.held, found.marked, found.reference, found.again),
+                asked=entry.pairs,
+                known=lambda: last_good(self.path, "quotes", entry.pairs).records if self.mirror else 0,
+                until_ms=batch.until_ms and batch.until_ms + limit_ms(entry.prices_interval_s),
+                own_ms=batch.own_ms,
+                meanwhile=self.block,
+            )
+        except BaseException:
+            self.guard.refused()
+            raise
         self.guard.published(found, earlier_ms=published.earlier_ms, **self.about)
         result.stored.append("redis")
         result.counts |= {

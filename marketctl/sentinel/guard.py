@@ -85,7 +85,7 @@ class Guard:
             return Examined(quotes)
         with self.market.lock:
             asked = aside_commands(self.store, self.entry)
-            replies = self.market.refresh(self.registry, self.store, self.registry.enabled(), asked)
+            replies = self.market.refresh(self.registry, self.store, self.registry.enabled(), asked, self.entry.name)
             held, marked, released = read_aside(self.registry, self.store, self.entry, replies)
             draft = Draft.of(quotes, sides)
             # One that lies in the band of its pair, with the last good ones of everybody, itself among them, passes:

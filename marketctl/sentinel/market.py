@@ -7,6 +7,7 @@ process itself published, from the reference beside the live set in Redis, or fr
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from operator import truediv
 from threading import Lock
 from typing import Any, NamedTuple
@@ -75,6 +76,7 @@ class Market:
         self.lock = Lock()
         self.venues: dict[str, Venue] = {}
         self._asked = float("-inf")
+        self._ahead: dict[str, tuple[float, list[Any]]] = {}
         # pair -> the centre of a narrow band that holds the middles (or the one side) of everybody's last good set;
         # NOWHERE where they are further apart than the band is wide. What lies in it is within the smallest limit of
         # all others.
@@ -92,21 +94,36 @@ class Market:
         store: RedisConnection | None,
         entries: Sequence[ProviderEntry],
         also: Sequence[Sequence[str]] = (),
+        name: str = "",
     ) -> list[Any]:
         """Read the sets that are newer than those known; return the replies to what Redis is asked beside it.
 
-        Raises RedisFailed; a mirror that is broken is left out.
+        What was just asked ahead for this `name` is not asked again. Raises RedisFailed; a mirror that is broken is
+        left out.
         """
+        asked_at, replies = self._ahead.pop(name, (float("-inf"), []))
+        if time.monotonic() - asked_at < ASK_S:
+            return replies
         if store is not None:
             return self._refresh_redis(store, entries, also)
         self._refresh_files(registry, entries)
         return []
 
-    def look_ahead(self, registry: Registry, store: RedisConnection | None) -> None:
-        """Read the sets of all that are on, before there is anything to hold against them. Raises RedisFailed."""
-        if registry.sentinel.enabled:
-            with self.lock:
-                self.refresh(registry, store, registry.enabled())
+    def look_ahead(
+        self, registry: Registry, store: RedisConnection | None, also: Mapping[str, Sequence[Sequence[str]]]
+    ) -> None:
+        """Read the sets of all that are on, and what is asked beside them by name, before answers are there.
+
+        A thread that publishes then need not wait for what Redis does for another. Raises RedisFailed.
+        """
+        if not registry.sentinel.enabled:
+            return
+        with self.lock:
+            found = iter(
+                self.refresh(registry, store, registry.enabled(), [one for each in also.values() for one in each])
+            )
+            now = time.monotonic()
+            self._ahead = {name: (now, list(islice(found, len(asked)))) for name, asked in also.items()}
 
     def accept(
         self,

@@ -74,11 +74,15 @@ def test_several_pairs_of_hands_look_ahead_once_and_without_a_sentinel_not_at_al
             Market, "_read_anew", lambda self, store, names: (read.append(sorted(names)), real(self, store, names))[1]
         )
         off = registry._replace(sentinel=SentinelSettings(Limits(enabled=False)))
-        market_of(off).look_ahead(off, store)
+        market_of(off).look_ahead(off, store, {})
         assert read == []
-        market_of(registry).look_ahead(registry, store)
+        market_of(registry).look_ahead(
+            registry, store, {"BYBIT": [("ECHO", "a"), ("ECHO", "b")], "HTX": [("ECHO", "c")]}
+        )
         market_of(registry).refresh(registry, store, registry.enabled())
         assert read == [["BYBIT", "KUCOIN"]]
+        for name, told in (("HTX", [b"c"]), ("BYBIT", [b"a", b"b"]), ("BYBIT", [b"d"])):  # once, then it is asked again
+            assert market_of(registry).refresh(registry, store, registry.enabled(), [("ECHO", "d")], name) == told
         assert market_of(registry).bands["BTC/USDT"] == 150.0
 
 
