@@ -70,7 +70,7 @@ def watching() -> Iterator[None]:
         return
     from marketctl.cli import output
     from marketctl.files import archive, state
-    from marketctl.jobs import dump_file, stats, wallet
+    from marketctl.jobs import dump_file, publishing, stats, wallet
     from marketctl.monitoring import runlog
     from marketctl.rates import build
     from marketctl.redis import publish, quotes
@@ -131,7 +131,12 @@ def watching() -> Iterator[None]:
         look(dump_file, "document_bytes", lambda found: hold("files/dump", plain(found)))
         after(publish, "l1_texts", values)
         after(build, "json_text", lambda found: hold("files/rates", json.loads(found)))
-        look(quotes, "write_mirror", mirror)
+        look(publishing, "write_snapshot", mirror)
+        look(
+            publishing,
+            "write_mirror",
+            lambda path, found, some, own=None: mirror(path, found, "quotes", quotes.mirror_block(some, own)),
+        )
         yield
 
 
@@ -171,13 +176,10 @@ def pairs(flat: list[bytes]) -> dict[str, str]:
     return dict(zip(texts[::2], texts[1::2], strict=True))
 
 
-def mirror(_path: Path, head: Mapping[str, Any], quotes: Mapping[str, Any], own_ms: Any = None) -> None:
-    """Hold a mirror against its schema."""
-    from marketctl.redis.forms import mirror_lines
-
-    some = list(quotes.items())[:SOME]
-    own = {pair: ms for pair, ms in (own_ms or {}).items() if pair in dict(some)}
-    hold("files/prices", plain(head) | {"quotes": json.loads(f"{{{','.join(mirror_lines(some, own))}}}")})
+def mirror(_path: Path, head: Mapping[str, Any], key: str, block: list[bytes]) -> None:
+    """Hold a mirror against its schema; its lines are written already."""
+    some = b",".join(b"".join(block[1:2]).split(b",\n    ")[:SOME])
+    hold("files/prices", plain(head) | {key: json.loads(b"{%b}" % some)})
 
 
 def read(record: Any) -> Any:

@@ -10,6 +10,7 @@ from marketctl.models import Asset
 from marketctl.providers.bank import ecb
 from marketctl.providers.bank.base import Rate
 from marketctl.providers.bank.ecb import EcbBankAdapter
+from tests.wire import Wire, reply
 
 SAMPLE = Path(__file__).with_name("ecb") / "daily.xml"
 DAY = date(2026, 11, 25)
@@ -43,6 +44,16 @@ def test_jobs_against_the_sandbox(sandbox, adapt):
     assert batch.skipped == {"unknown-symbol": 1}
     assert adapter.assets().assets["EUR"] == Asset("EUR", "EUR", fiat=True)
     assert sandbox.requests("ECB") == {f"GET {ecb.PATH}": 2}
+
+
+def test_a_short_list_is_told_and_a_usual_one_is_not(sandbox, adapt, caplog):
+    wire = Wire(reply(200, SAMPLE.read_bytes(), content_type="text/xml"))
+    assert sorted(adapt(EcbBankAdapter, wire.url).prices().quotes) == ["EUR/GBP", "EUR/IDR", "EUR/JPY", "EUR/USD"]
+    wire.stop()
+    told = "its list has 4 currencies, where some 30 are usual: the answer may be cut"
+    assert [record.getMessage() for record in caplog.records] == [told]
+    assert len(adapt(EcbBankAdapter, sandbox.url("ECB")).prices().quotes) == 25
+    assert len(caplog.records) == 1
 
 
 def test_a_page_with_503_is_unavailable(sandbox, adapt, no_sleep):
