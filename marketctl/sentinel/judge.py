@@ -85,7 +85,10 @@ class Case(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What is wrong with a quote: `outlier` and `jump` are held, `disagree`, `explained` and `released` only marked."""
+    """What is wrong with a quote: `outlier` and `jump` are held, `disagree`, `explained` and `released` only marked.
+
+    `others` is the part of `why` that tells of other venues, where a jump has both.
+    """
 
     verdict: str
     held: bool
@@ -95,6 +98,7 @@ class Verdict(NamedTuple):
     by: tuple[str, ...] = ()
     cycles: int = 1
     cause: str | None = None  # of `explained`: contract, doors or halted
+    others: str = ""
 
 
 def judge(case: Case) -> Verdict | None:
@@ -132,18 +136,21 @@ def _against_others(case: Case) -> Verdict | None:
     jumped = case.last_good is not None and _moved(case.span, case.last_good, _jump(case))
     if len(peers) > 1:
         if case.doors and jumped and case.last_good is not None:
-            own_gap = _percent(case.span.gap(*case.last_good))
-            return Verdict("jump", True, f"moved {own_gap} at once, {told}", middle, gap, names)
+            return _jumped(case.span.gap(*case.last_good), told, middle, gap, names)
         if case.doors:
             return _by_doors(case, told, middle, gap, names)
         return Verdict("outlier", True, told, middle, gap, names)
     if jumped and case.last_good is not None and abs(case.last_good.gap(middle, middle)) <= allowed:
         # The other one stands where both stood before: it was this one that moved.
-        own_gap = _percent(case.span.gap(*case.last_good))
-        return Verdict("jump", True, f"moved {own_gap} at once, {told}", middle, gap, names)
+        return _jumped(case.span.gap(*case.last_good), told, middle, gap, names)
     if case.doors:
         return _by_doors(case, told, middle, gap, names)
     return Verdict("disagree", False, f"{told}, and no third venue to ask", middle, gap, names)
+
+
+def _jumped(own_gap: Decimal, told: str, reference: Decimal, gap: Decimal, by: tuple[str, ...]) -> Verdict:
+    """It moved from its own last good one, and away from the others."""
+    return Verdict("jump", True, f"moved {_percent(own_gap)} at once, {told}", reference, gap, by, others=told)
 
 
 def reach(case: Case, values: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
@@ -191,12 +198,11 @@ def _another_coin(case: Case) -> Verdict | None:
 
 def _settled(case: Case, found: Verdict) -> Verdict | None:
     """Return what is left of a jump that has stood: the other venues may still say something else."""
-    if not found.by:
+    if not found.others:
         return None
-    told = found.why.partition(", ")[2]
     if case.doors:
-        return _by_doors(case, told, found.reference, found.deviation, found.by)
-    words = f"{told}; it has stood for {case.limits.cycles} cycles"
+        return _by_doors(case, found.others, found.reference, found.deviation, found.by)
+    words = f"{found.others}; it has stood for {case.limits.cycles} cycles"
     return Verdict("disagree", False, words, found.reference, found.deviation, found.by)
 
 
