@@ -120,12 +120,16 @@ def _end_of_lines(fd: int) -> int:
     return 0
 
 
-def read_journal(path: Path, since_ms: int | None = None) -> tuple[list[dict[str, Any]], int]:
-    """Return the entries since that time, oldest first, and the number of broken lines. Raises StorageFailed."""
+def read_journal(path: Path, since_ms: int | None = None, *, start: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """Return the entries since that time, oldest first, and the number of broken lines.
+
+    It is read from the byte `start` on. Raises StorageFailed.
+    """
     entries: list[dict[str, Any]] = []
     broken = 0
     try:
         with path.open("rb") as file:
+            file.seek(start)
             for line in file:
                 if not line.strip():
                     continue

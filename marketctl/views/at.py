@@ -130,22 +130,30 @@ def _lines(path: Any, data: bytes) -> Iterator[dict[str, Any]]:
 def wallet_at(registry: Registry, provider: str, at_ms: int) -> dict[str, Any]:
     """Return a wallet snapshot as it was known at a moment: the last one, its changes since undone one by one.
 
-    Its `collected_at` and `run_id` are those of the last change before the moment, or of what is known first (which run
-    that was is not known: None); `at` is the moment.
-    Raises StorageFailed where it is not known, and says from when on it is.
+    What the journal tells beyond the snapshot, after a run that died or in a copy taken meanwhile, is made good. Its
+    `collected_at` and `run_id` are those of the last change before the moment, or of what is known first (which run
+    that was is not known: None); `at` is the moment. Raises StorageFailed where it is not known, and says from when on
+    it is.
     """
     found = snapshot(registry, "wallet", provider)
     path = registry.settings.data_dir / "wallet" / f"{found['provider']}.changes.jsonl"
     told, broken = read_journal(path)
     lines = [line for line in told if is_change(line)]
-    whole = not broken and len(told) == len(lines) and not is_cut(path, found.pop("journal_bytes", None))
+    told_bytes = found.pop("journal_bytes", None)
+    whole = not broken and len(told) == len(lines) and not is_cut(path, told_bytes)
+    beyond = read_journal(path, start=told_bytes)[0] if type(told_bytes) is int else []
+    ahead = [line for line in beyond if is_change(line)]
     first = _first_known(found, whole=whole)
     if at_ms < first:
         raise StorageFailed(f"the wallet of {found['provider']} is not known before {to_iso(first)}")
     assets: dict[str, Any] = found["assets"]
-    later = [line for line in lines if from_iso(line["at"]) > at_ms]
+    later = [line for line in lines[: len(lines) - len(ahead)] if from_iso(line["at"]) > at_ms]
     for line in reversed(later):
-        undo(assets, line)
+        put(assets, line, line["before"])
+    for line in ahead:
+        if from_iso(line["at"]) <= at_ms:
+            put(assets, line, line["after"])
+            found |= {"collected_at": line["at"], "run_id": line["run_id"]}
     if from_iso(found["collected_at"]) > at_ms:
         before = [(from_iso(line["at"]), line["run_id"]) for line in lines if from_iso(line["at"]) <= at_ms]
         collected, found["run_id"] = max(before, default=(first, None))
@@ -162,26 +170,26 @@ def _first_known(found: Mapping[str, Any], *, whole: bool) -> int:
     return from_iso(found["collected_at"]) if known is None else known
 
 
-def undo(assets: dict[str, Any], line: Mapping[str, Any]) -> None:
-    """Put back what a line of the journal changed."""
-    code, key, name, before = line["asset"], line.get("network"), line["field"], line["before"]
+def put(assets: dict[str, Any], line: Mapping[str, Any], value: Any) -> None:
+    """Put one side of a line of the journal, before or after, in its place."""
+    code, key, name = line["asset"], line.get("network"), line["field"]
     if name == "asset":
-        _put(assets, code, before)
+        _put(assets, code, value)
     elif code in assets:
         asset = assets[code] = dict(assets[code])
         if key is None:
-            asset[name] = before
+            asset[name] = value
             return
         networks = asset["networks"] = dict(asset.get("networks") or {})
         # A whole record is one that came or went; a text is our name for the network, a field like the others.
-        if name == "network" and (isinstance(before, dict) or isinstance(line.get("after"), dict)):
-            _put(networks, key, before)
+        if name == "network" and dict in (type(line["before"]), type(line["after"])):
+            _put(networks, key, value)
         elif key in networks:
-            networks[key] = networks[key] | {name: before}
+            networks[key] = networks[key] | {name: value}
 
 
-def _put(records: dict[str, Any], key: str, before: Any) -> None:
-    if before is None:
+def _put(records: dict[str, Any], key: str, value: Any) -> None:
+    if value is None:
         records.pop(key, None)
     else:
-        records[key] = before
+        records[key] = value

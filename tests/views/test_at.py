@@ -13,7 +13,7 @@ import pytest
 from marketctl.config.credentials import load_credentials
 from marketctl.errors import StorageFailed
 from marketctl.files.archive import Archive, Member, archive_path, day_of, members
-from marketctl.files.journal import append_journal
+from marketctl.files.journal import append_journal, size_with
 from marketctl.files.snapshots import write_snapshot
 from marketctl.jobs.archive import compared, keep_in_archive
 from marketctl.jobs.changes import compare
@@ -132,7 +132,7 @@ def test_wallets_at_random_moments_are_those_of_then(run):
     dice = random.Random(2)
     path = run.path("wallet", "BYBIT")
     assets = {f"C{number}": asset(dice) for number in range(20)}
-    at, saved, changed = T0, [], []
+    at, saved, changed, sizes = T0, [], [], []
     for turn in range(300):
         before = copy.deepcopy(assets) if turn else None
         at += dice.randint(1000, 3_600_000)
@@ -143,6 +143,7 @@ def test_wallets_at_random_moments_are_those_of_then(run):
         changed += [(at, f"r{turn}")] if told else []
         append_journal(run.path("wallet", "BYBIT", ".changes.jsonl"), told)
         saved.append((at, copy.deepcopy(assets)))
+        sizes.append(size_with(run.path("wallet", "BYBIT", ".changes.jsonl"), ()))
     head = {
         "schema": 1,
         "provider": "BYBIT",
@@ -152,9 +153,20 @@ def test_wallets_at_random_moments_are_those_of_then(run):
         "version": "0",
     }
     write_snapshot(path, head | {"known_since": to_iso(saved[0][0])}, "assets", assets)
+    same_as_then(run, dice, saved, changed, at)
+    # The journal is ahead by what five runs told: of one that died, or in a copy that was taken meanwhile.
+    (when, assets), bytes_then = saved[-6], sizes[-6]
+    told = {"known_since": to_iso(saved[0][0]), "journal_bytes": bytes_then, "collected_at": to_iso(when)}
+    write_snapshot(path, head | told, "assets", assets)
+    same_as_then(run, dice, saved, changed, when)
+
+
+def same_as_then(run, dice, saved, changed, own_at):
     times = [when for when, _ in saved]
     for _ in range(MOMENTS // 4):
-        moment = dice.randint(T0 - 3_600_000, at + 600_000)
+        moment = dice.choice(
+            [dice.randint(T0 - 3_600_000, times[-1] + 600_000), dice.choice(times), dice.choice(times[-9:])]
+        )
         place = bisect.bisect_right(times, moment)
         if not place:
             with pytest.raises(StorageFailed, match="the wallet of BYBIT is not known before"):
@@ -162,9 +174,10 @@ def test_wallets_at_random_moments_are_those_of_then(run):
         else:
             found = wallet_at(run.registry, "BYBIT", moment)
             assert found["assets"] == saved[place - 1][1]
-            if moment < at:  # else it is the snapshot as it is
-                last = max((one for one in changed if one[0] <= moment), default=(saved[0][0], None))
-                assert (found["collected_at"], found["run_id"]) == (to_iso(last[0]), last[1])
+            # From its own time on it is the snapshot as it is, unless the journal has more.
+            first = (own_at, "r") if moment >= own_at else (saved[0][0], None)
+            last = max((one for one in changed if first[0] < one[0] <= moment), default=first)
+            assert (found["collected_at"], found["run_id"]) == (to_iso(last[0]), last[1])
 
 
 def test_a_wallet_whose_journal_is_younger_is_not_known_before(run):
