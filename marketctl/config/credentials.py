@@ -109,10 +109,12 @@ def variable(provider: str, key: str) -> str:
 
 
 def odd_character(key: str, value: str) -> str | None:
-    """Say which character of a value cannot be right, by its place and number alone; None where all can.
+    """Say what of a value cannot be right: quotes around it, or a character, by its place and number alone; else None.
 
     What a provider hands out is plain ASCII; a line break may stand in a PEM and in folded base64.
     """
+    if key not in CHOSEN and len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return "it stands in quotes, expected the value alone"  # an env file of docker keeps them
     if value.isascii() and value.isprintable():
         return None
     odd = (

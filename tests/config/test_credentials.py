@@ -307,6 +307,11 @@ def test_blanks_around_a_value_of_the_file_are_no_part_of_it(path: Path) -> None
         ("api_secret", "\u201cab\u201d", "character 1 is U+201C (LEFT DOUBLE QUOTATION MARK), expected plain ASCII"),
         ("app_id", "ab\xa0c", "character 3 is U+00A0 (NO-BREAK SPACE), expected plain ASCII"),
         ("app_id", "ab\x00c", "character 3 is U+0000, expected plain ASCII"),
+        ("api_key", '"abc"', "it stands in quotes, expected the value alone"),
+        ("api_secret", "'abc'", "it stands in quotes, expected the value alone"),
+        ("api_key", '"', None),
+        ("api_key", '"abc', None),
+        ("passphrase", '"abc"', None),  # somebody's choice
         ("api_key", "ab\udcd1", "character 3 is the byte 0xD1, which is no UTF-8"),
         ("passphrase", "слово été 龙", None),
         ("passphrase", "слово\ufeff", "character 6 is U+FEFF (ZERO WIDTH NO-BREAK SPACE), expected plain ASCII"),
