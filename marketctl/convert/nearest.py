@@ -57,9 +57,18 @@ def nearest_cause(
     max_steps: int,
     wanted: Callable[[Sequence[Step]], bool],
 ) -> str | None:
-    """Say what keeps an amount from arriving on the way that wants the least more of it; None where no way is open."""
-    found = find_ways(FreeGraph(graph), amount, starts, goals, top=LOOKED_AT, max_steps=max_steps, wanted=wanted)
-    causes = [cause for way in found.ways if (cause := _cause(way.steps, amount)) is not None]
+    """Say what keeps an amount from arriving on the way that wants the least more of it; None where no way is open.
+
+    Looked at are the shortest ways and those of one step more: free ones there are without number.
+    """
+    starts, goals, free = list(starts), list(goals), FreeGraph(graph)
+    causes: list[tuple[Fraction, str]] = []
+    for steps in range(1, max_steps + 1):
+        found = find_ways(free, amount, starts, goals, top=LOOKED_AT, max_steps=steps, wanted=wanted)
+        shortest = not causes
+        causes += [cause for way in found.ways if (cause := _cause(way.steps, amount)) is not None]
+        if not shortest:
+            break
     return min(causes)[1] if causes else None
 
 

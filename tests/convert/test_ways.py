@@ -462,6 +462,19 @@ def test_the_nearest_of_several_causes_is_told_also_where_a_thin_book_keeps_the_
     assert found.cause == "MEXC sends no less than 10 USDT over tron, and there would be 4.9975"
 
 
+def test_a_way_of_one_step_more_may_want_less(world):
+    networks = {
+        key: Network(network=slug, deposit=True, withdraw=True, withdraw_fee="1", withdraw_min=least)
+        for key, slug, least in (("TRX", "tron", "5000"), ("ETH", "ethereum", "20"))
+    }
+    world.wallet("MEXC", USDT=asset("USDT", networks))
+    world.wallet("KUCOIN", USDT=asset("USDT", networks))
+    world.wallet("RAPIRA", USDT=asset("USDT", {"TRX": Network(network="tron", deposit=True)}))
+    assert run(world, "8", "USDT@MEXC", "USDT@RAPIRA").cause == (
+        "MEXC sends no less than 20 USDT over ethereum, and there would be 8"
+    )
+
+
 def test_any_provider_via_and_avoid(world):
     def legs(*words, **options):
         return [[step["from"] for step in way["steps"]] for way in run(world, "1000", *words, **options).ways]
