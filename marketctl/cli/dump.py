@@ -122,6 +122,8 @@ def list_(as_json: bool) -> int:
         print_document(given, {"schema": 1, "command": "dump list", "results": results})
     else:
         print_rows(given, columns, rows)
+        if not rows:
+            log.warning("there is no dump in %s yet: marketctl dump all makes them", folder)
     return 0
 
 

@@ -189,6 +189,7 @@ def log_(since_ms: int, as_json: bool) -> int:
     from marketctl.files.journal import read_journal
     from marketctl.log import log
     from marketctl.notify.work import log_path
+    from marketctl.times import to_iso
 
     given = globals_of()
     path = log_path(given.registry())
@@ -203,6 +204,8 @@ def log_(since_ms: int, as_json: bool) -> int:
         where = "muted" if line.get("muted") else ", ".join(line.get("channels", ()))
         rows.append((line["at"], line.get("kind"), line.get("status"), where, line.get("text")))
     print_rows(given, LOGGED, rows)
+    if not rows:
+        log.warning("nothing was told since %s", to_iso(since_ms))
     return 0
 
 
@@ -260,6 +263,8 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
         print_document(given, {"schema": 1, "command": "notify mute", "results": results})
     elif not given.quiet:
         print_rows(given, MUTED, [(one["what"], one["until"] or "ever") for one in results])
+        if looked and not results:
+            notice("nothing is muted")
         waiting = sum(not is_muted(ledger, key, now) for key in ledger.unsaid)
         if waiting:
             notice(f"changed under the mute: {waiting}; the next look tells. Next: marketctl notify run.")

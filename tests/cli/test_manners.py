@@ -35,6 +35,20 @@ def test_a_bare_group_prints_its_help(ctl, group):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (["dump", "list"], "there is no dump in {folder}/data/raw yet: marketctl dump all makes them"),
+        (["notify", "log", "--since", "2026-01-02"], "nothing was told since 2026-01-02T00:00:00.000Z"),
+        (["notify", "mute"], "nothing is muted"),
+        (["prices", "held"], "nothing is held"),
+    ],
+)
+def test_what_has_nothing_to_show_says_so(ctl, folder, words, told):
+    assert ctl(*words)[1:] == ("", told.format(folder=folder) + "\n")
+    assert ctl(*words, "-q")[1:] == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
         (["stauts"], "\"stauts\". Did you mean stats? Try 'marketctl -h'."),
         (["prices", "comprae"], "\"comprae\". Did you mean compare? Try 'marketctl prices -h'."),
         (["redis", "stats"], "\"stats\". Did you mean status? Try 'marketctl redis -h'."),
