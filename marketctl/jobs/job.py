@@ -3,8 +3,10 @@
 The last good data stay as they are whenever a job fails.
 """
 
+import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import MarketctlError, NoCredentials, NotSupported, StorageFailed
@@ -71,6 +73,20 @@ def look_ahead(run: Run, work: Iterable[tuple[ProviderEntry, str]]) -> None:
         from marketctl.jobs.publishing import make_ready
 
         make_ready(run, entries)
+
+
+def asked_with_lock(
+    run: Run, entry: ProviderEntry, job: str
+) -> tuple[Sequence[Sequence[str]], Callable[[list[Any]], None]]:
+    """Return what Redis can tell a job in the same round trip as its lock, and who takes the replies.
+
+    Nothing before what does that is loaded: to load it would hold up the question to the provider.
+    """
+    if job == "prices" and "marketctl.jobs.publishing" in sys.modules:
+        from marketctl.jobs.publishing import ask_aside
+
+        return ask_aside(run, entry)
+    return (), lambda _replies: None
 
 
 def settle(run: Run, entry: ProviderEntry, result: Result, error: MarketctlError) -> None:

@@ -1,6 +1,6 @@
 """Where quotes go: past the sentinel to Redis, and after that succeeded to the mirror and the archive."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -44,6 +44,13 @@ def make_ready(run: Run, entries: Iterable[ProviderEntry]) -> None:
         for entry in entries:
             with suppress(MarketctlError):
                 archive_of(run, entry, now_ms())
+
+
+def ask_aside(run: Run, entry: ProviderEntry) -> tuple[Sequence[Sequence[str]], Callable[[list[Any]], None]]:
+    """Return what the sentinel asks of a provider beside its set, and what takes the replies."""
+    market = market_of(run.registry)
+    asked = aside_commands(run.redis(), entry) if run.registry.sentinel.enabled else []
+    return asked, lambda replies: market.heard(entry.name, replies)
 
 
 def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Result, collected: int, kind: str) -> None:

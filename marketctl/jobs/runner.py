@@ -13,7 +13,7 @@ from marketctl.files.locks import JobLocks
 from marketctl.files.memory import Memory
 from marketctl.files.state import read_state
 from marketctl.jobs.desk import Desk
-from marketctl.jobs.job import look_ahead, run_job
+from marketctl.jobs.job import asked_with_lock, look_ahead, run_job
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Options, Run
 from marketctl.jobs.schedule import Planned, Schedule, Turn, clock_ms, turns
@@ -178,14 +178,17 @@ def _alone(run: Run, entry: ProviderEntry, job: str, due_ago_ms: int, on_start: 
     from marketctl.redis.lock import RedisLock
 
     lock = RedisLock(redis, entry.name, job)
+    also, hear = asked_with_lock(run, entry, job)
     try:
-        verdict = lock.take(run.task_due_ms, due_ago_ms, run.options.lock_wait_s)
+        verdict = lock.take(run.task_due_ms, due_ago_ms, run.options.lock_wait_s, also)
     except RedisFailed as error:  # nobody to share with; what needs Redis says so itself
         log.debug("no lock in Redis: %s", error.message, extra={"provider": entry.name, "job": job})
         on_start(entry.name, job)
         return run_job(run, entry, job)
     if verdict != "taken":
         return _by_another(Result(entry.name, job), verdict, None)
+    if not any(isinstance(one, Exception) for one in lock.heard):  # else the job asks again, and tells it
+        hear(lock.heard)
     on_start(entry.name, job)
     with lock:
         result = run_job(run, entry, job)

@@ -110,12 +110,14 @@ class RedisConnection:
         args: Sequence[str | int | bytes],
         *,
         first: Sequence[bytes] = (),
+        heard: list[Any] | None = None,
         meanwhile: Callable[[], object] | None = None,
     ) -> list[Any]:
         """Run a Lua script by its hash; its text is sent only when the server does not know it.
 
         `first` are packed commands about the first of the keys that go before it in the same round trip: the script
-        has to bear that one of them was refused. `meanwhile` is done while the server works, at least once.
+        has to bear that one of them was refused. `heard` gets their replies, errors among them; where nobody hears
+        them an error is raised. `meanwhile` is done while the server works, at least once.
         """
         from hashlib import sha1
 
@@ -123,7 +125,10 @@ class RedisConnection:
         operands = (len(keys), *keys, *args)
         key = keys[0]
         *before, reply = self._round_trip([*first, packed("EVALSHA", sha, *operands)], len(first) + 1, key, meanwhile)
-        self._good(before, [key] * len(before))
+        if heard is None:
+            self._good(before, [key] * len(before))
+        else:
+            heard[:] = before
         if isinstance(reply, Exception) and type(reply).__name__ == "NoScriptError":
             (reply,) = self._round_trip([packed("EVAL", script, *operands)], 1, key)
         if isinstance(reply, Exception):

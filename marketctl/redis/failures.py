@@ -60,7 +60,7 @@ KNOWN_FAILURES = (
 
 # What marketctl keeps under the keys of a provider; streams of history beside these.
 KEPT_AS = {
-    **dict.fromkeys(("l1", "l1:meta", "held", "marked", "wallet", "wallet:meta"), "hash"),
+    **dict.fromkeys(("l1", "l1:meta", "held", "marked", "release", "wallet", "wallet:meta"), "hash"),
     **dict.fromkeys(("stats", "reference"), "string"),
     "events": "stream",
 }

@@ -10,12 +10,13 @@ server's by more than AHEAD_S was written by one that was wrong, and is no turn.
 import os
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from marketctl.errors import MarketctlError
 from marketctl.files.locks import POLL_S
-from marketctl.redis.connection import NoReply
+from marketctl.redis.connection import NoReply, packed
 
 if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection
@@ -81,17 +82,25 @@ class RedisLock:
         self._keys = [store.key(provider, f"lock:{job}"), store.key(provider, f"turn:{job}")]
         fresh = f"{os.uname().nodename}:{os.getpid()}:{os.urandom(8).hex()}"
         self._token = _unanswered.pop(self._keys[0], fresh)
+        self.heard: list[Any] = []
         self._turn = 0
         self._ended = False
         self._over = threading.Event()
         self._keeper = threading.Thread(target=self._keep, daemon=True)
 
-    def take(self, due_ms: int | None = None, due_ago_ms: int | None = None, wait_s: float = 0.0) -> str:
+    def take(
+        self,
+        due_ms: int | None = None,
+        due_ago_ms: int | None = None,
+        wait_s: float = 0.0,
+        also: Sequence[Sequence[str]] = (),
+    ) -> str:
         """Return `taken`, `busy` (after waiting so long), or `served`: done since it was due. Raises RedisFailed.
 
         A task says when it was due (`due_ms`), a command how long ago (`due_ago_ms`); one that says neither is never
-        `served`.
+        `served`. `also` are commands about the same provider; `heard` are the replies then, errors among them.
         """
+        first = [packed(*one) for one in also]
         began = time.monotonic()
         while True:
             waited_ms = round((time.monotonic() - began) * 1000)
@@ -103,7 +112,10 @@ class RedisLock:
                 "" if due_ago_ms is None else due_ago_ms + waited_ms,
             ]
             try:
-                verdict, *now = (word.decode() for word in self._store.run_script(TAKE, self._keys, args))
+                verdict, *now = (
+                    word.decode()
+                    for word in self._store.run_script(TAKE, self._keys, args, first=first, heard=self.heard)
+                )
             except NoReply:
                 _unanswered[self._keys[0]] = self._token
                 raise

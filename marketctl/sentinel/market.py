@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 from marketctl.config.registry import ProviderEntry, Registry
+from marketctl.config.sentinel import SentinelSettings
 from marketctl.errors import MarketctlError
 from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
@@ -83,6 +84,7 @@ class Market:
         self.bands = _Bands()
         self._laid: dict[str, _Laid] = {}  # the same by venue: the pairs of an answer are those of the one before
         self.reach = 0.0  # half a band, as a share
+        self.limits: SentinelSettings | None = None  # what the reach is of
 
     def venue(self, name: str) -> Venue:
         """Return a venue, empty when nothing is known."""
@@ -102,10 +104,10 @@ class Market:
         left out.
         """
         asked_at, replies = self._ahead.pop(name, (float("-inf"), []))
-        if time.monotonic() - asked_at < ASK_S:
-            return replies
+        heard = time.monotonic() - asked_at < ASK_S
         if store is not None:
-            return self._refresh_redis(store, entries, also)
+            found = self._refresh_redis(store, entries, () if heard else also)
+            return replies if heard else found
         self._refresh_files(registry, entries)
         return []
 
@@ -122,8 +124,12 @@ class Market:
             found = iter(
                 self.refresh(registry, store, registry.enabled(), [one for each in also.values() for one in each])
             )
-            now = time.monotonic()
-            self._ahead = {name: (now, list(islice(found, len(asked)))) for name, asked in also.items()}
+            for name, asked in also.items():
+                self.heard(name, list(islice(found, len(asked))))
+
+    def heard(self, name: str, replies: list[Any]) -> None:
+        """Take what Redis said just now to what `refresh` would ask beside the sets."""
+        self._ahead[name] = time.monotonic(), replies
 
     def accept(
         self,
@@ -147,7 +153,7 @@ class Market:
     ) -> list[Any]:
         now = time.monotonic()
         if now - self._asked < ASK_S and all(self.venue(entry.name).token is not None for entry in entries):
-            return store.batch(also)
+            return store.batch(also) if also else []
         self._asked = now
         # A run publishes a provider once: its id tells one set from the next.
         asked = [("HGET", store.key(entry.name, "l1:meta"), "run_id") for entry in entries]
@@ -286,7 +292,10 @@ _markets: dict[str, Market] = {}
 
 def market_of(registry: Registry) -> Market:
     """Return what this process knows of a registry's venues."""
-    settings, tightest = registry.settings, float(registry.sentinel.tightest)
+    settings = registry.settings
     market = _markets.setdefault(f"{settings.data_dir}\n{settings.redis_url}\n{settings.redis_prefix}", Market())
-    market.reach = tightest * 0.49 / (1 + tightest)  # two in one band are no further apart than the smallest limit
+    if market.limits is not registry.sentinel:
+        tightest = float(registry.sentinel.tightest)
+        market.reach = tightest * 0.49 / (1 + tightest)  # two in one band are no further apart than the smallest limit
+        market.limits = registry.sentinel
     return market

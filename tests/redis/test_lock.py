@@ -49,6 +49,15 @@ def test_a_job_is_taken_once_and_free_when_it_ended(store: RedisConnection) -> N
     assert other.take() == "taken"
 
 
+def test_what_is_asked_beside_a_lock_is_heard_with_its_errors(store: RedisConnection) -> None:
+    store.call("SET", store.key("BYBIT", "held"), "mine")
+    lock = RedisLock(store, "BYBIT", "prices")
+    assert lock.take(also=[("HGETALL", store.key("BYBIT", name)) for name in ("marked", "held")]) == "taken"
+    assert lock.heard[0] == []
+    assert "WRONGTYPE" in str(lock.heard[1])
+    assert RedisLock(store, "BYBIT", "prices").take() == "busy"
+
+
 def test_a_dead_owner_is_forgotten_after_its_lease(store: RedisConnection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turn, "LEASE_S", 0.2)
     assert RedisLock(store, "BYBIT", "prices").take() == "taken"  # and never comes back

@@ -86,6 +86,32 @@ def test_several_pairs_of_hands_look_ahead_once_and_without_a_sentinel_not_at_al
         assert market_of(registry).bands["BTC/USDT"] == 150.0
 
 
+def test_what_is_held_is_told_with_the_lock_or_else_asked_for(
+    redis_server: Any, ctl: Any, folder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis_server.say("FLUSHALL")
+    path = folder / "providers.toml"
+    path.write_text(re.sub('redis_url = ".*"', f'redis_url = "{redis_server.url}"', path.read_text()))
+    collect = ("prices", "collect", "-p", "BYBIT")
+    assert ctl(*collect)[0] == 0
+    trips: list[bytes] = []
+    real = RedisConnection._round_trip
+    monkeypatch.setattr(
+        RedisConnection,
+        "_round_trip",
+        lambda self, sent, *more: (trips.append(b"".join(sent)), real(self, sent, *more))[1],
+    )
+    for command in (collect, collect):
+        trips.clear()
+        assert ctl(*command)[0] == 0
+        (told,) = [sent for sent in trips if b"{BYBIT}:release" in sent]
+        assert b"{BYBIT}:lock:prices" in told
+    redis_server.say("SET", "marketctl:{BYBIT}:release", "mine")
+    code, _, err = ctl(*collect)
+    assert code == 1
+    assert "key marketctl:{BYBIT}:release is a string, not a hash: something else wrote it" in err
+
+
 @pytest.mark.parametrize("task", ["prices", "wallet"])
 def test_what_cannot_be_read_ahead_is_told_by_its_job_alone(ctl: Any, folder: Any, task: str) -> None:
     path = folder / "providers.toml"
