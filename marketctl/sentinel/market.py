@@ -7,7 +7,7 @@ process itself published, from the reference beside the live set in Redis, or fr
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from operator import truediv
 from threading import Lock
 from typing import Any, NamedTuple
@@ -121,9 +121,7 @@ class Market:
         if not registry.sentinel.enabled:
             return
         with self.lock:
-            found = iter(
-                self.refresh(registry, store, registry.enabled(), [one for each in also.values() for one in each])
-            )
+            found = iter(self.refresh(registry, store, registry.enabled(), list(chain.from_iterable(also.values()))))
             for name, asked in also.items():
                 self.heard(name, list(islice(found, len(asked))))
 

@@ -131,7 +131,7 @@ def test_a_refused_region_names_no_time_and_holds_nothing(desk):
     results = [desk(wire, "BYBIT"), desk(wire, "BYBIT")]
     assert [one.reason for one in results] == ["blocked", "blocked"]
     assert len(wire.asked) == 2
-    assert results[0].message == "GET 127.0.0.1/v5/market/instruments-info: HTTP 403"
+    assert results[0].message == "GET 127.0.0.1/v5/market/instruments-info: HTTP 403 with a web page in place of JSON"
     assert "not the key" in results[0].hint
 
 
