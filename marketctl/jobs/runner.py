@@ -187,7 +187,9 @@ def _alone(run: Run, entry: ProviderEntry, job: str, due_ago_ms: int, on_start: 
         return run_job(run, entry, job)
     if verdict != "taken":
         return _by_another(Result(entry.name, job), verdict, None)
-    if not any(isinstance(one, Exception) for one in lock.heard):  # else the job asks again, and tells it
+    if lock.heard and not any(
+        isinstance(one, Exception) for one in lock.heard
+    ):  # else the job asks again, and tells it
         hear(lock.heard)
     on_start(entry.name, job)
     with lock:
