@@ -19,7 +19,6 @@ ON_TIME = 0
 # How long one of several threads may reckon before another has its turn: one that is done sooner hands its quotes to
 # Redis while the next one reads, instead of all of them at the same time.
 SHIFT_S = 0.02
-ASIDE_S = 0.0005  # until then: what is done meanwhile lets pass whoever has a question to send
 
 
 class Turn(NamedTuple):
@@ -145,6 +144,7 @@ def turns(
             yield turn, found
         return
     crew, usual = _Crew(schedule, do, hands), sys.getswitchinterval()
+    sys.setswitchinterval(SHIFT_S)
     try:
         yield from crew.work(meanwhile)
     finally:
@@ -166,11 +166,9 @@ class _Crew(Generic[T]):
 
     def work(self, meanwhile: Callable[[], None]) -> Iterator[tuple[Turn, T]]:
         """Yield what ends until all has."""
-        sys.setswitchinterval(ASIDE_S)
         for thread in self._threads:
             thread.start()
         meanwhile()
-        sys.setswitchinterval(SHIFT_S)
         at_work = len(self._threads)
         while at_work:
             told = self._told.get()
