@@ -28,6 +28,7 @@ from marketctl.views.freshness import limit_ms
 from marketctl.views.held import in_words, mirror_record
 
 KEPT = ("held", "marked")
+AT_ONCE = 3000  # pairs: of more, what is sent and the mirror beside it take more memory than the wait is worth
 
 
 def make_ready(run: Run, entries: Iterable[ProviderEntry]) -> None:
@@ -111,7 +112,7 @@ class _WayOut:
                 known=lambda: last_good(self.path, "quotes", entry.pairs).records if self.mirror else 0,
                 until_ms=batch.until_ms and batch.until_ms + limit_ms(entry.prices_interval_s),
                 own_ms=batch.own_ms,
-                meanwhile=self.block,
+                meanwhile=self.block if len(found.quotes) <= AT_ONCE else None,
             )
         except BaseException:
             self.guard.refused()
