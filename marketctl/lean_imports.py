@@ -153,7 +153,7 @@ class _LatePattern:
 
     def match(self, text: str) -> Any:
         """Match; that of an IPv6 address in brackets, which takes longest to compile, has nothing to say of others."""
-        if self._told[0].startswith(r"^\[") and text[:1] != "[":
+        if self._told[0].startswith(r"^\[(?:") and text[:1] != "[":
             return None
         return self.__getattr__("match")(text)
 

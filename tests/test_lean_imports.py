@@ -154,6 +154,11 @@ assert re.compile is at_once
 from urllib3.util import url
 late = [name for name, found in vars(url).items() if isinstance(found, lean_imports._LatePattern)]
 assert "_IPV6_ADDRZ_RE" in late, late
+for host in ("api.bybit.com", "127.0.0.1", "2001:db8::1", ""):
+    assert url._IPV6_ADDRZ_RE.match(host) is None
+    assert at_once(url._IPV6_ADDRZ_RE._told[0]).match(host) is None
+assert url.parse_url("https://api.bybit.com:8443/a").host == "api.bybit.com"
+assert "match" not in vars(url._IPV6_ADDRZ_RE)  # it takes longest to compile, and has nothing to say of these
 told = url.parse_url("https://[2001:db8::1%25eth0]:8443/a b?c=d")
 assert (told.host, told.port, told.request_uri) == ("[2001:db8::1%eth0]", 8443, "/a%20b?c=d"), told
 assert isinstance(url._IPV6_ADDRZ_RE.match.__self__, re.Pattern)

@@ -31,8 +31,11 @@ KEPT = ("held", "marked")
 AT_ONCE = 3000  # pairs: of more, what is sent and the mirror beside it take more memory than the wait is worth
 
 
-def make_ready(run: Run, entries: Iterable[ProviderEntry]) -> None:
-    """Read lists of pairs, what the venues quote and where archives end; what cannot be read is left out."""
+def make_ready(run: Run, entries: Sequence[ProviderEntry]) -> None:
+    """Read lists of pairs, what the venues quote, what of it is held, and where archives end.
+
+    What cannot be read is left out.
+    """
     for entry in entries:
         make_ahead(run.settings.data_dir / "cache", entry.name, "pairs", remembered_list)
     if run.options.dry_run:

@@ -187,9 +187,8 @@ def _alone(run: Run, entry: ProviderEntry, job: str, due_ago_ms: int, on_start: 
         return run_job(run, entry, job)
     if verdict != "taken":
         return _by_another(Result(entry.name, job), verdict, None)
-    if lock.heard and not any(
-        isinstance(one, Exception) for one in lock.heard
-    ):  # else the job asks again, and tells it
+    # What was refused the job asks for once more, and tells it.
+    if lock.heard and not any(isinstance(one, Exception) for one in lock.heard):
         hear(lock.heard)
     on_start(entry.name, job)
     with lock:

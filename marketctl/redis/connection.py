@@ -115,9 +115,9 @@ class RedisConnection:
     ) -> list[Any]:
         """Run a Lua script by its hash; its text is sent only when the server does not know it.
 
-        `first` are packed commands about the first of the keys that go before it in the same round trip: the script
-        has to bear that one of them was refused. `heard` gets their replies, errors among them; where nobody hears
-        them an error is raised. `meanwhile` is done while the server works, at least once.
+        `first` are packed commands about the same provider that go before it in the same round trip: the script has to
+        bear that one of them was refused. `heard` gets their replies, errors among them; where nobody hears them an
+        error is raised. `meanwhile` is done while the server works: more than once where it had to be asked again.
         """
         from hashlib import sha1
 

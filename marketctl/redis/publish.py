@@ -78,7 +78,8 @@ def publish_l1(
 
     `asked` are the pairs the registry names (none: all of them), `known` tells how many of those a copy of the last
     good set has, `until_ms` when the source can next be asked for all of them: the set lives at least as long. `own_ms`
-    holds the collection times of quotes that are older than the rest. `meanwhile` is done while Redis works.
+    holds the collection times of quotes that are older than the rest. `meanwhile` is done while Redis works,
+    more than once where it had to be asked again.
 
     Raises Suspect for a set older than the live one, less than half of what was there (unless `force`), or gone the
     moment it is published; RedisFailed otherwise. The live quotes are as before then.

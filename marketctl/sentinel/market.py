@@ -77,7 +77,7 @@ class Market:
         self.lock = Lock()
         self.venues: dict[str, Venue] = {}
         self._asked = float("-inf")
-        self._ahead: dict[str, tuple[float, list[Any]]] = {}
+        self._ahead: dict[str, tuple[float, list[Any]]] = {}  # what Redis said beside the sets, and when, until used
         # pair -> the centre of a narrow band that holds the middles (or the one side) of everybody's last good set;
         # NOWHERE where they are further apart than the band is wide. What lies in it is within the smallest limit of
         # all others.
