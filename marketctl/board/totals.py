@@ -5,8 +5,8 @@ from typing import Any
 
 from marketctl.board.compact import collected_ms, decimal, size
 from marketctl.config.registry import ProviderEntry, Registry
-from marketctl.errors import MarketctlError, StorageFailed
-from marketctl.files.journal import read_journal
+from marketctl.errors import MarketctlError
+from marketctl.files.journal import read_journal, unread_lines
 from marketctl.times import ms_or_none
 
 GROWTH_POINTS = 200  # a line of pairs or coins over time
@@ -48,7 +48,7 @@ def _growth(
         problems.append(error)
         return lines
     if broken:
-        problems.append(StorageFailed(f"{path}: {broken} lines cannot be read, the rest is shown"))
+        problems.append(unread_lines(path, broken))
     if now is not None:
         noted.append({"at": now["collected_at"], **{name: now["stats"].get(name) for name in lines}})
     for name, line in lines.items():

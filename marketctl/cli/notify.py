@@ -185,28 +185,30 @@ def log_(since_ms: int, as_json: bool) -> int:
     \b
     Example:
       marketctl notify log --since 7d
+
+    Exit codes: 0 shown, 3 some of the log cannot be read, 4 configuration.
     """
-    from marketctl.files.journal import read_journal
+    from marketctl.errors import EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
-    from marketctl.notify.work import log_path
+    from marketctl.notify.work import read_log
     from marketctl.times import to_iso
 
     given = globals_of()
-    path = log_path(given.registry())
-    found, broken = read_journal(path, since_ms)
-    if broken:
-        log.error("%s: %d lines cannot be read, the rest is shown", path, broken)
+    found, problem = read_log(given.registry(), since_ms)
+    if problem is not None:
+        log.error("%s", problem.message)
+    code = EXIT_OK if problem is None else EXIT_PARTIAL
     if as_json:
         print_document(given, {"schema": 1, "command": "notify log", "results": found})
-        return 0
+        return code
     rows = []
     for line in found:
-        where = "muted" if line.get("muted") else ", ".join(line.get("channels", ()))
-        rows.append((line["at"], line.get("kind"), line.get("status"), where, line.get("text")))
+        where = "muted" if line["muted"] else ", ".join(line["channels"])
+        rows.append((line["at"], line["kind"], line["status"], where, line["text"]))
     print_rows(given, LOGGED, rows)
     if not rows:
-        log.warning("nothing was told since %s", to_iso(since_ms))
-    return 0
+        log.warning("nothing%s was told since %s", " else" if problem else "", to_iso(since_ms))
+    return code
 
 
 @command.command(cls=Command, context_settings=HELP)

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from marketctl.errors import StorageFailed
 from marketctl.files.atomic import storage_failed, write_all
 from marketctl.files.locks import flocked
 from marketctl.files.snapshots import encode_json, to_bytes
@@ -66,6 +67,12 @@ def size_with(path: Path, lines: Sequence[Mapping[str, Any]]) -> int:
 def is_cut(path: Path, bytes_told: object) -> bool:
     """Tell whether a journal is shorter than it was: rotated, emptied, deleted. Raises StorageFailed."""
     return type(bytes_told) is int and size_with(path, ()) < bytes_told
+
+
+def unread_lines(path: Path, count: int) -> StorageFailed:
+    """Say that so many lines of a journal cannot be read."""
+    lines = "1 line" if count == 1 else f"{count} lines"
+    return StorageFailed(f"{path}: {lines} cannot be read, the rest is shown")
 
 
 def _encoded(lines: Sequence[Mapping[str, Any]]) -> bytes:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from marketctl.config.registry import Registry
-from marketctl.files.journal import append_journal
+from marketctl.errors import StorageFailed
+from marketctl.files.journal import append_journal, read_journal, unread_lines
 from marketctl.notify import outbox
 from marketctl.notify.conditions import Wallets, look
 from marketctl.notify.journals import new_lines, toggles
@@ -30,8 +31,26 @@ class Outcome:
     busy: bool = False
 
 
-def log_path(registry: Registry) -> Path:
-    """Return where all that was ever told is noted."""
+def read_log(registry: Registry, since_ms: int) -> tuple[list[dict[str, Any]], StorageFailed | None]:
+    """Return what was told since that time, oldest first, and what is to be said of lines that cannot be read.
+
+    Raises StorageFailed.
+    """
+    path = _log_path(registry)
+    lines, broken = read_journal(path, since_ms)
+    good = [line for line in lines if _is_told(line)]
+    broken += len(lines) - len(good)
+    return good, unread_lines(path, broken) if broken else None
+
+
+def _is_told(line: Mapping[str, Any]) -> bool:
+    """Tell whether a line of the log is as `_note` writes it."""
+    names, muted = line.get("channels"), line.get("muted")
+    texts = (line.get("kind"), line.get("status"), line.get("text"), *(names if isinstance(names, list) else [None]))
+    return isinstance(muted, bool) and all(isinstance(text, str) for text in texts)
+
+
+def _log_path(registry: Registry) -> Path:
     return registry.settings.data_dir / "state" / "notify.jsonl"
 
 
@@ -89,7 +108,7 @@ def tell(
 def _note(registry: Registry, outcome: Outcome, at_ms: int, urls: Mapping[str, str]) -> None:
     told = [(line, False) for line in outcome.lines] + [(line, True) for line in outcome.muted]
     append_journal(
-        log_path(registry),
+        _log_path(registry),
         [
             {
                 "at": to_iso(at_ms),

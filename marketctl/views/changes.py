@@ -7,7 +7,7 @@ from typing import Any
 
 from marketctl.config.registry import Registry
 from marketctl.errors import MarketctlError, StorageFailed
-from marketctl.files.journal import is_cut, read_journal
+from marketctl.files.journal import is_cut, read_journal, unread_lines
 from marketctl.files.look import is_there
 from marketctl.files.snapshots import encode_json, read_lines
 from marketctl.providers.networks import common_network
@@ -175,8 +175,7 @@ def _read(path: Path, since_ms: int, problems: list[MarketctlError]) -> list[dic
     lines, broken = read_journal(path, since_ms)
     good = [line for line in lines if is_change(line)]
     if broken := broken + len(lines) - len(good):
-        count = "1 line" if broken == 1 else f"{broken} lines"
-        problems.append(StorageFailed(f"{path}: {count} cannot be read, the rest is shown"))
+        problems.append(unread_lines(path, broken))
     return good
 
 

@@ -348,3 +348,18 @@ def test_a_working_directory_that_is_gone_is_told_and_loses_nothing(folder, ctl,
         assert (done.returncode, done.stdout, done.stderr) == (1, "", told)
         assert ctl("notify", "run", "-q") == (0, "", "")
         assert len(hook.messages) == 1
+
+
+def test_lines_of_the_log_that_cannot_be_read_are_told_and_end_with_3(folder, ctl):
+    path = folder / "data/state/notify.jsonl"
+    line = {"at": "2999-01-01T00:00:00.000Z", "kind": "door", "status": "new", "keys": ["k"], "text": "closed"}
+    good = json.dumps(line | {"channels": ["ops"], "muted": False}) + "\n"
+    broken = '{\n{"at": "2999-01-01T00:00:00.000Z"}\n' + json.dumps(line | {"channels": 5, "muted": False}) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(broken + good)
+    told = f"{path}: 3 lines cannot be read, the rest is shown\n"
+    assert ctl("notify", "log") == (3, "2999-01-01T00:00:00.000Z\tdoor\tnew\tops\tclosed\n", told)
+    code, out, err = ctl("notify", "log", "--json")
+    assert (code, json.loads(out)["results"], err) == (3, [json.loads(good)], told)
+    path.write_text("{\n" + good)
+    assert ctl("notify", "log", "-q")[2] == f"{path}: 1 line cannot be read, the rest is shown\n"
