@@ -42,7 +42,6 @@ from marketctl.providers.base import (
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
 from marketctl.providers.cash.base import CashProvider, Rate, add_currency, add_pair, cross, quotient, seconds
 from marketctl.providers.cash.credits import (
-    DAY_MS,
     DAY_S,
     MINUTE_MS,
     Credits,
@@ -83,7 +82,7 @@ from marketctl.providers.networks import common_network, network_names, own_netw
 from marketctl.providers.refusals import words_of
 from marketctl.providers.signing import base64_text, hmac_base64, hmac_hex, is_pem, rsa_signature
 from marketctl.text import printable
-from marketctl.times import from_iso, ms_or_none, now_ms, to_iso
+from marketctl.times import DAY_MS, from_iso, ms_or_none, now_ms, to_iso
 
 __all__ = [
     "DAY",

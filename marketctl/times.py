@@ -7,6 +7,8 @@ from functools import lru_cache
 
 FUTURE_MS = 5_000  # clocks that disagree by no more than this agree
 
+DAY_MS = 86_400_000
+
 END_MS = 253_402_300_800_000  # the end of the year 9999: what lies beyond is no time
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from marketctl.board.compact import DAY_MS
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
-from marketctl.times import ms_or_none
+from marketctl.times import DAY_MS, ms_or_none
 from marketctl.views.changes import changes, narrow, together, whole_record
 
 CHANGES_MAX = 1000

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 from xml.etree.ElementTree import Element, tostring
 
+from marketctl.times import DAY_MS
 from marketctl.views.snapshots import number
 
 CURRENCIES = 4  # those with most providers; the table beside the charts has all
@@ -73,7 +74,7 @@ def _lines(lines: Sequence[tuple[int, str, Sequence[Sequence[int]]]]) -> str:
     from pygal import DateTimeLine
 
     times = [at for _, _, points in lines for at, _ in points]
-    long = max(times) - min(times) > 2 * 86_400_000
+    long = max(times) - min(times) > 2 * DAY_MS
     chart = DateTimeLine(
         **_common(),
         width=600,

@@ -8,8 +8,6 @@ from marketctl.text import printable
 from marketctl.times import ms_or_none
 from marketctl.views.snapshots import number
 
-DAY_MS = 86_400_000
-
 # Flags of a quote, as js/base.js has them.
 TRADING, HALTED, DERIVED, IS_MID, TWIN, RATE, HELD, MARKED = 1, 2, 4, 8, 16, 32, 64, 128
 

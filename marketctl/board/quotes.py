@@ -6,7 +6,6 @@ from itertools import chain
 from typing import Any
 
 from marketctl.board.compact import (
-    DAY_MS,
     DERIVED,
     HALTED,
     HELD,
@@ -23,7 +22,7 @@ from marketctl.board.compact import (
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import MarketctlError
 from marketctl.redis.connection import RedisConnection
-from marketctl.times import ms_or_none
+from marketctl.times import DAY_MS, ms_or_none
 from marketctl.views.freshness import limit_ms
 from marketctl.views.quotes import Live, Reader
 from marketctl.views.twins import Coins

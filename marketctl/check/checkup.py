@@ -31,7 +31,7 @@ from marketctl.models import Quota, Quote
 from marketctl.providers.base import Provider
 from marketctl.providers.batch import QuoteBatch
 from marketctl.redact import redact
-from marketctl.times import now_ms, to_iso
+from marketctl.times import DAY_MS, now_ms, to_iso
 
 SPREAD_MAX = Decimal("0.1")
 
@@ -39,7 +39,7 @@ EDIT = "take it out of `pairs` in providers.toml"
 
 QUOTA_LOW = 10  # percent
 
-QUOTA_SOON_MS = 7 * 86_400_000  # where it is not told when a plan begins anew
+QUOTA_SOON_MS = 7 * DAY_MS  # where it is not told when a plan begins anew
 
 KEY_DAYS = 7
 

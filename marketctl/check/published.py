@@ -12,7 +12,7 @@ from marketctl.files.state import read_state
 from marketctl.jobs.run import Run
 from marketctl.log import log
 from marketctl.providers.base import Provider
-from marketctl.times import FUTURE_MS, ms_or_none, now_ms, to_iso
+from marketctl.times import DAY_MS, FUTURE_MS, ms_or_none, now_ms, to_iso
 from marketctl.views.freshness import age_ms, is_stale, limit_ms, stands, standstill_ms
 from marketctl.views.held import in_words
 from marketctl.views.quotes import Live, Reader
@@ -20,7 +20,7 @@ from marketctl.views.quotes import Live, Reader
 if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection
 
-MARKED_MS = 86_400_000  # a mark is news for a day; two books that always disagree are none
+MARKED_MS = DAY_MS  # a mark is news for a day; two books that always disagree are none
 
 
 @dataclass

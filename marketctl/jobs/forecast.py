@@ -8,9 +8,8 @@ plan tells no count, or there is too little to go by, nothing is forecast: unkno
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from marketctl.times import from_iso, ms_or_none, to_iso
+from marketctl.times import DAY_MS, from_iso, ms_or_none, to_iso
 
-DAY_MS = 86_400_000
 MARK_EVERY_MS = 12 * 3_600_000
 # What is asked for comes in bursts: a shorter time would take the last burst for the pace.
 LEAST_MS = 2 * 3_600_000

@@ -10,11 +10,10 @@ from marketctl.files.look import is_there
 from marketctl.files.snapshots import read_snapshot, write_document
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run, copy_to_redis
-from marketctl.jobs.whole import DAY_MS
 from marketctl.log import log
 from marketctl.models import JOBS, KeyInfo, Stats
 from marketctl.providers.base import Provider
-from marketctl.times import now_ms, to_iso
+from marketctl.times import DAY_MS, now_ms, to_iso
 
 if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection

@@ -6,9 +6,7 @@ from typing import Any, NamedTuple
 
 from marketctl.errors import HalfAnswer, StorageFailed, Suspect
 from marketctl.files.snapshots import read_records, read_snapshot
-from marketctl.times import FUTURE_MS, ms_or_none, now_ms, to_iso
-
-DAY_MS = 86_400_000
+from marketctl.times import DAY_MS, FUTURE_MS, ms_or_none, now_ms, to_iso
 
 
 class LastGood(NamedTuple):

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from marketctl.errors import RateLimited, RedisFailed
 from marketctl.files.memory import Memory
 from marketctl.http.ratelimit import DELAY_MAX_S, Hold, Pace, read_hold
-from marketctl.times import now_ms
+from marketctl.times import DAY_MS, now_ms
 
 if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection
 
-MEMORY_MS = 40 * 86_400_000  # longer than anything is remembered
+MEMORY_MS = 40 * DAY_MS  # longer than anything is remembered
 
 
 class SharedMemory(Memory):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from marketctl.sandbox.base import Api, Call, Reply, Route, hex_signature, same
+from marketctl.times import DAY_MS
 
 CHAINS = {
     "tron": ("TRX", "TRC20"),
@@ -179,7 +180,7 @@ class SandboxApi(Api):
                         "id": "0c0ffee0-0000-11f0-aaaa-000000000001",
                         "title": "Spot engine upgrade",
                         "state": "scheduled",
-                        "begin": str(self.now_ms() + 86_400_000),
+                        "begin": str(self.now_ms() + DAY_MS),
                         "end": str(self.now_ms() + 90_000_000),
                         **event,
                     },

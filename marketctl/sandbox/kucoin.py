@@ -8,6 +8,7 @@ from typing import Any
 
 from marketctl.sandbox.base import Api, Call, Reply, Route, base64_signature, same
 from marketctl.sandbox.world import Coin, World
+from marketctl.times import DAY_MS
 
 CHAINS = {
     "tron": ("trx", "TRC20"),
@@ -31,7 +32,6 @@ CHAINS = {
 }
 WINDOW_S = 30
 POINTS = 2000
-DAY_MS = 86_400_000
 
 
 def failed(number: str, words: str, status: int, headers: dict[str, str] | None = None) -> Reply:

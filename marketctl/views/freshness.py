@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from marketctl.times import FUTURE_MS
+from marketctl.times import DAY_MS, FUTURE_MS
 
 DATED_MS = 60_000  # a rate from before its date by more than that is not yet one
 
@@ -14,7 +14,7 @@ PACE = 2.5  # times the pace really kept: two turns may be missed by a little, n
 
 PACE_MAX_MS = 3_600_000  # after an outage the last distance is long, and no pace
 
-STANDSTILL_MS = 4 * 86_400_000  # a market of currencies is closed from Friday to Monday, or Tuesday
+STANDSTILL_MS = 4 * DAY_MS  # a market of currencies is closed from Friday to Monday, or Tuesday
 
 
 def age_ms(now_ms: int, collected_ms: int | None, at_ms: int | None = None, *, dated: bool = False) -> int | None:

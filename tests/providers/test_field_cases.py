@@ -426,6 +426,20 @@ def test_bybit_a_key_that_ends_within_a_week_is_warned_of(days, left, warnings):
     assert ending(left) == warnings
 
 
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        ({"expiredAt": "2026-11-27T00:00:00Z"}, 2), ({"expiredAt": "2026-11-24T11:00:00Z"}, 0),
+        ({"expiredAt": "1970-01-01T00:00:00Z"}, None), ({"expiredAt": "0001-01-01T00:00:00Z"}, None),
+        ({"expiredAt": ""}, None), ({"expiredAt": "2026-11-27T00:00:00Z", "deadlineDay": -2}, None),
+        ({"expiredAt": "2026-11-27T00:00:00Z", "deadlineDay": 71}, 71),
+    ],
+)  # fmt: skip
+def test_bybit_the_end_of_a_key_is_told_by_its_date_where_no_days_are(told, left):
+    body = {"result": {"readOnly": 1, "permissions": {"Spot": ["Read"]}, **told}, "time": 1795521600000}  # 24 Nov 12:00
+    assert bybit.parse_key(body) == KeyInfo(("Spot.Read",), (), left)
+
+
 def test_bybit_an_rsa_key_signs_and_one_that_is_none_is_named(adapt, tmp_path):
     pem = tmp_path / "key.pem"
     subprocess.run(["openssl", "genrsa", "-out", pem, "2048"], check=True, capture_output=True)

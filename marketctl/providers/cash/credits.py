@@ -10,14 +10,13 @@ from marketctl.models import KeyInfo, Quota
 from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.providers.cash.base import CashProvider
 from marketctl.providers.fields import integer
-from marketctl.times import now_ms, to_iso
+from marketctl.times import DAY_MS, now_ms, to_iso
 
 if TYPE_CHECKING:
     from marketctl.files.memory import Memory
     from marketctl.http.messages import Answer
 
 MINUTE_MS = 60_000
-DAY_MS = 86_400_000
 DAY_S = 86_400
 LONGEST_S = 400 * DAY_S  # as far ahead as a refusal is remembered
 

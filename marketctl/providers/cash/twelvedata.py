@@ -15,7 +15,6 @@ from marketctl.providers.base import NO_ENVELOPE, Failure
 from marketctl.providers.batch import AssetBatch
 from marketctl.providers.cash.base import add_currency, seconds
 from marketctl.providers.cash.credits import (
-    DAY_MS,
     MINUTE_MS,
     ListTooLong,
     MeteredProvider,
@@ -26,7 +25,7 @@ from marketctl.providers.cash.credits import (
     reason_of,
 )
 from marketctl.providers.fields import bad_answer, integer, mapping, member, objects, rows, text
-from marketctl.times import now_ms
+from marketctl.times import DAY_MS, now_ms
 
 if TYPE_CHECKING:
     from marketctl.http.messages import Answer, Request

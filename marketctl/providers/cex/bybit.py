@@ -18,6 +18,7 @@ from marketctl.providers.fields import count, integer, mapping, member, named, o
 from marketctl.providers.networks import common_network
 from marketctl.providers.signing import base64_text, hmac_hex, is_pem, rsa_signature
 from marketctl.text import printable
+from marketctl.times import DAY_MS, ms_or_none, now_ms
 
 if TYPE_CHECKING:
     from marketctl.http.messages import Answer, Request
@@ -200,9 +201,12 @@ def whole(found: object) -> set[int | None]:
 
 
 def parse_key(body: Any) -> KeyInfo:
-    """Read /v5/user/query-api; deadlineDay is -1 or -2 for a key that does not end."""
+    """Read /v5/user/query-api; deadlineDay is -1 or -2 for a key that does not end, expiredAt lies in 1970 then."""
     result = mapping(member(body, "result"))
     groups = mapping(result.get("permissions")).items()
     granted = tuple(f"{group}.{name}" for group, names in groups if isinstance(names, list) for name in names)
     writes = ["write"] if integer(result.get("readOnly")) == 0 else []
-    return key_info(granted, writes, "a read-only key is enough", integer(result.get("deadlineDay")))
+    days, ends_ms = integer(result.get("deadlineDay")), ms_or_none(result.get("expiredAt"))
+    if days is None and ends_ms is not None and ends_ms > DAY_MS:
+        days = max(0, ends_ms - (integer(mapping(body).get("time")) or now_ms())) // DAY_MS
+    return key_info(granted, writes, "a read-only key is enough", days)
