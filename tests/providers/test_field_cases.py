@@ -404,7 +404,7 @@ def test_a_private_key_where_only_hmac_signs_is_told_before_anything_is_asked(ad
     adapter = adapt(cls, NOWHERE, credentials={"api_key": "k", "api_secret": pem, "passphrase": "p"})
     with pytest.raises(ConfigError) as caught:
         adapter.check_key()
-    assert caught.value.message == "api_secret is a private key (PEM), and here only keys of the kind HMAC can sign"
+    assert caught.value.message == "api_secret is a key in PEM, and here only keys of the kind HMAC can sign"
     assert caught.value.hint == "make a key of that kind: its secret is one word"
 
 

@@ -184,31 +184,54 @@ def test_key_of_the_older_pem_form_is_read_too(sample):
         assert rapira.rsa_signature(form, b"x") == rapira.rsa_signature(vector["private_key"], b"x")
 
 
+GIVE = "give the PEM, or its base64 as an exchange hands it out, without a passphrase"
+PRIVATE = "give the private key that belongs to it: the exchange alone wants the public one"
+EXPECTED = ", expected PRIVATE KEY or RSA PRIVATE KEY"
+
+
 def other_keys():
-    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+    """Yield keys that cannot sign, with what is said of each, and what to do."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519
     from cryptography.hazmat.primitives.serialization import (
         BestAvailableEncryption,
         Encoding,
         NoEncryption,
         PrivateFormat,
+        PublicFormat,
     )
 
-    key = generate_private_key(SECP256R1())
-    for secrecy in (NoEncryption(), BestAvailableEncryption(b"passphrase")):
-        yield key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, secrecy).decode()
-    yield from (
-        "",
-        "no base64 at all: äöü",
-        "SGVsbG8=",
-        "-----BEGIN PRIVATE KEY-----\nSGVsbG8=\n-----END PRIVATE KEY-----",
-    )
+    key = ec.generate_private_key(ec.SECP256R1())
+    plain, spki = NoEncryption(), PublicFormat.SubjectPublicKeyInfo
+    for secrecy, form in ((plain, PrivateFormat.PKCS8), (plain, PrivateFormat.TraditionalOpenSSL)):
+        ours = "make an RSA key for this exchange"
+        yield key.private_bytes(Encoding.PEM, form, secrecy), "is a private key of the kind EC, expected RSA", ours
+    other = ed25519.Ed25519PrivateKey.generate().private_bytes(Encoding.DER, PrivateFormat.PKCS8, plain)
+    yield base64.b64encode(other), "is a private key of the kind Ed25519, expected RSA", ours
+    take_off = "take it off: openssl pkey -in KEY.pem -out PLAIN.pem; give PLAIN.pem"
+    for form in (PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL):
+        secrecy = BestAvailableEncryption(b"passphrase")
+        yield key.private_bytes(Encoding.PEM, form, secrecy), "has a passphrase", take_off
+    for public in (
+        key.public_key().public_bytes(Encoding.PEM, spki),
+        base64.b64encode(key.public_key().public_bytes(Encoding.DER, spki)),
+        base64.b64encode(key.public_key().public_bytes(Encoding.PEM, spki)),
+    ):
+        yield public, f"is a PEM of the kind PUBLIC KEY{EXPECTED}", PRIVATE
+    ssh = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, plain)
+    convert = "have it written so: ssh-keygen -p -m PEM -f FILE"
+    yield ssh, f"is a PEM of the kind OPENSSH PRIVATE KEY{EXPECTED}", convert
+    for found, kind in (("CERTIFICATE", f"is a PEM of the kind CERTIFICATE{EXPECTED}"), ("PRIVATE KEY", None)):
+        yield f"-----BEGIN {found}-----\nSGVsbG8=\n-----END {found}-----".encode(), kind, GIVE
+    for found in ("", "no base64 at all: äöü", "SGVsbG8="):
+        yield found.encode(), None, GIVE
 
 
-def test_key_that_cannot_be_read_is_named_but_not_shown():
-    for key in other_keys():
+def test_key_that_cannot_sign_is_told_by_what_it_is_and_not_shown():
+    for key, said, hint in other_keys():
         with pytest.raises(ConfigError) as caught:
-            rapira.rsa_signature(key, b"x")
-        assert caught.value.message == "private_key is no readable RSA key"
+            rapira.rsa_signature(key.decode(), b"x")
+        assert caught.value.message == f"private_key {said or 'is no readable RSA key'}"
+        assert caught.value.hint == hint
         assert (caught.value.__cause__, caught.value.__context__) == (None, None)
 
 
