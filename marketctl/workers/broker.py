@@ -9,9 +9,10 @@ from kombu.transport import redis as redis_transport
 from redis.exceptions import ClusterDownError, MasterDownError, OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import ConnectionError as BrokenConnection
 
-# A server that refuses so will take tasks again: Celery ends the worker for what is no broken connection.
+# A server that refuses so will take tasks again: Celery ends the worker for what is no broken connection. By its class
+# where redis-py has one; the words stand alone, or in the refusal of a transaction or a script.
 PASSING = (ClusterDownError, MasterDownError, OutOfMemoryError, ReadOnlyError)
-PASSING_WORDS = ("UNBLOCKED", "NOREPLICAS", "MISCONF")
+PASSING_WORDS = ("CLUSTERDOWN", "MASTERDOWN", "MISCONF", "NOREPLICAS", "OOM command", "READONLY", "UNBLOCKED")
 
 
 def broker_url(redis_url: str) -> tuple[str, dict[str, Any] | None]:
@@ -27,6 +28,19 @@ def broker_url(redis_url: str) -> tuple[str, dict[str, Any] | None]:
     return url, strict | tls if parts.scheme == "rediss" else None
 
 
+class _Patient:
+    """A connection on which a server that refuses for a while is one that is away: who needs it connects anew."""
+
+    def read_response(self, *given: Any, **named: Any) -> Any:
+        try:
+            return super().read_response(*given, **named)  # type: ignore[misc]
+        except ResponseError as error:
+            if not isinstance(error, PASSING) and not any(word in str(error) for word in PASSING_WORDS):
+                raise
+            self.disconnect()  # type: ignore[attr-defined]
+            raise BrokenConnection(str(error)) from error
+
+
 class _Channel(redis_transport.Channel):
     # What is in hand when the connection breaks goes on being worked on: it is not to be given to others at once.
     do_restore = False
@@ -35,35 +49,24 @@ class _Channel(redis_transport.Channel):
         super().__init__(*given, **named)  # type: ignore[no-untyped-call]
         try:  # a write that changes nothing: who connects to a server that refuses them waits longer each time
             self.client.execute_command("XADD", f"{self.global_keyprefix}probe", "NOMKSTREAM", "*", "by", "celery")
-        except ResponseError as error:
-            if _passes(error):
-                self.close()  # type: ignore[no-untyped-call]
-                raise BrokenConnection(str(error)) from error
-
-    def _brpop_read(self, **options: Any) -> Any:
-        try:
-            return super()._brpop_read(**options)  # type: ignore[no-untyped-call]
-        except ResponseError as error:
-            if not _passes(error):
-                raise
-            raise BrokenConnection(str(error)) from error
+        except BrokenConnection:
+            self.close()  # type: ignore[no-untyped-call]
+            raise
+        except ResponseError:  # no right to that key
+            pass
 
     def _connparams(self, asynchronous: bool = False) -> Any:
         # kombu 5.7 ends the worker with an AttributeError when a task comes to its end after its connection did.
         if self.connection is None or self.connection.client is None:
             raise BrokenConnection("the connection on which this task came is gone")
-        return super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
-
-
-def _passes(error: ResponseError) -> bool:
-    return isinstance(error, PASSING) or str(error).startswith(PASSING_WORDS)
+        found = super()._connparams(asynchronous)  # type: ignore[no-untyped-call]
+        return found | {"connection_class": type("Connection", (_Patient, found["connection_class"]), {})}
 
 
 class Transport(redis_transport.Transport):
     """Celery's Redis transport, whose unacknowledged messages wait for `visibility_timeout`."""
 
     Channel = _Channel
-    connection_errors = (*redis_transport.Transport.connection_errors, *PASSING)
 
 
 TRANSPORT_ALIASES["marketctl"] = "marketctl.workers.broker:Transport"
