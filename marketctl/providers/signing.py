@@ -102,7 +102,7 @@ def _instead(found: bytes) -> tuple[str, str]:
     if kind.endswith("PUBLIC KEY"):
         hint = "give the private key that belongs to it: the exchange alone wants the public one"
     elif kind.startswith("OPENSSH"):
-        hint = "have it written so: ssh-keygen -p -m PEM -f FILE"
+        hint = "write it as PEM: ssh-keygen -p -m PEM -f FILE"
     else:
         hint = "give the PEM, or its base64 as an exchange hands it out, without a passphrase"
         if not kind or kind.endswith("PRIVATE KEY"):

@@ -218,7 +218,7 @@ def other_keys():
     ):
         yield public, f"is a PEM of the kind PUBLIC KEY{EXPECTED}", PRIVATE
     ssh = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, plain)
-    convert = "have it written so: ssh-keygen -p -m PEM -f FILE"
+    convert = "write it as PEM: ssh-keygen -p -m PEM -f FILE"
     yield ssh, f"is a PEM of the kind OPENSSH PRIVATE KEY{EXPECTED}", convert
     for found, kind in (("CERTIFICATE", f"is a PEM of the kind CERTIFICATE{EXPECTED}"), ("PRIVATE KEY", None)):
         yield f"-----BEGIN {found}-----\nSGVsbG8=\n-----END {found}-----".encode(), kind, GIVE

@@ -31,13 +31,10 @@ ROOT = Path(__file__).parents[2]
 class Fleet:
     """A broker, machines (each with folders of its own) that run workers and beats, and a sandbox that takes notes."""
 
-    def __init__(
-        self, folder: Path, *faults: str, interval_ms: int = INTERVAL_MS, app: str = "tests.workers.short_lease"
-    ) -> None:
+    def __init__(self, folder: Path, *, interval_ms: int = INTERVAL_MS) -> None:
         self.folder = folder
         self.interval_ms = interval_ms
-        self.app = app
-        self.sandbox = Sandbox(list(TICKERS), faults=list(faults))
+        self.sandbox = Sandbox(list(TICKERS))
         self.server = RedisServer(folder / "redis", "--appendonly", "yes")
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.asked: list[tuple[int, str]] = []  # when (ms), whom for tickers
@@ -91,7 +88,7 @@ class Fleet:
         """Start `worker` or `beat` on a machine; its log is `<folder>/<machine>.<what>.log`."""
         if what == "worker":
             options = (*options, "-n", f"{machine}@test", "--without-gossip", "--without-mingle")
-        command = [sys.executable, "-m", "celery", "-A", self.app, what, "-l", "INFO", *options]
+        command = [sys.executable, "-m", "celery", "-A", "marketctl.celery_app", what, "-l", "INFO", *options]
         with self.log(machine, what).open("ab") as log:
             self.processes[f"{machine} {what}"] = subprocess.Popen(
                 command,
@@ -139,6 +136,19 @@ class Fleet:
                 name = re.sub(r".*\{(\w+)\}:lock:(\w+)", r"\1 \2", key.decode())
                 found[name] = (token.decode(), int(token.decode().split(":")[1]))
         return found
+
+    def asked_last(self, times: int) -> set[str]:
+        """Return who was asked for tickers the last so many times; nobody while it was less often."""
+        last = [name for _, name in self.asked[-times:]]
+        return set(last) if len(last) == times else set()
+
+    def owner(self, job: str) -> str:
+        """Return the machine that holds the lock of a job, "" where nobody does."""
+        try:
+            group = os.getpgid(self.locks()[job][1])
+        except (KeyError, ProcessLookupError):  # it was given back just now
+            return ""
+        return next(machine for machine in ("north", "south") if self.processes[f"{machine} worker"].pid == group)
 
     def kill(self, machine: str, what: str) -> None:
         """Kill a worker with all its processes, as a machine that loses its power."""

@@ -11,6 +11,7 @@ from kombu import Connection, Queue
 from redis.exceptions import ConnectionError as BrokenConnection
 
 from marketctl.workers.broker import broker_url
+from tests.workers.refusals import REFUSALS, have
 from tools.torture_world import RedisServer
 
 QUEUE = Queue("prices", routing_key="prices")
@@ -20,47 +21,11 @@ OPTIONS = {"global_keyprefix": "marketctl:celery:"}
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RedisServer]:
     with RedisServer(tmp_path / "redis") as found:
-        found.say("CONFIG", "SET", "save", "3600 1")  # else it does not mind that it cannot save
         yield found
-
-
-def cannot_save(server: RedisServer, *, refuse: bool) -> None:
-    """Have a folder stand where its file goes, or go away; and wait for what its save came to."""
-    place = server.folder / "dump.rdb"
-    if refuse:
-        place.mkdir()
-        (place / "full").touch()
-    else:
-        (place / "full").unlink()
-        place.rmdir()
-    server.say("BGSAVE")
-    while True:
-        told = server.say("INFO", "persistence")
-        if not told["rdb_bgsave_in_progress"]:
-            assert told["rdb_last_bgsave_status"] == ("err" if refuse else "ok")
-            return
-
-
-REFUSALS = {
-    "full": (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0"), "maxmemory"),
-    "a replica": (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE"), "read only replica"),
-    "too few replicas": (
-        ("CONFIG", "SET", "min-replicas-to-write", "1"),
-        ("CONFIG", "SET", "min-replicas-to-write", "0"),
-        "NOREPLICAS",
-    ),
-    "no disk": (True, False, "MISCONF"),
-}
 
 
 @pytest.mark.parametrize(("refuse", "allow", "words"), REFUSALS.values(), ids=list(REFUSALS))
 def test_a_broker_that_refuses_for_a_while_is_one_that_is_away(server, refuse, allow, words):
-    def have(what) -> None:
-        if isinstance(what, bool):
-            cannot_save(server, refuse=what)
-        else:
-            server.say(*what)
-
     url, _ = broker_url(server.url)
     with Connection(url, transport_options=OPTIONS) as connection, Connection(url, transport_options=OPTIONS) as other:
         got = []
@@ -71,7 +36,7 @@ def test_a_broker_that_refuses_for_a_while_is_one_that_is_away(server, refuse, a
             producer.publish({"n": 1}, routing_key="prices", declare=[QUEUE])
             while not got:
                 connection.drain_events(timeout=5)
-            have(refuse)
+            have(server, refuse)
             publish = lambda: producer.publish({"n": 2}, routing_key="prices")  # noqa: E731
             asks = [publish, got[0].ack, other.transport.establish_connection]
             if words != "maxmemory":  # a full one gives what it has
@@ -80,7 +45,7 @@ def test_a_broker_that_refuses_for_a_while_is_one_that_is_away(server, refuse, a
                 with pytest.raises(connection.connection_errors, match=words) as caught:
                     ask()
                 assert isinstance(caught.value, BrokenConnection)
-            have(allow)
+            have(server, allow)
             producer.publish({"n": 3}, routing_key="prices")
             while len(got) < 2:
                 connection.drain_events(timeout=5)

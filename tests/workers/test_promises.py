@@ -20,7 +20,7 @@ MINUTE_MS = 60_000
 @pytest.fixture
 def fleet(tmp_path, request) -> Iterator[Fleet]:
     """Two machines with two processes each, and a beat; the parameter is the interval of prices in ms."""
-    found = Fleet(tmp_path, interval_ms=request.param, app="marketctl.celery_app")
+    found = Fleet(tmp_path, interval_ms=request.param)
     try:
         for machine in ("north", "south"):
             found.start(machine, "worker", "-c", "2")
