@@ -77,6 +77,7 @@ def _long_and_pieces() -> tuple[frozenset[str], frozenset[str]]:
         long = frozenset(form for form in _secrets if len(form) >= PIECE and not form.isdigit())
         bare = {_blank.sub("", form) for form in long if "-----" not in form}
         pieces = frozenset(form[at : at + PIECE] for form in bare for at in range(len(form) - PIECE + 1))
+        pieces -= {form[0] * PIECE for form in pieces}  # twelve zeros stand in many an amount
         _derived = (_secrets, len(_secrets), long, pieces)
     return _derived[2:]
 

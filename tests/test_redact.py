@@ -79,6 +79,12 @@ def test_a_value_that_is_no_text_in_utf_8_is_hidden():
     assert redact("it is key\udcff\udcfe1234 here") == "it is *** here"
 
 
+def test_the_zeros_of_a_key_hide_no_amount():
+    protect(["65000000000000000000f00d"])
+    assert redact("0.0000000000004453741 ISG stay at MEXC") == "0.0000000000004453741 ISG stay at MEXC"
+    assert redact("of 65000000000000000000f00d the end: 00000000000f00d") == "of *** the end: ***"
+
+
 def test_nothing_is_hidden_before_anything_is_protected():
     assert redact("a text") == "a text"
 

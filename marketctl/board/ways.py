@@ -13,6 +13,7 @@ from typing import Any
 
 from marketctl.board.compact import safe, words
 from marketctl.config.registry import ProviderEntry, Registry
+from marketctl.convert.assumed import Told
 from marketctl.convert.graph import Graph
 from marketctl.convert.wallets import wallet_of
 from marketctl.convert.ways import Converted, answer, convert
@@ -96,8 +97,8 @@ class _Packed:
              [self._place(one) for one in way["assumed"]]]
             for way in told["ways"]
         ]  # fmt: skip
-        why = {} if ways else told["left_out"]
-        self._answers.append([self._places[start], self._places[goal], asset, told["complete"], why, ways])
+        why = [{}, None] if ways else [told["left_out"], told["cause"]]
+        self._answers.append([self._places[start], self._places[goal], asset, told["complete"], *why, ways])
 
     def _step(self, step: Mapping[str, Any]) -> list[Any]:
         self._keys.setdefault(step["step"], list(step))
@@ -123,16 +124,22 @@ def tell(found: Converted) -> dict[str, Any]:
             {name: way[name] for name in ("arrives", "rate", "whole")}
             | {
                 "steps": steps,
-                "assumed": [[key, {name: safe(value) for name, value in values.items()}] for key, values in assumed],
+                "assumed": list(map(_safe, assumed)),
             }
         )
     return {
         "amount": found.amount,
         "ways": ways,
         "complete": found.complete,
+        "cause": None if found.cause is None else _safe(found.cause),
         "left_out": {reason: len(told) for reason, told in found.left_out.items()},
         "problems": [[one.key, one.whose, words(one.words)] for one in found.problems],
     }
+
+
+def _safe(told: Told) -> list[Any]:
+    key, values = told
+    return [key, {name: safe(value) for name, value in values.items()}]
 
 
 def answer_question(registry: Registry, asked: Mapping[str, Sequence[str]]) -> tuple[bool, bytes]:

@@ -54,6 +54,7 @@ def command(
 
     Exit codes: 0 there is a way, 1 there is none, 2 usage, 4 configuration.
     """
+    from marketctl.convert.assumed import in_words
     from marketctl.convert.ways import convert
     from marketctl.log import log
     from marketctl.views.quotes import open_reader
@@ -63,11 +64,12 @@ def command(
         raise click.UsageError(f"{source} is {target} already: nothing is to be converted.")
     with open_reader(given.registry()) as reader:
         found = convert(reader, f"{amount:f}", source, target, top=top, max_steps=steps, via=via, avoid=avoid)
+    cause = None if found.cause is None else in_words(found.cause)
     if as_json:
         told = {"amount": found.amount, "source": source.upper(), "target": target.upper()}
         more = {
             "complete": found.complete,
-            "cause": found.cause,
+            "cause": cause,
             "left_out": found.left_out,
             "problems": [one.words for one in found.problems],
         }
@@ -85,10 +87,10 @@ def command(
     if not found.complete:
         log.warning("the search ended before it was sure that these are the best ways: use --steps or --avoid")
     if not found.ways:
-        cause = f": {found.cause}" if found.cause else ""
         why = ", ".join(f"{len(told)} {reason}" for reason, told in found.left_out.items())
         left_out = f" (left out: {why})" if why else ""
-        log.error("there is now no way of %s %s to %s%s%s", found.amount, source, target, cause, left_out)
+        because = f": {cause}" if cause else ""
+        log.error("there is now no way of %s %s to %s%s%s", found.amount, source, target, because, left_out)
     return EXIT_OK if found.ways else EXIT_FAILED
 
 

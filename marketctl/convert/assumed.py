@@ -1,4 +1,4 @@
-"""What a way rests on that nobody told, or that may be otherwise when the money is there."""
+"""What a way rests on that nobody told, or that may be otherwise when the money is there; and what ends one."""
 
 from collections.abc import Iterable
 
@@ -33,25 +33,34 @@ ASSUMED = {
 }
 ALWAYS = ("filled_at_once", "no_lots")
 
-Assumption = tuple[str, dict[str, str]]  # key of ASSUMED, what it is filled with
+# What keeps an amount from arriving, in the same way.
+CAUSES = {
+    "least": "{provider} sends no less than {least} {asset} over {network}, and there would be {amount}",
+    "decimals": "{provider} sends {asset} over {network} to {decimals} decimals, and there would be {amount}",
+    "fee": "{provider} sends {asset} over {network} for {fee}, and there would be {amount}",
+    "fee_and_least": "{provider} sends {asset} over {network} for {fee}, and there would be {amount}; {to} takes no "
+    "less than {least}",
+}
+
+Told = tuple[str, dict[str, str]]  # key of ASSUMED or CAUSES, what it is filled with
 
 
-def in_words(assumption: Assumption) -> str:
-    """Return an assumption as a sentence."""
-    key, values = assumption
-    return ASSUMED[key].format(**values)
+def in_words(told: Told) -> str:
+    """Return an assumption or a cause as a sentence."""
+    key, values = told
+    return (ASSUMED | CAUSES)[key].format(**values)
 
 
-def assumptions(way: Way, registry: Registry) -> list[Assumption]:
+def assumptions(way: Way, registry: Registry) -> list[Told]:
     """Return all that a way rests on, each once."""
-    told: list[Assumption] = []
+    told: list[Told] = []
     for step, done in zip(way.steps, way.done, strict=True):
         told += _of_trade(step, done, registry) if isinstance(step, Trade) else _of_transfer(step, done)
     told += [(key, {}) for key in ALWAYS]
     return [one for number, one in enumerate(told) if one not in told[:number]]
 
 
-def _of_trade(step: Trade, done: Done, registry: Registry) -> Iterable[Assumption]:
+def _of_trade(step: Trade, done: Done, registry: Registry) -> Iterable[Told]:
     fee = registry.provider(step.provider).taker_fee
     where = {"provider": step.provider, "pair": step.pair}
     if fee is not None:
@@ -66,7 +75,7 @@ def _of_trade(step: Trade, done: Done, registry: Registry) -> Iterable[Assumptio
         yield "level_takes", where | _parts(step, done)
 
 
-def _of_transfer(step: Transfer, done: Done) -> Iterable[Assumption]:
+def _of_transfer(step: Transfer, done: Done) -> Iterable[Told]:
     leaving, entering = step.leaving.network, step.entering.network
     where = {"asset": step.leaving.ticker, "network": step.leaving.slug}
     where |= {"from": step.leaving.provider, "to": step.entering.provider}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
 
-from marketctl.convert.assumed import DIGITS
+from marketctl.convert.assumed import DIGITS, Told
 from marketctl.convert.edges import Edge
 from marketctl.convert.graph import Graph
 from marketctl.convert.search import find_ways
@@ -56,24 +56,24 @@ def nearest_cause(
     goals: Iterable[Place],
     max_steps: int,
     wanted: Callable[[Sequence[Step]], bool],
-) -> str | None:
+) -> Told | None:
     """Say what keeps an amount from arriving on the way that wants the least more of it; None where no way is open.
 
     Looked at are the shortest ways and those of one step more: free ones there are without number.
     """
     starts, goals, free = list(starts), list(goals), FreeGraph(graph)
-    causes: list[tuple[Fraction, str]] = []
+    causes: list[tuple[Fraction, Told]] = []
     for steps in range(1, max_steps + 1):
         found = find_ways(free, amount, starts, goals, top=LOOKED_AT, max_steps=steps, wanted=wanted)
         shortest = not causes
         causes += [cause for way in found.ways if (cause := _cause(way.steps, amount)) is not None]
         if not shortest:
             break
-    return min(causes)[1] if causes else None
+    return min(causes, key=lambda one: one[0])[1] if causes else None
 
 
-def _cause(steps: Iterable[Step], amount: Fraction) -> tuple[Fraction, str] | None:
-    """Return how much more would be needed where a way ends, as a factor, and the words for it."""
+def _cause(steps: Iterable[Step], amount: Fraction) -> tuple[Fraction, Told] | None:
+    """Return how much more would be needed where a way ends, as a factor, and what is told of it."""
     for step in steps:
         done = Transfer.do(step, amount) if isinstance(step, Transfer) else step.do(amount)
         if done is None:
@@ -82,19 +82,19 @@ def _cause(steps: Iterable[Step], amount: Fraction) -> tuple[Fraction, str] | No
     return None
 
 
-def _refused(step: Transfer, amount: Fraction) -> tuple[Fraction, str]:
+def _refused(step: Transfer, amount: Fraction) -> tuple[Fraction, Told]:
     leaving, entering, asset = step.leaving, step.entering, step.leaving.ticker
     told = leaving.network
-    over = f"{asset} over {leaving.slug}"
-    there = f"and there would be {plain(amount, DIGITS)}"
+    where = {"provider": leaving.provider, "asset": asset, "network": leaving.slug, "amount": plain(amount, DIGITS)}
     sent, low = step.sent(amount), exact(told.get("withdraw_min"))
     if low is not None and sent < low:
-        return low / amount, f"{leaving.provider} sends no less than {plain(low, DIGITS)} {over}, {there}"
+        return low / amount, ("least", where | {"least": plain(low, DIGITS)})
     if not sent:
-        return 1 / amount, f"{leaving.provider} sends {over} to {leaving.precision} decimals, {there}"
+        return 1 / amount, ("decimals", where | {"decimals": str(leaving.precision)})
     costs = ((told.get("withdraw_fee"), f" {asset}"), (told.get("withdraw_fee_percent"), " %"))
-    fee = " and ".join(f"{cost}{unit}" for cost, unit in costs if cost is not None)
+    where["fee"] = " and ".join(f"{cost}{unit}" for cost, unit in costs if cost is not None)
     least = exact(entering.network.get("deposit_min")) or Fraction(0)
-    least_too = f"; {entering.provider} takes no less than {plain(least, DIGITS)}" if least else ""
-    wanted = (exact(told.get("withdraw_fee")) or Fraction(0)) + least
-    return max(wanted / amount, Fraction(1)), f"{leaving.provider} sends {over} for {fee}, {there}{least_too}"
+    wanted = max(((exact(told.get("withdraw_fee")) or Fraction(0)) + least) / amount, Fraction(1))
+    if not least:
+        return wanted, ("fee", where)
+    return wanted, ("fee_and_least", where | {"to": entering.provider, "least": plain(least, DIGITS)})

@@ -1,14 +1,14 @@
 """What arrives: from the words of the command line to the best ways, each with every assumption it rests on."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from marketctl.config.registry import Registry
-from marketctl.convert.assumed import DIGITS, Assumption, assumptions, in_words
+from marketctl.convert.assumed import DIGITS, Told, assumptions, in_words
 from marketctl.convert.graph import Avoid, Graph
 from marketctl.convert.search import MAX_STEPS, Way, find_ways
 from marketctl.convert.steps import Place, Step, Transfer
@@ -17,7 +17,7 @@ from marketctl.errors import ConfigError, MarketctlError, RedisFailed, StorageFa
 from marketctl.text import closest, plain, printable
 from marketctl.times import now_ms
 from marketctl.views.quotes import Reader
-from marketctl.views.snapshots import no_such
+from marketctl.views.snapshots import NotCollected, no_such, without
 from marketctl.views.twins import address_of, find_coins
 
 
@@ -38,11 +38,11 @@ class Converted:
 
     amount: str
     ways: list[dict[str, Any]]
-    assumed: list[list[Assumption]]
+    assumed: list[list[Told]]
     complete: bool
     left_out: dict[str, list[str]]
     problems: list[Problem] = field(default_factory=list)
-    cause: str | None = None
+    cause: Told | None = None
 
 
 def convert(
@@ -63,8 +63,8 @@ def convert(
     registry = reader.registry
     figure = read_amount(amount)
     ends = [read_end(word, registry) for word in (source, target)]
-    graph, problems = gather(reader, sort_avoid(avoid, registry))
-    starts, goals = (places_of(graph, asset, provider, problems) for provider, asset in ends)
+    graph, problems, unread = gather(reader, sort_avoid(avoid, registry))
+    starts, goals = (places_of(graph, asset, provider, unread) for provider, asset in ends)
     if ends[0][0] is None:
         starts = of_one_coin(graph, ends[0][1], starts, problems)
     if ends[1][0] is None:
@@ -76,10 +76,6 @@ def convert(
     wanted = [word.strip().upper() for word in via]
     found = answer(graph, registry, figure, starts, goals, top=top, max_steps=max_steps, via=wanted)
     found.problems = problems
-    if not found.ways:
-        from marketctl.convert.nearest import nearest_cause
-
-        found.cause = nearest_cause(graph, figure, starts, goals, max_steps, lambda steps: passes(steps, wanted))
     for name, tickers in graph.unreadable():
         words = f"{name}: its wallet cannot be read for {', '.join(tickers)}"
         found.problems.append(Problem("records", name, words))
@@ -102,16 +98,23 @@ def answer(
 ) -> Converted:
     """Answer one question of a graph, which may have answered others before."""
     graph.begin()
-    found = find_ways(
-        graph, amount, starts, goals, top=top, max_steps=max_steps, wanted=lambda steps: passes(steps, via)
-    )
+
+    def wanted(steps: Sequence[Step]) -> bool:
+        return passes(steps, via)
+
+    found = find_ways(graph, amount, starts, goals, top=top, max_steps=max_steps, wanted=wanted)
     assumed = [assumptions(way, registry) for way in found.ways]
     ways = [
         describe(way, amount) | {"assumptions": list(map(in_words, told))}
         for way, told in zip(found.ways, assumed, strict=True)
     ]
     left_out = {reason: sorted(told) for reason, told in sorted(graph.left_out.items())}
-    return Converted(plain(amount), ways, assumed, found.complete, left_out)
+    answered = Converted(plain(amount), ways, assumed, found.complete, left_out)
+    if not ways:
+        from marketctl.convert.nearest import nearest_cause
+
+        answered.cause = nearest_cause(graph, amount, starts, goals, max_steps, wanted)
+    return answered
 
 
 def read_amount(text: str) -> Fraction:
@@ -171,11 +174,16 @@ def passes(steps: Sequence[Step], wanted: Sequence[str]) -> bool:
     return seen.issuperset(wanted)
 
 
-def gather(reader: Reader, avoid: Avoid) -> tuple[Graph, list[Problem]]:
-    """Read books and wallets of all enabled providers; what cannot be read is told and is on no way."""
+def gather(reader: Reader, avoid: Avoid) -> tuple[Graph, list[Problem], dict[str, MarketctlError]]:
+    """Read books and wallets of all enabled providers; what cannot be read is told and is on no way.
+
+    The third is why a provider's wallet is not there.
+    """
     registry = reader.registry
     entries = registry.enabled()
     problems: list[Problem] = []
+    missing: list[str] = []
+    unread: dict[str, MarketctlError] = {}
     lives, wallets = [], []
     if reader.away is not None and not isinstance(reader.away, ConfigError):
         problems.append(Problem("mirror", "", f"books are from the mirror: {reader.away.message}"))
@@ -190,27 +198,40 @@ def gather(reader: Reader, avoid: Avoid) -> tuple[Graph, list[Problem]]:
         for store in dict.fromkeys((reader.store, None)):  # where its copy in Redis cannot be read the file may do
             try:
                 wallets.append(read_wallet(registry, entry.name, store))
+                unread.pop(entry.name, None)
+                break
+            except NotCollected as error:
+                unread.setdefault(entry.name, error)
+                missing += without(registry, "wallet", entry)
                 break
             except MarketctlError as error:
+                unread[entry.name] = error
                 problems.append(Problem("wallet", entry.name, error.message))
                 if not isinstance(error, RedisFailed):
                     break
+    if missing:
+        names = ", ".join(missing)
+        problems.append(Problem("missing", names, f"without a wallet, so left out: {names}"))
     graph = Graph({entry.name: entry for entry in entries}, now_ms(), avoid)
     for live in lives:
         graph.add_quotes(live)
     for wallet in wallets:
         graph.add_wallet(wallet)
-    return graph, problems
+    return graph, problems, unread
 
 
-def places_of(graph: Graph, asset: str, provider: str | None, problems: Sequence[Problem] = ()) -> list[Place]:
-    """Return where an asset may begin or end. Raises StorageFailed for one that nobody knows, or may know of."""
+def places_of(graph: Graph, asset: str, provider: str | None, unread: Mapping[str, MarketctlError]) -> list[Place]:
+    """Return where an asset may begin or end. Raises StorageFailed for one that nobody knows.
+
+    Where a wallet that could not be read may know of it, raises why.
+    """
     found = [place for place in graph.places(asset) if provider in (None, place[0])]
     if not found:
-        unread = [one for one in problems if one.key == "wallet"]
-        own = [one for one in unread if one.whose == provider]
-        for problem in own or (unread if not graph.tickers(provider) else ()):
-            raise StorageFailed(problem.words)
+        if provider is not None and provider in unread:
+            raise unread[provider]
+        if unread and not graph.tickers(provider):
+            nothing = StorageFailed("no wallet was collected yet", hint="marketctl wallet sync")
+            raise next((error for error in unread.values() if not isinstance(error, NotCollected)), nothing)
         who = f"{provider} lists no" if provider else "no provider lists"
         error: StorageFailed = no_such(who, asset, graph.tickers(provider))
         raise error

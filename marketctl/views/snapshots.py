@@ -20,6 +20,10 @@ LONGEST = 122  # characters of a decimal: 60 digits on either side of the point
 RECORDS = {"wallet": "assets", "prices": "quotes", "stats": "stats"}
 
 
+class NotCollected(StorageFailed):
+    """There is no snapshot yet."""
+
+
 @dataclass
 class Found:
     """What could be read, what is missing (words for the operator) and what could not be read."""
@@ -38,7 +42,7 @@ def snapshot(registry: Registry, job: str, provider: str) -> dict[str, Any]:
     path = registry.settings.data_dir / job / f"{entry.name}.json"
     found = read_snapshot(path)
     if found is None:
-        raise StorageFailed(
+        raise NotCollected(
             f"there is no {job} snapshot of {entry.name} yet", hint=f"marketctl {HOW[job]} -p {entry.name}"
         )
     records = found.get(RECORDS[job])
@@ -72,8 +76,7 @@ def snapshots(registry: Registry, job: str, provider: str | None = None) -> Foun
             found.broken.append(error)
         if there:
             continue
-        if (reason := last_reason(registry, job, entry)) != "not-supported":
-            found.missing.append(entry.name + (f" ({reason})" if reason else ""))
+        found.missing += without(registry, job, entry)
     if not found.snapshots:
         if found.broken:
             raise found.broken[0]
@@ -81,6 +84,12 @@ def snapshots(registry: Registry, job: str, provider: str | None = None) -> Foun
             f"there is no {job} snapshot in {registry.settings.data_dir / job} yet", hint=f"marketctl {HOW[job]}"
         )
     return found
+
+
+def without(registry: Registry, job: str, entry: ProviderEntry) -> list[str]:
+    """Return a provider without a snapshot in words, with its last run's reason; nothing where it never has one."""
+    reason = last_reason(registry, job, entry)
+    return [] if reason == "not-supported" else [entry.name + (f" ({reason})" if reason else "")]
 
 
 def last_reason(registry: Registry, job: str, entry: ProviderEntry) -> str | None:

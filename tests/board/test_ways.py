@@ -14,7 +14,7 @@ from marketctl.board.ways import STEPS, TOP, usual_amount
 from marketctl.config import fees
 from marketctl.config.fees import adapter_module
 from marketctl.convert import ways
-from marketctl.convert.assumed import ASSUMED
+from marketctl.convert.assumed import ASSUMED, CAUSES
 from marketctl.convert.graph import Graph
 from marketctl.times import now_ms
 from marketctl.views.quotes import open_reader
@@ -51,7 +51,7 @@ def unpacked(found):
     """Return (from, to, asset) → ways as `convert --json` has them, without the words of what they rest on."""
     names = [*PROVIDERS, "OPENEXCHANGERATES"]
     told = {}
-    for start, goal, ticker, _, _, rows in found["answers"]:
+    for start, goal, ticker, _, _, _, rows in found["answers"]:
         told[names[start], names[goal], ticker] = [
             {"arrives": arrives, "rate": rate, "whole": whole,
              "steps": [dict(zip(found["keys"][step[0]], step, strict=True)) for step in steps],
@@ -89,9 +89,20 @@ def test_the_answers_on_the_page_are_those_of_convert(world, monkeypatch):
 
 def test_why_there_is_no_way_is_counted(world):
     found = on_page(world, now_ms())
-    why = {(start, goal): out for start, goal, _, _, out, _ in found["answers"]}
+    why = {(start, goal): out for start, goal, _, _, out, _, _ in found["answers"]}
     assert why[2, 0] == {"fee-unknown": 2}  # of RAPIRA no fee is told
     assert why[1, 0] == {}
+
+
+def test_what_an_amount_does_not_reach_is_told_on_the_page_and_by_a_server(world):
+    world.wallet("RAPIRA", USDT=usdt(withdraw_fee="1", withdraw_min="5000", precision=2))
+    told = {"provider": "RAPIRA", "asset": "USDT", "network": "tron", "least": "5000"}
+    causes = {(start, goal): cause for start, goal, _, _, _, cause, _ in on_page(world, now_ms())["answers"]}
+    assert causes[2, 0] == causes[2, 1] == ["least", told | {"amount": "1000"}]
+    assert causes[1, 0] is None
+    with served(world.registry) as server:
+        _, body, _ = ask(server, "/ways?amount=7&from=USDT@RAPIRA&to=USDT@MEXC")
+    assert json.loads(body)["cause"] == ["least", told | {"amount": "7"}]
 
 
 @pytest.mark.parametrize(
@@ -169,6 +180,7 @@ def test_a_stranger_is_not_answered(world):
 def test_the_page_says_in_english_what_convert_says():
     words = page_words()
     assert {key: words[f"as_{key}"][0] for key in ASSUMED} == ASSUMED
+    assert {key: words[f"cause_{key}"][0] for key in CAUSES} == CAUSES
     sources = {adapter_module(path): source for path, (_, source) in fees.ASSUMED.items()}
     assert {adapter: words[f"fee_source_{adapter}"][0] for adapter in sources} == sources
     reasons = {

@@ -55,9 +55,9 @@ function wayOnPage(asked) {
   if (asked.into !== asked.asset || !amounts[asked.asset] || compare(amounts[asked.asset], asked.amount)) return null;
   const found = answers.find(([p, q, asset]) => asset === asked.asset && P[p] === asked.from && P[q] === asked.to);
   if (!found) return null;
-  const [, , , complete, out, ways] = found;
+  const [, , , complete, out, cause, ways] = found;
   const steps = (rows) => rows.map((row) => Object.fromEntries(keys[row[0]].map((key, i) => [key, row[i]])));
-  return wayAnswer(asked, { at: D.made, complete, left_out: out, problems: [],
+  return wayAnswer(asked, { at: D.made, complete, left_out: out, cause, problems: [],
     ways: ways.map(([arrives, rate, whole, rows, rests]) => ({ arrives, rate, whole, steps: steps(rows), assumed: rests.map((i) => assumed[i]) })) });
 }
 
@@ -99,10 +99,10 @@ const figure = (text) => el("span", { class: "digits", title: text }, short(text
 /** What the network's decimals leave behind is no part worth telling. */
 const inPart = (way) => way.steps.some((step) => Number(step.left) > Number(step.given) / 10000);
 
-function wayAnswer(asked, { at, ways, complete, left_out: out, problems }) {
+function wayAnswer(asked, { at, ways, complete, left_out: out, cause, problems }) {
   const left = Object.entries(out).map(([reason, n]) => `${t("lo_" + reason)} ${n}`).join(", ");
   const more = [complete ? null : el("p", { class: "hint" }, t("way_unsure")), problems.length ? el("ul", { class: "list" }, problems.map(wayProblem)) : null];
-  if (!ways.length) return el("div", {}, el("p", { class: "hint" }, t("way_none"), " ", left ? t("way_left_out", { words: left }) : null), more);
+  if (!ways.length) return el("div", {}, el("p", { class: "hint" }, t("way_none"), " ", cause ? t("cause_" + cause[0], cause[1]) + ". " : null, left ? t("way_left_out", { words: left }) : null), more);
   const [first, ...others] = ways;
   return el("div", {}, el("p", { class: "cheapest", role: "status" }, wayHead(asked, first), " ", muted(`${t("way_age")} `), age(at)),
     wayTable(asked, first, at), wayRests(first),
