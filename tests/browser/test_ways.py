@@ -8,6 +8,7 @@ from marketctl.views.quotes import open_reader
 from tests.board.test_serve import served
 from tests.board.test_ways import make_world
 from tests.browser.drive import By, cells, metrics, pick, show, troubles, until
+from tests.rates.world import usdt
 
 STEPS = [
     ["MEXC: USDT into TRX at 0.2501, ask of TRX/USDT", "1000 USDT", "3898.05 TRX", "1.95 TRX 0.05 % assumed", "", ""],
@@ -68,8 +69,12 @@ def test_a_server_answers_any_question(chromium, world):
         assert "one TRX makes" in text(chromium)
         assert len(cells(chromium, "#r-ways > div > .scroll")) > 1
         pick(chromium, "r-into", "<b>")
-        until(lambda: text(chromium) == "There is no such asset. RAPIRA lists no <B>.", 15)
+        until(lambda: text(chromium) == "That is not known here. RAPIRA lists no <B>.", 15)
         pick(chromium, "r-asset", "USDT")
         pick(chromium, "r-into", "")
         pick(chromium, "r-amount", "500")
         until(lambda: "USDT arrive at RAPIRA, the way takes 0.4" in text(chromium), 15)
+        world.wallet("MEXC", USDT=usdt(withdraw_fee="1", withdraw_min="600"))
+        pick(chromium, "r-amount", "501")
+        told = "MEXC sends no less than 600 USDT over tron, and there would be 501."
+        until(lambda: text(chromium).startswith(f"There is no way now. {told}"), 15)
