@@ -187,6 +187,10 @@ class HalfAnswer(Suspect):
     """Less than half of what was there before: nothing else may be made of it either."""
 
 
+class Overtaken(Suspect):
+    """What is there already is newer."""
+
+
 class RedisFailed(MarketctlError):
     """Redis could not be reached or refused a command."""
 

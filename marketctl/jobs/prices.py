@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry
-from marketctl.errors import HalfAnswer
+from marketctl.errors import HalfAnswer, Overtaken
 from marketctl.jobs.result import TOLD, Result
 from marketctl.jobs.run import Run
 from marketctl.log import log
@@ -59,6 +59,12 @@ def collect_prices(run: Run, entry: ProviderEntry, adapter: Provider, result: Re
     except HalfAnswer:
         run.keep(entry.name, "prices", None)
         raise
+    except Overtaken as error:
+        if not batch.cached:
+            raise
+        # Nobody was asked: what another machine asked for since is there, and good.
+        result.status, result.message = "skipped", f"the last answer would be used again, but {error.message}"
+        return
     if not entry.pairs:
         run.keep(entry.name, "prices", batch)
 

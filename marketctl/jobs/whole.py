@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from marketctl.errors import HalfAnswer, StorageFailed, Suspect
+from marketctl.errors import HalfAnswer, Overtaken, StorageFailed
 from marketctl.files.snapshots import read_records, read_snapshot
 from marketctl.times import DAY_MS, FUTURE_MS, ms_or_none, now_ms, to_iso
 
@@ -66,11 +66,11 @@ def refuse_half(
 def refuse_older(before: LastGood, collected_ms: int, *, what: str, force: str | None) -> None:
     """Refuse what is older than the last good snapshot; one that lies ahead of the clock is no measure.
 
-    `force` is the command that takes it all the same, None where that was given. Raises Suspect.
+    `force` is the command that takes it all the same, None where that was given. Raises Overtaken.
     """
     at_ms = ms_or_none(before.head.get("collected_at"))
     if force is not None and at_ms is not None and collected_ms < at_ms <= now_ms() + FUTURE_MS:
-        raise Suspect(
+        raise Overtaken(
             f"the {what} in the file are newer, of {to_iso(at_ms)}",
             hint=f"If no other run was faster, check the clock; `{force}` replaces them.",
         )

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from marketctl.errors import HalfAnswer, RedisFailed, Suspect
+from marketctl.errors import HalfAnswer, Overtaken, RedisFailed, Suspect
 from marketctl.models import Quote
 from marketctl.redis.connection import NoReply, NotReached, RedisConnection, packed
 from marketctl.redis.forms import l1_texts
@@ -153,7 +153,7 @@ def _suspect(provider: str, verdict: bytes, told: list[Any], collected_ms: int) 
     """Say why the script did not believe the set; `told` is what it returned beside the verdict."""
     force = f"`marketctl prices collect -p {provider} --force`"
     if verdict == b"older":
-        return Suspect(
+        return Overtaken(
             f"{provider}: the live quotes are newer, of {to_iso(int(told[0]))}",
             hint=f"If no other run was faster, check the clocks; {force} replaces the quotes.",
         )

@@ -19,7 +19,8 @@ MEMORY_MS = 40 * DAY_MS  # longer than anything is remembered
 class SharedMemory(Memory):
     """A memory all machines that share a Redis server have together, at `P:{NAME}:memory:<key>`; and its own as well.
 
-    What was stored last counts, here or there: nothing is forgotten while Redis is down or when it restarts empty.
+    What was stored last counts, here or there: nothing is forgotten while Redis is down or when it restarts empty, and
+    who reads tells it again what it does not know.
     """
 
     def __init__(
@@ -31,8 +32,11 @@ class SharedMemory(Memory):
     def get(self, key: str, max_age_s: float) -> tuple[Any, int] | None:
         """Return the value and when it was stored (ms), or None."""
         envelope = self._call("GET", key)
-        found = [super().get(key, max_age_s), self._read(envelope, max_age_s) if envelope else None]
-        return max((one for one in found if one is not None), key=lambda one: one[1], default=None)
+        here, there = super().get(key, max_age_s), self._read(envelope, max_age_s) if envelope else None
+        if here is None or (there is not None and there[1] >= here[1]):
+            return there
+        self._tell(key, *here)
+        return here
 
     def get_made(self, key: str, max_age_s: float, make: Callable[[Any], Any]) -> tuple[Any, int] | None:
         """Return what `make` makes of the value and when that was stored (ms), or None; made anew each time."""
@@ -41,6 +45,9 @@ class SharedMemory(Memory):
     def put(self, key: str, value: Any, at_ms: int | None = None) -> None:
         """Remember a JSON value here and there, as of now or the time given."""
         super().put(key, value, at_ms)
+        self._tell(key, value, at_ms)
+
+    def _tell(self, key: str, value: Any, at_ms: int | None) -> None:
         if not self._read_only:
             self._call("SET", key, self._envelope(value, at_ms), "PX", MEMORY_MS)
 

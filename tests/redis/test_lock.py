@@ -306,6 +306,17 @@ def test_what_was_remembered_last_counts_wherever_it_is(store: RedisConnection, 
     assert (north.get("credits", 60)[0], south.get("credits", 60)[0]) == (5, 3)  # type: ignore[index]
 
 
+def test_what_a_server_lost_it_is_told_again_by_who_knows_it(store: RedisConnection, tmp_path: Path) -> None:
+    north, south = memories(store, tmp_path)
+    south.put("rates", 3, now_ms() - 2000)
+    north.put("rates", 5, now_ms() - 1000)
+    store.call("FLUSHALL")
+    look, _ = memories(store, tmp_path, read_only=True)
+    assert (look.get("rates", 60)[0], store.call("DBSIZE")) == (5, 0)  # type: ignore[index]
+    assert (north.get("rates", 60)[0], south.get("rates", 60)[0]) == (5, 5)  # type: ignore[index]
+    assert 0 < store.call("PTTL", "p:{X}:memory:rates") <= 40 * 86_400_000
+
+
 def test_who_only_looks_tells_the_others_nothing(store: RedisConnection, tmp_path: Path) -> None:
     memories(store, tmp_path)[0].put("credits", 5)
     look, _ = memories(store, tmp_path / "look", read_only=True)
@@ -344,6 +355,31 @@ def test_two_machines_spend_a_plan_once(
         assert second[name]["quotes"] == first[name]["quotes"]
     assert marketctl(["--config", str(registry), "--data-dir", str(tmp_path / "third"), "check", *names, "-q"]) == 0
     assert sandbox.requests("OPENEXCHANGERATES")["GET /api/latest.json"] == 1
+
+
+def test_rates_used_again_that_another_machine_has_newer_are_no_failure(
+    server: RedisServer, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.say("FLUSHALL")
+    registry = write_setup(sandbox, tmp_path / "desk")
+    registry.write_text(registry.read_text().replace('"embedded"', f'"{server.url}"'))
+
+    def collect(machine: str) -> dict[str, Any]:
+        words = ["--config", str(registry), "--data-dir", str(tmp_path / machine), "prices", "collect", "--json"]
+        assert marketctl([*words, "-p", "OPENEXCHANGERATES"]) == 0
+        (found,) = json.loads(capsys.readouterr().out)["results"]
+        return found
+
+    collect("south")
+    server.say("FLUSHALL")  # north knows nothing of it, asks itself, and is newer
+    newer = collect("north")
+    server.say("DEL", "marketctl:{OPENEXCHANGERATES}:memory:latest-USD")
+    found = collect("south")
+    assert (found["status"], found["reason"], found["cached"]) == ("skipped", None, True)
+    told = f"the live quotes are newer, of {newer['collected_at']}"
+    assert found["message"] == f"the last answer would be used again, but OPENEXCHANGERATES: {told}"
+    meta = "marketctl:{OPENEXCHANGERATES}:l1:meta"
+    assert server.say("HMGET", meta, "status", "last_error") == [b"ok", None]
 
 
 # Celery's side ----------------------------------------------------------------------------
