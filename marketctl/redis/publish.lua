@@ -1,6 +1,6 @@
 -- Put a filled temporary key in place of the live quotes of one provider, or refuse to; see publish.py.
 -- Returns {verdict, ...}: ok and same {seq, count, added, removed, changed, history error, collected_ms of the set before,
--- how far it lies ahead (ms)} and, ok alone, {pairs that moved, pairs that are gone}, older {live collected_ms}, shrunk {sent, count before, 1 if that is live}, expired {server's ms},
+-- how far it lies ahead (ms)} and, ok alone, {pairs whose prices are as they were, pairs that are gone}, older {live collected_ms}, shrunk {sent, count before, 1 if that is live}, expired {server's ms},
 -- incomplete {found}, wrong-type {key, found, expected}, too-old.
 
 -- In a cluster another node has `providers`.
@@ -76,7 +76,7 @@ local old, new = {}, call('HGETALL', fresh)
 local flat = call('HGETALL', live)
 for i = 1, #flat, 2 do old[flat[i]] = flat[i + 1] end
 local added, changed, kept, equal = 0, 0, 0, 0
-local moved = {}
+local moved, still = {}, {}
 for i = 1, #new, 2 do
   local value, was = new[i + 1], old[new[i]]
   if not was then
@@ -84,14 +84,18 @@ for i = 1, #new, 2 do
     moved[#moved + 1] = i
   else
     kept = kept + 1
-    if was == value then
+    local same = was == value
+    if same then
       equal = equal + 1
     else
       local _, stop = find(value, '"symbol":', 1, true)
-      if find(was, sub(value, 1, stop or #value), 1, true) ~= 1 then
-        changed = changed + 1
-        moved[#moved + 1] = i
-      end
+      same = find(was, sub(value, 1, stop or #value), 1, true) == 1
+    end
+    if same then
+      still[#still + 1] = new[i]
+    else
+      changed = changed + 1
+      moved[#moved + 1] = i
     end
   end
 end
@@ -252,7 +256,5 @@ if max_len ~= '' then
   end
 end
 pcall_('PUBLISH', channel, run_id)
-local pairs_moved = {}
-for place, i in ipairs(moved) do pairs_moved[place] = new[i] end
-return {'ok', seq, count, added, removed, changed, trouble, earlier, ahead, table.concat(pairs_moved, '\n'),
+return {'ok', seq, count, added, removed, changed, trouble, earlier, ahead, table.concat(still, '\n'),
         table.concat(gone, '\n')}

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -51,8 +51,8 @@ class Published:
     history_error: str | None = None
     earlier_ms: int | None = field(default=None, compare=False)  # when the set before was collected
     ahead_ms: int | None = field(default=None, compare=False)  # how far its time lies ahead of Redis' clock
-    moved: tuple[str, ...] = field(default=(), compare=False)
-    gone: tuple[str, ...] = field(default=(), compare=False)
+    moved: Sequence[str] = field(default=(), compare=False)
+    gone: Sequence[str] = field(default=(), compare=False)
 
 
 def publish_l1(
@@ -134,7 +134,9 @@ def publish_l1(
     if verdict in (b"ok", b"same"):
         seq, count, added, removed, changed, trouble, earlier, ahead, *pairs = told
         words = printable(trouble.decode()) if trouble else None
-        moved, gone = (tuple(text.decode().split("\n")) if text else () for text in pairs or (b"", b""))
+        as_they_were, gone = (text.decode().split("\n") if text else [] for text in pairs or (b"", b""))
+        still = set(as_they_were)
+        moved = [pair for pair in quotes if pair not in still] if pairs else []
         return Published(count, added, removed, changed, seq, words, _ms(earlier), _ms(ahead), moved, gone)
     told = [x.decode() if isinstance(x, bytes) else x for x in told]
     raise _suspect(provider, verdict, told, collected_ms) or _refused(store, verdict, told, len(quotes))
