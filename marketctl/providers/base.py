@@ -288,7 +288,7 @@ class Provider(Refusals):
             if not found.by_symbol:
                 raise BadAnswer("the list of pairs is empty")
         at_ms = now_ms()
-        self.memory.put("pairs", to_remember(found.by_symbol.values()), at_ms)
+        self.memory.put("pairs", to_remember(found.by_symbol), at_ms)
         found.on_unlisted = lambda symbols: self.memory.put("unlisted", sorted(symbols)[:MOST_UNLISTED], at_ms)
         return found
 

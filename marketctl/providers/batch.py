@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from marketctl.errors import BadAnswer
 from marketctl.models import Asset, Pair, Quote, Skip
-from marketctl.providers.columns import Sides, column, in_columns, new_quote
+from marketctl.providers.columns import COLUMNS, ROWS, Sides, column, in_columns, new_quote
 from marketctl.providers.fields import NotANumber, code, decimal_text, flag, is_zero, seven_plain
 from marketctl.providers.pairs import PairList
 from marketctl.text import printable
@@ -137,7 +137,8 @@ class QuoteBatch:
         columns = [column(found, name) for name in fields]
         columns[0] = list(symbols) if symbols is not None else columns[0]
         times = list(map(_time, at_ms)) if isinstance(at_ms, Sequence) else [_time(at_ms)] * len(found)
-        self._add_columns(columns, times)
+        for rows in (slice(start, start + ROWS) for start in range(0, len(times), ROWS)):
+            self._add_columns([one[rows] for one in columns], times[rows])
         return self
 
     def _add_columns(self, columns: Sequence[list[Any]], times: list[int | None]) -> None:
@@ -151,9 +152,8 @@ class QuoteBatch:
             self.sides.extend(sides, done, place)
             next(quotes)
             before = len(self.quotes)
-            row = [column[place] for column in columns]
-            sizes = {"bid_size": row[3], "ask_size": row[4]}
-            self.add(*row[:3], **sizes, last=row[5], volume=row[6], quote_volume=row[7], at_ms=times[place])
+            row = dict(zip(COLUMNS, [column[place] for column in columns], strict=True))
+            self.add(**row, at_ms=times[place])
             if len(self.quotes) > before:
                 self.sides.append(next(reversed(self._quotes.values())))
             done = place + 1
@@ -199,7 +199,7 @@ class QuoteBatch:
         if not pairs:
             return []
         unknown = {skip.symbol for skip in self.skips if skip.reason in ("unknown-symbol", "permission")}
-        listed = {pair.key for pair in self.pairs.by_symbol.values()}
+        listed = set(self.pairs.by_symbol.published.values())
         return [
             pair
             for pair in pairs

@@ -6,21 +6,21 @@ from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from itertools import repeat
-from operator import itemgetter
 from typing import Any
 
 from marketctl.http.columns import Columns
-from marketctl.models import Pair, Quote
+from marketctl.models import Quote
 from marketctl.providers.fields import NotANumber, decimal_text, integer
+from marketctl.providers.pairs import Listed
 
 # Without the keywords and defaults of Quote(...), which take longer than all else.
 new_quote = partial(tuple.__new__, Quote)
 
 ABSENT, MIDDLE = "-", "="
 
-NOBODY = Pair("", "", "", "", "", None)
+COLUMNS = ("symbol", "bid", "ask", "bid_size", "ask_size", "last", "volume", "quote_volume")  # of a ticker list
 
-_symbol, _status, _spot, _key = map(itemgetter, (0, 5, 6, 7))  # of a pair
+ROWS = 2000  # read at a time: what one look at them has fetched from memory is still at hand for the next
 
 # Possessive: nothing in it can be read in two ways, and to remember where one might takes twice the time.
 _plain_lines = re.compile(r"(?:(?:(?:0|[1-9][0-9]{0,59}+)(?:\.[0-9]{1,60}+)?+)?+\n)*+").fullmatch
@@ -86,18 +86,17 @@ def integers(column: list[Any]) -> list[int | None]:
 def in_columns(
     columns: Sequence[list[Any]],
     times: list[int | None],
-    listed: Mapping[str, Pair],
+    listed: Listed,
     taken: Mapping[str, Quote],
     wanted: Container[str],
 ) -> tuple[list[int], Iterator[tuple[str, Quote]], Sides]:
     """Return which rows have to be looked at one by one; and of each row in order, good of the others, pair and quote.
 
-    The columns are symbol, bid, ask, bid size, ask size, last, volume, quote volume. Others than those alone have both
-    sides, in order, of a pair that is listed, wanted and not yet `taken`: nearly every row.
+    Others than those alone have both sides, in order, of a pair that is listed, wanted and not yet `taken`: nearly
+    every row.
     """
     words = [name if type(name) is str else "" for name in columns[0]]
-    pairs = [listed.get(name, NOBODY) for name in words]
-    keys = list(map(_key, pairs))
+    keys = list(map(listed.published.get, words, repeat("")))
     texts, odd = zip(*map(plain_texts, columns[1:]), strict=True)
     bids, asks, bid_sizes, ask_sizes, lasts, volumes, turnovers = texts
     alone = set().union(*odd)
@@ -107,15 +106,16 @@ def in_columns(
     sides, lows, highs = Sides(), _floats(bids), _floats(asks)
     alone.update([
         place
-        for place, (low, high, key, spot) in enumerate(zip(lows, highs, keys, map(_spot, pairs), strict=True))
-        if not (0.0 < low < high and key and spot and (not wanted or key in wanted))
+        for place, (low, high, key) in enumerate(zip(lows, highs, keys, strict=True))
+        if not (0.0 < low < high and key and (not wanted or key in wanted))
     ])  # fmt: skip
     last = [price if price.strip("0.") else None for price in lasts]
     sizes, volumes, turnovers = map(_known, (bid_sizes, ask_sizes)), _known(volumes), _known(turnovers)
-    sides.bids, sides.asks, sides.times, sides.statuses = bids, asks, times, list(map(_status, pairs))
+    sides.bids, sides.asks, sides.times = bids, asks, times
+    sides.statuses = list(map(listed.statuses.get, words, repeat("trading")))
     sides.middles = [(low + high) * 0.5 for low, high in zip(lows, highs, strict=True)]
     rows = zip(
-        map(_symbol, pairs), bids, asks, *sizes, last, repeat(None), volumes, turnovers, sides.statuses, times,
+        words, bids, asks, *sizes, last, repeat(None), volumes, turnovers, sides.statuses, times,
         repeat(False),
     )  # fmt: skip
     return sorted(alone), zip(keys, map(new_quote, rows), strict=True), sides

@@ -1,17 +1,59 @@
 """A provider's list of pairs: the only authority for base and quote, and the keys they are published under."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
 from marketctl.models import Pair
 
-TICKERS = {"base": "base_code", "quote": "quote_code"}
+STATUSES = frozenset(("trading", "halted", None))
 
 new_pair = partial(tuple.__new__, Pair)  # without keywords and defaults, which take longer than all else
 
 
-STATUSES = frozenset(("trading", "halted", None))
+class Listed(Mapping[str, Pair]):
+    """Pairs by symbol. Of nearly all of them the key tells the rest: such a pair is made when somebody looks at it."""
+
+    def __init__(self, plain: dict[str, str], others: Iterable[Pair]) -> None:
+        self.plain = plain  # symbol -> key
+        self.others = {pair.symbol: pair for pair in others}
+        kept = self.others.values()
+        odd = {pair.symbol: pair.key for pair in kept if pair.spot and pair.key}
+        self.published: Mapping[str, str] = plain | odd if odd else plain  # symbol -> key of those that can be
+        self.statuses = {pair.symbol: pair.status for pair in kept if pair.status != "trading"}  # all others trade
+
+    @classmethod
+    def of(cls, pairs: Iterable[Pair]) -> "Listed":
+        """Return pairs that have their keys."""
+        plain, others = {}, []
+        for pair in pairs:
+            if pair == _plain_pair(pair.symbol, f"{pair.base}/{pair.quote}"):
+                plain[pair.symbol] = f"{pair.base}/{pair.quote}"
+            else:
+                others.append(pair)
+        return cls(plain, others)
+
+    def __getitem__(self, symbol: str) -> Pair:
+        """Return a pair. Raises KeyError."""
+        return self.others.get(symbol) or _plain_pair(symbol, self.plain[symbol])
+
+    def __contains__(self, symbol: object) -> bool:
+        """Tell whether it is listed."""
+        return symbol in self.plain or symbol in self.others
+
+    def __iter__(self) -> Iterator[str]:
+        """All symbols."""
+        yield from self.plain
+        yield from self.others
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.plain) + len(self.others)
+
+
+def _plain_pair(symbol: str, key: str) -> Pair:
+    base, _, quote = key.partition("/")
+    return new_pair((symbol, base, quote, base, quote, "trading", True, key))
 
 
 class PairList:
@@ -31,10 +73,7 @@ class PairList:
         self._unlisted = set(unlisted)
         self._found_unlisted = False
         self.on_unlisted: Callable[[set[str]], None] | None = None
-        self.by_symbol = {pair.symbol: pair for pair in pairs}
-        # Those that were remembered have their keys.
-        if any(pair.key is None for pair in self.by_symbol.values()):
-            self.by_symbol = {pair.symbol: pair for pair in _with_keys(self.by_symbol.values())}
+        self.by_symbol = Listed.of(_with_keys({pair.symbol: pair for pair in pairs}.values()))
 
     def lent(self, refresh: "Callable[[], PairList | None]", unlisted: frozenset[str]) -> "PairList":
         """Return a list of the same pairs that learns on its own."""
@@ -97,26 +136,19 @@ def _with_keys(pairs: Iterable[Pair]) -> list[Pair]:
     return [pair._replace(key=keys.get(pair.symbol, "")) for pair in pairs]
 
 
-def to_remember(pairs: Iterable[Pair]) -> dict[str, list[Any]]:
-    """Return pairs as a memory keeps them, in columns: a code that is its ticker is null, as nearly all are."""
-    columns = dict(zip(Pair._fields, map(list, zip(*pairs, strict=True)), strict=True))
-    for ticker, code in TICKERS.items():
-        told = zip(columns[ticker], columns[code], strict=True)
-        columns[code] = [None if ticker == code else code for ticker, code in told]
-    return columns
+def to_remember(pairs: Listed) -> dict[str, Any]:
+    """Return pairs as a memory keeps them."""
+    return {"plain": pairs.plain, "others": list(pairs.others.values())}
 
 
 def remembered_list(found: Any) -> PairList:
     """Read a list of pairs that was remembered; one of another version, or of another shape, is empty."""
     known = PairList(())
     try:
-        columns = dict(zip(Pair._fields, [found[name] for name in Pair._fields], strict=True))
-        for ticker, code in TICKERS.items():
-            told = zip(columns[ticker], columns[code], strict=True)
-            columns[code] = [ticker if code is None else code for ticker, code in told]
-        if all(set(map(type, columns[name])) == {str} for name in ("symbol", "base", "quote", "key")):
-            pairs = map(new_pair, zip(*columns.values(), strict=True))
-            known.by_symbol = dict(zip(columns["symbol"], pairs, strict=True))
-    except (TypeError, KeyError, ValueError):
+        plain, others = found["plain"], [Pair(*row) for row in found["others"]]
+        texts = [*plain.values(), *(text for pair in others for text in (*pair[:5], pair.key))]
+        if set(map(type, texts)) <= {str} and STATUSES.issuperset(pair.status for pair in others):
+            known.by_symbol = Listed(plain, others)
+    except (TypeError, KeyError, ValueError, AttributeError):
         pass
     return known

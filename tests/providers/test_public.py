@@ -11,7 +11,7 @@ from marketctl.providers.cex import htx
 from marketctl.providers.cex.kucoin import KucoinAdapter
 from marketctl.providers.cex.rapira import RapiraAdapter
 from marketctl.providers.loader import load_registry
-from marketctl.providers.pairs import remembered_list, to_remember
+from marketctl.providers.pairs import PairList, remembered_list, to_remember
 from marketctl.sandbox import API_MODULES, load_api
 from marketctl.sandbox.setup import write_setup
 from tests.wire import Wire, reply
@@ -65,15 +65,20 @@ def test_rapira_says_that_there_are_more_pages_and_the_set_is_not_whole(adapt, c
     assert "has 3 pages now and the first one was read" in caplog.text
 
 
-KEPT = to_remember([Pair("BTC-USDT", "BTC", "USDT", "BTC", "USDT", "trading", True, "BTC/USDT")])
+KEPT = {"plain": {"BTC-USDT": "BTC/USDT"}, "others": []}
+ROW = ["XBTUSDM", "BTC", "USD", "XBT", "USDM", "halted", False, ""]
 
 
 @pytest.mark.parametrize(
     "kept",
     [
-        {"BTC-USDT": 1}, [["BTC-USDT"]], [[1] * 8], "pairs", [], 5, [None], {name: [] for name in KEPT},
-        KEPT | {"symbol": [1]}, KEPT | {"symbol": []}, KEPT | {"symbol": [["BTC-USDT"]]}, KEPT | {"key": [None]},
-        KEPT | {"base_code": 5}, KEPT | {"base": None}, {name: KEPT[name] for name in list(KEPT)[:-1]},
+        {"BTC-USDT": 1}, [["BTC-USDT"]], [[1] * 8], "pairs", [], 5, [None], {"plain": {}, "others": []},
+        {name: ["BTC-USDT"] for name in ("symbol", "base", "quote", "base_code", "quote_code", "status", "spot", "key")},
+        KEPT | {"plain": ["BTC-USDT"]}, KEPT | {"plain": {"BTC-USDT": 1}}, KEPT | {"plain": {"BTC-USDT": None}},
+        KEPT | {"plain": "BTC-USDT"}, KEPT | {"plain": None}, KEPT | {"others": None}, KEPT | {"others": 5},
+        KEPT | {"others": ["XBTUSDM"]}, KEPT | {"others": [ROW[:4]]}, KEPT | {"others": [[*ROW, ""]]},
+        KEPT | {"others": [[1, *ROW[1:]]]}, KEPT | {"others": [[*ROW[:7], None]]}, KEPT | {"others": [[["X"], *ROW[1:]]]},
+        KEPT | {"others": [[*ROW[:5], "closed", *ROW[6:]]]}, {"plain": KEPT["plain"]}, {"others": []},
     ],
 )  # fmt: skip
 def test_pairs_that_were_kept_in_another_shape_are_asked_for_anew(sandbox, adapt, kept):
@@ -89,9 +94,19 @@ def test_pairs_are_remembered_as_they_were():
         Pair("BIFIF-USDT", "BIFI", "USDT", "BIFIF", "USDT", None, True, "BIFIF/USDT"),
         Pair("XBTUSDM", "BTC", "USD", "XBT", "USDM", "halted", False, ""),
     ]
-    kept = json.loads(json.dumps(to_remember(pairs)))
-    assert kept["base_code"] == [None, "BIFIF", "XBT"]
-    assert remembered_list(kept).by_symbol == {pair.symbol: pair for pair in pairs}
+    kept = json.loads(json.dumps(to_remember(PairList(pairs).by_symbol)))
+    assert kept == {
+        "plain": {"BTC-USDT": "BTC/USDT"},
+        "others": [
+            ["BIFIF-USDT", "BIFI", "USDT", "BIFIF", "USDT", None, True, "BIFI/USDT"],
+            ["XBTUSDM", "BTC", "USD", "XBT", "USDM", "halted", False, ""],
+        ],
+    }
+    found = remembered_list(kept).by_symbol
+    assert found == PairList(pairs).by_symbol
+    assert (found["BTC-USDT"], "XBTUSDM" in found, "ETH-USDT" in found, len(found)) == (pairs[0], True, False, 3)
+    assert found.published == {"BTC-USDT": "BTC/USDT", "BIFIF-USDT": "BIFI/USDT"}
+    assert found.statuses == {"BIFIF-USDT": None, "XBTUSDM": "halted"}
 
 
 def test_dump_keeps_the_page_that_came_in_place_of_an_answer(sandbox, tmp_path, capsys):
