@@ -229,9 +229,9 @@ class Market:
 
     def _fill(self, middles: Iterable[tuple[str, float]]) -> None:
         """Take over values that were published elsewhere."""
-        bands, low, high = self.bands, 1 - self.reach, 1 + self.reach
+        bands, known, low, high = self.bands, self.bands.get, 1 - self.reach, 1 + self.reach
         for pair, value in middles:
-            centre = bands.get(pair)
+            centre = known(pair)
             if centre is None:
                 bands[pair] = value or NOWHERE
             elif not low * centre <= value <= high * centre:
