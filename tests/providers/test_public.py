@@ -73,11 +73,12 @@ ROW = ["XBTUSDM", "BTC", "USD", "XBT", "USDM", "halted", False, ""]
     "kept",
     [
         {"BTC-USDT": 1}, [["BTC-USDT"]], [[1] * 8], "pairs", [], 5, [None], {"plain": {}, "others": []},
-        {name: ["BTC-USDT"] for name in ("symbol", "base", "quote", "base_code", "quote_code", "status", "spot", "key")},
+        {name: ["BTC-USDT"] for name in Pair._fields},
         KEPT | {"plain": ["BTC-USDT"]}, KEPT | {"plain": {"BTC-USDT": 1}}, KEPT | {"plain": {"BTC-USDT": None}},
         KEPT | {"plain": "BTC-USDT"}, KEPT | {"plain": None}, KEPT | {"others": None}, KEPT | {"others": 5},
         KEPT | {"others": ["XBTUSDM"]}, KEPT | {"others": [ROW[:4]]}, KEPT | {"others": [[*ROW, ""]]},
-        KEPT | {"others": [[1, *ROW[1:]]]}, KEPT | {"others": [[*ROW[:7], None]]}, KEPT | {"others": [[["X"], *ROW[1:]]]},
+        KEPT | {"others": [[1, *ROW[1:]]]}, KEPT | {"others": [[*ROW[:7], None]]},
+        KEPT | {"others": [[["X"], *ROW[1:]]]},
         KEPT | {"others": [[*ROW[:5], "closed", *ROW[6:]]]}, {"plain": KEPT["plain"]}, {"others": []},
     ],
 )  # fmt: skip
