@@ -1,9 +1,11 @@
 """The generated pages are what the code says; a failure is mended by `make docs`."""
 
 import importlib.util
+import inspect
 import re
 import tomllib
 from pathlib import Path
+from types import CodeType, FunctionType
 
 import click
 import pytest
@@ -172,3 +174,28 @@ def test_every_dependency_has_its_line():
     names = {re.match(r"[\w-]+", one)[0] for one in wanted} - {"marketctl"}
     page = (DOCS / "dependencies.md").read_text(encoding="utf-8").lower()
     assert {name for name in names if not re.search(rf"\b{name}\b", page)} == set()
+
+
+MAY_END = {"EXIT_FAILED": "1", "EXIT_PARTIAL": "3", "EXIT_BUSY": "75", "work_and_report": "75", "exit_code": "3"}
+
+
+def test_every_command_that_may_end_otherwise_than_well_says_with_what():
+    """What a command's function may return, itself or through the others of its module, stands in its help."""
+
+    def names(code: CodeType, module: dict[str, object], seen: set[CodeType]) -> set[str]:
+        if code in seen:
+            return set()
+        seen.add(code)
+        inner = [one for one in code.co_consts if isinstance(one, CodeType)]
+        inner += [one.__code__ for name in code.co_names if isinstance(one := module.get(name), FunctionType)]
+        return {*code.co_names}.union(*(names(one, module, seen) for one in inner))
+
+    untold = []
+    for name, command in commands():
+        if isinstance(command, click.Group):
+            continue
+        function = inspect.unwrap(command.callback)
+        told = re.findall(r"\d+", (command.help or "").partition("Exit codes:")[2])
+        used = MAY_END.keys() & names(function.__code__, function.__globals__, set())
+        untold += [f"{name}: {MAY_END[word]}" for word in used if MAY_END[word] not in told]
+    assert sorted(untold) == []

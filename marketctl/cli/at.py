@@ -28,11 +28,13 @@ def at(providers: tuple[str, ...], at_ms: int, words: tuple[str, ...], as_json: 
     """Show the quotes that were known at a moment, of one provider or all (those disabled since too), from the archive.
 
     TIME is a time (2026-11-26T10:00Z) or a span back from now (2h). The age is that of the last publish before it.
-    Where nothing is known yet, it says from when on something is; a damaged part of the archive is told (exit 3).
+    Where nothing is known yet, it says from when on something is; a damaged part of the archive is told.
 
     \b
     Example:
       marketctl prices at 2h KUCOIN BTC/USDT
+
+    Exit codes: 0 shown, 1 nothing was known then, 3 a part of the archive cannot be read, 4 configuration.
     """
     from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL, StorageFailed
     from marketctl.log import log

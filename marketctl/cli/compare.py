@@ -36,13 +36,14 @@ def compare(pair: str, max_age_s: float | None, watch_s: float | None, as_json: 
 
     Left out of "best" and marked: quotes older than --max-age (default: three price intervals of the provider, at
     least 60 s, more where a slower pace is kept), halted pairs, reference rates, and twins (by contract address
-    another coin of that name). What the sentinel holds is told and not compared. Percent are of the middle. Exit 1 when
-    all of them are too old.
+    another coin of that name). What the sentinel holds is told and not compared. Percent are of the middle.
 
     \b
     Example:
       marketctl prices compare BTC/USDT
       marketctl prices compare BTC/USDT --watch
+
+    Exit codes: 0 compared, 1 all are too old or held, 3 some cannot be read or expired, 4 configuration.
     """
     given = globals_of()
     return watch(given, watch_s, lambda: _compare(given, pair, max_age_s, as_json))

@@ -30,8 +30,9 @@ def command() -> None:
 
 def _dump_command(what: str, help_line: str) -> click.Command:
     example = f"\n\n\b\nExample:\n  marketctl dump {what} -p KUCOIN"
+    codes = "\n\nExit codes: 0 kept, also earlier, 1 nothing could be, 3 some could not, 4 configuration."
 
-    @click.command(what, cls=Command, context_settings=HELP, help=help_line + example)
+    @click.command(what, cls=Command, context_settings=HELP, help=help_line + example + codes)
     @provider_option
     @click.option("--force", is_flag=True, help="Overwrite an existing dump.")
     @click.option("-o", "--output", type=FILE, metavar="FILE", help="Write one dump here; - is stdout.")

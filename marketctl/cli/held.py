@@ -24,7 +24,7 @@ HELD = (
 @json_option
 @global_options
 def held(providers: tuple[str, ...], as_json: bool) -> int:
-    """List quotes that are held back, and those published with a mark, of some providers or all; exit 0 either way.
+    """List quotes that are held back, and those published with a mark, of some providers or all.
 
     A quote is held when it stands apart from the other venues, or from what it was itself. It goes out again by itself
     when they agree; `prices release` lets it pass. `[sentinel]` in providers.toml sets the limits.
@@ -32,6 +32,8 @@ def held(providers: tuple[str, ...], as_json: bool) -> int:
     \b
     Example:
       marketctl prices held
+
+    Exit codes: 0 whatever is held, 3 the quotes of some cannot be read, 4 configuration.
     """
     from marketctl.errors import EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log

@@ -26,11 +26,13 @@ def history(providers: tuple[str, ...], words: tuple[str, ...], since_ms: int, a
     """Show how a quote changed, oldest first; on a terminal with a small chart of the middle price.
 
     There is a line for each change: between two lines the first one held. It comes from Redis, and what has left that
-    from the archive; where less is kept than was asked for, or a part of the archive is damaged (exit 3), that is said.
+    from the archive; where less is kept than was asked for, or a part of the archive is damaged, that is said.
 
     \b
     Example:
       marketctl prices history KUCOIN BTC/USDT --since 1h --csv
+
+    Exit codes: 0 shown, 3 a part of the archive cannot be read, 4 configuration.
     """
     from marketctl.cli.at import damaged
     from marketctl.errors import EXIT_OK, EXIT_PARTIAL

@@ -78,6 +78,8 @@ def collect(
     \b
     Example:
       marketctl prices collect -p KUCOIN --json
+
+    Exit codes: 0 all good, 1 nothing succeeded, 3 some failed, 4 configuration, 75 another run works.
     """
     from marketctl.jobs.run import Options
 
@@ -106,11 +108,13 @@ def show(
     """Show live quotes and their age, of one provider or all, of some pairs or all.
 
     They come from Redis; when it is away from the mirror, and that is said. With --max-age nothing older is shown:
-    a line on stderr counts it, and the exit code is 1.
+    a line on stderr counts it.
 
     \b
     Example:
       marketctl prices show KUCOIN BTC/USDT --max-age 30
+
+    Exit codes: 0 shown, 1 nothing is, or some are too old, 3 some cannot be read or expired, 4 configuration.
     """
     from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log

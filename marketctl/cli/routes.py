@@ -54,12 +54,14 @@ def routes(
     """Find networks open for withdrawal at one end and deposit at the other: proven ones first, then the cheapest.
 
     Either end may be left out. A route whose contract addresses differ is another coin of the same name: refused.
-    "unproven" says that not both ends tell an address. No route is an answer too: exit 0.
+    "unproven" says that not both ends tell an address.
 
     \b
     Example:
       marketctl wallet routes USDT --from MEXC --to KUCOIN
       marketctl wallet routes USDT --amount 1000 --to KUCOIN --proven
+
+    Exit codes: 0 shown, also where there is none, 3 a wallet cannot be read, 4 configuration.
     """
     given = globals_of()
     return watch(given, watch_s, lambda: _routes(given, asset, (source, target), amount, proven, as_json))

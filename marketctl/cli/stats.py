@@ -57,6 +57,8 @@ def collect(
     \b
     Example:
       marketctl stats collect -p HTX --json
+
+    Exit codes: 0 all good, 1 nothing succeeded, 3 some failed, 4 configuration, 75 another run works.
     """
     from marketctl.jobs.run import Options
 
@@ -74,6 +76,8 @@ def show(provider: str | None, as_json: bool) -> int:
     \b
     Example:
       marketctl stats show
+
+    Exit codes: 0 shown, 3 some cannot be read, 4 configuration.
     """
     from marketctl.errors import EXIT_OK, EXIT_PARTIAL
     from marketctl.jobs.forecast import pace

@@ -74,6 +74,8 @@ def sync(
     \b
     Example:
       marketctl wallet sync -p KUCOIN --json
+
+    Exit codes: 0 all good, 1 nothing succeeded, 3 some failed, 4 configuration, 75 another run works.
     """
     from marketctl.jobs.run import Options
 
@@ -158,6 +160,8 @@ def unmapped(providers: tuple[str, ...], as_json: bool) -> int:
     \b
     Example:
       marketctl wallet unmapped -p KUCOIN
+
+    Exit codes: 0 listed, 3 a wallet cannot be read, 4 configuration.
     """
     from marketctl.errors import EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
