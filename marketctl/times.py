@@ -46,6 +46,15 @@ def ms_or_none(text: object) -> int | None:
         return None
 
 
+def span_s(text: str) -> int | None:
+    """Read a span such as 30s, 15min, 24h, 7d or 2w as seconds; None for what is none."""
+    import re
+
+    units = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+    found = re.fullmatch(r"([0-9]{1,9}) ?(s|m|min|h|d|w)", text.strip().lower())
+    return None if found is None else int(found[1]) * units[found[2]]
+
+
 def run_id(started_ms: int) -> str:
     """Return a new id of what began then: its time, and something that no other has."""
     stamp = (to_iso(started_ms) or "").replace("-", "").replace(":", "").replace(".", "")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from marketctl.times import from_iso, now_ms, to_iso
+from marketctl.times import from_iso, now_ms, span_s, to_iso
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,12 @@ def test_what_is_no_iso_time_is_refused(text):
 def test_now_is_in_milliseconds(monkeypatch):
     monkeypatch.setattr("time.time_ns", lambda: 1767225600533_999_999)
     assert now_ms() == 1767225600533
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30s", 30), ("15min", 900), ("15m", 900), ("24h", 86400), (" 7 D ", 604800), ("2w", 1209600), ("0s", 0),
+     ("1y", None), ("h", None), ("-1h", None), ("1.5h", None), ("1234567890s", None), ("", None), ("٣h", None)],
+)  # fmt: skip
+def test_a_span_is_a_count_and_a_unit(text, seconds):
+    assert span_s(text) == seconds

@@ -274,12 +274,12 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
 
 
 def _span_ms(text: str) -> int:
-    import re
+    from marketctl.times import END_MS, now_ms, span_s
 
-    found = re.fullmatch(r"([0-9]{1,6}) ?(s|min|m|h|d)", text.strip())
-    if found is None or not int(found[1]):
+    found = span_s(text)
+    if not found or found * 1000 >= END_MS - now_ms():
         raise click.UsageError(f'--for {text}: no time span, expected one such as 30min, 6h, 7d, or "ever".')
-    return int(found[1]) * {"s": 1, "min": 60, "m": 60, "h": 3600, "d": 86400}[found[2]] * 1000
+    return found * 1000
 
 
 def channel_urls(given: Globals, *, required: bool = True) -> dict[str, str]:

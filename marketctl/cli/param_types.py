@@ -16,17 +16,14 @@ class Since(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.
 
     name = "since"
     future = False
-    units = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        import re
-
-        from marketctl.times import FUTURE_MS, from_iso, now_ms, to_iso
+        from marketctl.times import FUTURE_MS, from_iso, now_ms, span_s, to_iso
 
         if isinstance(value, int):
             return value
-        if span := re.fullmatch(r"([0-9]{1,9})(s|m|min|h|d|w)", value.strip().lower()):
-            return max(0, now_ms() - int(span[1]) * self.units[span[2]] * 1000)
+        if (span := span_s(value)) is not None:
+            return max(0, now_ms() - span * 1000)
         try:
             at_ms = max(0, from_iso(value.strip()))
         except (ValueError, OverflowError):

@@ -8,15 +8,14 @@ from decimal import Decimal, InvalidOperation
 
 from marketctl.config.table import Table
 from marketctl.errors import ConfigError
+from marketctl.times import span_s
 
 ASSETS = ("USDT", "USDC", "BTC", "ETH")  # what a desk looks at that named nothing
 LANGUAGES = ("en", "ru")
-UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 YEAR_S = 366 * 86400
 
 _is_ticker = re.compile(r"[^\s/]{1,32}").fullmatch
 _is_network = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}").fullmatch
-_is_span = re.compile(r"([0-9]{1,6}) ?(s|min|h|d)").fullmatch
 _is_percent = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?%").fullmatch
 _is_hours = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9]) ?[-–] ?([01][0-9]|2[0-3]):([0-5][0-9])").fullmatch
 
@@ -115,10 +114,10 @@ def _span(table: Table, key: str, default: int | None) -> int | None:
         return default
     if value is False:
         return None
-    found = _is_span(value.strip()) if isinstance(value, str) else None
-    if found is None or not 0 < int(found[1]) * UNITS[found[2]] <= YEAR_S:
+    found = span_s(value) if isinstance(value, str) else None
+    if not found or found > YEAR_S:
         raise table.wrong(key, 'a time span such as "30min", "6h" or "7d", at most a year, or false')
-    return int(found[1]) * UNITS[found[2]]
+    return found
 
 
 def _percent(table: Table, key: str, default: Decimal | None) -> Decimal | None:

@@ -44,7 +44,6 @@ class Graph:
     _listed: list[tuple[str, Books | Wallet]] = field(default_factory=list)  # who knows tickers, of any age
     _wallets: dict[str, tuple[Wallet, int]] = field(default_factory=dict)  # provider -> wallet, its age
     _doors: dict[Place, dict[str, list[Door]]] = field(default_factory=dict)
-    transfers_made: int = 0
     _too_old: list[tuple[str, str]] = field(default_factory=list)  # reason, provider: as a whole
     _two_coins: set[Place] = field(default_factory=set)
 
@@ -164,7 +163,6 @@ class Graph:
             elif not one.tells_fee:
                 self.left_out["fee-unknown"].add(_words(one, other))
             elif one.slug not in self.avoid.networks:
-                self.transfers_made += 1
                 yield transfer_edge(source, target, one, other)
 
     def least_fee(self, place: Place) -> float:

@@ -32,7 +32,6 @@ class CcxtAdapter(Exchange):
     """Speaks to the venue that the entry's `exchange` names; a class of its own for each."""
 
     options = {"exchange": str, "any_ccxt": bool}
-    resync_clock = True
     venue: ClassVar[str] = ""
     source: ClassVar[type[Any]]
     proved: ClassVar[Card] = Card()

@@ -12,6 +12,7 @@ from marketctl.providers.batch import AssetBatch, QuoteBatch
 from marketctl.providers.counts import count_open
 from marketctl.providers.fiat import is_fiat
 from marketctl.providers.fields import NotANumber, code, decimal_text, integer, is_zero
+from marketctl.times import END_MS
 
 if TYPE_CHECKING:
     from marketctl.http.messages import Answer
@@ -20,8 +21,6 @@ Rate = Sequence[str | None]
 """Units of a currency per 1 base as texts: mid, bid, ask."""
 
 ONE: Rate = ("1", "1", "1")
-
-LAST_SECOND = 253_402_300_800  # the end of the year 9999
 
 # A quotient seldom ends: 28 significant digits are kept, whatever the global context says.
 _exact = Context(prec=28, rounding=ROUND_HALF_EVEN)
@@ -98,7 +97,7 @@ def date_clock(answer: "Answer | None") -> Clock:
 def seconds(value: object) -> int | None:
     """Return a time in seconds since the epoch; None for what is no time."""
     found = integer(value)
-    return found if found is not None and 0 < found < LAST_SECOND else None
+    return found if found is not None and 0 < found < END_MS // 1000 else None
 
 
 def add_currency(batch: AssetBatch, key: object, name: str | None) -> str | None:
