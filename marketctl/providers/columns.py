@@ -129,7 +129,7 @@ def _floats(texts: list[str]) -> list[float]:
     return list(map(float, texts if all(texts) else [text or "0" for text in texts]))
 
 
-_TOLD = {str, Decimal, int}
+_TOLD = {str, Decimal, int, type(None)}
 
 
 def _shown(value: object) -> str:
@@ -141,12 +141,12 @@ def plain_texts(column: list[Any]) -> tuple[list[str], set[int]]:
 
     A whole column in one look: what a row costs is paid thousands of times.
     """
-    texts, told = ["" if value is None else value for value in column], True
+    texts, told = column, True
     try:
         lines = "\n".join(texts)
     except TypeError:  # not texts alone
-        told = set(map(type, texts)) <= _TOLD
-        texts = [value if type(value) is str else _shown(value) for value in texts]
+        told = set(map(type, column)) <= _TOLD
+        texts = [value if type(value) is str else _shown(value) for value in column]
         lines = "\n".join(texts)
     if "E" in lines or "e" in lines:
         texts = [_spread(text) if "E" in text else text for text in lines.upper().split("\n")]
