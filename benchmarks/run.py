@@ -1,4 +1,6 @@
-"""Measure marketctl beside its peers: whole processes, alternating, in one run; write docs/proofs/performance.md.
+"""Measure marketctl beside its peers. Long: the servers, the runs, and each figure of one table.
+
+Whole processes, alternating, in one run; writes docs/proofs/performance.md.
 
 Everything is local: answers rendered beforehand (server.py), a real Redis on a unix socket.
 

@@ -1,4 +1,6 @@
-"""JSON Schemas (draft 2020-12) of files, `--json` documents, the run log, Redis values: docs/schema/, by `make docs`.
+"""JSON Schemas of what is written for others to read. Long: one table, a shape beside those it is made of.
+
+Draft 2020-12, of files, `--json` documents, the run log and Redis values: docs/schema/, by `make docs`.
 
 Shapes that are classes in the code are read from it, words of an enumeration as well; the rest is declared here, and
 tests/test_schema.py holds real output against it. Readers are to allow more fields; we write none but these.

@@ -1,4 +1,6 @@
-"""What an adapter is tested with: the checks of marketctl's own suite, the base of a sandbox, fixtures. Needs pytest.
+"""What an adapter is tested with. Long: each rule that an adapter has to keep, once, for ours and for theirs.
+
+The checks of marketctl's own suite, the base of a sandbox, fixtures. Needs pytest.
 
     # tests/test_conformance.py of a package of your own
     from marketctl.testing import conformance
@@ -7,8 +9,6 @@
 
 Promised like `marketctl.adapter`: what stands in `__all__` keeps its name, arguments and meaning within a major
 version. New checks may come with a minor one: they find what was wrong before.
-
-Long: each rule that an adapter has to keep, once, for ours and for theirs.
 """
 
 import re

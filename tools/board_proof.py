@@ -1,4 +1,6 @@
-"""What the market board costs in a real Chromium: 12,000 quotes of six exchanges, one in ten moves each second.
+"""What the market board costs in a real Chromium. Long: one market, one browser, each figure of one table.
+
+12,000 quotes of six exchanges, one in ten moves each second.
 
 python tools/board_proof.py [--memory MINUTES]: prints a table. Wants Selenium, Chromium and the extra `embedded`.
 CPU is that of /proc, so that other work on the machine counts little; frames are as good as the machine is quiet.
@@ -278,7 +280,7 @@ def tell(what: str, value: str, more: str) -> None:
 
 def main() -> None:
     """Make the market, look at it, print what it costs."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.partition("Long:")[0])
     parser.add_argument("--memory", type=float, metavar="MINUTES", help="only two tabs, watched for so long")
     parser.add_argument("--pace", type=float, default=0.0, help="seconds between turns while memory is watched")
     given = parser.parse_args()

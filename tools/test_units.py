@@ -1,4 +1,6 @@
-"""Run the shipped units by a real systemd, fill its disk, cut its power: the work is done, what was promised is kept.
+"""Run the shipped units by a real systemd. Long: one machine, each case of it by name.
+
+Fill its disk, cut its power: the work is done, what was promised is kept.
 
 Usage: ENVIRONMENT/bin/python tools/test_units.py [CASE...]
 

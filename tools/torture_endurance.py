@@ -1,4 +1,6 @@
-"""Sixteen hours of ten-second runs in minutes: `marketctl run` itself, on a clock that jumps where it would sleep.
+"""Sixteen hours of ten-second runs in minutes. Long: one desk and all that is held against what it says.
+
+`marketctl run` itself, on a clock that jumps where it would sleep.
 
 Each turn some providers have a fault, and now and then Redis has one. What every run says is held against what the
 sandbox knows it served, and against what Redis, mirror, state, history and journal hold.
@@ -21,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import redis
-from torture_crash import Problems, check_journal, import_everything
+from torture_readers import Problems, check_journal
+from torture_victims import import_everything
 from torture_world import EXCHANGES, Children, RedisServer, StampedSandbox, desk, price_stamps
 
 from marketctl import times

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import redis
-from torture_crash import Problems, check_journal
+from torture_readers import Problems, check_journal
 from torture_world import Children, RedisServer, StampedSandbox, desk, price_stamps
 
 from marketctl.files.state import read_state

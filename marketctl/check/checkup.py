@@ -1,6 +1,6 @@
-"""Check providers, cheapest test first; each sub-check has its own time and verdict. Nothing is written.
+"""Check providers, cheapest test first. Long: the checks in their order, as they are reported.
 
-Long: the checks in their order, as they are reported.
+Each sub-check has its own time and verdict. Nothing is written.
 """
 
 import time

@@ -1,9 +1,9 @@
-"""providers.toml, read strictly: a typo is an error with file, table, key, what was found and what is expected.
+"""providers.toml, read strictly. Long: one file of the user is one reader, its messages beside the checks.
+
+A typo is an error with file, table, key, what was found and what is expected.
 
 What is not enabled here does not run; there is no other place. Adapters are imported when they are
 used, or (by `providers/loader.py`) when a provider's table holds keys that only its adapter can know.
-
-Long: one file of the user is one reader, its messages beside the checks.
 """
 
 import os

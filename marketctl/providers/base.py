@@ -1,9 +1,9 @@
-"""What every provider shares, whole in one file for who writes an adapter: class attributes, small fetch methods.
+"""What every provider shares. Long: an adapter's author finds in one file what is his to write and what is given.
+
+Class attributes and small fetch methods.
 
 It never sleeps, retries, logs a secret or touches Redis and files: the client (`http/client.py`) does the first, the
 jobs (`jobs/`) the last. Importing an adapter must stay cheap: no requests here.
-
-Long: an adapter's author finds in one place what is his to write and what is given.
 """
 
 import json

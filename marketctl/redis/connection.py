@@ -1,6 +1,6 @@
-"""The connection to Redis, by URL or embedded: one round trip a call, every failure one line without a password.
+"""The connection to Redis. Long: a server, a cluster's nodes and the embedded one share idle connections: one class.
 
-Long: one class for a server, a cluster's nodes and the embedded server, which share idle connections; and its doors.
+By URL or embedded: one round trip a call, every failure one line without a password; and the doors to it.
 """
 
 from collections.abc import Callable, Iterator, Sequence

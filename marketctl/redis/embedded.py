@@ -1,4 +1,6 @@
-"""The embedded Redis: a private server on a unix socket in `<data_dir>/redis/`, shared by all marketctl processes.
+"""The embedded Redis. Long: the life of one server, from its first start to its end.
+
+A private server on a unix socket in `<data_dir>/redis/`, shared by all marketctl processes.
 
 Started on first need, it goes on when the last one leaves; where it is not to stay, that one has it saved and stopped.
 Who only looks uses a running one, or wakes it for what files do not have and stops it again without saving.
@@ -8,8 +10,6 @@ Three locks (flock, all in that folder) say who is there; none needs cleaning up
 and `look` as long as nobody but who looks was there.
 `users.lock` is held shared by each process that uses it: who gets it exclusively on leaving was the last.
 `start.lock` is held for a moment while entering and leaving.
-
-Long: the life of one server, from its first start to its end.
 """
 
 import fcntl

@@ -1,9 +1,9 @@
-"""What every sandbox shares: HTTP on a local port, exact routes, faults on demand, a log of requests.
+"""What every sandbox shares. Long: one server, from a request to the reply, its faults and its log of requests.
+
+HTTP on a local port, exact routes, faults on demand, a log of requests.
 
 A sandbox of one provider is a subclass of `Api` in a module of its own: routes, its keys, its error
 bodies. Signatures, timestamps and nonces are verified for real.
-
-Long: one API is one file, with the data it serves.
 """
 
 import base64

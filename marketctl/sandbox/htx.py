@@ -1,6 +1,6 @@
-"""HTX's API, locally: four envelopes, numbers in every notation, a signature over the host, awkward rows included.
+"""HTX's API, locally. Long: one API is one file, with the data it serves.
 
-Long: one API is one file, with the data it serves.
+Four envelopes, numbers in every notation, a signature over the host, awkward rows included.
 """
 
 import json

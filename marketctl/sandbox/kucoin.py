@@ -1,6 +1,6 @@
-"""KUCOIN's API, locally: public coins, tickers and pairs, a signed key check, limit headers, awkward rows included.
+"""KUCOIN's API, locally. Long: one API is one file, with the data it serves.
 
-Long: one API is one file, with the data it serves.
+Public coins, tickers and pairs, a signed key check, limit headers, awkward rows included.
 """
 
 import time

@@ -1,6 +1,6 @@
-"""MEXC's API, locally: signed coins and key details, tickers, pairs and the offline list, awkward rows included.
+"""MEXC's API, locally. Long: one API is one file, with the data it serves.
 
-Long: one API is one file, with the data it serves.
+Signed coins and key details, tickers, pairs and the offline list, awkward rows included.
 """
 
 from hashlib import sha256

@@ -1,6 +1,6 @@
-"""WHITEBIT's API, locally: public coins, fees, pairs and tickers, a signed balance, awkward rows included.
+"""WHITEBIT's API, locally. Long: one API is one file, with the data it serves.
 
-Long: one API is one file, with the data it serves.
+Public coins, fees, pairs and tickers, a signed balance, awkward rows included.
 """
 
 import base64
