@@ -35,9 +35,9 @@ def command(bind: str, guarded: bool, show: bool) -> int:
     import os
     import secrets
     import signal
-    import threading
 
     from marketctl.board.serve import BoardServer
+    from marketctl.cli.ending import take_signals
     from marketctl.cli.report import protect_keys
     from marketctl.errors import EXIT_SIGINT, EXIT_SIGTERM, ConfigError
     from marketctl.log import notice, set_up
@@ -56,18 +56,10 @@ def command(bind: str, guarded: bool, show: bool) -> int:
         raise ConfigError(
             f"cannot listen at {bind}: {error.strerror}", hint="name another address with --bind"
         ) from error
-    stop, codes = threading.Event(), []
-
-    def end(number: int, _frame: object) -> None:
-        codes.append(EXIT_SIGINT if number == signal.SIGINT else EXIT_SIGTERM)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
+    wait = take_signals()
     with server.serving():
         address = server.url + (f"?token={token}" if token and not known else "")
         notice(f"the board is at {address}")
         if show and not server.path:
             click.launch(server.url + (f"?token={token}" if token else ""))
-        stop.wait()
-    return codes[0]
+        return EXIT_SIGINT if wait() == signal.SIGINT else EXIT_SIGTERM

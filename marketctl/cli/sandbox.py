@@ -43,9 +43,7 @@ def command(port: int, scale: float, seed: int, faults: tuple[str, ...], folder:
     Example:
       marketctl sandbox --fault 'KUCOIN=429:2*3'
     """
-    import signal
-    import threading
-
+    from marketctl.cli.ending import take_signals
     from marketctl.sandbox.base import Sandbox
     from marketctl.sandbox.setup import write_setup
 
@@ -55,13 +53,11 @@ def command(port: int, scale: float, seed: int, faults: tuple[str, ...], folder:
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"cannot listen on port {port}: {error.strerror}. Try --port 0.") from error
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    wait = take_signals()
     with sandbox:
         registry = write_setup(sandbox, Path(folder) if folder else None)
         click.echo(f"export MARKETCTL_CONFIG={registry}")
         for name in sandbox.apis:
             notice(f"{name} {sandbox.url(name)}")
-        stop.wait()
+        wait()
     return 0
