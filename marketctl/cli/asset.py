@@ -57,30 +57,39 @@ def command(asset: str, only: str | None, closed: bool, watch_s: float | None, a
     \b
     Example:
       marketctl asset USDT
+
+    Exit codes: 0 shown, 3 some wallets or prices cannot be read, 4 configuration.
     """
     given = globals_of()
     return watch(given, watch_s, lambda: _show(given, asset, only, closed, as_json))
 
 
 def _show(given: Globals, word: str, only: str | None, closed: bool, as_json: bool) -> int:
+    from marketctl.errors import EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
     from marketctl.times import now_ms
     from marketctl.views.asset import asset as find
     from marketctl.views.quotes import open_reader
+    from marketctl.views.wallets import WalletFiles
 
     registry = given.registry()
+    files = WalletFiles(registry)
     with open_reader(registry) as reader:
-        found = find(registry, reader, word, now_ms())
+        found = find(files, reader, word, now_ms())
+    broken = files.broken()
+    for problem in broken:
+        log.error("%s", problem.message)
     people = for_people(given)
     with_prices = as_json or only == "prices" or (people and only is None)
     if with_prices and found["prices"]:
         tell_mirror(reader)
     for provider, why in reader.unread.items():
-        log.warning("its prices cannot be read: %s", why, extra={"provider": provider})
+        log.error("its prices cannot be read: %s", why, extra={"provider": provider})
+    code = EXIT_PARTIAL if broken or reader.unread else EXIT_OK
     networks = [row for row in found["networks"] if not closed or False in (row["deposit"], row["withdraw"])]
     if as_json:
         print_document(given, {"schema": 1, "command": "asset", "results": [found | {"networks": networks}]})
-        return 0
+        return code
     if people:
         write(paragraph(given, f"{found['asset']}{', ' + found['name'] if found['name'] else ''}"))
     if only != "prices":
@@ -97,7 +106,7 @@ def _show(given: Globals, word: str, only: str | None, closed: bool, as_json: bo
         log.warning("no network of %s %s%s", found["asset"], told, elsewhere)
     if only == "prices" and not found["prices"]:
         log.warning("no pair of %s is quoted", found["asset"])
-    return 0
+    return code
 
 
 def _network_row(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -61,11 +61,13 @@ def gaps(
 
     Bought at the ask of one venue, moved over the cheapest network that is open at both ends, sold at the bid of
     another. Left out: stale and halted quotes, reference rates, other coins of the same name. Fees for trading are not
-    taken off. No gap is an answer too: exit 0.
+    taken off.
 
     \b
     Example:
       marketctl prices gaps --quote USDT --min 0.3%
+
+    Exit codes: 0 shown, also where there is none, 3 some quotes or wallets cannot be read, 4 configuration.
     """
     given = globals_of()
     wanted = [pair.upper() for pair in pairs]
@@ -84,6 +86,7 @@ def _show(
     everything: bool,
     as_json: bool,
 ) -> int:
+    from marketctl.errors import EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
     from marketctl.times import now_ms
     from marketctl.views.choose import choose_pairs
@@ -96,20 +99,25 @@ def _show(
     named = {registry.provider(name).name for name in providers}
     lives = [live for live in read_quotes(given, [], pairs) if not named or live.provider in named]
     wanted = choose_pairs(pairs, lives) or sorted({pair for live in lives for pair in live.quotes})
-    wallets = {entry.name: wallet for entry, wallet in WalletFiles(registry).readable()}
+    files = WalletFiles(registry)
+    wallets = {entry.name: wallet for entry, wallet in files.readable()}
+    broken = files.broken()
+    for problem in broken:
+        log.error("%s", problem.message)
+    code = EXIT_PARTIAL if broken or any(live.state in ("failed", "expired") for live in lives) else EXIT_OK
     chosen = [pair for pair in wanted if is_of(pair, *sides)]
     coins = known_coins(registry)
     found = find(lives, registry.providers, wallets, now_ms(), amount=amount, pairs=chosen, coins=coins)
     shown = [gap for gap in found if _enough(number(gap["net_percent"]), least, everything)]
     if as_json:
         print_document(given, {"schema": 1, "command": "prices gaps", "amount": str(amount), "results": shown})
-        return 0
+        return code
     names = ("pair", "net_percent", "gross_percent", "buy_at", "ask", "sell_at", "bid", "network", "fee", "identity")
     print_rows(given, COLUMNS, [[gap[name] for name in (*names, "age_ms", "why")] for gap in shown])
     closed = sum(gap["net_percent"] is None for gap in found)
     more = f"; {closed} more that no open network bridges (--all)" if closed and not everything else ""
     log.warning("%s", f"{len(shown)} gaps of {least:f} % and more in {len(chosen)} pairs{more}")
-    return 0
+    return code
 
 
 def _enough(net: Decimal | None, least: Decimal, everything: bool) -> bool:

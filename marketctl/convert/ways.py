@@ -230,12 +230,16 @@ def places_of(graph: Graph, asset: str, provider: str | None, unread: Mapping[st
         if provider is not None and provider in unread:
             raise unread[provider]
         if unread and not graph.tickers(provider):
-            nothing = StorageFailed("no wallet was collected yet", hint="marketctl wallet sync")
-            raise next((error for error in unread.values() if not isinstance(error, NotCollected)), nothing)
+            raise _broken(unread) or StorageFailed("no wallet was collected yet", hint="marketctl wallet sync")
         who = f"{provider} lists no" if provider else "no provider lists"
-        error: StorageFailed = no_such(who, asset, graph.tickers(provider))
+        broken = _broken(unread) if provider is None else None
+        error: StorageFailed = no_such(who, asset, graph.tickers(provider), unread=broken)
         raise error
     return found
+
+
+def _broken(unread: Mapping[str, MarketctlError]) -> MarketctlError | None:
+    return next((error for error in unread.values() if not isinstance(error, NotCollected)), None)
 
 
 def of_one_coin(graph: Graph, asset: str, places: list[Place], problems: list[Problem]) -> list[Place]:

@@ -5,7 +5,6 @@ from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import StorageFailed
-from marketctl.files.look import is_there
 from marketctl.views.compare import compare
 from marketctl.views.doors import is_old, wallet_age_ms
 from marketctl.views.freshness import limit_ms
@@ -20,24 +19,22 @@ WALLET_FIELDS = (
 )
 
 
-def asset(registry: Registry, reader: Reader, word: str, now_ms: int) -> dict[str, Any]:
+def asset(files: WalletFiles, reader: Reader, word: str, now_ms: int) -> dict[str, Any]:
     """Return `{"asset", "name", "networks": [...], "prices": [...]}`; flags and fees as the wallets have them.
 
     `twin` of a network says why it is of another coin than most venues mean by this ticker.
 
     Raises StorageFailed for one that no wallet and no pair knows, with the closest.
     """
-    ticker = word.upper()
-    wallets = WalletFiles(registry).readable()
+    ticker, registry, wallets = word.upper(), reader.registry, files.readable()
     networks = [row for entry, wallet in wallets for row in _networks(entry, wallet, ticker, now_ms)]
     lives, pairs = _quotes(registry, reader, ticker)
     if not networks and not pairs:
         known = {str(one.get("ticker")) for _, wallet in wallets for one in wallet["assets"].values()}
+        broken = files.broken()
         if not known:
-            for entry in registry.enabled():
-                is_there(registry.settings.data_dir / "wallet" / f"{entry.name}.json")  # raises where nobody may look
-            raise StorageFailed("nothing was collected yet", hint="marketctl run --once")
-        raise no_such("no provider lists", ticker, known)
+            raise broken[0] if broken else StorageFailed("nothing was collected yet", hint="marketctl run --once")
+        raise no_such("no provider lists", ticker, known, unread=broken[0] if broken else None)
     limits = {
         live.provider: limit_ms(registry.provider(live.provider).prices_interval_s, live.kept_ms) for live in lives
     }

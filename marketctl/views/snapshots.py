@@ -98,8 +98,15 @@ def last_reason(registry: Registry, job: str, entry: ProviderEntry) -> str | Non
     return printable(reason, 40) if reason else None
 
 
-def no_such(what: str, word: str, known: Iterable[str], close: str | None = None) -> StorageFailed:
-    """Make the error for an asset or pair that is not there, with the closest one that is."""
+def no_such(
+    what: str, word: str, known: Iterable[str], close: str | None = None, unread: MarketctlError | None = None
+) -> StorageFailed:
+    """Make the error for an asset or pair that is not there, with the closest one that is.
+
+    Where something that may know it could not be read (`unread`) that is said instead.
+    """
+    if unread is not None:
+        return StorageFailed(f"{what} {printable(word, 64)}, as far as can be read: {unread.message}", hint=unread.hint)
     close = close or closest(word, known)
     question = f" Did you mean {printable(close, 64)}?" if close else ""
     return StorageFailed(f"{what} {printable(word, 64)}.{question}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.times import ms_or_none
-from marketctl.views.snapshots import snapshot
+from marketctl.views.snapshots import NotCollected, snapshot
 
 if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection
@@ -18,29 +18,38 @@ class WalletFiles:
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
-        self._read: dict[str, tuple[object, dict[str, Any] | None, str | None]] = {}
+        self._known: dict[str, tuple[object, dict[str, Any] | MarketctlError]] = {}
 
     def get(self, provider: str) -> tuple[dict[str, Any] | None, str | None]:
         """Return a provider's snapshot, or None and why there is none."""
+        found = self._read(provider)
+        return (None, found.message) if isinstance(found, MarketctlError) else (found, None)
+
+    def _read(self, provider: str) -> dict[str, Any] | MarketctlError:
         path = self.registry.settings.data_dir / "wallet" / f"{provider}.json"
         try:
             status = path.stat()
             stamp: object = (status.st_mtime_ns, status.st_size, status.st_ino)
         except OSError:
             stamp = None
-        known = self._read.get(provider)
+        known = self._known.get(provider)
         if known is None or known[0] != stamp or stamp is None:
             try:
-                known = stamp, snapshot(self.registry, "wallet", provider), None
+                known = stamp, snapshot(self.registry, "wallet", provider)
             except MarketctlError as error:
-                known = stamp, None, error.message
-            self._read[provider] = known
-        return known[1], known[2]
+                known = stamp, error
+            self._known[provider] = known
+        return known[1]
 
     def readable(self) -> list[tuple[ProviderEntry, Mapping[str, Any]]]:
-        """Return those of the enabled providers that can be read; of the others their jobs' own lines tell."""
-        found = [(entry, self.get(entry.name)[0]) for entry in self.registry.enabled()]
-        return [(entry, wallet) for entry, wallet in found if wallet is not None]
+        """Return those of the enabled providers that can be read."""
+        found = [(entry, self._read(entry.name)) for entry in self.registry.enabled()]
+        return [(entry, wallet) for entry, wallet in found if not isinstance(wallet, MarketctlError)]
+
+    def broken(self) -> list[MarketctlError]:
+        """Return why those of the enabled providers that are there cannot be read."""
+        found = [self._read(entry.name) for entry in self.registry.enabled()]
+        return [one for one in found if isinstance(one, MarketctlError) and not isinstance(one, NotCollected)]
 
 
 def shared_wallets(

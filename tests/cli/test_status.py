@@ -238,7 +238,7 @@ def test_asset_says_whose_prices_cannot_be_read(ctl, monkeypatch):
 
     monkeypatch.setattr(quotes, "snapshot", refuse)
     code, out, told = ctl("asset", "BTC", "--only", "prices")
-    assert (code, "KUCOIN" in out, "MEXC" in out) == (0, False, True)
+    assert (code, "KUCOIN" in out, "MEXC" in out) == (3, False, True)
     assert told == f"{MIRROR}KUCOIN: its prices cannot be read: cut in the middle\n"
 
 
@@ -257,3 +257,31 @@ def test_what_cannot_be_read_is_not_called_nothing_held(ctl, monkeypatch):
     assert code == 3
     assert told.startswith("HTX: cannot be read: cannot reach Redis at unix:///nowhere/redis.sock: ")
     assert "nothing is held" not in told
+
+
+@pytest.mark.parametrize("job", ["wallet", "prices"])
+@pytest.mark.parametrize("words", [("asset", "BTC"), ("prices", "gaps"), ("wallet", "routes", "USDT")], ids=" ".join)
+def test_what_cannot_be_read_is_told_and_the_rest_ends_with_3(tmp_path, capsys, job, words):
+    world = World(tmp_path / "desk")
+    for name in ("KUCOIN", "MEXC", "RAPIRA"):
+        world.quotes(name, **{"BTC/USDT": quote("60000", "60001", status="trading")})
+        world.wallet(name, USDT=usdt(withdraw_fee="1"), BTC=asset("BTC", {}))
+    path = world.data / job / "KUCOIN.json"
+    path.write_text(path.read_text()[:200])
+    code = invoke(["--config", str(world.path), *words])
+    told = capsys.readouterr()
+    unused = job == "prices" and words[0] == "wallet"  # routes have no use for prices
+    assert (code, f"{path} is not JSON" in told.err) == ((0, False) if unused else (3, True))
+
+
+def test_nobody_lists_it_is_said_of_what_could_be_read(tmp_path, capsys):
+    world = World(tmp_path / "desk")
+    for name in ("KUCOIN", "MEXC"):
+        world.wallet(name, USDT=usdt(withdraw_fee="1"))
+    path = world.data / "wallet" / "KUCOIN.json"
+    path.write_text("{")
+    assert invoke(["--config", str(world.path), "convert", "1", "USDT", "GEM"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"marketctl: no provider lists GEM, as far as can be read: {path} is not JSON")
+    assert invoke(["--config", str(world.path), "asset", "GEM"]) == 1
+    assert capsys.readouterr().err == told

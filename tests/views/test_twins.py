@@ -76,9 +76,9 @@ def test_of_what_is_apart_it_is_said_what_most_mean():
 
 
 def test_asset_counts_venues_and_marks_other_coins(registry):
-    found = asset(registry, Reader(registry, None, ConfigError("none")), "GEM", now_ms())
+    found = asset(WalletFiles(registry), Reader(registry, None, ConfigError("none")), "GEM", now_ms())
     assert {row["provider"]: bool(row["twin"]) for row in found["networks"]} == dict.fromkeys(dict(ENTRIES), True)
-    found = asset(registry, Reader(registry, None, ConfigError("none")), "BTC", now_ms())
+    found = asset(WalletFiles(registry), Reader(registry, None, ConfigError("none")), "BTC", now_ms())
     (price,) = found["prices"]
     assert (price["bid_at"], price["venues"]) == (["BYBIT", "MEXC", "MEXC2"], 2)
 
