@@ -6,21 +6,7 @@ from marketctl.errors import NetworkFailed
 from marketctl.http import transport
 from marketctl.http.client import Client
 from marketctl.http.transport import Lines
-from tests.wire import Wire, reply
-
-
-@pytest.fixture
-def serve():
-    """Start a server that gives these answers."""
-    wires = []
-
-    def start(*answers):
-        wires.append(Wire(*answers))
-        return wires[-1]
-
-    yield start
-    for wire in wires:
-        wire.stop()
+from tests.wire import reply
 
 
 @pytest.fixture
