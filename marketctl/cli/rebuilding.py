@@ -37,7 +37,7 @@ def registry_or_withdraw(given: Globals, rates: "Path | None" = None) -> "Regist
     """Return the registry; one that cannot be read leaves no export. Raises ConfigError."""
     from pathlib import Path
 
-    from marketctl.config.paths import DATA_DIR_VARIABLE
+    from marketctl.config.paths import DATA_DIR_VARIABLE, variable_of
     from marketctl.errors import ConfigError
     from marketctl.rates.build import LOCK_WAIT_S, build_lock
     from marketctl.rates.plan import rates_path
@@ -48,7 +48,7 @@ def registry_or_withdraw(given: Globals, rates: "Path | None" = None) -> "Regist
     except ConfigError:
         import os
 
-        named = given.data_dir or os.environ.get(DATA_DIR_VARIABLE)
+        named = given.data_dir or variable_of(os.environ, DATA_DIR_VARIABLE)
         folder = (Path(named) if named else given.registry_path().parent / "data") / "rates"
         if folder.exists():
             with build_lock(folder, LOCK_WAIT_S):

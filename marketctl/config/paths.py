@@ -211,9 +211,14 @@ def _has_private_group(found: os.stat_result) -> bool:
 def _named(explicit: str | None, option: str, variable: str, environ: Mapping[str, str]) -> tuple[Path, str] | None:
     if explicit:
         return Path(explicit), option
-    if value := environ.get(variable):
+    if value := variable_of(environ, variable):
         return Path(value), variable
     return None
+
+
+def variable_of(environ: Mapping[str, str], variable: str) -> str:
+    """Return what a variable says, "" where it is not set; a file of lines may have left CR or blanks at its ends."""
+    return environ.get(variable, "").strip()
 
 
 def _existing(path: Path, source: str, to_make: str) -> Path:

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marketctl.config.addresses import check_redis_url, keys_in_clear, refuse_proxy_without_package, same_variables
 from marketctl.config.fees import TakerFee, read_taker_fee
-from marketctl.config.paths import DATA_DIR_VARIABLE, REDIS_URL_VARIABLE, absolute, folder, read_text, refuse_foreign
+from marketctl.config.paths import (
+    DATA_DIR_VARIABLE,
+    REDIS_URL_VARIABLE,
+    absolute,
+    folder,
+    read_text,
+    refuse_foreign,
+    variable_of,
+)
 from marketctl.config.sentinel import SentinelSettings, read_sentinel
 from marketctl.config.table import Table, found_text, parse_toml, unknown_key
 from marketctl.errors import ConfigError
@@ -271,12 +279,12 @@ def _read_settings(
 ) -> Settings:
     base = path.parent
     written = table.text("data_dir", bool, "a folder") or "data"
-    given = ((data_dir, None, "--data-dir"), (environ.get(DATA_DIR_VARIABLE), None, DATA_DIR_VARIABLE))
+    given = ((data_dir, None, "--data-dir"), (variable_of(environ, DATA_DIR_VARIABLE), None, DATA_DIR_VARIABLE))
     data = folder(*next((one for one in given if one[0]), (written, base, f"{table.where} data_dir")))
     dump = table.text("dump_dir", bool, "a folder")
     url = table.text("redis_url", _is_redis_url, REDIS_URL) or "embedded"
     url_source = f"{table.where} redis_url"
-    for text, source in ((environ.get(REDIS_URL_VARIABLE), REDIS_URL_VARIABLE), (redis_url, "redis_url")):
+    for text, source in ((variable_of(environ, REDIS_URL_VARIABLE), REDIS_URL_VARIABLE), (redis_url, "redis_url")):
         if text:
             if not _is_redis_url(text):
                 raise ConfigError(f"{source}: found {found_text(text)}, expected {REDIS_URL}")
@@ -357,7 +365,7 @@ def _make_entry(table: Table, name: str, path: str, settings: Settings) -> Provi
         wallet_interval_s=table.seconds("wallet_interval_s", settings.wallet_interval_s),
         stats_interval_s=table.seconds("stats_interval_s", settings.stats_interval_s),
         pairs_max_age_s=table.count("pairs_max_age_s", settings.pairs_max_age_s, 0, 300),
-        pairs=table.texts("pairs", _is_pair, 'upper-case "BASE/QUOTE"'),
+        pairs=table.texts("pairs", _is_named_pair, 'upper-case "BASE/QUOTE"'),
         taker_fee=read_taker_fee(table, path),
         options=table.unknown(),
         where=table.where,
@@ -367,6 +375,10 @@ def _make_entry(table: Table, name: str, path: str, settings: Settings) -> Provi
 def _is_pair(text: str) -> bool:
     base, slash, quote = text.partition("/")
     return bool(base and slash and quote) and "/" not in quote and _is_upper(base) and _is_upper(quote)
+
+
+def _is_named_pair(text: str) -> bool:
+    return _is_pair(text) and "*" not in text  # no pattern: each is asked for by its name
 
 
 def _is_pair_pattern(text: str) -> bool:

@@ -94,7 +94,7 @@ class Table:
         if value is None:
             return default
         number = None if isinstance(value, bool) or not isinstance(value, int | float) else Decimal(repr(value))
-        if number is None or not low <= number <= high:
+        if number is None or number.is_nan() or not low <= number <= high:
             raise self.wrong(key, f"{expected}, from {low} to {high}")
         return number
 

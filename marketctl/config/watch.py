@@ -12,9 +12,11 @@ from marketctl.times import span_s
 
 ASSETS = ("USDT", "USDC", "BTC", "ETH")  # what a desk looks at that named nothing
 LANGUAGES = ("en", "ru")
+
+LONGEST = 60  # digits before or behind the point
 YEAR_S = 366 * 86400
 
-_is_ticker = re.compile(r"[^\s/]{1,32}").fullmatch
+_is_ticker = re.compile(r"[^\s/*]{1,32}").fullmatch
 _is_network = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}").fullmatch
 _is_percent = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,6})?) ?%").fullmatch
 _is_hours = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9]) ?[-–] ?([01][0-9]|2[0-3]):([0-5][0-9])").fullmatch
@@ -164,7 +166,7 @@ def positive(value: object) -> Decimal | None:
         found = Decimal(value)
     except InvalidOperation:
         return None
-    return found if found.is_finite() and found > 0 else None
+    return found if found.is_finite() and found > 0 and abs(found.adjusted()) <= LONGEST else None
 
 
 def _hours(table: Table, key: str) -> tuple[time, time] | None:

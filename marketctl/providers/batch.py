@@ -283,10 +283,10 @@ class AssetBatch:
         text = self.amount(value)
         return None if text is None or len(text.partition(".")[0]) > digits else text
 
-    def switch(self, value: object) -> bool | None:
-        """Return a three-valued flag; a value that is no switch is unknown and counted."""
-        if type(value) is str and value in self.words:
-            return self.words[value]
+    def switch(self, value: object, words: Mapping[str, bool] | None = None) -> bool | None:
+        """Return a three-valued flag; a value that is no switch is unknown and counted. `words` in place of its own."""
+        if type(value) is str and value in (words := self.words if words is None else words):
+            return words[value]
         found = flag(value)
         if found is None and value not in (None, ""):
             self.skip("not-a-flag")

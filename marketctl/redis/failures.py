@@ -53,6 +53,11 @@ KNOWN_FAILURES = (
         "Let its group in (unixsocketperm 770) and put this user into it: usermod -aG redis USER.",
     ),
     ("InvalidResponse", "{where} does not answer as a Redis does", "Check host and port of redis_url."),
+    (
+        "DB index is out of range",
+        "{where} has no database of this number",
+        "Correct it in redis_url: redis://HOST:PORT/0.",
+    ),
     ("TimeoutError", "{where} did not answer in time", "Check whether it is overloaded, or the network slow."),
     ("ConnectionError", "cannot reach {where}: {text}", "Check that it runs, and redis_url."),
 )
@@ -101,6 +106,8 @@ def refusal(error: Exception, where: str, url: str, key: str = "", told: bytes =
             return RedisFailed(f"cannot reach {where}: {wrong}", hint="Correct that option of redis_url.")
     for word, message, hint in KNOWN_FAILURES:
         if word in kind or word in text:
+            if word == "TimeoutError" and url.startswith("rediss:"):  # to what it cannot read a plain one says nothing
+                hint = "Check whether it speaks TLS there (else redis://), is overloaded, or the network slow."
             why = text.partition("certificate verify failed: ")[2].partition(" (_ssl.c")[0]
             return RedisFailed(message.format(where=where, key=key, text=why or text), hint=hint)
     return RedisFailed(f"{where} refused a command: {text}")

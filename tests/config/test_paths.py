@@ -52,6 +52,13 @@ def test_registry_without_usable_xdg_falls_back_to_home(places: Path, xdg: dict[
     assert find_registry(None, xdg | {"HOME": f"{places}/home"}) == places / "home/.config/marketctl/providers.toml"
 
 
+def test_registry_variable_of_a_file_with_crlf(places: Path) -> None:
+    assert find_registry(None, {"MARKETCTL_CONFIG": f" {places}/variable/providers.toml\r\n"}) == (
+        places / "variable/providers.toml"
+    )
+    assert find_registry(None, {"MARKETCTL_CONFIG": "\r"}) == Path("providers.toml")
+
+
 def test_registry_empty_variable_counts_as_unset(places: Path) -> None:
     assert find_registry("", {"MARKETCTL_CONFIG": ""}) == Path("providers.toml")
 

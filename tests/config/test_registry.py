@@ -181,6 +181,11 @@ def test_settings_empty_environment_counts_as_unset(here: Path) -> None:
     assert (settings.data_dir, settings.redis_url) == (here / "data", "embedded")
 
 
+def test_settings_environment_of_a_file_with_crlf(here: Path) -> None:
+    settings = read("", MARKETCTL_DATA_DIR="e\r\n", MARKETCTL_REDIS_URL=" none\r").settings
+    assert (settings.data_dir, settings.redis_url) == (here / "e", "none")
+
+
 def test_settings_dump_dir_of_the_file_stays_when_the_data_moves(here: Path) -> None:
     settings = read('[settings]\ndump_dir = "dumps"\n', data_dir="o").settings
     assert (settings.data_dir, settings.dump_dir) == (here / "o", here / "dumps")
@@ -476,6 +481,7 @@ UPPER = 'expected upper-case "BASE/QUOTE"'
         ('pairs = ["A/B/C"]', f'pairs: found "A/B/C" (string), {UPPER}'),
         ('pairs = ["/USD"]', f'pairs: found "/USD" (string), {UPPER}'),
         ('pairs = ["BTC /USD"]', f'pairs: found "BTC /USD" (string), {UPPER}'),
+        ('pairs = ["*/USD"]', f'pairs: found "*/USD" (string), {UPPER}'),
         ("pairs = [1]", f"pairs: found 1 (integer), {UPPER}"),
         ('pairs = ["A/B", "A/B"]', 'pairs: found "A/B" twice, expected it once'),
     ],

@@ -41,6 +41,10 @@ def test_all_of_it(tmp_path):
     [
         ("asets = []", 'unknown key "asets"; did you mean "assets"?'),
         ('assets = ["usdt"]', 'assets: found "usdt" (string), expected an upper-case ticker such as "USDT"'),
+        ('assets = ["*"]', 'assets: found "*" (string), expected an upper-case ticker such as "USDT"'),
+        ('pairs = ["*/USDT"]', 'pairs: found "*/USDT" (string), expected upper-case "BASE/QUOTE"'),
+        ('gap_amount = "1e999999"', 'gap_amount: found "1e999999" (string), expected a number above zero as a text'),
+        ('gap_amount = "NaN"', 'gap_amount: found "NaN" (string), expected a number above zero as a text'),
         ('gap = "0.5"', 'gap: found "0.5" (string), expected percents such as "0.5%", or false'),
         ("gap = 0.5", 'gap: found 0.5 (float), expected percents such as "0.5%", or false'),
         ('fee = "x%"', 'fee: found "x%" (string), expected percents such as "0.5%", or false'),

@@ -138,6 +138,33 @@ def test_assets_step_fee_without_a_fixed_one_is_the_highest_step():
     assert htx.parse_fee(chain, htx.AssetBatch()) == ("3.00", None, "fee 1.5 up to 100, 3.00 above")
 
 
+def test_assets_step_that_is_not_told_is_a_question_mark():
+    steps = [{"max": None, "fee": "1.5"}, {"max": "200", "fee": ""}, {"fee": None}]
+    chain = {"transactFeeWithdraw": "2", "withdrawFeeExpandData": {"step-fixed-step-list": steps}}
+    assert htx.parse_fee(chain, htx.AssetBatch()) == ("2", None, "fee 1.5 up to ?, ? up to 200, ? above")
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("normal", True),
+        (None, True),
+        ("", True),
+        ("delisted", False),
+        ("paused", None),
+        ("Normal", None),
+        (["x"], None),
+    ],
+)
+def test_assets_coin_in_a_state_nobody_knows_is_neither_open_nor_closed(state, told):
+    chain = {"chain": "x", "depositStatus": "allowed", "withdrawStatus": "allowed"}
+    rows = [{"currency": "x", "instStatus": state, "chains": [chain]}, {"currency": "y", "instStatus": state}]
+    batch = htx.parse_assets({"data": rows}, {})
+    flags = {name: (asset.deposit, asset.withdraw) for name, asset in batch.assets.items()}
+    assert flags == {"X": (told, told), "Y": (None if told else told,) * 2}
+    assert batch.skipped == ({"not-a-flag": 2} if told is None else {})
+
+
 def test_pairs_shown_names_states_and_the_older_key_of_the_symbol(sample):
     assert htx.parse_pairs(sample("htx/symbols")) == [
         Pair("btcusdt", "BTC", "USDT", "BTC", "USDT", "trading"),

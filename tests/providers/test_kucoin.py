@@ -113,6 +113,23 @@ def test_assets_null_chains_renamed_coins_and_old_shapes(sample):
     )
 
 
+@pytest.mark.parametrize(
+    ("told", "percent", "skipped"),
+    [
+        ({}, "0", {}),
+        ({"withdrawFeeRate": None}, "0", {}),
+        ({"withdrawFeeRate": "0.0015"}, "0.15", {}),
+        ({"withdrawFeeRate": "much"}, None, {"not-a-number": 1}),
+        ({"withdrawFeeRate": "-0.1"}, None, {"negative": 1}),
+    ],
+)
+def test_fee_rate_that_cannot_be_read_is_unknown_and_a_missing_one_none(told, percent, skipped):
+    row = {"currency": "X", "chains": [{"chainId": "x"} | told]}
+    batch = kucoin.parse_assets({"data": [row]})
+    assert batch.assets["X"].networks["x"].withdraw_fee_percent == percent
+    assert batch.skipped == skipped
+
+
 def test_pairs_show_names_and_halt_for_auctions_and_later_starts(sample):
     assert kucoin.parse_pairs(sample("kucoin/symbols"), 1767323000000) == [
         Pair("BTC-USDT", "BTC", "USDT", "BTC", "USDT", "trading"),

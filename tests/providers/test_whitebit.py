@@ -173,6 +173,9 @@ def test_assets_join_the_fee_of_each_network_and_keep_retired_ones(sample):
             False,
         ),
         ({"can_deposit": True, "networks": None, "memo": None}, False, None),
+        ({"can_deposit": True, "networks": "X"}, None, None),
+        ({"can_deposit": True, "networks": ["X"]}, None, None),
+        ({"can_deposit": False, "networks": "X"}, False, None),
         ({"can_deposit": "1", "networks": {"deposits": ["X"]}, "is_memo": False}, True, False),
         ({"can_deposit": "yes", "networks": {"deposits": ["X"]}}, None, None),
         (

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis.exceptions import ResponseError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from marketctl.config.registry import HistorySettings
 from marketctl.errors import ConfigError, RedisFailed, Suspect
@@ -21,6 +23,7 @@ from marketctl.redis import connection as redis_store
 from marketctl.redis import publish
 from marketctl.redis.connection import RedisConnection, connect, packed
 from marketctl.redis.embedded import EmbeddedRedis
+from marketctl.redis.failures import refusal
 from marketctl.redis.forms import l1_texts
 from marketctl.redis.publish import Published, mark_failed, publish_l1, publish_stats, publish_wallet
 from marketctl.redis.quotes import read_history, read_l1, read_meta, write_merged_mirror, write_mirror
@@ -723,6 +726,21 @@ def test_password_wanted_and_refused(own: RedisConnection, tmp_path: Path) -> No
         assert caught.value.message == f"Redis at {path} {ending}"
         store.close()
     own.call("CONFIG", "SET", "requirepass", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "url", "message", "hint"),
+    [
+        (RedisTimeout("timed out"), "redis://h", "did not answer in time", "Check whether it is overloaded"),
+        (RedisTimeout("timed out"), "rediss://h", "did not answer in time", "Check whether it speaks TLS there"),
+        (ResponseError("DB index is out of range"), "redis://h/99", "has no database of this number", "Correct it"),
+    ],
+)
+def test_what_a_server_is_asked_in_vain_says_what_to_look_at(
+    error: Exception, url: str, message: str, hint: str
+) -> None:
+    told = refusal(error, "Redis", url)
+    assert (told.message, told.hint and told.hint.startswith(hint)) == (f"Redis {message}", True)
 
 
 def test_slow_server_is_told(own: RedisConnection, monkeypatch: pytest.MonkeyPatch) -> None:

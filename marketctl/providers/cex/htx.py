@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 ADDRESS = (errors.IpNotAllowed, "the key is bound to other addresses")
 WORDS = {"allowed": True, "prohibited": False}
+COINS = {"normal": True, "delisted": False}
 LIMITS = ("too-many-request", "too-many-requests", "base-request-exceed-frequency-limit")
 OFF = ("pre-online", "not-online", "suspend", "offline", "transfer-board", "fuse")
 STATES = {"online": "trading", **dict.fromkeys(OFF, "halted")}
@@ -151,18 +152,17 @@ def parse_assets(body: Any, names: Mapping[str, Any]) -> AssetBatch:
     batch = AssetBatch(WORDS)
     for key, row in batch.coded(rows(body, "data"), "currency"):
         coin = key.upper()
-        # A delisted coin may have chains that are still marked as allowed.
-        delisted = row.get("instStatus") not in (None, "normal")
+        # A delisted coin may have chains that are still marked as allowed; of an unknown state nobody knows what it is.
+        listed = batch.switch(row.get("instStatus") or "normal", COINS)
         chains = batch.coded(objects(row.get("chains")), "chain")
-        networks = {name: parse_network(chain, name, batch, delisted) for name, chain in chains}
+        networks = {name: parse_network(chain, name, batch, listed) for name, chain in chains}
         ticker, name, kind = names.get(coin) or (coin, None, None)
-        fiat = integer(row.get("assetType", kind)) == 2
-        flag = False if delisted else None
+        flag, fiat = None if listed else listed, integer(row.get("assetType", kind)) == 2
         batch.add(Asset(coin, ticker, name, fiat, None, flag, flag, networks))
     return batch
 
 
-def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch, delisted: bool) -> Network:
+def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch, listed: bool | None) -> Network:
     """Read one element of `chains`."""
     name, protocol, base = (text(chain.get(field)) for field in ("displayName", "baseChainProtocol", "baseChain"))
     fast = count(chain.get("numOfFastConfirmations"))
@@ -172,8 +172,8 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch, delisted: 
         name=name,
         # Native coins alone have no base chain; the shown name of a token may be the coin's nickname.
         network=common_network("htx", protocol, base) if protocol or base else common_network("htx", name, key),
-        deposit=False if delisted else batch.switch(chain.get("depositStatus")),
-        withdraw=False if delisted else batch.switch(chain.get("withdrawStatus")),
+        deposit=batch.switch(chain.get("depositStatus")) if listed else listed,
+        withdraw=batch.switch(chain.get("withdrawStatus")) if listed else listed,
         deposit_min=batch.amount(chain.get("minDepositAmt")),
         withdraw_min=batch.amount(chain.get("minWithdrawAmt")),
         withdraw_max=batch.limit(chain.get("maxWithdrawAmt"), digits=13),  # 10^13 is none
@@ -202,9 +202,9 @@ def parse_fee(chain: dict[str, Any], batch: AssetBatch) -> tuple[str | None, str
     if not steps:
         return fee, None, "the fee floats with the network" if chain.get("isDynamic") is True else note
     fees, ends = ([batch.amount(step.get(field)) for step in steps] for field in ("fee", "max"))
-    told = [f"{one} up to {end}" for one, end in zip(fees, ends[:-1], strict=False)]
+    told = [f"{one or '?'} up to {end or '?'}, " for one, end in zip(fees, ends[:-1], strict=False)]
     # The fee that is told is the highest step's, and the last step has no end.
-    return fee or fees[-1], None, f"fee {', '.join([*told, f'{fees[-1]} above'])}"
+    return fee or fees[-1], None, f"fee {''.join(told)}{fees[-1] or '?'} above"
 
 
 def parse_pairs(body: Any) -> list[Pair]:

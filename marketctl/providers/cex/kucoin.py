@@ -173,7 +173,7 @@ def parse_assets(body: Any) -> AssetBatch:
 
 def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network:
     """Read one element of `chains`; a deposit is credited at preConfirms, and may be moved on at confirms."""
-    percent = batch.amount(chain.get("withdrawFeeRate")) or "0"
+    percent = batch.amount(chain.get("withdrawFeeRate") or "0")  # missing is none, one that is no number unknown
     credited = count(chain.get("preConfirms"))
     return Network(
         name=text(chain.get("chainName")),
@@ -184,7 +184,7 @@ def parse_network(chain: dict[str, Any], key: str, batch: AssetBatch) -> Network
         withdraw_min=batch.amount(chain.get("withdrawalMinSize")),
         withdraw_max=batch.limit(chain.get("maxWithdraw")),
         withdraw_fee=batch.amount(chain.get("withdrawalMinFee")),
-        withdraw_fee_percent=shift_point(percent, 2),
+        withdraw_fee_percent=None if percent is None else shift_point(percent, 2),
         precision=count(chain.get("withdrawPrecision")),
         confirmations=count(chain.get("confirms")) if credited is None else credited,
         contract=text(chain.get("contractAddress")),

@@ -196,7 +196,9 @@ def parse_way(
     way: str, name: str, row: Row, fee: Row, whole: Row, batch: AssetBatch
 ) -> tuple[bool | None, str | None, str | None]:
     """Read one direction of a network: is it open, the minimum and the maximum. The nearest teller wins."""
-    listed = mapping(row.get("networks")).get(f"{way}s", [])  # the list is absent when the direction is off
+    networks = row.get("networks") or {}
+    # The list is absent when the direction is off.
+    listed = networks.get(f"{way}s", []) if isinstance(networks, dict) else None
     both = (batch.switch(row.get(f"can_{way}")), name in listed if isinstance(listed, list) else None)
     is_open = False if False in both else None if None in both else True
     limit, charged = mapping(mapping(mapping(row.get("limits")).get(way)).get(name)), mapping(fee.get(way))
