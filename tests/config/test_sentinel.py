@@ -69,7 +69,7 @@ def test_switched_off_with_a_rule_that_is_on_is_on(read):
         ),
         ("mad = 0.5", "[sentinel] mad: found 0.5 (float), expected a factor, from 1 to 1000"),
         ("jump = true", "[sentinel] jump: found true (boolean), expected a share: 0.5 is 50 %, from 0.0001 to 100"),
-        ("max_deviation = nan", "[sentinel] max_deviation: found nan (float), expected a share: 0.05 is 5 %, from 0.0001 to 1"),
+        ("jump = nan", "[sentinel] jump: found nan (float), expected a share: 0.5 is 50 %, from 0.0001 to 100"),
         ("mad = inf", "[sentinel] mad: found inf (float), expected a factor, from 1 to 1000"),
         ("cycles = 0", "[sentinel] cycles: found 0 (integer), expected an integer from 1 to 1000"),
         ("max_deviaton = 0.1", '[sentinel] unknown key "max_deviaton"; did you mean "max_deviation"?'),
