@@ -68,8 +68,10 @@ def _compare(given: Globals, pair: str, max_age_s: float | None, as_json: bool) 
         else max_age_s * 1000
         for live in lives
     }
-    found = put_together(key, lives, now_ms(), bounds, known_coins(given.registry()))
+    coins = known_coins(given.registry())
+    found = put_together(key, lives, now_ms(), bounds, coins)
     rows, best = found["rows"], found["best"]
+    unproven = [row["provider"] for row in rows if row["provider"] in coins.unread]
     if as_json:
         told = [live.to_dict() for live in lives]
         document = {"schema": 1, "command": "prices compare", "pair": key, "results": rows, "best": best}
@@ -82,10 +84,14 @@ def _compare(given: Globals, pair: str, max_age_s: float | None, as_json: bool) 
                 log.warning("%s", row["twin"] or f"{row['verdict']}: {row['why']}", extra={"provider": row["provider"]})
     for one in found["held"]:
         log.warning("held, not compared: %s", in_words(key, one), extra={"provider": one["provider"]})
+    for provider in unproven:
+        words = "its wallet cannot be read: whether its coin is the same is not known"
+        log.error("%s", words, extra={"provider": provider})
     if all(row["stale"] for row in rows):
         log.error("every quote of %s is %s", key, "too old" if rows else "held")
         return EXIT_FAILED
-    return EXIT_PARTIAL if any(live.state in ("failed", "expired") for live in lives) else EXIT_OK
+    missing = unproven or any(live.state in ("failed", "expired") for live in lives)
+    return EXIT_PARTIAL if missing else EXIT_OK
 
 
 def compared_row(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -73,13 +73,14 @@ class Coins:
 
     `twins`: ticker → provider → other provider → why. `closed`: provider → ticker → the closed doors
     (`deposit`, `withdraw`). `collected`: provider → when its wallet was, as an ISO text. `addresses`: provider → its
-    venue: two accounts of one exchange are no two witnesses.
+    venue: two accounts of one exchange are no two witnesses. `unread`: whose wallet is there and cannot be read.
     """
 
     twins: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     closed: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     collected: dict[str, str] = field(default_factory=dict)
     addresses: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    unread: Collection[str] = ()
 
     def venues(self, providers: Iterable[str]) -> int:
         """Count the venues of these providers."""
@@ -131,22 +132,23 @@ class Coins:
 
 
 _lock = Lock()
-_remembered: dict[str, tuple[dict[str, Any], Coins]] = {}
+_remembered: dict[str, tuple[Mapping[str, Any], Coins]] = {}
 
 
 def known_coins(registry: Registry) -> Coins:
     """Return what the enabled providers' wallets tell; made anew only when a wallet changed, and kept in `data/cache`.
 
-    A wallet that cannot be read tells nothing.
+    A wallet that cannot be read tells nothing, and is among the `unread`.
     """
-    coins = _known_coins(registry)
+    files = _files(registry)
+    coins = _known_coins(registry, files)
+    coins.unread = files.keys() - coins.collected.keys()
     coins.addresses = {entry.name: address_of(entry) for entry in registry.enabled()}
     return coins
 
 
-def _known_coins(registry: Registry) -> Coins:
+def _known_coins(registry: Registry, files: Mapping[str, list[int]]) -> Coins:
     data_dir = registry.settings.data_dir
-    files = _files(registry)
     with _lock:
         known = _remembered.get(str(data_dir))
         if known is not None and known[0] == files:

@@ -272,6 +272,9 @@ def test_what_cannot_be_read_is_told_and_the_rest_ends_with_3(tmp_path, capsys, 
     told = capsys.readouterr()
     unused = job == "prices" and words[0] == "wallet"  # routes have no use for prices
     assert (code, f"{path} is not JSON" in told.err) == ((0, False) if unused else (3, True))
+    code = invoke(["--config", str(world.path), "prices", "compare", "BTC/USDT"])
+    words = f"{path} is not JSON" if job == "prices" else "KUCOIN: its wallet cannot be read: whether its coin is the"
+    assert (code, words in capsys.readouterr().err) == (3, True)
 
 
 def test_nobody_lists_it_is_said_of_what_could_be_read(tmp_path, capsys):
