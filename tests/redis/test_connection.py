@@ -1,4 +1,4 @@
-"""Threads share a connection to Redis without waiting for one another, also when the server goes away under them."""
+"""Threads share a connection to Redis and do not wait for one another, also when its server goes away; its words."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from marketctl.errors import RedisFailed
-from marketctl.redis.connection import RedisConnection
+from marketctl.redis.connection import RedisConnection, packed
 from tools.torture_world import RedisServer
 
 
@@ -120,3 +120,9 @@ def _told(store: RedisConnection) -> str:
     with pytest.raises(RedisFailed) as caught:
         store.call("PING")
     return caught.value.message
+
+
+def test_a_command_is_written_in_redis_protocol_with_lengths_in_bytes():
+    assert packed("PING") == b"*1\r\n$4\r\nPING\r\n"
+    sent = packed("SET", "ю", 5, b"\xff\r\n")
+    assert sent == b"*4\r\n$3\r\nSET\r\n$2\r\n\xd1\x8e\r\n$1\r\n5\r\n$3\r\n\xff\r\n\r\n"

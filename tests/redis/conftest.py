@@ -1,0 +1,35 @@
+"""An embedded server a file of tests, and a prefix a test."""
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from marketctl.redis.connection import RedisConnection
+from marketctl.redis.embedded import EmbeddedRedis
+from marketctl.times import now_ms
+from tests.redis import puts
+
+prefixes = count()
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test begin a minute after T0, however long those before took."""
+    monkeypatch.setattr(puts, "T0", now_ms() - 60_000)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Run one embedded server for this file; return its data folder."""
+    folder = tmp_path_factory.mktemp("server")
+    with EmbeddedRedis(folder):
+        yield folder
+
+
+@pytest.fixture
+def store(server: Path) -> Iterator[RedisConnection]:
+    """Each test has its own prefix."""
+    with RedisConnection("embedded", server, f"t{next(prefixes)}") as found:
+        yield found
