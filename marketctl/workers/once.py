@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from kombu.exceptions import OperationalError
+
+from marketctl.errors import RedisFailed
 from marketctl.times import now_ms
 
 if TYPE_CHECKING:
@@ -17,7 +20,10 @@ def ask_once(desk: "Desk", task: Any, *, queue: str, what: str) -> None:
     redis = _redis(desk)
     waiting = int(redis.call("LLEN", f"{desk.settings.redis_prefix}:celery:{queue}"))
     if waiting < BACKLOG and redis.call("SET", _asked(desk, what), now_ms(), "NX", "PX", WAITS_S * 1000):
-        task.apply_async(queue=queue, expires=WAITS_S)
+        try:
+            task.apply_async(queue=queue, expires=WAITS_S)
+        except OperationalError as error:  # a broker apart
+            raise RedisFailed(f"the broker does not take tasks: {error}") from error
 
 
 def begin(desk: "Desk", what: str) -> "RedisConnection":

@@ -7,10 +7,15 @@ import pytest
 
 pytest.importorskip("celery", reason="celery is not installed: pip install celery")
 
+from celery import Celery
 from kombu import Connection, Queue
 from redis.exceptions import ConnectionError as BrokenConnection
 
+from marketctl.config.credentials import load_credentials
+from marketctl.jobs.desk import Desk
+from marketctl.providers.loader import load_registry
 from marketctl.workers.broker import broker_url
+from marketctl.workers.rates import ask_for_rates
 from tests.workers.refusals import REFUSALS, have
 from tools.torture_world import RedisServer
 
@@ -52,3 +57,19 @@ def test_a_broker_that_refuses_for_a_while_is_one_that_is_away(server, refuse, a
             got[1].ack()
         assert [message.payload for message in got] == [{"n": 1}, {"n": 3}]
         other.channel()
+
+
+def test_a_broker_apart_that_is_away_costs_a_job_nothing(server, tmp_path, caplog):
+    """Quotes are out, and what was to be asked for beside them is told, not raised."""
+    registry = tmp_path / "providers.toml"
+    registry.write_text(f'[settings]\nredis_url = "{server.url}"\n')
+    (tmp_path / "rates.toml").touch()
+
+    def nothing() -> None:
+        """Do nothing: nobody takes it."""
+
+    app = Celery("apart", broker="redis://127.0.0.1:9")
+    with Desk(load_registry(registry), load_credentials(tmp_path / "credentials.toml")) as desk:
+        ask_for_rates(desk, app.task(nothing))
+    (told,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert told.startswith("the rates were not asked for: the broker does not take tasks: ")
