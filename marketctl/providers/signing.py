@@ -75,7 +75,8 @@ def _rsa_key(private_key: str, name: str) -> "RSAPrivateKey":
         load = load_pem_private_key if found.startswith(b"-----BEGIN") else load_der_private_key
         key = load(found, None)
     except TypeError:
-        wrong = "has a passphrase", "take it off: openssl pkey -in KEY.pem -out PLAIN.pem; give PLAIN.pem"
+        hint = "take it off: openssl pkey -in KEY.pem -out PLAIN.pem; give PLAIN.pem"
+        wrong = "is a private key with a passphrase, expected one without", hint
     except (ValueError, UnsupportedAlgorithm):
         wrong = _instead(found)
     else:

@@ -210,7 +210,11 @@ def other_keys():
     take_off = "take it off: openssl pkey -in KEY.pem -out PLAIN.pem; give PLAIN.pem"
     for form in (PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL):
         secrecy = BestAvailableEncryption(b"passphrase")
-        yield key.private_bytes(Encoding.PEM, form, secrecy), "has a passphrase", take_off
+        yield (
+            key.private_bytes(Encoding.PEM, form, secrecy),
+            "is a private key with a passphrase, expected one without",
+            take_off,
+        )
     for public in (
         key.public_key().public_bytes(Encoding.PEM, spki),
         base64.b64encode(key.public_key().public_bytes(Encoding.DER, spki)),
