@@ -104,11 +104,16 @@ def _forecast_quota(before: Mapping[str, Any], document: dict[str, Any], collect
 
 
 def _key_end(run: Run, adapter: Provider, collected: int) -> dict[str, Any]:
-    """Return when the key ends, where somebody watches for that: one question more; what is not told is null."""
+    """Return when the key ends, where somebody watches for that: one question more. Null is no end that is told.
+
+    Nothing where that could not be asked.
+    """
     watch = run.registry.watch
     if not watch.given or watch.key_within_s is None or not adapter.credentials or not adapter.has_key():
         return {}
-    info = adapter.with_key(adapter.check_key, KeyInfo())
+    info: KeyInfo | None = adapter.with_key(adapter.check_key, None)
+    if info is None:
+        return {}
     ends_ms = None if info.days_left is None else collected + info.days_left * DAY_MS
     return {"key_ends_at": to_iso(ends_ms)}
 

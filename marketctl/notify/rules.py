@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
 from marketctl.config.watch import WatchSettings
-from marketctl.notify.conditions import Condition, Picture
 from marketctl.notify.ledger import Ledger
+from marketctl.notify.picture import Condition, Picture
 from marketctl.views.snapshots import number
 
 WINDOW_MS = 3_600_000

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from marketctl.config.watch import WatchSettings
-from marketctl.notify.conditions import Condition, Picture
 from marketctl.notify.ledger import Ledger
 from marketctl.notify.outbox import KEPT, compose, condense, is_quiet, put
+from marketctl.notify.picture import Condition, Picture
 from marketctl.notify.rules import compare, is_muted
 from marketctl.notify.words import lines
 
