@@ -1,4 +1,4 @@
-"""Rows into quotes and assets: each is taken, or left out with a reason and counted."""
+"""Rows into quotes and rates: each is taken, or left out with a reason and counted."""
 
 from collections import Counter
 from decimal import Decimal
@@ -7,33 +7,10 @@ from random import Random
 import pytest
 
 from marketctl.errors import BadAnswer
-from marketctl.models import Asset, Pair, Quote, Skip
-from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
-from marketctl.providers.columns import integers
-from marketctl.providers.fields import integer
+from marketctl.models import Pair, Skip
+from tests.providers.batches import BTC, batch_of, pair, quote
 
-
-def pair(
-    symbol: str, base: str, quote: str, base_code: str = "", status: str | None = "trading", spot: bool = True
-) -> Pair:
-    return Pair(symbol, base, quote, base_code or base, quote, status, spot)
-
-
-BTC = pair("BTCUSDT", "BTC", "USDT")
-PERP = pair("BTC_PERP", "BTC", "USDT", spot=False)
-UNSPLIT = Pair("OLDCOIN", "", "", "", "", "halted")
-
-
-def batch_of(*pairs: Pair, wanted: frozenset[str] = frozenset()) -> QuoteBatch:
-    return QuoteBatch(PairList(pairs or (BTC, PERP, UNSPLIT)), wanted)
-
-
-def quote(**told: object) -> Quote:
-    empty = dict.fromkeys(Quote._fields) | {"symbol": "BTCUSDT", "status": "trading", "derived": False}
-    return Quote(**empty | told)
-
-
-# Quotes -----------------------------------------------------------------------------------
+# Quotes ------------------------------------------------------------------------------------
 
 
 def test_a_whole_row_is_taken_digit_by_digit():
@@ -249,116 +226,7 @@ def test_wanted_pairs_alone_are_taken_and_the_others_are_no_skips():
     assert (list(batch.quotes), batch.skips, batch.rows) == (["ETH/USDT"], [], 2)
 
 
-# Keys -------------------------------------------------------------------------------------
-
-GALAX = pair("GALAX-USDT", "GALA", "USDT", "GALAX")
-GALA = pair("GALA-USDT", "GALA", "USDT", "GALA")
-
-
-def keys(pairs):
-    return {pair.symbol: pair.key for pair in PairList(pairs).by_symbol.values() if pair.key}
-
-
-def test_a_renamed_coin_is_keyed_by_its_ticker():
-    assert keys([GALAX]) == {"GALAX-USDT": "GALA/USDT"}
-
-
-@pytest.mark.parametrize("order", [(GALAX, GALA), (GALA, GALAX)])
-def test_of_two_pairs_with_one_key_the_one_whose_codes_are_its_tickers_keeps_it(order):
-    assert keys(order) == {"GALA-USDT": "GALA/USDT", "GALAX-USDT": "GALAX/USDT"}
-
-
-def test_of_two_renamed_pairs_with_one_key_the_first_keeps_it():
-    assert keys([GALAX, pair("GALAY-USDT", "GALA", "USDT", "GALAY")]) == {
-        "GALAX-USDT": "GALA/USDT",
-        "GALAY-USDT": "GALAY/USDT",
-    }
-
-
-@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
-def test_three_pairs_that_push_each_other_keep_a_key_each(order):
-    pairs = [GALAX, GALA, pair("NEWGALAX-USDT", "GALAX", "USDT", "NEWGALAX")]
-    found = keys([pairs[index] for index in order])
-    assert found["GALA-USDT"] == "GALA/USDT"
-    assert sorted(found) == ["GALA-USDT", "GALAX-USDT", "NEWGALAX-USDT"]
-    assert len(set(found.values())) == 3
-
-
-def test_the_same_pair_under_two_symbols_is_published_once():
-    batch = batch_of(BTC, pair("BTCUSDT2", "BTC", "USDT"))
-    batch.add("BTCUSDT", "1", "2")
-    batch.add("BTCUSDT2", "3", "4")
-    assert batch.quotes == {"BTC/USDT": quote(bid="1", ask="2")}
-    assert batch.skipped == Counter({"unknown-symbol": 1})
-
-
-@pytest.mark.parametrize("status", [True, "open", 1])
-def test_a_status_of_an_adapters_own_is_told_to_its_author(status):
-    with pytest.raises(TypeError, match=f"pair BTCUSDT: status is {status!r}, expected 'trading', 'halted' or None"):
-        PairList([pair("BTCUSDT", "BTC", "USDT", status=status)])
-
-
-def test_tickers_that_make_no_key_are_not_published():
-    told = (("1", "A/B", "USDT"), ("2", "\x1b[31mX", "USDT"), ("3", "A", "U\nSDT"), ("4", "1.5X", "龙猫"))
-    odd = [pair(*one) for one in told]
-    assert keys(odd) == {"4": "1.5X/龙猫"}
-    batch = batch_of(*odd)
-    for symbol in "1234":
-        batch.add(symbol, "1", "2")
-    assert (list(batch.quotes), batch.skipped) == (["1.5X/龙猫"], Counter({"unknown-symbol": 3}))
-
-
-def test_perpetuals_take_no_key():
-    assert keys([PERP, BTC]) == {"BTCUSDT": "BTC/USDT"}
-    assert [pair.symbol for pair in PairList([PERP, BTC]).spot()] == ["BTCUSDT"]
-
-
-# The list of pairs ------------------------------------------------------------------------
-
-
-def test_an_unknown_symbol_refreshes_the_list_once():
-    asked, remembered = [], []
-
-    def refresh():
-        asked.append(1)
-        fresh = PairList([BTC, pair("NEWUSDT", "NEW", "USDT")])
-        fresh.on_unlisted = remembered.append
-        return fresh
-
-    batch = QuoteBatch(PairList([BTC], refresh))
-    for symbol in ("BTCUSDT", "NEWUSDT", "GHOST", "GHOST2"):
-        batch.add(symbol, "1", "2")
-    assert list(batch.quotes) == ["BTC/USDT", "NEW/USDT"]
-    batch.refuse_if_empty()
-    batch.refuse_if_empty()
-    assert batch.skipped == Counter({"unknown-symbol": 2})
-    assert (asked, remembered) == ([1], [{"GHOST", "GHOST2"}])
-
-
-def test_symbols_known_to_be_unlisted_refresh_nothing():
-    batch = QuoteBatch(PairList([BTC], lambda: pytest.fail("asked"), frozenset({"GHOST"})))
-    for symbol in ("GHOST", "BTCUSDT"):
-        batch.add(symbol, "1", "2")
-    batch.refuse_if_empty()
-    assert batch.skipped == Counter({"unknown-symbol": 1})
-
-
-def test_a_second_row_of_a_pair_is_counted_and_wins_nothing():
-    batch = QuoteBatch(PairList([BTC]))
-    batch.add("BTCUSDT", "90000", "90001")
-    batch.add("BTCUSDT", "1.00", "1.01")
-    assert batch.quotes["BTC/USDT"].bid == "90000"
-    assert batch.skipped == Counter({"duplicate": 1})
-
-
-def test_known_symbols_never_refresh_the_list():
-    batch = QuoteBatch(PairList([BTC], lambda: pytest.fail("asked")))
-    batch.add("BTCUSDT", "1", "2")
-    batch.add(["no symbol"], "1", "2")
-    assert list(batch.quotes) == ["BTC/USDT"]
-
-
-# Rates ------------------------------------------------------------------------------------
+# Rates -------------------------------------------------------------------------------------
 
 
 def test_a_rate_is_taken_under_its_pair():
@@ -396,7 +264,7 @@ def test_a_second_rate_of_a_pair_is_left_out():
     assert (batch.quotes["USD/RUB"].mid, batch.skipped) == ("92.4", Counter({"duplicate": 1}))
 
 
-# No quote at all --------------------------------------------------------------------------
+# No quote at all ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -421,121 +289,3 @@ def test_one_readable_row_is_none():
     batch.add("GHOST", "1", "2")
     batch.add("BTCUSDT", "1", "2")
     batch.refuse_if_empty()
-
-
-# Assets -----------------------------------------------------------------------------------
-
-
-def test_coded_yields_each_code_once_by_the_first_field_that_has_one():
-    batch = AssetBatch()
-    rows = [
-        {"netWork": "TRX", "network": "Tron(TRC20)"},
-        {"netWork": "", "network": "ETH"},
-        {"netWork": "TRX"},
-        {"netWork": "\x00", "network": None},
-        {},
-        {"netWork": ["X"], "network": "BSC"},
-    ]
-    assert [key for key, _ in batch.coded(rows, "netWork", "network")] == ["TRX", "ETH", "BSC"]
-    assert batch.skipped == Counter({"no-code": 2, "duplicate": 1})
-
-
-def test_coded_hands_the_row_over():
-    assert list(AssetBatch().coded([{"coin": "A", "x": 1}], "coin")) == [("A", {"coin": "A", "x": 1})]
-
-
-def test_a_second_asset_of_the_same_code_is_left_out_and_counted():
-    batch = AssetBatch()
-    batch.add(Asset("A", "A", "first"))
-    batch.add(Asset("A", "A", "second"))
-    assert batch.assets == {"A": Asset("A", "A", "first")}
-    assert batch.skipped == Counter({"duplicate": 1})
-
-
-@pytest.mark.parametrize(
-    ("value", "amount", "skipped"),
-    [
-        ("4.20", "4.20", {}),
-        ("0", "0", {}),
-        ("", None, {}),
-        (None, None, {}),
-        ("-1", None, {"negative": 1}),
-        ("NaN", None, {"not-a-number": 1}),
-        (True, None, {"not-a-number": 1}),
-        ([], None, {"not-a-number": 1}),
-    ],
-)
-def test_an_amount_that_cannot_be_read_is_unknown_and_counted(value, amount, skipped):
-    batch = AssetBatch()
-    assert batch.amount(value) == amount
-    assert batch.skipped == Counter(skipped)
-
-
-@pytest.mark.parametrize(
-    ("value", "limit", "skipped"),
-    [
-        ("7500000", "7500000", {}),
-        ("-1", None, {}),
-        (-1, None, {}),
-        (Decimal("-1.0"), None, {}),
-        ("99999999999999999.9", "99999999999999999.9", {}),
-        ("100000000000000000", None, {}),
-        ("1e17", None, {}),
-        ("1e30", None, {}),
-        ("-2", None, {"negative": 1}),
-        ({}, None, {"not-a-number": 1}),
-    ],
-)
-def test_a_limit_that_means_none_is_unknown(value, limit, skipped):
-    batch = AssetBatch()
-    assert batch.limit(value) == limit
-    assert batch.skipped == Counter(skipped)
-
-
-@pytest.mark.parametrize(
-    ("value", "switch", "skipped"),
-    [
-        (True, True, {}),
-        ("0", False, {}),
-        (None, None, {}),
-        ("", None, {}),
-        ("allowed", None, {"not-a-flag": 1}),
-        (2, None, {"not-a-flag": 1}),
-        ([], None, {"not-a-flag": 1}),
-    ],
-)
-def test_a_switch_that_is_none_is_unknown_and_counted(value, switch, skipped):
-    batch = AssetBatch()
-    assert batch.switch(value) is switch
-    assert batch.skipped == Counter(skipped)
-
-
-def test_no_readable_asset_is_a_failure():
-    batch = AssetBatch()
-    with pytest.raises(BadAnswer) as error:
-        batch.refuse_if_empty()
-    assert error.value.message == "no asset can be read from the answer"
-    batch.skip("no-code")
-    batch.skip("duplicate")
-    with pytest.raises(BadAnswer) as error:
-        batch.refuse_if_empty()
-    assert error.value.message == "no asset can be read from the answer: 1 duplicate, 1 no-code"
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        ["1", "22"],
-        ["1", ""],
-        ["1", None],
-        [1, "2"],
-        ["1" * 18, "1" * 19],
-        ["٣"],
-        ["-5"],
-        ["1.5"],
-        [],
-        [True, Decimal(3)],
-    ],
-)
-def test_a_column_of_whole_numbers_is_read_as_one_by_one(values):
-    assert integers(values) == list(map(integer, values))
