@@ -31,7 +31,7 @@ from marketctl.redis.publish import publish_l1, publish_wallet  # noqa: E402
 from marketctl.redis.quotes import write_mirror  # noqa: E402
 from marketctl.times import now_ms, to_iso  # noqa: E402
 from marketctl.views.quotes import open_reader  # noqa: E402
-from tests.convert.test_ways import large_world  # noqa: E402
+from tests.convert.worlds import large_world  # noqa: E402
 from tests.desk import head, quote  # noqa: E402
 
 NAMES = [f"V{number}" for number in range(8)]
