@@ -9,7 +9,7 @@ from marketctl.config.registry import Registry
 from marketctl.errors import MarketctlError, StorageFailed
 from marketctl.files.journal import is_cut, read_journal, unread_lines
 from marketctl.files.look import is_there
-from marketctl.files.snapshots import encode_json, read_lines
+from marketctl.files.snapshots import encode_json, read_lines, read_snapshot
 from marketctl.providers.networks import common_network
 from marketctl.times import from_iso, ms_or_none, to_iso
 from marketctl.views.snapshots import no_such, number, snapshot
@@ -157,9 +157,12 @@ def _begin(journal: Path, path: Path, since_ms: int) -> tuple[str | None, str | 
     """
     try:
         found = read_lines(path, "assets")
+        head = {} if found is None else found[0]
     except ValueError:  # not as we write it
-        found = None
-    head = {} if found is None else found[0]
+        try:
+            head = read_snapshot(path) or {}
+        except StorageFailed as error:
+            return None, f"{error.message}; whether its journal lost lines is not known"
     missing = "what its lost lines told is missing"
     if is_cut(journal, head.get("journal_bytes")):
         return head.get("collected_at"), f"{journal} is shorter than it was: {missing}"

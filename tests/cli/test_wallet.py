@@ -131,6 +131,15 @@ def test_changes_broken_lines_are_told_and_the_rest_is_read(synced, folder):
     assert err == f"{path}: 5 lines cannot be read, the rest is shown\n"
 
 
+def test_changes_of_a_journal_whose_snapshot_cannot_be_read_are_shown_with_that_reserve(synced, folder):
+    path = folder / "data/wallet/KUCOIN.json"
+    path.write_text(path.read_text()[:300])
+    code, out, err = synced("wallet", "changes", "-p", "kucoin", "-q")
+    assert (code, len(rows(out))) == (3, 5)
+    assert err.startswith(f"{path} is not JSON: ")
+    assert err.endswith("; whether its journal lost lines is not known\n")
+
+
 def test_changes_since(synced, folder):
     path = folder / "data/wallet/KUCOIN.changes.jsonl"
     line = json.loads(path.read_text().splitlines()[0])
