@@ -162,9 +162,6 @@ def other(value: Any) -> Any:
     return None if value is None else f"{value}X"
 
 
-SCALED = {("network", "withdraw_fee_percent"), ("network", "precision"), ("coin", "precision"), ("quote", "at_ms")}
-
-
 def follows(place: tuple[str, ...], after: Any, leaf: Any) -> bool:
     """Tell whether what came out is what was sent, in its own unit."""
     if after is None or isinstance(after, bool) or place == ("quote", "status"):
