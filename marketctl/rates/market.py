@@ -191,6 +191,9 @@ class Market:
 
     def _coins(self, leg: Leg, found: Judged, contracts: Mapping[str, tuple[str, str]]) -> Judged:
         """Look whether both coins of the pair are those the others mean, or those the desk means."""
+        if leg.provider in self._coins_known.unread:
+            words = f"the wallet of {leg.provider} cannot be read: whether its coins are the same is not known"
+            return found.out("no-wallet", words)
         for ticker in leg.pair.split("/"):
             if ticker in contracts:
                 slug, contract = contracts[ticker]

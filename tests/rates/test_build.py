@@ -154,6 +154,10 @@ def test_a_quote_of_another_coin_takes_its_direction_out(world):
     assert outcomes == ["returning", "returning", None]
     world.rates.write_text(world.rates.read_text().replace(ETH, "0x" + "1" * 40))
     assert world.reason() == "twin"
+    # What made it a twin cannot be read any more: it is not the coin of the others for that.
+    path = world.data / "wallet" / "KUCOIN.json"
+    path.write_text(path.read_text()[:100])
+    assert world.reason() == "no-wallet"
 
 
 @pytest.mark.parametrize(
