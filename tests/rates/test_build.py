@@ -27,9 +27,8 @@ from marketctl.redis.publish import publish_l1
 from marketctl.times import now_ms
 from tests.desk import asset, quote
 from tests.rates.checker import check_elder, check_export, read_as_by_line, read_as_by_path
-from tests.rates.world import CODES, DIRECTION, ETHEREUM, LIMITS, SECOND, World, usdt
+from tests.rates.world import CODES, DIRECTION, ETHEREUM, GOOD, LIMITS, SECOND, World, usdt
 
-GOOD = quote("92.25723", "92.3", status="trading")
 ETH = "0x2791bfd60d232150bff86b39b7146c0eaaa2ba81"
 
 
@@ -192,16 +191,7 @@ def test_a_rate_that_is_none(world, rate, reason):
 def test_a_disabled_provider(world):
     text = world.path.read_text().replace("[providers.RAPIRA]\n", "[providers.RAPIRA]\nenabled = false\n")
     world.path.write_text(text)
-    assert World.reason(_again(world)) == "disabled"
-
-
-def _again(world: World) -> World:
-    from marketctl.providers.loader import load_registry
-    from marketctl.rates.build import Builder
-
-    world.registry = load_registry(world.path, environ={})
-    world.builder = Builder(world.registry, world.rates)
-    return world
+    assert World.reason(world.again()) == "disabled"
 
 
 def test_one_direction_that_is_out_takes_no_other_with_it(world):
@@ -231,7 +221,7 @@ def test_a_dead_redis_takes_everything_out_within_one_build(tmp_path):
         assert [one.reason for one in world.build().outcomes] == [None, "expired"]
     dead = world.path.read_text().replace('"embedded"', f'"unix://{tmp_path}/nobody.sock"')
     world.path.write_text(dead)
-    built = _again(world).build()  # the mirror is there, fresh, and not used
+    built = world.again().build()  # the mirror is there, fresh, and not used
     assert [one.reason for one in built.outcomes] == ["redis", "redis"]
     assert check_export(world.xml.read_bytes()) == []
 

@@ -11,6 +11,7 @@ from marketctl.redis.quotes import write_mirror
 from marketctl.times import now_ms
 from tests.desk import asset, head, quote
 
+GOOD = quote("92.25723", "92.3", status="trading")
 REGISTRY = """
 [settings]
 redis_url = "{redis_url}"
@@ -70,11 +71,17 @@ class World:
         self.rates = folder / "rates.toml"
         self.directions(DIRECTION)
         self.quotes("KUCOIN", **{"BTC/USDT": quote("60000.5", "60001", status="trading")})
-        self.quotes("RAPIRA", **{"USDT/RUB": quote("92.25723", "92.3", status="trading")})
+        self.quotes("RAPIRA", **{"USDT/RUB": GOOD})
         self.quotes("OPENEXCHANGERATES", **{"USD/RUB": quote(mid="92.5")})
         for provider in ("MEXC", "KUCOIN", "RAPIRA"):
             self.wallet(provider, USDT=usdt())
         self.builder = Builder(self.registry, self.rates)
+
+    def again(self) -> "World":
+        """Read what the registry says now, as the next run does."""
+        self.registry = load_registry(self.path, environ={})
+        self.builder = Builder(self.registry, self.rates)
+        return self
 
     def directions(self, *parts: str, codes: str = CODES) -> None:
         self.rates.write_text("[export]\ngood_builds = 3\n" + codes + "".join(parts))
