@@ -54,8 +54,8 @@ def gather_job(registry: Registry, entry: ProviderEntry, job: str, collected: in
     """Return the facts that a job's state is made of: when it was collected, how old that may be, what went wrong."""
     try:
         state = read_state(registry.settings.data_dir / "state", entry.name).get(job, {})
-    except MarketctlError:
-        state = {}
+    except MarketctlError as error:  # how it went nobody knows: no good job, as `status` has it
+        state = {"failures": 1, "last_reason": error.reason}
     return {
         "at": collected,
         "limit": limit_ms(entry.interval_s(job)),

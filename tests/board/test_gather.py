@@ -4,6 +4,7 @@ import json
 import re
 
 from marketctl.board.charts import draw
+from marketctl.board.health import gather_job
 from marketctl.cli import invoke as marketctl
 from marketctl.files.journal import read_journal
 from tests.board.pages import NOW, made, told
@@ -47,6 +48,15 @@ def test_health_of_each_job(page):
     assert bybit["jobs"]["prices"]["sync"] == "marketctl prices collect -p BYBIT"
     unknown = found["providers"][2]
     assert (unknown["latency"], unknown["platform"], unknown["quota"]) == (None, "unknown", None)
+
+
+def test_a_state_nobody_may_read_is_no_good_one(tmp_path):
+    registry = make_desk(tmp_path, NOW, "none")
+    path = registry.settings.data_dir / "state" / "BYBIT.json"
+    path.unlink(missing_ok=True)
+    path.mkdir(parents=True)
+    found = gather_job(registry, registry.provider("BYBIT"), "wallet", NOW)
+    assert (found["at"], found["failures"], found["reason"]) == (NOW, 1, "storage")
 
 
 def test_stats_turnover_and_totals_over_time(page):
