@@ -88,14 +88,11 @@ def snapshots(registry: Registry, job: str, provider: str | None = None) -> Foun
 
 def without(registry: Registry, job: str, entry: ProviderEntry) -> list[str]:
     """Return a provider without a snapshot in words, with its last run's reason; nothing where it never has one."""
-    reason = last_reason(registry, job, entry)
-    return [] if reason == "not-supported" else [entry.name + (f" ({reason})" if reason else "")]
-
-
-def last_reason(registry: Registry, job: str, entry: ProviderEntry) -> str | None:
-    """Return why the job's last run did not succeed, if it did not."""
-    reason = read_state(registry.settings.data_dir / "state", entry.name).get(job, {}).get("last_reason")
-    return printable(reason, 40) if reason else None
+    try:
+        reason = read_state(registry.settings.data_dir / "state", entry.name).get(job, {}).get("last_reason")
+    except StorageFailed as error:
+        reason = error.reason
+    return [] if reason == "not-supported" else [entry.name + (f" ({printable(reason, 40)})" if reason else "")]
 
 
 def no_such(

@@ -288,3 +288,13 @@ def test_nobody_lists_it_is_said_of_what_could_be_read(tmp_path, capsys):
     assert told.startswith(f"marketctl: no provider lists GEM, as far as can be read: {path} is not JSON")
     assert invoke(["--config", str(world.path), "asset", "GEM"]) == 1
     assert capsys.readouterr().err == told
+
+
+def test_why_a_wallet_is_missing_may_be_unreadable_too(tmp_path, capsys):
+    world = World(tmp_path / "desk")
+    for name in ("KUCOIN", "MEXC"):
+        world.wallet(name, USDT=usdt(withdraw_fee="1"))
+    (world.data / "state" / "RAPIRA.json").mkdir(parents=True)
+    assert invoke(["--config", str(world.path), "wallet", "routes", "USDT"]) == 0
+    told = "without a wallet, so left out: RAPIRA (storage), OPENEXCHANGERATES\n"
+    assert told in capsys.readouterr().err
