@@ -294,6 +294,7 @@ def test_why_a_wallet_is_missing_may_be_unreadable_too(tmp_path, capsys):
     world = World(tmp_path / "desk")
     for name in ("KUCOIN", "MEXC"):
         world.wallet(name, USDT=usdt(withdraw_fee="1"))
+    (world.data / "wallet" / "RAPIRA.json").unlink()
     (world.data / "state" / "RAPIRA.json").mkdir(parents=True)
     assert invoke(["--config", str(world.path), "wallet", "routes", "USDT"]) == 0
     told = "without a wallet, so left out: RAPIRA (storage), OPENEXCHANGERATES\n"
