@@ -10,6 +10,7 @@ from marketctl.redis.connection import RedisConnection
 from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.times import now_ms
 from tests.redis import puts
+from tools.torture_world import RedisServer
 
 prefixes = count()
 
@@ -26,6 +27,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("server")
     with EmbeddedRedis(folder):
         yield folder
+
+
+@pytest.fixture(scope="module")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Run a plain server for this file, one that can be stopped and killed."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as found:
+        yield found
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,20 +14,14 @@ from marketctl.redis.connection import RedisConnection, packed
 from tools.torture_world import RedisServer
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path_factory.mktemp("redis")) as found:
-        yield found
-
-
 def clients(store: RedisConnection) -> int:
     """Return how many connections the server has."""
     return len(store.call("CLIENT", "LIST").splitlines())
 
 
-def test_a_thread_does_not_wait_for_the_reply_of_another(server: RedisServer, tmp_path: Path) -> None:
-    server.say("FLUSHALL")
-    with RedisConnection(server.url, tmp_path, "p") as store, ThreadPoolExecutor(1) as other:
+def test_a_thread_does_not_wait_for_the_reply_of_another(redis_server: RedisServer, tmp_path: Path) -> None:
+    redis_server.say("FLUSHALL")
+    with RedisConnection(redis_server.url, tmp_path, "p") as store, ThreadPoolExecutor(1) as other:
         waiting = other.submit(store.call, "BLPOP", "told", "4")
         while b"blpop" not in store.call("CLIENT", "LIST"):
             pass
@@ -36,20 +29,20 @@ def test_a_thread_does_not_wait_for_the_reply_of_another(server: RedisServer, tm
         assert waiting.result() == [b"told", b"now"]
 
 
-def test_who_asks_one_after_another_has_one_connection(server: RedisServer, tmp_path: Path) -> None:
-    with RedisConnection(server.url, tmp_path, "p") as store:
+def test_who_asks_one_after_another_has_one_connection(redis_server: RedisServer, tmp_path: Path) -> None:
+    with RedisConnection(redis_server.url, tmp_path, "p") as store:
         before = clients(store)
         for _ in range(20):
             thread = threading.Thread(target=store.call, args=("PING",))
             thread.start()
             thread.join()
         assert clients(store) == before
-    with RedisConnection(server.url, tmp_path, "p") as another:
+    with RedisConnection(redis_server.url, tmp_path, "p") as another:
         assert clients(another) == before  # closed, they are gone
 
 
-def test_connections_that_were_closed_while_idle_are_opened_anew(server: RedisServer, tmp_path: Path) -> None:
-    with RedisConnection(server.url, tmp_path, "p") as store, ThreadPoolExecutor(4) as hands:
+def test_connections_that_were_closed_while_idle_are_opened_anew(redis_server: RedisServer, tmp_path: Path) -> None:
+    with RedisConnection(redis_server.url, tmp_path, "p") as store, ThreadPoolExecutor(4) as hands:
         barrier = threading.Barrier(4)
 
         def ask(_: int) -> Any:
@@ -58,7 +51,7 @@ def test_connections_that_were_closed_while_idle_are_opened_anew(server: RedisSe
 
         for _ in range(3):
             assert list(hands.map(ask, range(4))) == [b"PONG"] * 4
-            server.say("CLIENT", "KILL", "TYPE", "normal")
+            redis_server.say("CLIENT", "KILL", "TYPE", "normal")
 
 
 def test_a_server_that_was_killed_is_started_once_for_all_threads(tmp_path: Path) -> None:
@@ -90,11 +83,13 @@ def test_a_server_that_was_killed_is_started_for_who_connects_then(tmp_path: Pat
         assert store._starts == 2
 
 
-def test_a_connection_whose_reply_was_not_waited_for_is_not_used_again(server: RedisServer, tmp_path: Path) -> None:
+def test_a_connection_whose_reply_was_not_waited_for_is_not_used_again(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
     class Interrupt(BaseException):
         pass
 
-    with RedisConnection(server.url, tmp_path, "p") as store:
+    with RedisConnection(redis_server.url, tmp_path, "p") as store:
         assert store.call("PING") == b"PONG"
         connection = store._idle[None][0].connection
         real = connection.read_response

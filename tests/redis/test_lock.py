@@ -23,16 +23,10 @@ from marketctl.times import now_ms, to_iso
 from tools.torture_world import RedisServer
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with RedisServer(tmp_path_factory.mktemp("redis")) as found:
-        yield found
-
-
 @pytest.fixture
-def store(server: RedisServer, tmp_path: Path) -> Iterator[RedisConnection]:
-    server.say("FLUSHALL")
-    with RedisConnection(server.url, tmp_path, "p") as found:
+def store(redis_server: RedisServer, tmp_path: Path) -> Iterator[RedisConnection]:
+    redis_server.say("FLUSHALL")
+    with RedisConnection(redis_server.url, tmp_path, "p") as found:
         yield found
 
 
@@ -79,17 +73,17 @@ def test_a_job_that_goes_on_keeps_its_lock(store: RedisConnection, monkeypatch: 
 
 
 def test_a_server_that_stood_still_locks_nobody_out(
-    server: RedisServer, store: RedisConnection, monkeypatch: pytest.MonkeyPatch
+    redis_server: RedisServer, store: RedisConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It acts on what was asked of it when it goes on; who asked has given up, and asks anew."""
     with RedisLock(store, "BYBIT", "wallet") as known:  # the script is known there from now on
         known.take()
     monkeypatch.setattr(connection, "READ_S", 0.2)
-    with server.stopped():
+    with redis_server.stopped():
         for _ in range(2):
             with pytest.raises(RedisFailed, match="did not answer in time"):
                 RedisLock(store, "BYBIT", "prices").take()
-    assert server.say("GET", "p:{BYBIT}:lock:prices")
+    assert redis_server.say("GET", "p:{BYBIT}:lock:prices")
     one = RedisLock(store, "BYBIT", "prices")
     assert one.take() == "taken"
     assert RedisLock(store, "BYBIT", "prices").take() == "busy"
@@ -251,13 +245,13 @@ def test_who_only_looks_sees_another_machines_wait_and_writes_nothing(store: Red
 
 
 def test_check_sees_a_ban_that_was_told_to_another_machine_and_asks_nothing(
-    server: RedisServer, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    redis_server: RedisServer, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     registry = write_setup(sandbox, tmp_path / "desk")
-    registry.write_text(registry.read_text().replace('redis_url = "embedded"', f'redis_url = "{server.url}"'))
-    server.say("FLUSHALL")
+    registry.write_text(registry.read_text().replace('redis_url = "embedded"', f'redis_url = "{redis_server.url}"'))
+    redis_server.say("FLUSHALL")
     now = now_ms()
-    with RedisConnection(server.url, tmp_path, "marketctl") as found:
+    with RedisConnection(redis_server.url, tmp_path, "marketctl") as found:
         address = address_of(sandbox.url("BYBIT"))
         elsewhere = SharedPace(found, address, Pace(tmp_path / "elsewhere", 2.0, 3.0))
         elsewhere.remember(Hold(now + 600_000, now, "blocked", "GET x/y: HTTP 418: ip banned"))
@@ -270,7 +264,7 @@ def test_check_sees_a_ban_that_was_told_to_another_machine_and_asks_nothing(
     assert sandbox.requests("BYBIT") == {}
 
 
-def test_without_redis_the_machines_own_budget_counts(server: RedisServer, tmp_path: Path) -> None:
+def test_without_redis_the_machines_own_budget_counts(redis_server: RedisServer, tmp_path: Path) -> None:
     with RedisConnection("redis://127.0.0.1:9", tmp_path, "p") as dead:
         north, _ = budgets(dead, tmp_path)
         assert [north.reserve() for _ in range(5)] == [0, 0, 0, pytest.approx(0.5, abs=0.3), pytest.approx(1, abs=0.3)]
@@ -325,7 +319,7 @@ def test_who_only_looks_tells_the_others_nothing(store: RedisConnection, tmp_pat
     assert memories(store, tmp_path)[1].get("credits", 60)[0] == 5  # type: ignore[index]
 
 
-def test_without_redis_the_machine_remembers_by_itself(server: RedisServer, tmp_path: Path) -> None:
+def test_without_redis_the_machine_remembers_by_itself(redis_server: RedisServer, tmp_path: Path) -> None:
     with RedisConnection("redis://127.0.0.1:9", tmp_path, "p") as dead:
         north, south = memories(dead, tmp_path)
         north.put("credits", 5)
@@ -333,12 +327,16 @@ def test_without_redis_the_machine_remembers_by_itself(server: RedisServer, tmp_
 
 
 def test_two_machines_spend_a_plan_once(
-    server: RedisServer, sandbox: Sandbox, tmp_path: Path, no_sleep: list[float], capsys: pytest.CaptureFixture[str]
+    redis_server: RedisServer,
+    sandbox: Sandbox,
+    tmp_path: Path,
+    no_sleep: list[float],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A request of OPENEXCHANGERATES' month, a credit of TWELVEDATA's minute: what one has, the other takes over."""
-    server.say("FLUSHALL")
+    redis_server.say("FLUSHALL")
     registry = write_setup(sandbox, tmp_path / "desk")
-    registry.write_text(registry.read_text().replace('"embedded"', f'"{server.url}"'))
+    registry.write_text(registry.read_text().replace('"embedded"', f'"{redis_server.url}"'))
     names = ("TWELVEDATA", "OPENEXCHANGERATES")
 
     def collect(machine: str) -> dict[str, dict[str, Any]]:
@@ -358,11 +356,11 @@ def test_two_machines_spend_a_plan_once(
 
 
 def test_rates_used_again_that_another_machine_has_newer_are_no_failure(
-    server: RedisServer, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    redis_server: RedisServer, sandbox: Sandbox, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    server.say("FLUSHALL")
+    redis_server.say("FLUSHALL")
     registry = write_setup(sandbox, tmp_path / "desk")
-    registry.write_text(registry.read_text().replace('"embedded"', f'"{server.url}"'))
+    registry.write_text(registry.read_text().replace('"embedded"', f'"{redis_server.url}"'))
 
     def collect(machine: str) -> dict[str, Any]:
         words = ["--config", str(registry), "--data-dir", str(tmp_path / machine), "prices", "collect", "--json"]
@@ -371,15 +369,15 @@ def test_rates_used_again_that_another_machine_has_newer_are_no_failure(
         return found
 
     collect("south")
-    server.say("FLUSHALL")  # north knows nothing of it, asks itself, and is newer
+    redis_server.say("FLUSHALL")  # north knows nothing of it, asks itself, and is newer
     newer = collect("north")
-    server.say("DEL", "marketctl:{OPENEXCHANGERATES}:memory:latest-USD")
+    redis_server.say("DEL", "marketctl:{OPENEXCHANGERATES}:memory:latest-USD")
     found = collect("south")
     assert (found["status"], found["reason"], found["cached"]) == ("skipped", None, True)
     told = f"the live quotes are newer, of {newer['collected_at']}"
     assert found["message"] == f"the last answer would be used again, but OPENEXCHANGERATES: {told}"
     meta = "marketctl:{OPENEXCHANGERATES}:l1:meta"
-    assert server.say("HMGET", meta, "status", "last_error") == [b"ok", None]
+    assert redis_server.say("HMGET", meta, "status", "last_error") == [b"ok", None]
 
 
 # Celery's side ----------------------------------------------------------------------------
@@ -400,12 +398,12 @@ def test_turns_lie_on_one_grid_and_providers_are_spread_over_it() -> None:
 
 
 def test_a_task_that_waits_for_the_lock_of_a_dead_owner_tries_until_its_turn_expires(
-    server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three times, as Celery does by itself, are less than a lease."""
     pytest.importorskip("celery", reason="celery is not installed: pip install celery")
     registry = tmp_path / "providers.toml"
-    registry.write_text(f'[settings]\nredis_url = "{server.url}"\n')
+    registry.write_text('[settings]\nredis_url = "redis://127.0.0.1:1"\n')
     monkeypatch.setenv("MARKETCTL_CONFIG", str(registry))
     from marketctl.celery_app import job_task
 
