@@ -10,8 +10,10 @@ from marketctl.errors import StorageFailed
 from marketctl.files.snapshots import read_lines
 from marketctl.redis.connection import RedisConnection
 from marketctl.text import printable
-from marketctl.views.snapshots import snapshot
+from marketctl.views.snapshots import number, snapshot
 from marketctl.views.wallets import newer_copy, read_copy
+
+FIGURES = ("deposit_min", "withdraw_min", "withdraw_max", "withdraw_fee", "withdraw_fee_percent")
 
 TICKER, FEE, PERCENT = '"ticker": "', '"withdraw_fee": ', '"withdraw_fee_percent": '
 
@@ -51,10 +53,22 @@ class Wallet:
     def coins(self, ticker: str) -> list[Mapping[str, Any]]:
         """Return the assets of a ticker that have networks: more than one where a dead coin had it before."""
         read = [_read(record) for record in self._records.get(ticker, ())]
-        if None in read:
+        if not all(one is not None and _is_sound(one.get("networks")) for one in read):
             self.unreadable.add(ticker)
             return []
         return [one for one in read if one is not None and one.get("networks")]
+
+
+def _is_sound(networks: object) -> bool:
+    """Tell whether networks are as we write them: a figure that is none must not pass for no fee, or no minimum."""
+    if networks is None:
+        return True
+    return isinstance(networks, dict) and all(
+        isinstance(one, dict)
+        and all(one.get(name) is None or number(one[name]) is not None for name in FIGURES)
+        and all(one.get(name) is None or isinstance(one[name], str) for name in ("network", "contract"))
+        for one in networks.values()
+    )
 
 
 def wallet_of(found: Mapping[str, Any]) -> Wallet:
@@ -115,7 +129,8 @@ def _least_fee(record: str | Mapping[str, Any]) -> float:
             return 0.0
         told = [part[1 : part.find('"', 1)] if part[0] == '"' else None for part in parts[1:]]
     else:
-        told = [network.get("withdraw_fee") for network in (record.get("networks") or {}).values()]
+        networks = record.get("networks") or {}
+        told = [network.get("withdraw_fee") for network in networks.values()] if _is_sound(networks) else []
     try:
         return min([float(text or 0) for text in told], default=0.0)
     except ValueError:

@@ -19,14 +19,31 @@ LINES = 200  # encoded at once: one beyond ASCII makes the text of all of them t
 # JSON allows them raw, terminals and line readers do not.
 UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029]")
 
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True).encode
 
-_pretty = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, indent=2).encode
+def _digits(value: object) -> str:
+    """Return a number of a file that somebody else wrote as we write it: its digits in a text."""
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not for a file")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, default=_digits).encode
+
+_pretty = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, indent=2, default=_digits).encode
 
 
 def encode_json(value: Any) -> str:
     """Write one line of JSON with sorted keys, the way snapshots hold their records."""
     return _encode(value)
+
+
+def decode_json(text: str | bytes) -> Any:
+    """Read JSON, figures that are no whole numbers as Decimal. Raises ValueError, and RecursionError for a tower."""
+    return json.loads(text, parse_float=Decimal, parse_constant=_no_json)
+
+
+def _no_json(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 def to_bytes(text: str) -> bytes:
@@ -105,7 +122,7 @@ def read_snapshot(path: Path) -> dict[str, Any] | None:
         raise storage_failed("read", path, error) from error
     hint = "Move the file away; the next run writes a new one."
     try:
-        snapshot = json.loads(data, parse_float=Decimal)
+        snapshot = decode_json(data)
     except (ValueError, RecursionError) as error:
         raise StorageFailed(f"{path} is not JSON: {error}", hint=hint) from error
     if not isinstance(snapshot, dict) or snapshot.get("schema") != SCHEMA:

@@ -5,12 +5,11 @@ A line of the journal tells one field of an asset or a network; field `asset` or
 So the journal leads from one snapshot to the next, forth and back.
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from marketctl.files.snapshots import encode_json
+from marketctl.files.snapshots import decode_json, encode_json
 
 
 @dataclass
@@ -37,7 +36,7 @@ def compare_lines(before: Mapping[str, str] | None, lines: Mapping[str, str], af
         return compare(None, after)
     same = {code for code, line in lines.items() if before.get(code) == line}
     changes = compare(
-        {code: json.loads(line) for code, line in before.items() if code not in same},
+        {code: decode_json(line) for code, line in before.items() if code not in same},
         {code: asset for code, asset in after.items() if code not in same},
     )
     changes.unchanged += len(same)
@@ -45,11 +44,12 @@ def compare_lines(before: Mapping[str, str] | None, lines: Mapping[str, str], af
 
 
 def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Changes:
-    """Compare assets by code; the first sync (before is None) writes no journal."""
+    """Compare assets by code; the first sync (before is None) writes no journal. What is no record never was one."""
     changes = Changes()
     if before is None:
         changes.created = len(after)
         return changes
+    before = _records(before)
     for code in sorted(before.keys() | after.keys()):
         old, new = before.get(code), after.get(code)
         if old == new:
@@ -66,9 +66,14 @@ def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Chang
     return changes
 
 
+def _records(found: object) -> dict[str, Any]:
+    """Return what is a record of a table that somebody else may have written."""
+    return {name: one for name, one in found.items() if isinstance(one, dict)} if isinstance(found, dict) else {}
+
+
 def _compare_asset(changes: Changes, code: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
     _compare_fields(changes, code, None, old, new)
-    was, now = old.get("networks") or {}, new.get("networks") or {}
+    was, now = _records(old.get("networks")), _records(new.get("networks"))
     for network in sorted(was.keys() | now.keys()):
         if network not in now or network not in was:
             changes.line(code, network, "network", was.get(network), now.get(network))
@@ -97,10 +102,10 @@ def told_ahead(before: Mapping[str, str], lines: Iterable[Mapping[str, Any]]) ->
             elif value is None:
                 after.pop(code, None)
             continue
-        asset = json.loads(after.get(code, "null"))
-        if not isinstance(asset, dict):
+        asset = decode_json(after.get(code, "null"))
+        networks = asset.setdefault("networks", {}) if isinstance(asset, dict) else None
+        if not isinstance(networks, dict) or not all(isinstance(one, dict) for one in networks.values()):
             continue
-        networks = asset.setdefault("networks", {})
         if network is None:
             asset[name] = value
         elif name == "network" and (isinstance(value, dict) or isinstance(line.get("before"), dict)):

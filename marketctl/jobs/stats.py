@@ -79,17 +79,24 @@ def _refuse_half(entry: ProviderEntry, before: Mapping[str, Any], stats: Stats, 
     """Refuse statistics of half of what there was, unless they are of a set that was accepted. Raises HalfAnswer."""
     known, now = _totals(_stats_of(before)), _totals(stats_to_dict(stats))
     for what, job in (("pairs", "prices"), ("currencies", "prices"), ("assets", "wallet"), ("networks", "wallet")):
-        if job not in accepted and now[what] is not None and now[what] * 2 < (known[what] or 0):
+        count = now[what]
+        if job not in accepted and count is not None and count * 2 < (known[what] or 0):
             raise HalfAnswer(
-                f"{now[what]} {what} where there were {known[what]}: more than half are gone",
+                f"{count} {what} where there were {known[what]}: more than half are gone",
                 hint=f"If that is right, run `marketctl stats collect -p {entry.name} --force` once.",
             )
 
 
-def _totals(stats: Mapping[str, Any]) -> dict[str, Any]:
+def _totals(stats: Mapping[str, Any]) -> dict[str, int | None]:
     """Return what can be counted; None is unknown. A currency counts when it has a turnover."""
-    told = {name: (stats.get(name) or {}).get("total") for name in ("pairs", "assets", "networks")}
-    return told | {"currencies": len(stats.get("turnover_24h") or ()) or None}
+    told = {name: _total(stats.get(name)) for name in ("pairs", "assets", "networks")}
+    turnover = stats.get("turnover_24h")
+    return told | {"currencies": len(turnover) or None if isinstance(turnover, dict) else None}
+
+
+def _total(counts: object) -> int | None:
+    found = counts.get("total") if isinstance(counts, dict) else None
+    return found if type(found) is int else None
 
 
 def _forecast_quota(before: Mapping[str, Any], document: dict[str, Any], collected: int) -> dict[str, Any]:
@@ -124,7 +131,7 @@ def _note_totals(run: Run, entry: ProviderEntry, before: Mapping[str, Any], docu
     path = run.path("stats", entry.name, ".history.jsonl")
     try:
         known = _stats_of(before) if is_there(path) else {}
-        if all((known.get(name) or {}).get("total") == counts[name].get("total") for name in counts):
+        if all(_total(known.get(name)) == counts[name].get("total") for name in counts):
             return
         line = {"at": document["collected_at"], "run_id": run.run_id, "provider": entry.name, **counts}
         append_journal(path, [line])

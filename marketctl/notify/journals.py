@@ -10,12 +10,13 @@ from marketctl.notify.conditions import Wallets, door_key
 from marketctl.notify.ledger import Ledger
 from marketctl.providers.networks import common_network
 from marketctl.times import from_iso
+from marketctl.views.changes import is_change
 
 
 def new_lines(registry: Registry, ledger: Ledger) -> list[dict[str, Any]]:
     """Return the journal lines since the cursor and move it; the first look begins at the end of each journal.
 
-    A line that is cut (somebody writes it now) is left for the next look, one that is no JSON is passed over.
+    A line that is cut (somebody writes it now) is left for the next look, one that is no change is passed over.
     """
     found = []
     for entry in registry.enabled():
@@ -51,7 +52,9 @@ def _read(path: Path, name: str, ledger: Ledger) -> list[dict[str, Any]]:
             line = json.loads(raw)
         except (ValueError, RecursionError):
             continue
-        if isinstance(line, dict) and line.get("field") in ("deposit", "withdraw") and line.get("network"):
+        if not isinstance(line, dict) or not is_change(line):
+            continue
+        if line["field"] in ("deposit", "withdraw") and line["network"]:
             lines.append(line)
     return lines
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 NAME = "notify"  # data/state/notify.json; no provider is called so, their names are upper case
 LEASE_S = 300
 
+ACTIVE = {"kind", "facts", "signature", "since_ms", "told_ms"}  # of what is so now
+
 
 @dataclass
 class Ledger:
@@ -44,6 +46,25 @@ class Ledger:
         """Return what is written."""
         return {"schema": SCHEMA, **asdict(self)}
 
+    def _is_sound(self) -> bool:
+        """Tell whether what was read has the types that are written."""
+        tables = (self.active, self.fees, self.flaps, self.damped, self.mutes, self.unsaid, self.cursor, self.outbox)
+        if not all(isinstance(table, dict) for table in (*tables, self.channels)) or type(self.seq) is not int:
+            return False
+        moments = (self.started_ms, self.seen_ms, *self.mutes.values(), *self.damped.values())
+        rows = [one for waiting in self.outbox.values() for one in waiting]
+        kept = (*self.active.values(), *self.unsaid.values(), *self.channels.values(), *rows)
+        numbers = [one for some in (*self.flaps.values(), *self.cursor.values()) for one in some]
+        return (
+            all(one is None or type(one) is int for one in moments)
+            and all(isinstance(one, dict) for one in kept)
+            and all(one.keys() >= ACTIVE and isinstance(one["facts"], dict) for one in self.active.values())
+            and all({"active", "fees"} <= one.keys() for one in self.unsaid.values())
+            and all(type(one) is int for one in numbers)
+            and all(len(one) == 2 for one in self.cursor.values())
+            and all(isinstance(one, str) for one in self.fees.values())
+        )
+
     @classmethod
     def read(cls, text: bytes | None, where: str) -> "Ledger":
         """Read a document; none is a new ledger. Raises StorageFailed for one that is not ours."""
@@ -53,7 +74,10 @@ class Ledger:
             found = json.loads(text)
             if found.pop("schema") != SCHEMA:
                 raise ValueError
-            return cls(**found)
+            ledger = cls(**found)
+            if not ledger._is_sound():
+                raise ValueError
+            return ledger
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             raise StorageFailed(
                 f"{where} is not as marketctl writes it", hint=f"move it away: rm {where}; what is so now is told anew"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeGuard
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError, StorageFailed
@@ -18,6 +18,8 @@ HOW = {"wallet": "wallet sync", "prices": "prices collect", "stats": "stats coll
 LONGEST = 122  # characters of a decimal: 60 digits on either side of the point
 
 RECORDS = {"wallet": "assets", "prices": "quotes", "stats": "stats"}
+
+STATS_TABLES = ("assets", "networks", "pairs", "platform", "quota", "turnover_24h")
 
 
 class NotCollected(StorageFailed):
@@ -49,13 +51,25 @@ def snapshot(registry: Registry, job: str, provider: str) -> dict[str, Any]:
     if (
         (found.get("provider"), found.get("job")) != (entry.name, job)
         or ms_or_none(found.get("collected_at")) is None
-        or not isinstance(records, dict)
-        or not (job == "stats" or all(isinstance(one, dict) for one in records.values()))
+        or not _is_whole(job, records)
     ):
         raise StorageFailed(
             f"{path} is no {job} snapshot of {entry.name}", hint="move the file away; the next run writes a new one"
         )
     return found
+
+
+def _is_whole(job: str, records: object) -> bool:
+    """Tell whether all that is a table in what a job stores is one; a table that is not there holds nothing."""
+    if job == "stats":
+        return isinstance(records, dict) and all(isinstance(records.get(name) or {}, dict) for name in STATS_TABLES)
+    if not _are_tables(records):
+        return False
+    return job != "wallet" or all(_are_tables(one.get("networks") or {}) for one in records.values())
+
+
+def _are_tables(found: object) -> TypeGuard[dict[str, dict[str, Any]]]:
+    return isinstance(found, dict) and all(isinstance(one, dict) for one in found.values())
 
 
 def snapshots(registry: Registry, job: str, provider: str | None = None) -> Found:

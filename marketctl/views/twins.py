@@ -206,7 +206,7 @@ def find_coins(wallets: Mapping[str, Mapping[str, Any]]) -> Coins:
             closed[ticker] = [door for door in closed.get(ticker, shut) if door in shut]
             for network in (asset.get("networks") or {}).values():
                 slug, contract = network.get("network"), network.get("contract")
-                if slug and contract:
+                if isinstance(slug, str) and slug and isinstance(contract, str) and contract:
                     told = contracts.setdefault(ticker, {}).setdefault(name, {})
                     told.setdefault(slug, set()).add(contract)
         coins.closed[name] = {ticker: doors for ticker, doors in closed.items() if doors}

@@ -32,6 +32,20 @@ def test_show_one_broken_snapshot_hides_no_other(collected, folder):
 
 
 @pytest.mark.parametrize(
+    "stats", [{"assets": "x"}, {"networks": [1]}, {"pairs": {"total": "many"}}, {"turnover_24h": 5}, ["x"]]
+)
+def test_a_snapshot_of_another_shape_is_replaced_by_the_next_one(collected, folder, stats):
+    path = folder / "data/stats/KUCOIN.json"
+    good = json.loads(path.read_text())
+    path.write_text(json.dumps(good | {"stats": stats}))
+    if stats != {"pairs": {"total": "many"}}:
+        code, _, err = collected("stats", "show", "KUCOIN")
+        assert (code, err.partition(". Next: ")[0]) == (1, f"marketctl: {path} is no stats snapshot of KUCOIN")
+    assert collected("stats", "collect", "-p", "KUCOIN", "-q")[::2] == (0, "")
+    assert json.loads(path.read_text())["stats"]["pairs"] == good["stats"]["pairs"]
+
+
+@pytest.mark.parametrize(
     ("words", "code", "message"),
     [
         (("KUCON",), 4, 'No such provider "KUCON". Did you mean KUCOIN?'),

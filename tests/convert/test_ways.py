@@ -1,4 +1,15 @@
+<<<<<<< HEAD
 """What arrives on a way, and all it rests on told; what is no way says why."""
+=======
+"""Ways of money: equal to trying every way, exact, with all they rest on told, and quick on a large market."""
+
+import json
+import random
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+>>>>>>> f0a44cc (files of another shape: replaced or told in a line, by every reader)
 
 import pytest
 
@@ -133,6 +144,37 @@ def test_a_record_that_is_none_is_told_and_hides_no_other_wallet(world, layout, 
     assert [step["from"] for step in found.ways[0]["steps"]] == ["KUCOIN", "RAPIRA"]
     assert len(found.ways) == 1
     assert sum(told in one.words for one in found.problems) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"withdraw_min": "not a time"},
+        {"withdraw_fee": [[1]]},
+        {"withdraw_fee_percent": "\ud800"},
+        {"withdraw_max": True},
+        {"deposit_min": 5},
+        {"network": []},
+        {"contract": {}},
+    ],
+)
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_figure_that_is_none_is_told_and_never_free(world, change, whole):
+    world.wallet("KUCOIN", USDT=usdt(withdraw_fee="1"))
+    world.wallet("MEXC", USDT=usdt(withdraw_fee="1"))
+    path = world.data / "wallet" / "MEXC.json"
+    document = json.loads(path.read_text())
+    document["assets"]["USDT"]["networks"]["TRX"] |= change
+    if whole:
+        path.write_text(json.dumps(document))
+    else:
+        line = json.dumps(document["assets"].pop("USDT"), sort_keys=True)
+        write_snapshot(
+            path, {name: one for name, one in document.items() if name != "assets"}, "assets", {"USDT": line}
+        )
+    found = run(world, "1000", "USDT@KUCOIN", "RUB@RAPIRA")
+    assert [step["from"] for step in found.ways[0]["steps"]] == ["KUCOIN", "RAPIRA"]
+    assert ["MEXC: its wallet cannot be read for USDT" in one.words for one in found.problems].count(True) == 1
 
 
 def test_wallets_never_collected_are_one_line_and_asked_for_say_what_to_do(world):

@@ -106,3 +106,38 @@ def test_journal_of_a_run_that_died_leads_to_where_it_was():
     assert reached == {code: encode_json(asset) for code, asset in died.items()}
     back = compare_lines(reached, lines, old).lines
     assert line("TRX", "withdraw", False, True) in back
+
+
+@pytest.mark.parametrize(
+    ("before", "lines"),
+    [
+        ({"USDT": 5}, 1),  # no record: what is there now is new
+        (["USDT"], 1),
+        ({"USDT": {"networks": ["TRX"]}}, None),
+        ({"USDT": {"networks": {"TRX": "open"}}}, None),
+    ],
+)
+def test_what_somebody_else_wrote_is_compared_as_far_as_it_is_a_record(before, lines):
+    changes = compare(before, wallet(TRX=Network(**TRX)))
+    assert [one["asset"] for one in changes.lines] == ["USDT"] * len(changes.lines)
+    new = [one for one in changes.lines if one["field"] in ("asset", "network")]
+    assert [(one["before"], one["after"]["withdraw_fee" if lines is None else "ticker"]) for one in new] == [
+        (None, "1" if lines is None else "USDT")
+    ]
+
+
+def test_a_figure_that_somebody_else_wrote_as_a_number_is_told_by_its_digits():
+    after = wallet(TRX=Network(**TRX))
+    before = {
+        "USDT": encode_json(after["USDT"]).replace('"withdraw_fee": "1"', '"withdraw_fee": 0.10000000000000000001')
+    }
+    changes = compare_lines(before, {"USDT": encode_json(after["USDT"])}, after)
+    assert encode_json(changes.lines[0]) == encode_json(line("TRX", "withdraw_fee", "0.10000000000000000001", "1"))
+    with pytest.raises(ValueError, match="NaN is no JSON"):
+        compare_lines({"USDT": '{"precision": NaN}'}, {"USDT": "{}"}, {"USDT": {}})
+
+
+@pytest.mark.parametrize("networks", ["[]", '"x"', '{"TRX": 1}'])
+def test_journal_of_a_run_that_died_over_a_record_of_another_shape(networks):
+    before = {"USDT": f'{{"networks": {networks}}}'}
+    assert told_ahead(before, [line("TRX", "deposit", True, False)]) == before

@@ -1,11 +1,14 @@
 """The ledger that machines share: its lock is one machine's, and is given back by nobody else."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from marketctl.notify.ledger import RedisStore
+from marketctl.errors import StorageFailed
+from marketctl.notify.ledger import Ledger, RedisStore
 from marketctl.redis.connection import RedisConnection
 from tools.torture_world import RedisServer
 
@@ -14,6 +17,42 @@ from tools.torture_world import RedisServer
 def store(tmp_path: Path) -> Iterator[RedisConnection]:
     with RedisServer(tmp_path) as server, RedisConnection(server.url, tmp_path, "p") as store:
         yield store
+
+
+GOOD = {
+    "schema": 1,
+    "seq": 1,
+    "started_ms": 1,
+    "active": {"a": {"kind": "door", "facts": {}, "signature": "s", "since_ms": 1, "told_ms": 1}},
+    "cursor": {"A": [1, 2]},
+    "outbox": {"ops": [{"at_ms": 1}]},
+    "mutes": {"a": None},
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"active": {"a": {"kind": "door"}}},
+        {"active": {"a": GOOD["active"]["a"] | {"facts": "x"}}},
+        {"active": []},
+        {"cursor": {"A": [1]}},
+        {"cursor": {"A": ["x", 2]}},
+        {"cursor": {"A": 5}},
+        {"outbox": {"ops": ["x"]}},
+        {"outbox": {"ops": None}},
+        {"mutes": {"a": "x"}},
+        {"seq": "1"},
+        {"started_ms": "1"},
+        {"unsaid": {"a": {}}},
+        {"flaps": {"a": ["x"]}},
+        {"fees": {"a": 1}},
+    ],
+)
+def test_ledger_of_another_shape_is_one_line(change: dict[str, Any]) -> None:
+    assert Ledger.read(json.dumps(GOOD).encode(), "here").cursor == {"A": [1, 2]}
+    with pytest.raises(StorageFailed, match=r"^here is not as marketctl writes it$"):
+        Ledger.read(json.dumps(GOOD | change).encode(), "here")
 
 
 def test_lock_is_one_machines_and_is_given_back(store: RedisConnection) -> None:

@@ -65,6 +65,22 @@ def test_two_accounts_of_one_exchange_do_not_outvote_another(registry):
     assert list(known.apart("GEM", ["BYBIT", "MEXC", "MEXC2"])) == ["BYBIT"]
 
 
+@pytest.mark.parametrize(
+    ("asset", "readable"),
+    [
+        ({"networks": ["x"]}, False),
+        ({"networks": {"ETH": 1}}, False),
+        ({"networks": {"ETH": {"contract": ["0x"]}}}, True),
+    ],
+)
+def test_a_wallet_of_another_shape_tells_nothing(registry, asset, readable):
+    path = registry.settings.data_dir / "wallet" / "BYBIT.json"
+    write_snapshot(path, head("BYBIT", "wallet", now_ms()), "assets", {"GEM": {"ticker": "GEM"} | asset})
+    coins = known_coins(registry)
+    assert coins.apart("GEM/USDT", ["BYBIT", "MEXC", "MEXC2"]) == {}
+    assert ("BYBIT" in coins.collected) is readable
+
+
 def test_of_what_is_apart_it_is_said_what_most_mean():
     whys = {
         (one, other): f"{one} not {other}" for one in "ABC" for other in "ABC" if {one, other} & {"C"} and one != other
