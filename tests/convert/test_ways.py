@@ -1,15 +1,6 @@
-<<<<<<< HEAD
 """What arrives on a way, and all it rests on told; what is no way says why."""
-=======
-"""Ways of money: equal to trying every way, exact, with all they rest on told, and quick on a large market."""
 
 import json
-import random
-from collections.abc import Iterator
-from fractions import Fraction
-from pathlib import Path
-from typing import Any
->>>>>>> f0a44cc (files of another shape: replaced or told in a line, by every reader)
 
 import pytest
 
@@ -17,7 +8,7 @@ from marketctl.convert import wallets
 from marketctl.convert.assumed import in_words
 from marketctl.convert.ways import convert
 from marketctl.errors import ConfigError, StorageFailed
-from marketctl.files.snapshots import encode_json
+from marketctl.files.snapshots import encode_json, write_snapshot
 from marketctl.files.state import record_state
 from marketctl.models import Network
 from marketctl.redis.connection import RedisConnection
