@@ -1,8 +1,11 @@
-"""An embedded server a file of tests, and a prefix a test."""
+"""Servers, embedded or plain, one a file of tests, and who uses them; a prefix a test."""
 
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,3 +44,30 @@ def store(server: Path) -> Iterator[RedisConnection]:
     """Each test has its own prefix."""
     with RedisConnection("embedded", server, f"t{next(prefixes)}") as found:
         yield found
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Iterator[Callable[[], Any]]:
+    """Start other processes that use the server of `tmp_path` until their stdin is closed."""
+    code = """
+import sys, pathlib
+from marketctl.redis.connection import RedisConnection
+from marketctl.redis.embedded import EmbeddedRedis
+redis = EmbeddedRedis(pathlib.Path(sys.argv[1]))
+print(redis.start(), flush=True)
+sys.stdin.read()
+redis.stop()
+"""
+    started: list[subprocess.Popen[str]] = []
+
+    def start() -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", code, str(tmp_path)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
