@@ -1,25 +1,18 @@
-"""The shared part of all sandboxes: exact routes, counts, faults over HTTP, and one made-up market for all."""
+"""The shared part of all sandboxes: exact routes, counts, faults over HTTP."""
 
 import gzip
 import json
-import os
 import socket
 import threading
 import time
-import tomllib
 from collections import Counter
-from decimal import Decimal
-from pathlib import Path
 
 import pytest
 import requests
 
-from marketctl.config.credentials import load_credentials
-from marketctl.providers.loader import load_registry
 from marketctl.sandbox import API_MODULES, load_api
 from marketctl.sandbox.base import Api, Call, Reply, Sandbox, same
-from marketctl.sandbox.setup import write_setup
-from marketctl.sandbox.world import FIAT_USD, World, plain
+from marketctl.sandbox.world import World
 
 TICKERS = "/v5/market/tickers"
 
@@ -32,7 +25,7 @@ def web():
         yield session
 
 
-# Serving ----------------------------------------------------------------------------------
+# Serving -----------------------------------------------------------------------------------
 
 
 def test_every_name_has_a_sandbox_of_that_name():
@@ -171,7 +164,7 @@ def test_ports_follow_each_other_when_asked_for():
     sandbox.stop()
 
 
-# Faults over HTTP -------------------------------------------------------------------------
+# Faults over HTTP --------------------------------------------------------------------------
 
 
 def test_faults_are_set_shown_and_removed_over_http(sandbox, web):
@@ -213,120 +206,3 @@ def test_other_control_paths_are_told(sandbox, web):
 def test_the_provider_of_a_fault_must_be_one_of_these():
     with pytest.raises(ValueError, match=r"^fault BYBITT=429: expected one of the providers \*, BYBIT, KUCOIN$"):
         Sandbox(["KUCOIN", "BYBIT"], faults=["BYBITT=429"])
-
-
-# The world --------------------------------------------------------------------------------
-
-
-def test_one_seed_makes_one_world_and_another_another():
-    assert World(1).coins == World(1).coins
-    assert World(1).pairs == World(1).pairs
-    assert World(1).coins != World(2).coins
-
-
-@pytest.mark.parametrize(("scale", "coins"), [(0, 16), (1, 40), (10, 256)])
-def test_scale_sets_the_number_of_coins(scale, coins):
-    world = World(1, scale)
-    assert len(world.coins) == coins
-    assert len(set(world.pairs)) == len(world.pairs) >= coins - 1
-    assert all(base != quote for base, quote in world.pairs)
-
-
-def test_a_smaller_world_is_the_beginning_of_a_larger_one():
-    assert World(1, 10).coins[:40] == World(1, 1).coins
-
-
-def test_books_are_positive_uncrossed_and_plain():
-    world = World(3, 2)
-    for tick in (0, 1, 7, 1000):
-        for base, quote in world.pairs:
-            book = world.book(base, quote, "BYBIT", tick)
-            assert 0 < Decimal(book["bid"]) <= Decimal(book["ask"]), (base, quote)
-            assert all(value.replace(".", "", 1).isdigit() for value in book.values()), book
-
-
-def test_prices_move_with_the_tick_and_repeat_with_it():
-    world = World(1)
-    ticks = [[world.book(base, quote, "BYBIT", tick) for base, quote in world.pairs] for tick in (1, 2, 1)]
-    assert ticks[0] == ticks[2]
-    moved = sum(one["bid"] != other["bid"] for one, other in zip(ticks[0], ticks[1], strict=True))
-    assert 0 < moved < len(world.pairs)
-
-
-def test_a_coin_has_one_contract_everywhere_and_none_at_home():
-    world = World(1)
-    assert world.by_ticker["TRX"].contract("tron") == ""
-    assert world.by_ticker["USDT"].contract("tron") == World(2).by_ticker["USDT"].contract("tron")
-    assert world.by_ticker["USDT"].contract("tron") != world.by_ticker["USDT"].contract("ethereum")
-
-
-def test_fees_differ_by_provider_and_stay():
-    usdt = World(1).by_ticker["USDT"]
-    assert usdt.fee("tron", "BYBIT") == World(9).by_ticker["USDT"].fee("tron", "BYBIT")
-    assert usdt.fee("tron", "BYBIT") != usdt.fee("tron", "MEXC")
-
-
-def test_fiat_has_a_price_in_usd():
-    world = World(1)
-    assert world.usd("USD") == 1
-    assert world.usd("RUB") == 1 / Decimal(FIAT_USD["RUB"])
-
-
-@pytest.mark.parametrize(("value", "digits", "text"), [("1234567", 3, "1230000"), ("0.000012345", 2, "0.000012")])
-def test_plain_rounds_without_an_exponent(value, digits, text):
-    assert str(plain(Decimal(value), digits)) == text
-
-
-# The setup --------------------------------------------------------------------------------
-
-
-def test_setup_is_a_registry_and_keys_that_marketctl_accepts(sandbox, tmp_path):
-    path = write_setup(sandbox, tmp_path / "deep" / "setup")
-    assert path == tmp_path / "deep" / "setup" / "providers.toml"
-    registry = load_registry(path, environ={})
-    assert {name: entry.base_url for name, entry in registry.providers.items()} == {
-        name: sandbox.url(name) for name in sandbox.apis
-    }
-    assert path.stat().st_mode & 0o777 == 0o644
-    keys = path.with_name("credentials.toml")
-    assert keys.stat().st_mode & 0o777 == 0o600
-    store = load_credentials(keys, {})
-    for name, api in sandbox.apis.items():
-        assert store.for_provider(name, api.keys) == api.keys
-
-
-def test_setup_again_keeps_to_the_same_files(sandbox, tmp_path):
-    first = write_setup(sandbox, tmp_path / "setup").read_text()
-    assert write_setup(sandbox, tmp_path / "setup").read_text() == first
-    assert sorted(one.name for one in (tmp_path / "setup").iterdir()) == [
-        ".marketctl-sandbox", "credentials.toml", "providers.toml",
-    ]  # fmt: skip
-
-
-def test_setup_without_a_folder_makes_a_private_one(sandbox):
-    path = write_setup(sandbox)
-    assert path.parent.parent == Path(os.environ["TMPDIR"]).resolve()
-    assert path.parent.stat().st_mode & 0o777 == 0o700
-
-
-def test_setup_of_some_providers_lists_those_alone(tmp_path):
-    sandbox = Sandbox(["RAPIRA", "BYBIT"])
-    document = tomllib.loads(write_setup(sandbox, tmp_path).read_text())
-    sandbox.stop()
-    assert list(document["providers"]) == ["RAPIRA", "BYBIT"]
-
-
-def test_a_folder_whose_keys_are_no_more_the_sandboxs_is_left_alone(tmp_path):
-    from marketctl.errors import ConfigError
-    from marketctl.sandbox.setup import write_setup
-
-    with Sandbox() as sandbox:
-        path = write_setup(sandbox, tmp_path / "desk")
-        assert write_setup(sandbox, tmp_path / "desk") == path  # again, with its own keys
-        keys = path.with_name("credentials.toml")
-        keys.write_text(keys.read_text().replace("sandbox-bybit-secret", "a-live-secret"))
-        before = (path.read_bytes(), keys.read_bytes())
-        with pytest.raises(ConfigError, match=r"credentials.toml has keys that no sandbox wrote") as caught:
-            write_setup(sandbox, tmp_path / "desk")
-    assert caught.value.hint == "name a folder of its own with --dir"
-    assert (path.read_bytes(), keys.read_bytes()) == before
