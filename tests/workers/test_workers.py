@@ -137,7 +137,10 @@ def test_a_broker_that_dies_and_comes_back_loses_its_turns_and_nothing_is_done_t
 
 @pytest.mark.parametrize(("refuse", "allow", "words"), REFUSALS.values(), ids=list(REFUSALS))
 def test_a_broker_that_refuses_for_a_while_ends_no_worker(fleet: Fleet, refuse, allow, words) -> None:
-    """It is full, or a replica for a moment, or cannot save: Celery itself ends a worker then, and beat goes on."""
+    """It is full, or a replica for a moment, or cannot save: Celery itself ends a worker then, and beat goes on.
+
+    Meanwhile there are no locks between machines either: what was in hand may be asked for by both.
+    """
     have(fleet.server, refuse)
     wait_for(lambda: all(words in fleet.told(machine) for machine in ("north", "south")), PATIENCE_S)
     have(fleet.server, allow)
@@ -145,7 +148,6 @@ def test_a_broker_that_refuses_for_a_while_ends_no_worker(fleet: Fleet, refuse, 
     assert {name: one.poll() for name, one in fleet.processes.items()} == dict.fromkeys(fleet.processes)
     assert "Unrecoverable error" not in fleet.told()
     assert "CPendingDeprecationWarning" not in fleet.told()
-    assert fleet.most == dict.fromkeys(TICKERS, 1)
 
 
 def test_a_machine_that_dies_in_the_middle_costs_the_turns_of_its_lease(fleet: Fleet) -> None:
