@@ -1,10 +1,12 @@
 """Celery's Redis transport, with the behaviour our tasks rely on, and its URL."""
 
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from kombu.transport import TRANSPORT_ALIASES
+from kombu.transport import TRANSPORT_ALIASES, virtual
 from kombu.transport import redis as redis_transport
 from redis.exceptions import ClusterDownError, MasterDownError, OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import ConnectionError as BrokenConnection
@@ -41,7 +43,28 @@ class _Patient:
             raise BrokenConnection(str(error)) from error
 
 
+class _QoS(redis_transport.QoS):
+    """What cannot be given back is in hand no more: a worker with full hands asks for nothing, and hears of nothing."""
+
+    def ack(self, delivery_tag: Any) -> None:
+        with self._let_go(delivery_tag):
+            super().ack(delivery_tag)  # type: ignore[no-untyped-call]
+
+    def reject(self, delivery_tag: Any, requeue: bool = False) -> None:
+        with self._let_go(delivery_tag):
+            super().reject(delivery_tag, requeue)  # type: ignore[no-untyped-call]
+
+    @contextmanager
+    def _let_go(self, delivery_tag: Any) -> Iterator[None]:
+        try:
+            yield
+        except BrokenConnection:
+            virtual.QoS.ack(self, delivery_tag)  # type: ignore[no-untyped-call]
+            raise
+
+
 class _Channel(redis_transport.Channel):
+    QoS = _QoS
     # What is in hand when the connection breaks goes on being worked on: it is not to be given to others at once.
     do_restore = False
 
