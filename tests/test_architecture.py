@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "docs"))
 import rooms  # noqa: E402
 
 LONGEST = 300
-FOLDERS = (".ci", ".github", "benchmarks", "docs", "marketctl", "tools")
+FOLDERS = (".ci", ".github", "benchmarks", "docs", "marketctl", "tests", "tools")
 CODE = {
     *(".py", ".lua", ".js", ".mjs", ".php", ".css", ".html", ".sh", ".toml", ".yml", ".yaml", ".service", ".timer"),
     *("Makefile", "run"),

@@ -1,4 +1,7 @@
-"""What the guides for operators say is true: commands parse, units verify, names exist, rights suffice."""
+"""What the guides for operators say is true. Long: commands, units, figures and rights of the same pages.
+
+Commands parse, units verify, names exist, rights suffice.
+"""
 
 import json
 import os

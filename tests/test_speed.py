@@ -1,4 +1,6 @@
-"""What makes a run quick, without a clock: what is imported, asked, written, allocated, and how often.
+"""What makes a run quick, without a clock. Long: each guard is a few lines, and they share how they count.
+
+What is imported, asked, written, allocated, and how often.
 
 The clock itself is `make bench`. Round trips of a publish are in test_publish.py, shell completion in cli/.
 """

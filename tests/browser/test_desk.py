@@ -1,4 +1,7 @@
-"""The home of the board: what is closed, held and failing, the gaps, who collects; and what the wallet says of it."""
+"""The home of the board in a real Chromium. Long: one desk a case, each made as it is told.
+
+What is closed, held and failing, the gaps, who collects; and what the wallet says of it.
+"""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""Every command in bad surroundings: one clear line, a fixed exit code, never a traceback.
+"""Every command in bad surroundings. Long: one table of all commands, and all that may befall them.
+
+One clear line, a fixed exit code, never a traceback.
 
 The table names each command once, with words that make it answer and the code it then ends with. A new command has to
 join it.

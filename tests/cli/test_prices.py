@@ -1,4 +1,7 @@
-"""marketctl prices: show, compare and history of what was published from the sandbox."""
+"""marketctl prices: show, compare, history. Long: its commands over one desk that is collected once.
+
+What was published from the sandbox.
+"""
 
 import json
 import re

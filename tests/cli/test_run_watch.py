@@ -1,4 +1,7 @@
-"""marketctl run as monitoring sees it: figures, dead-man pings, the run log; once and repeating."""
+"""marketctl run as monitoring sees it. Long: figures, pings and the run log of the same runs.
+
+Once and repeating.
+"""
 
 import json
 import time

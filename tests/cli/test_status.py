@@ -1,4 +1,7 @@
-"""marketctl status and asset: how the desk stands, asking nobody, on a desk collected from the sandbox."""
+"""marketctl status and asset: how the desk stands. Long: both over one desk that is collected once.
+
+Asking nobody, on a desk collected from the sandbox.
+"""
 
 import json
 import re

@@ -1,4 +1,7 @@
-"""marketctl wallet: show, changes, routes, unmapped on what was collected from the sandbox."""
+"""marketctl wallet: show, changes, routes, unmapped. Long: its commands over one desk that is collected once.
+
+What was collected from the sandbox.
+"""
 
 import json
 import shutil

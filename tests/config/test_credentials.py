@@ -1,4 +1,4 @@
-"""credentials.toml: kept to ourselves, never guessed, never shown."""
+"""credentials.toml: never guessed, never shown. Long: each slip in a file of keys, and what is said of it."""
 
 import os
 import stat

@@ -1,4 +1,7 @@
-"""Edits of the user's providers.toml: exactly the bytes asked for, in every layout, or none at all."""
+"""Edits of the user's providers.toml. Long: each layout of a file, and what an edit makes of it, written out.
+
+Exactly the bytes asked for, in every layout, or none at all.
+"""
 
 import stat
 import tomllib

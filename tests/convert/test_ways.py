@@ -1,4 +1,7 @@
-"""What arrives on a way, and all it rests on told; what is no way says why."""
+"""What arrives on a way. Long: one world, and all that a way rests on or that is in its way, told of it.
+
+All it rests on is told; what is no way says why.
+"""
 
 import json
 

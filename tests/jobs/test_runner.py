@@ -1,4 +1,4 @@
-"""Runs over providers: what is stored where, what is left as it was, what the exit code says."""
+"""Runs over providers: what is stored, what stays as it was. Long: each end of a run by name, with its exit code."""
 
 import json
 import os

@@ -1,4 +1,7 @@
-"""Alerts end to end: the sandbox's network closes, and a webhook, a mail server and Telegram's API hear of it once."""
+"""Alerts end to end. Long: one desk with three channels, and what each of them hears, case by case.
+
+The sandbox's network closes, and a webhook, a mail server and Telegram's API hear of it once.
+"""
 
 import json
 import subprocess

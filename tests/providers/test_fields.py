@@ -1,4 +1,7 @@
-"""Reading single values: digits as sent, and a clear word for everything that is no such value."""
+"""Reading single values. Long: each reader with all that it takes and all that it refuses, written out.
+
+Digits as sent, and a clear word for everything that is no such value.
+"""
 
 import json
 from decimal import Decimal, getcontext

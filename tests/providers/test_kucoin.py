@@ -1,4 +1,7 @@
-"""KUCOIN: sample answers to exact models, the requests that are made, the signature, its errors."""
+"""KUCOIN. Long: one adapter's answers, the models they become and its requests, written out.
+
+Sample answers to exact models, the requests that are made, the signature, its errors.
+"""
 
 from collections import Counter
 

@@ -1,4 +1,7 @@
-"""OPENEXCHANGERATES: sample answers to exact models, how seldom it is asked, what its refusals mean."""
+"""OPENEXCHANGERATES. Long: one adapter's answers, the models they become and its requests, written out.
+
+Sample answers to exact models, how seldom it is asked, what its refusals mean.
+"""
 
 import json
 from collections import Counter

@@ -1,4 +1,7 @@
-"""RAPIRA: sample answers to exact models, the requests that are made, the login, its errors."""
+"""RAPIRA. Long: one adapter's answers, the models they become and its requests, written out.
+
+Sample answers to exact models, the requests that are made, the login, its errors.
+"""
 
 import base64
 import builtins

@@ -1,4 +1,7 @@
-"""TWELVEDATA: sample answers to exact models, what every pair costs, what its refusals mean."""
+"""TWELVEDATA. Long: one adapter's answers, the models they become and its requests, written out.
+
+Sample answers to exact models, what every pair costs, what its refusals mean.
+"""
 
 from collections import Counter
 

@@ -1,4 +1,7 @@
-"""No loaded secret, in any form, anywhere but in the request it is for: under every fault, at -vv, in every output."""
+"""No loaded secret anywhere but in its request. Long: every form of a secret and every way out for it, one guard.
+
+Under every fault, at -vv, in every output.
+"""
 
 import base64
 import gzip
