@@ -157,7 +157,7 @@ def _known_coins(registry: Registry, files: Mapping[str, list[int]]) -> Coins:
         try:
             kept = json.loads(path.read_bytes())
             if kept["version"] == CACHE_VERSION and kept["files"] == files:
-                coins = Coins(kept["twins"], kept["closed"], kept["collected"])
+                coins = Coins(_tables(kept["twins"], 3), _tables(kept["closed"], 2), _tables(kept["collected"], 1))
                 _remembered[str(data_dir)] = (files, coins)
                 return coins
         except (OSError, ValueError, TypeError, KeyError):
@@ -169,6 +169,16 @@ def _known_coins(registry: Registry, files: Mapping[str, list[int]]) -> Coins:
             write_atomic(path, to_bytes(encode_json(told) + "\n"), sync=False)
         _remembered[str(data_dir)] = (files, coins)
         return coins
+
+
+def _tables(found: Any, depth: int) -> Any:
+    """Return tables inside each other, so many deep. Raises TypeError for anything else."""
+    if not isinstance(found, dict):
+        raise TypeError
+    if depth > 1:
+        for one in found.values():
+            _tables(one, depth - 1)
+    return found
 
 
 def _files(registry: Registry) -> dict[str, list[int]]:

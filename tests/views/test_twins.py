@@ -1,5 +1,6 @@
 """Views that join venues count addresses, and judge coins by contract."""
 
+import json
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from marketctl.models import Network
 from marketctl.providers.loader import load_registry
 from marketctl.redis.quotes import write_mirror
 from marketctl.times import now_ms, to_iso
+from marketctl.views import twins
 from marketctl.views.asset import asset
 from marketctl.views.doors import doors
 from marketctl.views.quotes import Reader
@@ -79,6 +81,16 @@ def test_a_wallet_of_another_shape_tells_nothing(registry, asset, readable):
     coins = known_coins(registry)
     assert coins.apart("GEM/USDT", ["BYBIT", "MEXC", "MEXC2"]) == {}
     assert ("BYBIT" in coins.collected) is readable
+
+
+@pytest.mark.parametrize("change", [{"twins": {"GEM": {"BYBIT": True}}}, {"closed": {"BYBIT": 5}}, {"collected": []}])
+def test_kept_coins_of_another_shape_are_made_anew(registry, change):
+    good = known_coins(registry)
+    path = registry.settings.data_dir / "cache" / "coins.json"
+    path.write_text(json.dumps(json.loads(path.read_bytes()) | change))
+    twins._remembered.clear()
+    assert known_coins(registry) == good
+    assert all(json.loads(path.read_bytes())[name] != value for name, value in change.items())
 
 
 def test_of_what_is_apart_it_is_said_what_most_mean():
