@@ -168,3 +168,26 @@ def test_files_that_comments_and_documents_name_are_there():
 def test_the_picture_is_what_the_code_says():
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     assert f"```\n{rooms.picture()}\n```" in page, "run make docs"
+
+
+def test_no_test_reads_another_test():
+    """What two of them use stands in a plain module or a conftest, where it is found and cannot be collected twice."""
+    wrong = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(rooms.tree(path)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").rpartition(".")[2].startswith("test_"):
+                wrong.append(f"{path.relative_to(ROOT)} reads {node.module}")
+    assert wrong == []
+
+
+def test_files_that_documents_name_as_proof_are_there():
+    """A page that sends its reader to `tests/...` sends them to a file."""
+    wrong = []
+    for path in [ROOT / "Makefile", *sorted((ROOT / "docs").rglob("*.md"))]:
+        if path.name.startswith("adding-a-provider"):  # names files that its reader is to write
+            continue
+        text = path.read_text(encoding="utf-8")
+        for name in re.findall(r"(?:benchmarks|docs|marketctl|tests|tools)/[\w/.-]+\.(?:py|lua|js)\b", text):
+            if not (ROOT / name).exists():
+                wrong.append(f"{path.relative_to(ROOT)}: {name}")
+    assert wrong == []

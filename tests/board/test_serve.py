@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager
 
 import pytest
 
@@ -23,6 +22,7 @@ from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.redis.publish import publish_l1
 from marketctl.redis.quotes import write_mirror
 from marketctl.times import now_ms
+from tests.board.serving import ask, served
 from tests.desk import asset, head, make_desk, quote
 from tools.torture_world import RedisServer
 
@@ -32,20 +32,6 @@ TOKEN = "a-token-of-some-length"
 @pytest.fixture
 def desk(tmp_path):
     return make_desk(tmp_path, now_ms(), "none")
-
-
-@contextmanager
-def served(desk, bind="127.0.0.1:0", token=None):
-    server = BoardServer(desk, bind, token)
-    with server.serving():
-        yield server
-
-
-def ask(server, path="/", method="GET", **headers):
-    connection = http.client.HTTPConnection(*server.server_address[:2], timeout=20)
-    connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
-    with closing(connection), connection.getresponse() as answer:
-        return answer.status, answer.read(), dict(answer.getheaders())
 
 
 class Stream:

@@ -13,8 +13,8 @@ from marketctl.board import build_board
 from marketctl.files.state import record_state
 from marketctl.times import now_ms
 from marketctl.views.quotes import open_reader
-from tests.board.test_serve import served
-from tests.board.test_ways import make_world
+from tests.board.serving import served
+from tests.board.worlds import make_world
 from tests.browser.drive import By, click_row, go, later, metrics, pick, show, until
 from tests.desk import make_desk
 

@@ -5,8 +5,8 @@ import pytest
 from marketctl.board import build_board
 from marketctl.times import now_ms
 from marketctl.views.quotes import open_reader
-from tests.board.test_serve import served
-from tests.board.test_ways import make_world
+from tests.board.serving import served
+from tests.board.worlds import make_world
 from tests.browser.drive import By, cells, metrics, pick, show, troubles, until
 from tests.rates.world import usdt
 

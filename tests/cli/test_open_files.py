@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli.test_streams import run
+from tests.cli.program import run
 
 FEW = 18  # fewer than a run of eight providers and two jobs needs: a lock each, and its streams
 WORDS = ("run", "--once", "--task", "wallet", "--task", "prices")

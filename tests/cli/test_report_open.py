@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.cli.test_streams import run
+from tests.cli.program import run
 
 
 @pytest.fixture

@@ -2,22 +2,15 @@
 
 import errno
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from marketctl.cli import main
+from tests.cli.program import run
 
 FULL = "/dev/full"
-
-
-def run(folder, *words, shell="", before="", **given):
-    """Run the program itself, with its streams as a shell would set them."""
-    command = ["sh", "-c", f'{before} exec "$@" {shell}', "sh", sys.executable, "-m", "marketctl"]
-    command += ["--config", str(folder / "providers.toml"), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, **given)
 
 
 @pytest.mark.skipif(not Path(FULL).exists(), reason="no /dev/full here")
