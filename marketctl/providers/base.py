@@ -311,7 +311,9 @@ class Provider(Refusals):
             yield
         except (AuthFailed, BadAnswer) as error:
             asked = self.answered[before:]
-            if asked and not any(one in error.message for one in self.answered):
+            # One that was refused names its own request already.
+            told = error.message.startswith(("GET ", "POST ")) or any(one in error.message for one in self.answered)
+            if asked and not told:
                 error.message = f"{self.main_request(asked)}: {error.message}"
                 error.args = (error.message,)
             error.hint = error.hint or next_step(type(error), self.client.provider)

@@ -244,3 +244,15 @@ def test_figures_of_a_venue_that_is_mostly_unknown_are_unknown():
     assert count_pairs(pairs) == {"total": 6, "trading": 3, "halted": 2}
     networks = [bybit.Network(deposit=True if number < 2 else None, withdraw=False) for number in range(6)]
     assert count_open(networks) == {"total": 6, "deposit_open": None, "withdraw_open": 0}
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_refused_second_request_is_named_alone(adapt, status):
+    row = {"symbol": "BTCUSDT", "baseCoin": "BTC", "quoteCoin": "USDT", "status": "Trading"}
+    pairs = {"retCode": 0, "retMsg": "OK", "result": {"category": "spot", "list": [row]}, "time": 1}
+    refused = {"retCode": 77777, "retMsg": "odd", "result": {}, "time": 1}
+    with Wire(reply(200, json.dumps(pairs).encode()), reply(status, json.dumps(refused).encode())) as wire:
+        adapter = adapt(BybitAdapter, wire.url)
+        with pytest.raises(BadAnswer) as caught:
+            adapter.read(adapter.prices)
+    assert caught.value.message == f"GET 127.0.0.1/v5/market/tickers: HTTP {status}: odd (code 77777)"
