@@ -4,14 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.drive import (
-    By,
-    Keys,
-    column,
-    every_quote,
-    go,
-    metrics,
-)  # fmt: skip
+from tests.browser.drive import By, Keys, column, every_quote, go, metrics
 
 
 def background(browser: Any) -> str:

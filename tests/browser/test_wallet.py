@@ -4,13 +4,7 @@ import pytest
 
 from marketctl.views.routes import find_routes
 from marketctl.views.snapshots import snapshot
-from tests.browser.drive import (
-    By,
-    cells,
-    click_row,
-    go,
-    pick,
-)  # fmt: skip
+from tests.browser.drive import By, cells, click_row, go, pick
 from tests.desk import EVIL, wallets
 
 

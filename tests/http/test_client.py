@@ -9,10 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from marketctl.errors import (
-    ClockSkew,
-    NetworkFailed,
-)
+from marketctl.errors import ClockSkew, NetworkFailed
 from marketctl.providers.cex.bybit import BybitAdapter
 from marketctl.times import now_ms
 from tests.http.asking import BIG, ask, close, failure, fine

@@ -8,12 +8,7 @@ import tracemalloc
 
 import pytest
 
-from marketctl.errors import (
-    BadAnswer,
-    DeadlineExceeded,
-    TimedOut,
-    Unavailable,
-)
+from marketctl.errors import BadAnswer, DeadlineExceeded, TimedOut, Unavailable
 from marketctl.providers.base import Provider
 from marketctl.providers.cex.bybit import BybitAdapter
 from tests.http.asking import HEAD, ask, drip, failure, silent

@@ -5,11 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from marketctl.errors import (
-    ConfigError,
-    MarketctlError,
-    NetworkFailed,
-)
+from marketctl.errors import ConfigError, MarketctlError, NetworkFailed
 from tests.http.asking import BIG, HEAD, PAGE, ask, close, drip, silent
 from tests.wire import reply
 

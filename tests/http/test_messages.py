@@ -5,11 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from marketctl.errors import (
-    BadAnswer,
-    Blocked,
-    NotSupported,
-)
+from marketctl.errors import BadAnswer, Blocked, NotSupported
 from marketctl.providers.base import Provider
 from tests.http.asking import PAGE, ask, close, failure
 from tests.wire import reply

@@ -6,14 +6,7 @@ from email.utils import formatdate
 
 import pytest
 
-from marketctl.errors import (
-    AuthFailed,
-    BadAnswer,
-    Blocked,
-    NetworkFailed,
-    RateLimited,
-    Unavailable,
-)
+from marketctl.errors import AuthFailed, BadAnswer, Blocked, NetworkFailed, RateLimited, Unavailable
 from marketctl.http.ratelimit import Pace
 from marketctl.http.verdicts import retry_after_s
 from marketctl.times import from_iso, now_ms

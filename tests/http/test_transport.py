@@ -9,11 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from marketctl.errors import (
-    BadAnswer,
-    ConfigError,
-    NetworkFailed,
-)
+from marketctl.errors import BadAnswer, ConfigError, NetworkFailed
 from marketctl.providers.cex.mexc import MexcAdapter
 from tests.authority import DAY, Authority
 from tests.http.asking import ask, failure

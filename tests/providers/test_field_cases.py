@@ -4,9 +4,7 @@ import json
 
 import pytest
 
-from marketctl.errors import (
-    BadAnswer,
-)
+from marketctl.errors import BadAnswer
 from marketctl.models import Pair, any_open
 from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.providers.cex import bybit, kucoin, mexc, rapira, whitebit

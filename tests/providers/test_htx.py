@@ -4,10 +4,7 @@ from collections import Counter
 
 import pytest
 
-from marketctl.errors import (
-    AuthFailed,
-    BadAnswer,
-)
+from marketctl.errors import AuthFailed, BadAnswer
 from marketctl.models import Asset, KeyInfo, Network, Pair, Platform, Quote
 from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.providers.cex import htx

@@ -5,9 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from marketctl.errors import (
-    AuthFailed,
-)
+from marketctl.errors import AuthFailed
 from marketctl.models import Asset, KeyInfo, Network, Pair, Quote
 from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.providers.cex import mexc

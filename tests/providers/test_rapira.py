@@ -4,9 +4,7 @@ from collections import Counter
 
 import pytest
 
-from marketctl.errors import (
-    BadAnswer,
-)
+from marketctl.errors import BadAnswer
 from marketctl.models import Asset, Network, Pair, Quote
 from marketctl.providers.batch import PairList, QuoteBatch
 from marketctl.providers.cex import rapira

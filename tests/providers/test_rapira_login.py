@@ -6,11 +6,7 @@ import json
 
 import pytest
 
-from marketctl.errors import (
-    AuthFailed,
-    ConfigError,
-    PermissionDenied,
-)
+from marketctl.errors import AuthFailed, ConfigError, PermissionDenied
 from marketctl.http.messages import Request
 from marketctl.models import KeyInfo
 from marketctl.providers.cex import rapira
@@ -45,12 +41,7 @@ def test_key_is_read_in_every_form_it_is_handed_around(sample):
 
 
 def test_key_of_the_older_pem_form_is_read_too(sample):
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-        load_pem_private_key,
-    )
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
     vector = sample("rapira/login")
     key = load_pem_private_key(base64.b64decode(vector["private_key"]), None)

@@ -4,10 +4,7 @@ import json
 
 import pytest
 
-from marketctl.errors import (
-    BadAnswer,
-    ClockSkew,
-)
+from marketctl.errors import BadAnswer, ClockSkew
 from marketctl.providers.cex import whitebit
 from marketctl.providers.cex.whitebit import WhitebitAdapter
 
