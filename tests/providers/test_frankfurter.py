@@ -26,6 +26,22 @@ def test_each_row_has_its_own_date_and_the_bases_own_row_is_none(sample):
     }
 
 
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ({"date": "24.11.2026", "base": "EUR", "quote": "GEL", "rate": "3"}, ("GEL", "no-date")),
+        ({"base": "EUR", "quote": "GEL", "rate": "3"}, ("GEL", "no-date")),
+        ({"date": "2026-11-24", "base": "EUR", "quote": None, "rate": "3"}, ("EUR", "no-code")),
+        ({"date": "2026-11-24", "quote": "GEL", "rate": "3"}, ("GEL", "no-code")),
+        (None, (None, "no-code")),
+    ],
+)
+def test_one_row_that_is_none_costs_itself_alone(bad, told):
+    good = {"date": "2026-11-25", "base": "EUR", "quote": "USD", "rate": "1.1520"}
+    fixing = frankfurter.parse_rates([good, bad], Fixing("EUR", home_first=True))
+    assert (fixing.rates, fixing.skips) == ({"USD": Rate("1.1520", date(2026, 11, 25))}, [told])
+
+
 def test_a_rounded_figure_of_the_other_direction_is_refused(sample):
     with pytest.raises(BadAnswer, match="a rate of EUR/USD came where those of RUB were asked for"):
         frankfurter.parse_rates(sample("frankfurter/rates"), Fixing("RUB"))

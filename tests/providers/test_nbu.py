@@ -35,6 +35,28 @@ def test_of_several_days_today_counts_and_tomorrows_rates_wait():
     assert nbu.parse_rates(rows, date(2026, 11, 30)).rates["USD"] == Rate("44.3", date(2026, 11, 28))
 
 
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"cc": "GEL", "exchangedate": "27.11.26", "rate": "16", "units": "1"},
+        {"cc": "GEL", "rate": "16"},
+        {"cc": "GEL", "exchangedate": "27.11.2026", "calcdate": "Thursday", "rate": "16", "units": "1"},
+        None,
+        "GEL",
+    ],
+)
+def test_one_row_without_a_date_costs_itself_alone(bad):
+    good = {"cc": "USD", "exchangedate": "27.11.2026", "calcdate": "26.11.2026", "rate": "44.1", "units": "1"}
+    fixing = nbu.parse_rates([good, bad], SUNDAY)
+    assert fixing.rates == {"USD": Rate("44.1", date(2026, 11, 27))}
+    assert fixing.skips == [("GEL" if isinstance(bad, dict) else None, "no-date")]
+
+
+def test_no_date_at_all_is_told():
+    with pytest.raises(BadAnswer, match=r"the answer's date is '2026-11-27', expected a day such as 31\.01\.2026$"):
+        nbu.parse_rates([{"cc": "USD", "exchangedate": "2026-11-27", "rate": "44.1"}], SUNDAY)
+
+
 def test_one_request_for_today_at_the_bank(sandbox, adapt):
     adapter = adapt(NbuBankAdapter, sandbox.url("NBU"), recording=True)
     batch = adapter.prices()

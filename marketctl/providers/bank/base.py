@@ -49,6 +49,14 @@ class Fixing:
         self.rates: dict[str, Rate] = {}
         self.skips: list[tuple[object, str]] = []
 
+    def day(self, currency: object, told: object, form: str) -> date | None:
+        """Return the date of a row of its own; one that cannot be read leaves that row out, as `no-date`."""
+        try:
+            return read_day(told, form)
+        except BadAnswer:
+            self.skips.append((currency, "no-date"))
+            return None
+
     def add(
         self,
         currency: object,

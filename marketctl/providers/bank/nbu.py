@@ -14,6 +14,7 @@ from marketctl.providers.bank.base import DAY, BankProvider, Fixing, read_day
 from marketctl.providers.fields import rows, text
 
 PATH = "/NBU_Exchange/exchange_site"
+FORM = "%d.%m.%Y"
 
 
 class NbuBankAdapter(BankProvider):
@@ -33,13 +34,18 @@ class NbuBankAdapter(BankProvider):
 def parse_rates(body: Any, today: date) -> Fixing:
     """Read exchange_site: `rate` is for `units`; `rate_per_unit` is the bank's own division and has to agree."""
     fixing = Fixing("UAH")
-    dated = [(read_day(row.get("exchangedate"), "%d.%m.%Y"), row) for row in rows(body)]
+    found = [(fixing.day(row.get("cc"), row.get("exchangedate"), FORM), row) for row in rows(body)]
+    dated = [(day, row) for day, row in found if day is not None]
+    if not dated:
+        read_day(found[0][1].get("exchangedate"), FORM)  # which says what it is
     days = [day for day, _row in dated]
     chosen = max((day for day in days if day <= today), default=min(days))
     for day, row in dated:
         if day != chosen:
             continue
-        told = read_day(row["calcdate"], "%d.%m.%Y") if row.get("calcdate") else day
+        told = fixing.day(row.get("cc"), row["calcdate"], FORM) if row.get("calcdate") else day
+        if told is None:
+            continue
         if day <= today and told < day:
             day = min(day, told + DAY)  # a rate that is only carried on keeps its day
         name = text(row.get("enname")) or text(row.get("txt"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from marketctl.errors import BadAnswer, ConfigError
 from marketctl.models import Platform
-from marketctl.providers.bank.base import BankProvider, Fixing, read_day
+from marketctl.providers.bank.base import BankProvider, Fixing
 from marketctl.providers.base import NO_ENVELOPE, Failure
 from marketctl.providers.fields import code, integer, mapping, objects, text
 
@@ -72,9 +72,14 @@ def parse_rates(body: Any, fixing: Fixing) -> Fixing:
     """Read /v2/rates into a fixing: units of `quote` per 1 `base`, each row with its own date."""
     for row in objects(body):
         first, second = code(row.get("base")), code(row.get("quote"))
+        if first is None or second is None:
+            fixing.skips.append((first or second, "no-code"))
+            continue
         if first == second:
             continue  # the base's own row
         if fixing.home != (first if fixing.home_first else second):
             raise BadAnswer(f"a rate of {first}/{second} came where those of {fixing.home} were asked for")
-        fixing.add(second if fixing.home_first else first, row.get("rate"), read_day(row.get("date"), "%Y-%m-%d"))
+        currency = second if fixing.home_first else first
+        if day := fixing.day(currency, row.get("date"), "%Y-%m-%d"):
+            fixing.add(currency, row.get("rate"), day)
     return fixing
