@@ -33,9 +33,10 @@ class SharedMemory(Memory):
         """Return the value and when it was stored (ms), or None."""
         envelope = self._call("GET", key)
         here, there = super().get(key, max_age_s), self._read(envelope, max_age_s) if envelope else None
-        if here is None or (there is not None and there[1] >= here[1]):
+        if there is not None and (here is None or there[1] > here[1]):
             return there
-        self._tell(key, *here)
+        if here is not None and (there is None or there[1] < here[1]):
+            self._tell(key, *here)
         return here
 
     def get_made(self, key: str, max_age_s: float, make: Callable[[Any], Any]) -> tuple[Any, int] | None:
