@@ -33,10 +33,15 @@ def budgets(store: RedisConnection, folder: Path) -> tuple[SharedPace, SharedPac
     return tuple(SharedPace(store, "BYBIT", Pace(folder / name, 2.0, 3.0)) for name in ("north", "south"))  # type: ignore[return-value]
 
 
+def about(wait_s: float) -> object:
+    """A wait grows shorter while a busy machine gets round to asking for it; half a second is a turn."""
+    return pytest.approx(wait_s, abs=0.24)
+
+
 def test_two_machines_share_one_budget(store: RedisConnection, tmp_path: Path) -> None:
     north, south = budgets(store, tmp_path)
-    waits = [round(pace.reserve(), 1) for pace in (north, south, north, south, north)]
-    assert waits == [0, 0, 0, 0.5, 1.0]
+    waits = [pace.reserve() for pace in (north, south, north, south, north)]
+    assert waits == [0, 0, 0, about(0.5), about(1)]
     assert not (tmp_path / "north").exists()
 
 
@@ -44,8 +49,8 @@ def test_a_wait_that_is_too_long_takes_nothing_of_the_shared_budget(store: Redis
     north, south = budgets(store, tmp_path)
     for _ in range(3):
         north.reserve()
-    assert [round(south.reserve(5, 1.0), 1) for _ in range(5)] == [2.5] * 5
-    assert round(north.reserve(), 1) == 0.5
+    assert [south.reserve(5, 1.0) for _ in range(5)] == [about(2.5)] * 5
+    assert north.reserve() == about(0.5)
 
 
 @pytest.mark.parametrize("shared", [True, False])
@@ -54,7 +59,7 @@ def test_what_the_provider_told_one_holds_for_all(store: RedisConnection, tmp_pa
         budgets(store, tmp_path) if shared else (Pace(tmp_path / "x", 2.0, 3.0), Pace(tmp_path / "x", 2.0, 3.0))
     )
     one.delay(7)
-    assert [round(other.reserve(), 1), round(one.reserve(), 1)] == [7.0, 7.5]
+    assert [other.reserve(), one.reserve()] == [about(7), about(7.5)]
     one.delay(86400)
     assert 59 < other.reserve() <= 61
 
@@ -132,9 +137,9 @@ def test_check_sees_a_ban_that_was_told_to_another_machine_and_asks_nothing(
 def test_without_redis_the_machines_own_budget_counts(redis_server: RedisServer, tmp_path: Path) -> None:
     with RedisConnection("redis://127.0.0.1:9", tmp_path, "p") as dead:
         north, _ = budgets(dead, tmp_path)
-        assert [north.reserve() for _ in range(5)] == [0, 0, 0, pytest.approx(0.5, abs=0.3), pytest.approx(1, abs=0.3)]
+        assert [north.reserve() for _ in range(5)] == [0, 0, 0, about(0.5), about(1)]
         north.delay(5)
-        assert north.reserve() == pytest.approx(5, abs=0.3)
+        assert north.reserve() == about(5)
         north.remember(Hold(now_ms() + 60_000, now_ms(), "rate-limited", "GET x/y: HTTP 429"))
         with pytest.raises(RateLimited):
             north.reserve()
