@@ -226,11 +226,10 @@ def _read_direction(
     source, target = (_side(section, name, codes) for name in ("from", "to"))
     if source.code == target.code:
         raise section.error("to", f"{target.code} for {source.code}: expected another code")
-    formula: Formula = section.needed(
-        section.formula("rate", constants, registry), "rate", "a formula such as KUCOIN BTC/USDT bid - 1%"
-    )
-    if formula.kind == "percent":
-        raise section.error("rate", "a percentage of nothing, expected a rate", at=0)
+    found = {name: section.formula(name, constants, registry) for name in ("rate", "at_least", "at_most")}
+    if wrong := next((name for name, one in found.items() if one is not None and one.kind == "percent"), None):
+        raise section.error(wrong, "a percentage of nothing, expected a rate", at=0)
+    formula: Formula = section.needed(found["rate"], "rate", "a formula such as KUCOIN BTC/USDT bid - 1%")
     if not formula.legs and source.asset != target.asset:
         raise section.error("rate", "a rate without a live quote would be served whatever happens", at=0)
     in_decimals, out_decimals = (section.count(name, 0, 18) for name in ("in_decimals", "out_decimals"))
@@ -243,8 +242,8 @@ def _read_direction(
         "target": target,
         "text": str(section.values["rate"]),
         "formula": formula,
-        "at_least": section.formula("at_least", constants, registry),
-        "at_most": section.formula("at_most", constants, registry),
+        "at_least": found["at_least"],
+        "at_most": found["at_most"],
         "labels": section.words("labels", _is_label, "a label such as manual"),
         "needs": needs,
         "max_age_s": section.seconds("max_age_s"),

@@ -124,7 +124,8 @@ class Section:
         value = self.values.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 < value <= 31_536_000:
+        number = None if isinstance(value, bool) or not isinstance(value, int | Decimal) else Decimal(value)
+        if number is None or number.is_nan() or not 0 < number <= 31_536_000:
             raise self.wrong(name, "seconds, more than 0 and at most a year")
         return float(value)
 
