@@ -3,7 +3,6 @@
 Adapters read it too, so nothing heavy is imported here.
 """
 
-import time
 from collections.abc import Mapping
 
 from marketctl.errors import (
@@ -44,8 +43,8 @@ def next_step(kind: type[MarketctlError], provider: str) -> str | None:
     return told and told.format(provider=provider or "PROVIDER")
 
 
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Read Retry-After: seconds, or a date by the server's own clock. None when absent or unreadable."""
+def retry_after_s(headers: Mapping[str, str], received_ms: int) -> float | None:
+    """Read Retry-After: seconds, or a date, by the server's own clock where told. None when absent or unreadable."""
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value[:9])
@@ -53,7 +52,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     if until is None:
         return None
     now = _http_date(headers.get("date", ""))
-    return max(0.0, until - (time.time() if now is None else now))
+    return max(0.0, until - (received_ms / 1000 if now is None else now))
 
 
 def _http_date(text: str) -> float | None:
@@ -67,7 +66,7 @@ def _http_date(text: str) -> float | None:
 
 def named_wait(answer: Answer) -> tuple[float | None, int | None]:
     """Return the wait that an answer's Retry-After names, in seconds and as its moment (ms); None where it has none."""
-    wait = retry_after_s(answer.headers)
+    wait = retry_after_s(answer.headers, answer.received_ms)
     return wait, None if wait is None else moment(answer, wait)
 
 

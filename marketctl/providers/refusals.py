@@ -86,7 +86,7 @@ class Refusals:
 
     def retry_after(self, answer: "Answer") -> float | None:
         """Return the seconds to wait after a rate limit, where the answer names them."""
-        return retry_after_s(answer.headers)
+        return retry_after_s(answer.headers, answer.received_ms)
 
     def check_answer(self, answer: "Answer") -> None:
         """Raise the error an answer tells, by the provider's own code first and by HTTP status second.

@@ -7,8 +7,9 @@ from email.utils import formatdate
 import pytest
 
 from marketctl.errors import AuthFailed, BadAnswer, Blocked, NetworkFailed, RateLimited, Unavailable
+from marketctl.http.messages import Answer
 from marketctl.http.ratelimit import Pace
-from marketctl.http.verdicts import retry_after_s
+from marketctl.http.verdicts import named_wait, retry_after_s
 from marketctl.times import from_iso, now_ms
 from tests.http.asking import BIG, PAGE, ask, close, failure
 from tests.wire import reply
@@ -134,7 +135,14 @@ def test_retry_after_is_obeyed_where_it_can_be_read(serve, connect, no_sleep, st
 
 
 def test_retry_after_of_many_digits_is_a_long_wait_not_a_crash():
-    assert retry_after_s({"retry-after": "9" * 5000}) == 999999999.0
+    assert retry_after_s({"retry-after": "9" * 5000}, 0) == 999999999.0
+
+
+def test_a_moment_that_is_named_is_held_to_the_millisecond():
+    received = 1_800_000_000_123
+    headers = {"retry-after": "Fri, 15 Jan 2027 08:10:00 GMT"}
+    answer = Answer(429, headers, None, b"", False, received - 5, received)
+    assert named_wait(answer) == (pytest.approx(599.877), 1_800_000_600_000)
 
 
 @pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (503, Unavailable)])
