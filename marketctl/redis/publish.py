@@ -90,11 +90,6 @@ def publish_l1(
     live = store.key(provider, "l1")
     fresh = f"{live}:fill:{run_id}:{os.urandom(4).hex()}"
     life_ms = int(max(10 * interval_s, 3600) * 1000)
-    keep = history if history is not None and history.enabled else None
-    wanted = "*"
-    if keep is not None and "*" not in keep.pairs:
-        wanted = "\n".join([pair for pair in quotes if keep.wants(pair)])
-    age_ms = int(keep.max_age_s * 1000) if keep is not None else 0
     keys = [live, *(store.key(provider, name) for name in ("l1:meta", "events")), fresh]
     keys += [store.key(provider, name) for name in ("held", "marked", "reference")]
     providers = f"{store.prefix}:providers"
@@ -102,26 +97,13 @@ def publish_l1(
         store.call("SADD", providers, provider)
     else:
         keys.append(providers)
+    rules = (until_ms, int(force), f"{store.prefix}:changed:{provider}", "\n".join(sorted(asked)))
+    kept = _kept(store.key(provider, "h:"), quotes, history)
+    beside = (_flat(aside.held), _flat(aside.marked), aside.reference or b"", int(aside.again), provider)
 
     def ask(known: int | str, **at_once: Any) -> list[Any]:
-        return store.run_script(
-            _script(),
-            keys,
-            [
-                *(run_id, collected_ms, now_ms(), len(quotes), skipped, int(complete), f"{interval_s:g}", life_ms),
-                *(
-                    until_ms,
-                    int(force),
-                    f"{store.prefix}:changed:{provider}",
-                    "\n".join(sorted(asked)),
-                    known,
-                    FUTURE_MS,
-                ),
-                *(store.key(provider, "h:"), "" if keep is None else keep.max_len, age_ms, wanted),
-                *(_flat(aside.held), _flat(aside.marked), aside.reference or b"", int(aside.again), provider),
-            ],
-            **at_once,
-        )
+        told = (run_id, collected_ms, now_ms(), len(quotes), skipped, int(complete), f"{interval_s:g}", life_ms)
+        return store.run_script(_script(), keys, [*told, *rules, known, FUTURE_MS, *kept, *beside], **at_once)
 
     try:
         verdict, *told = ask("", first=_fill(fresh, quotes, own_ms), meanwhile=meanwhile)
@@ -132,14 +114,39 @@ def publish_l1(
     except NoReply as error:
         raise NoReply(f"{error.message}; whether the quotes went out is not known", hint=error.hint) from error
     if verdict in (b"ok", b"same"):
-        seq, count, added, removed, changed, trouble, earlier, ahead, *pairs = told
-        words = printable(trouble.decode()) if trouble else None
-        as_they_were, gone = (text.decode().split("\n") if text else [] for text in pairs or (b"", b""))
-        still = set(as_they_were)
-        moved = [pair for pair in quotes if pair not in still] if pairs else []
-        return Published(count, added, removed, changed, seq, words, _ms(earlier), _ms(ahead), moved, gone)
+        return _published(quotes, *told)
     told = [x.decode() if isinstance(x, bytes) else x for x in told]
     raise _suspect(provider, verdict, told, collected_ms) or _refused(store, verdict, told, len(quotes))
+
+
+def _kept(
+    prefix: str, quotes: Mapping[str, Quote], history: "HistorySettings | None"
+) -> tuple[str, int | str, int, str]:
+    """Return what the script is told of history: its keys, its limits ("": none is kept), and of which pairs."""
+    if history is None or not history.enabled:
+        return prefix, "", 0, "*"
+    wanted = "*" if "*" in history.pairs else "\n".join([pair for pair in quotes if history.wants(pair)])
+    return prefix, history.max_len, int(history.max_age_s * 1000), wanted
+
+
+def _published(
+    quotes: Mapping[str, Quote],
+    seq: int,
+    count: int,
+    added: int,
+    removed: int,
+    changed: int,
+    trouble: bytes,
+    earlier: bytes | None,
+    ahead: bytes | None,
+    *pairs: bytes,
+) -> Published:
+    """Read what the script says of a set that is out; of one that it had already it names no pairs."""
+    words = printable(trouble.decode()) if trouble else None
+    as_they_were, gone = (text.decode().split("\n") if text else [] for text in pairs or (b"", b""))
+    still = set(as_they_were)
+    moved = [pair for pair in quotes if pair not in still] if pairs else []
+    return Published(count, added, removed, changed, seq, words, _ms(earlier), _ms(ahead), moved, gone)
 
 
 def _flat(records: Mapping[str, Mapping[str, Any]]) -> str:
