@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from marketctl.errors import RedisFailed, StorageFailed
 from marketctl.files.snapshots import SCHEMA, encode_json, to_bytes, write_document
+from marketctl.notify.shape import is_sound
 
 if TYPE_CHECKING:
     from marketctl.config.registry import Settings
@@ -17,16 +18,15 @@ if TYPE_CHECKING:
 NAME = "notify"  # data/state/notify.json; no provider is called so, their names are upper case
 LEASE_S = 300
 
-ACTIVE = {"kind", "facts", "signature", "since_ms", "told_ms"}  # of what is so now
-
 
 @dataclass
 class Ledger:
     """`active`: key → what is so and was told. `fees`: the fee last told of. `outbox`: channel → lines to send.
 
     `flaps`: key → when it changed, within the last hour. `damped`: keys that change too often to be told, since when.
-    `mutes`: pattern → until when (ms), None for good. `unsaid`: key → how it stood (`active`, `fees`) when it was
-    told last, for what changed under a mute. `cursor`: journal → how far it was read. Times are ms.
+    `calm`: key → what is to be told of it once it is steady. `mutes`: pattern → until when (ms), None for good.
+    `unsaid`: key → how it stood (`active`, `fees`) when it was told last, for what changed under a mute. `cursor`:
+    journal → how far it was read. Times are ms.
     """
 
     started_ms: int | None = None
@@ -36,6 +36,7 @@ class Ledger:
     fees: dict[str, str] = field(default_factory=dict)
     flaps: dict[str, list[int]] = field(default_factory=dict)
     damped: dict[str, int] = field(default_factory=dict)
+    calm: dict[str, dict[str, Any]] = field(default_factory=dict)
     mutes: dict[str, int | None] = field(default_factory=dict)
     unsaid: dict[str, dict[str, Any]] = field(default_factory=dict)
     cursor: dict[str, list[int]] = field(default_factory=dict)
@@ -46,25 +47,6 @@ class Ledger:
         """Return what is written."""
         return {"schema": SCHEMA, **asdict(self)}
 
-    def _is_sound(self) -> bool:
-        """Tell whether what was read has the types that are written."""
-        tables = (self.active, self.fees, self.flaps, self.damped, self.mutes, self.unsaid, self.cursor, self.outbox)
-        if not all(isinstance(table, dict) for table in (*tables, self.channels)) or type(self.seq) is not int:
-            return False
-        moments = (self.started_ms, self.seen_ms, *self.mutes.values(), *self.damped.values())
-        rows = [one for waiting in self.outbox.values() for one in waiting]
-        kept = (*self.active.values(), *self.unsaid.values(), *self.channels.values(), *rows)
-        numbers = [one for some in (*self.flaps.values(), *self.cursor.values()) for one in some]
-        return (
-            all(one is None or type(one) is int for one in moments)
-            and all(isinstance(one, dict) for one in kept)
-            and all(one.keys() >= ACTIVE and isinstance(one["facts"], dict) for one in self.active.values())
-            and all({"active", "fees"} <= one.keys() for one in self.unsaid.values())
-            and all(type(one) is int for one in numbers)
-            and all(len(one) == 2 for one in self.cursor.values())
-            and all(isinstance(one, str) for one in self.fees.values())
-        )
-
     @classmethod
     def read(cls, text: bytes | None, where: str) -> "Ledger":
         """Read a document; none is a new ledger. Raises StorageFailed for one that is not ours."""
@@ -72,10 +54,8 @@ class Ledger:
             return cls()
         try:
             found = json.loads(text)
-            if found.pop("schema") != SCHEMA:
-                raise ValueError
-            ledger = cls(**found)
-            if not ledger._is_sound():
+            schema, ledger = found.pop("schema"), cls(**found)
+            if type(schema) is not int or schema != SCHEMA or not is_sound(vars(ledger)):
                 raise ValueError
             return ledger
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):

@@ -37,7 +37,7 @@ def compare(
         ledger.started_ms = picture.at_ms
     events: list[Event] = []
     moved: set[str] = set()
-    before, fees = dict(ledger.active), dict(ledger.fees)
+    before = dict(ledger.active)
     ended = [key for key in ledger.unsaid if not is_muted(ledger, key, picture.at_ms)]
     for key in ended:
         ledger.fees |= ledger.unsaid[key]["fees"]  # how they moved since is told below
@@ -56,7 +56,7 @@ def compare(
             last = ledger.unsaid.setdefault(event.key, {"active": before.get(event.key), "fees": {}})
             if event.kind == "fee":
                 name = "{asset} {network} {provider}".format(**event.facts)
-                last["fees"].setdefault(name, fees[name])
+                last["fees"].setdefault(name, event.facts["before"])
     ledger.seen_ms = picture.at_ms
     return events
 
@@ -123,6 +123,8 @@ def _too_often(picture: Picture, ledger: Ledger, key: str, times: int = 1) -> bo
 
 
 def _damp(ledger: Ledger, key: str, kind: str, facts: Mapping[str, Any], now: int) -> list[Event]:
+    about = ("asset", "network", "door") if kind == "door" else facts  # of a door how it stands is seen then
+    ledger.calm[key] = {"kind": kind, "facts": {name: facts[name] for name in about}}
     if key in ledger.damped:
         return []
     ledger.damped[key] = now
@@ -136,11 +138,12 @@ def _steady(picture: Picture, ledger: Ledger) -> list[Event]:
         last = ledger.flaps[key][-1]
         if key in ledger.damped and picture.at_ms - last >= STEADY_MS:
             del ledger.damped[key]
-            active = ledger.active.get(key)
+            active, told = ledger.active.get(key), ledger.calm.pop(key, None)
             if active is not None:
                 events.append(Event(key, active["kind"], "steady", active["facts"]))
-            elif key not in picture.unknown:
-                events.append(Event(key, key.split()[0], "over", picture.open_doors.get(key, {})))
+            elif key not in picture.unknown and told is not None:
+                facts = picture.open_doors.get(key) or told["facts"] | {"gone": told["kind"] == "door"}
+                events.append(Event(key, told["kind"], "over", facts))
         if key not in ledger.damped and picture.at_ms - last >= WINDOW_MS:
             del ledger.flaps[key]
     return events

@@ -169,9 +169,6 @@ def _line(say: Mapping[str, str], group: Sequence[Event]) -> dict[str, Any]:
 
 def _door(say: Mapping[str, str], group: Sequence[Event]) -> tuple[str, str]:
     first, facts = group[0], group[0].facts
-    if "asset" not in facts:  # it calmed down and nobody lists it
-        _, asset, network, door = first.key.split(" ", 3)
-        facts = {"asset": asset, "network": network, "door": door, "gone": True}
     subject = f"{facts['asset']} · {facts['network']}"
     names = dict.fromkeys(event.facts.get("door", facts["door"]) for event in group)
     doors = say["and"].join(say[name] for name in sorted(names, reverse=True))
@@ -234,7 +231,7 @@ def _plain(say: Mapping[str, str], group: Sequence[Event]) -> tuple[str, str]:
     title = str(facts.get("pair") or facts.get("provider") or facts.get("asset") or event.key)
     try:
         return title, say[_name(event)].format(**facts)
-    except KeyError:  # it calmed down, and nothing but its key is known of it
+    except KeyError:  # an older version noted less of it
         return event.key, event.key
 
 

@@ -19,13 +19,15 @@ def store(tmp_path: Path) -> Iterator[RedisConnection]:
         yield store
 
 
+LINE = {"id": 1, "at": "2026-01-01T00:00:00.000Z", "keys": ["a"], "type": "warning", "title": "t", "text": "x"}
+CHANNEL = {"last_ok": None, "failures": 1, "last_error": "x"}
 GOOD = {
     "schema": 1,
     "seq": 1,
     "started_ms": 1,
-    "active": {"a": {"kind": "door", "facts": {}, "signature": "s", "since_ms": 1, "told_ms": 1}},
+    "active": {"a": {"kind": "held", "facts": {}, "signature": "s", "since_ms": 1, "told_ms": 1}},
     "cursor": {"A": [1, 2]},
-    "outbox": {"ops": [{"at_ms": 1}]},
+    "outbox": {"ops": [LINE]},
     "mutes": {"a": None},
 }
 
@@ -47,10 +49,32 @@ GOOD = {
         {"unsaid": {"a": {}}},
         {"flaps": {"a": ["x"]}},
         {"fees": {"a": 1}},
+        {"flaps": {"a": []}},
+        {"flaps": {"a": ""}},
+        {"active": {"a": GOOD["active"]["a"] | {"told_ms": "1"}}},
+        {"active": {"a": GOOD["active"]["a"] | {"signature": None}}},
+        {"active": {"a": GOOD["active"]["a"] | {"kind": "?"}}},
+        {"active": {"a": GOOD["active"]["a"] | {"facts": {"closed": 5}}}},
+        {"active": {"a": GOOD["active"]["a"] | {"kind": "failing"}}},
+        {"outbox": {"ops": [{"at_ms": 1}]}},
+        {"outbox": {"ops": [LINE | {"at": "x"}]}},
+        {"outbox": {"ops": [LINE | {"type": "x"}]}},
+        {"outbox": {"ops": [LINE | {"keys": []}]}},
+        {"outbox": {"ops": {}}},
+        {"channels": {"ops": {}}},
+        {"channels": {"ops": CHANNEL | {"failures": True}}},
+        {"channels": {"ops": CHANNEL | {"last_ok": 5}}},
+        {"unsaid": {"a": {"active": 5, "fees": {}}}},
+        {"unsaid": {"a": {"active": None, "fees": None}}},
+        {"damped": {"a": None}},
+        {"mutes": {"a": True}},
+        {"calm": {"a": {}}},
+        {"schema": True},
     ],
 )
 def test_ledger_of_another_shape_is_one_line(change: dict[str, Any]) -> None:
     assert Ledger.read(json.dumps(GOOD).encode(), "here").cursor == {"A": [1, 2]}
+    assert Ledger.read(json.dumps(GOOD | {"channels": {"ops": CHANNEL}}).encode(), "here").seq == 1
     with pytest.raises(StorageFailed, match=r"^here is not as marketctl writes it$"):
         Ledger.read(json.dumps(GOOD | change).encode(), "here")
 

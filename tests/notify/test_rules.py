@@ -85,6 +85,31 @@ def test_what_changes_too_often_is_told_once_and_again_when_it_is_steady():
     assert desk.see(61) == ["USDT · tron: withdrawals open again at 3 of 3"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "facts", "said"),
+    [
+        ("failing", "failing A prices", {"provider": "A", "job": "prices", "reason": "network"},
+         "prices of A working again"),
+        ("stale", "stale A wallet", {"provider": "A", "job": "wallet", "reason": None}, "wallet of A fresh again"),
+        ("above", "above BTC/USDT", {"pair": "BTC/USDT", "price": "2", "at": "A", "bound": "1"},
+         "BTC/USDT no longer above 1"),
+        ("held", "held A", {"provider": "A", "count": 3}, "A: no quote held back any more"),
+        ("twin", "twin X", {"asset": "X", "venues": ["A", "B"], "why": "w"}, "X: A, B: no other coin any more"),
+        ("door", "door X ton deposit", {"asset": "X", "network": "ton", "door": "deposit", "of": 1, "closed": ["A"],
+         "ways": [], "notes": {}}, "X · ton: deposits: no venue lists it any more"),
+    ],
+)  # fmt: skip
+def test_what_changed_too_often_and_is_over_is_told_in_its_own_words(kind, key, facts, said):
+    desk = Desk()
+    desk.see(0)
+    told = [desk.see(minute, more=(Condition(key, kind, facts),) if minute % 2 else ()) for minute in range(1, 7)]
+    assert [len(one) for one in told] == [1, 1, 1, 1, 1, 0]
+    desk.ledger = Ledger.read(json.dumps(desk.ledger.document()).encode(), "here")
+    assert desk.see(40) == [said]
+    assert desk.see(41) == []
+    assert desk.ledger.calm == {}
+
+
 def test_closed_and_open_again_between_two_looks():
     desk = Desk()
     desk.see(0)
