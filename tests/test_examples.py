@@ -112,7 +112,8 @@ class Town:
         quotes = {"BTC/USDT": Quote("BTC-USDT", "91000.1", "91000.2", *[None] * 8)}
         moved, _ = compared({}, quotes)
         then = now_ms() - hours * 3_600_000
-        keep_in_archive(run, run.registry.provider("KUCOIN"), quotes, collected_ms=then, moved=moved, gone=[], held={})
+        told = {"collected_ms": then, "after_ms": None, "gone": [], "held": {}}
+        keep_in_archive(run, run.registry.provider("KUCOIN"), quotes, moved=moved, **told)
 
 
 @pytest.fixture(scope="module")

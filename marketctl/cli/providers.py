@@ -92,12 +92,18 @@ def show(provider: str, as_json: bool) -> int:
 @command.command("add", cls=Command, context_settings=HELP)
 @click.argument("provider")
 @click.option("--path", required=True, metavar="MODULE:CLASS", help="The adapter, in any module Python can import.")
-@click.option("--needs-api", is_flag=True, help="Use its keys from credentials.toml.")
+@click.option(
+    "--needs-api/--no-needs-api",
+    default=None,
+    help="Use its keys from credentials.toml (default: where a job of its gets no answer without).",
+)
 @click.option("--kind", metavar="KIND", help="CEX, PSP, BANK, CASH, ... (default: the adapter's own).")
 @click.option("--stablecoin", metavar="CODE", help="Default: USD for PSP, BANK and CASH, none for the others.")
 @click.option("--disabled", is_flag=True, help="Add it switched off.")
 @global_options
-def add_(provider: str, path: str, needs_api: bool, kind: str | None, stablecoin: str | None, disabled: bool) -> int:
+def add_(
+    provider: str, path: str, needs_api: bool | None, kind: str | None, stablecoin: str | None, disabled: bool
+) -> int:
     """Add a provider to providers.toml, its adapter being importable: installed, or in a folder of PYTHONPATH.
 
     \b
@@ -112,6 +118,8 @@ def add_(provider: str, path: str, needs_api: bool, kind: str | None, stablecoin
     name, registry = provider.upper(), given.registry_path()
     kind = kind.upper() if kind else None
     adapter = load_adapter(check_entry(registry, name, {"path": path}))
+    if needs_api is None:
+        needs_api = bool(adapter.key_jobs)
     if stablecoin is None:
         stablecoin = default_stablecoin(kind or adapter.kind)
     add(

@@ -3,7 +3,7 @@
 A member holds a head line (`at`, `run_id`, `whole`), then a line for each pair that changed; once an hour, and first on
 each day, for every pair: what was known at a moment then stands in one file. The name in a member's header tells where
 it begins, so that a torn end is found and cut off by the next append, and when it is of, so that a reader need not
-unpack what lies before. Any gzip reader reads the files.
+unpack what lies before. Any gzip reader reads the files. What is damaged or not ours stays where it is, and is told.
 """
 
 import fcntl
@@ -20,12 +20,13 @@ from typing import NamedTuple
 
 from marketctl.files.atomic import make_folder, safe_name, storage_failed, write_all
 from marketctl.files.snapshots import to_bytes
-from marketctl.times import to_iso
+from marketctl.times import from_iso, to_iso
 
 PRICES = ("bid", "ask", "last", "mid")  # what a line may tell of a pair
 WHOLE_MS = 3_600_000  # from one member with every pair to the next
 LEVEL = 1  # higher ones cost several times the CPU for a tenth of the size
 HEADER = 57  # bytes of a member's header
+LOST = -1
 TAIL = 1 << 18  # nearly always the last member is shorter; else more is looked through
 
 _header = re.compile(rb"\x1f\x8b\x08\x08.{6}([0-9a-f]{12})\.([0-9]{13})\.([0-9]{13})\.jsonl\x00", re.DOTALL)
@@ -39,6 +40,11 @@ class Member(NamedTuple):
     end: int
     at_ms: int
     whole_ms: int
+
+    @property
+    def lost(self) -> bool:
+        """Tell whether these are bytes in which no member begins: of their day, whenever that was."""
+        return self.whole_ms == LOST
 
 
 class _End(NamedTuple):
@@ -116,7 +122,7 @@ class Archive:
                 start = 0 if self._end is None else self._end.size
                 if os.fstat(fd).st_size != start:  # another process was here, or a crash left a part of a member
                     found = last_member(self.path)
-                    start = 0 if found is None else found.end
+                    start = _torn_from(self.path, 0 if found is None else found.end)
                     os.ftruncate(fd, start)
                 data = make_member(start, self.at_ms, whole_ms, to_bytes("\n".join(lines) + "\n"))
                 write_all(fd, data)
@@ -173,6 +179,22 @@ def _whole(data: memoryview) -> int | None:
     return len(data) - len(unpacker.unused_data) if unpacker.eof else None
 
 
+def _torn_from(path: Path, end: int) -> int:
+    """Return where the next member goes: over one that a crash has cut, but behind anything else, which stays."""
+    with path.open("rb") as file:
+        file.seek(end)
+        rest = file.read()
+    if len(rest) >= HEADER:
+        head = _header.match(rest)
+        if head is None or int(head[1], 16) != end:
+            return end + len(rest)
+        try:
+            zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(rest)
+        except zlib.error:
+            return end + len(rest)
+    return end
+
+
 def forget_days(data_dir: Path, now_ms: int, keep_days: int) -> None:
     """Remove day folders that are older than wanted; what is not ours in them stays."""
     folder = data_dir / "history"
@@ -218,7 +240,8 @@ def _remove(day: Path) -> None:
 def days(data_dir: Path) -> list[str]:
     """Return the days that have a folder, in order. Raises StorageFailed."""
     try:
-        return sorted(name for name in os.listdir(data_dir / "history") if _day(name))  # noqa: PTH208
+        with os.scandir(data_dir / "history") as found:
+            return sorted(one.name for one in found if _day(one.name) and one.is_dir())
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -226,19 +249,30 @@ def days(data_dir: Path) -> list[str]:
 
 
 def members(path: Path) -> list[Member]:
-    """Return the members of a file in order, the last one whole or not; none of no file. Raises StorageFailed."""
+    """Return the members of a file in order, the last one whole or not; none of no file. Raises StorageFailed.
+
+    What lies ahead of the first one is a `lost` one, also where there is no member.
+    """
     try:
         with path.open("rb") as file:
             if not os.fstat(file.fileno()).st_size:
                 return []
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 found = [(one.start(), int(one[2]), int(one[3])) for one in _header.finditer(data) if _here(one)]
-                ends = [*(start for start, _, _ in found[1:]), len(data)]
+                size = len(data)
     except FileNotFoundError:
         return []
     except OSError as error:
         raise storage_failed("read", path, error) from error
+    first = found[0] if found else (size if size >= HEADER else 0, _begin_ms(path), LOST)
+    if first[0]:
+        found.insert(0, (0, first[1], LOST))
+    ends = [*(start for start, _, _ in found[1:]), size]
     return [Member(start, end, at, whole) for (start, at, whole), end in zip(found, ends, strict=True)]
+
+
+def _begin_ms(path: Path) -> int:
+    return from_iso(f"{path.parent.name}T00:00:00Z")
 
 
 def _here(found: re.Match[bytes]) -> bool:
@@ -250,13 +284,16 @@ def read_members(
 ) -> Iterator[tuple[Member, bytes]]:
     """Yield the lines of members; what was cut by a crash is left out. Raises StorageFailed.
 
-    `broken` gets those that are damaged, and those behind which something is that cannot be read.
+    `broken` gets those that are damaged or of another day, and those behind which something is that cannot be read.
     """
     broken = [] if broken is None else broken
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             for member in chosen:
+                if member.lost or day_of(member.at_ms) != path.parent.name:
+                    broken.append(member)
+                    continue
                 file.seek(member.start)
                 unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
                 try:
@@ -278,6 +315,7 @@ def read_members(
 def begins_ms(data_dir: Path, provider: str) -> int | None:
     """Return the time of the oldest member of a provider, None without an archive."""
     for day in days(data_dir):
-        if found := members(archive_path(data_dir, provider, day)):
-            return found[0].at_ms
+        for one in members(archive_path(data_dir, provider, day)):
+            if not one.lost:
+                return one.at_ms
     return None

@@ -20,6 +20,7 @@ def keep_in_archive(
     quotes: Mapping[str, Quote],
     *,
     collected_ms: int,
+    after_ms: int | None,
     moved: Iterable[str],
     gone: Iterable[str],
     held: Mapping[str, str],
@@ -28,6 +29,8 @@ def keep_in_archive(
 ) -> str | None:
     """Append what changed: pairs that moved, that are gone, that are newly held (`fresh` of `held`, pair → verdict).
 
+    All of it was compared with the set of `after_ms`. Where the archive does not end with that one (a run that died
+    after its publish, another machine's, a full disk), every pair is written.
     Return why it could not be kept, None when it was: quotes go out all the same.
     """
     history = run.settings.history
@@ -35,6 +38,8 @@ def keep_in_archive(
         return None
     try:
         archive = archive_of(run, entry, collected_ms)
+        if archive.last_ms not in (None, after_ms, collected_ms):
+            archive.whole = True
         fresh = held.keys() if archive.whole else list(fresh)
         if archive.last_ms is not None and collected_ms <= archive.last_ms and not (archive.whole or fresh):
             return None  # the same answer once more

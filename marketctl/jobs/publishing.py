@@ -23,7 +23,7 @@ from marketctl.redis.quotes import mirror_block, write_merged_mirror, write_mirr
 from marketctl.sentinel.guard import Examined, Guard
 from marketctl.sentinel.held import aside_commands
 from marketctl.sentinel.market import market_of
-from marketctl.times import now_ms, to_iso
+from marketctl.times import ms_or_none, now_ms, to_iso
 from marketctl.views.freshness import limit_ms
 from marketctl.views.held import in_words, mirror_record
 
@@ -128,7 +128,7 @@ class _WayOut:
             "removed": published.removed,
             "changed": published.changed,
         }
-        result.message = self._keep(published.moved, published.gone) or result.message
+        result.message = self._keep(published.moved, published.gone, published.after_ms) or result.message
         _tell_doubts(published, result)
         if self.mirror:
             self._mirror(store, published)
@@ -145,12 +145,13 @@ class _WayOut:
         self.head["earlier_at"] = _earlier(before.head, self.collected)
         moved, gone = compared(read_before(self.path).get("quotes"), found.quotes)
         write_mirror(self.path, self.head, found.quotes, self.batch.own_ms)
-        lost = self._keep(moved, [pair for pair in gone if pair not in found.held])
+        after = ms_or_none(before.head.get("collected_at"))
+        lost = self._keep(moved, [pair for pair in gone if pair not in found.held], after)
         self.guard.published(found, earlier_ms=None, **self.about)
         self.result.stored.append("file")
         self.result.message = lost or 'redis_url is "none": written to the mirror only'
 
-    def _keep(self, moved: Iterable[str], gone: Iterable[str]) -> str | None:
+    def _keep(self, moved: Iterable[str], gone: Iterable[str], after_ms: int | None) -> str | None:
         """Put what changed into the archive; return why it could not be kept."""
         found = self.found
         return keep_in_archive(
@@ -158,6 +159,7 @@ class _WayOut:
             self.entry,
             found.quotes,
             collected_ms=self.collected,
+            after_ms=after_ms,
             moved=moved,
             gone=[*gone, *found.gone],
             held={pair: one["verdict"] for pair, one in found.held.items()},

@@ -53,6 +53,7 @@ class Published:
     ahead_ms: int | None = field(default=None, compare=False)  # how far its time lies ahead of Redis' clock
     moved: Sequence[str] = field(default=(), compare=False)
     gone: Sequence[str] = field(default=(), compare=False)
+    after_ms: int | None = field(default=None, compare=False)  # when the set they were compared with was collected
 
 
 def publish_l1(
@@ -114,7 +115,7 @@ def publish_l1(
     except NoReply as error:
         raise NoReply(f"{error.message}; whether the quotes went out is not known", hint=error.hint) from error
     if verdict in (b"ok", b"same"):
-        return _published(quotes, *told)
+        return _published(quotes, collected_ms, *told)
     told = [x.decode() if isinstance(x, bytes) else x for x in told]
     raise _suspect(provider, verdict, told, collected_ms) or _refused(store, verdict, told, len(quotes))
 
@@ -131,6 +132,7 @@ def _kept(
 
 def _published(
     quotes: Mapping[str, Quote],
+    collected_ms: int,
     seq: int,
     count: int,
     added: int,
@@ -146,7 +148,8 @@ def _published(
     as_they_were, gone = (text.decode().split("\n") if text else [] for text in pairs or (b"", b""))
     still = set(as_they_were)
     moved = [pair for pair in quotes if pair not in still] if pairs else []
-    return Published(count, added, removed, changed, seq, words, _ms(earlier), _ms(ahead), moved, gone)
+    after = _ms(earlier) if pairs else collected_ms
+    return Published(count, added, removed, changed, seq, words, _ms(earlier), _ms(ahead), moved, gone, after)
 
 
 def _flat(records: Mapping[str, Mapping[str, Any]]) -> str:

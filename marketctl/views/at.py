@@ -90,7 +90,7 @@ def archived(
         if not day_of(since_ms) <= day <= day_of(until_ms):
             continue
         path = archive_path(data_dir, entry.name, day)
-        chosen: list[Member] = [one for one in members(path) if since_ms <= one.at_ms < until_ms]
+        chosen: list[Member] = [one for one in members(path) if one.lost or since_ms <= one.at_ms < until_ms]
         for member, lines in read_members(path, chosen, broken):
             if mark not in lines:
                 continue
@@ -119,9 +119,12 @@ def known_from(registry: Registry, entries: Iterable[ProviderEntry]) -> int | No
 def _lines(path: Any, data: bytes) -> Iterator[dict[str, Any]]:
     for line in data.splitlines():
         try:
-            yield json.loads(line)
-        except ValueError as error:
+            one = json.loads(line)
+        except (ValueError, RecursionError) as error:
             raise StorageFailed(f"{path} is not as marketctl writes it: {error}") from error
+        if not isinstance(one, dict):
+            raise StorageFailed(f"{path} is not as marketctl writes it: found {type(one).__name__}, expected an object")
+        yield one
 
 
 # Wallets -----------------------------------------------------------------------------------

@@ -73,18 +73,20 @@ def test_add_appends_a_table(registry, capsys):
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (["--path", CASH], 'enabled = true\nneeds_api = false\nstablecoin = "USD"\n'),
-        (["--path", CASH, "--stablecoin", "eur"], 'enabled = true\nneeds_api = false\nstablecoin = "EUR"\n'),
-        (["--path", CASH, "--stablecoin", ""], "enabled = true\nneeds_api = false\n"),
-        (["--path", CASH, "--kind", "cex"], 'enabled = true\nneeds_api = false\nkind = "CEX"\n'),
+        (["--path", CASH], 'enabled = true\nneeds_api = true\nstablecoin = "USD"\n'),
+        (["--path", CASH, "--stablecoin", "eur"], 'enabled = true\nneeds_api = true\nstablecoin = "EUR"\n'),
+        (["--path", CASH, "--stablecoin", ""], "enabled = true\nneeds_api = true\n"),
+        (["--path", CASH, "--kind", "cex"], 'enabled = true\nneeds_api = true\nkind = "CEX"\n'),
         (
             ["--path", KUCOIN, "--kind", "bank"],
             'enabled = true\nneeds_api = false\nkind = "BANK"\nstablecoin = "USD"\n',
         ),
         (["--path", KUCOIN, "--disabled"], "enabled = false\nneeds_api = false\n"),
+        (["--path", CASH, "--no-needs-api", "--stablecoin", ""], "enabled = true\nneeds_api = false\n"),
+        (["--path", KUCOIN.replace("kucoin:Kucoin", "bybit:Bybit")], "enabled = true\nneeds_api = true\n"),
     ],
 )
-def test_add_stablecoin_follows_the_kind_unless_given(registry, options, expected):
+def test_add_goes_by_the_kind_and_the_jobs_unless_told(registry, options, expected):
     assert marketctl(["providers", "add", "DESK", *options, "-q"]) == 0
     path = options[1]
     assert registry.read_text() == f'{REGISTRY}\n[providers.DESK]\npath = "{path}"\n{expected}'

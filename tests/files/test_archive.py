@@ -86,6 +86,20 @@ def test_a_file_without_a_member_begins_anew(tmp_path, path, rest):
     assert lines_of(path) == ['{"a":1}']
 
 
+def test_only_what_a_crash_cut_is_cut_off(tmp_path, path, forgetful):
+    """Bytes that came from elsewhere, with members behind them that no longer stand where they say, stay."""
+    for number in range(4):
+        add(tmp_path, T0 + number, f'{{"n":{number}}}')
+    found, data = members(path), path.read_bytes()
+    path.write_bytes(data[: found[1].start] + bytes(4096) + data[found[1].start :])
+    archive._ends.clear()
+    add(tmp_path, T0 + 9, '{"n":9}')
+    assert path.read_bytes()[: len(data) + 4096].endswith(data[found[1].start :])
+    broken: list[Member] = []
+    assert [text for _, text in read_members(path, members(path), broken)] == [b'{"n":0}\n', b'{"n":9}\n']
+    assert len(broken) == 1
+
+
 def test_another_process_between_two_appends_loses_nothing(tmp_path, path):
     one = Archive(tmp_path, "BYBIT", T0, 30)
     code = f"from marketctl.files.archive import Archive; from pathlib import Path; Archive(Path({str(tmp_path)!r}), "

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from marketctl.times import from_iso, to_iso
 from marketctl.views.at import PRICES, archived, quotes_at, wallet_at
 
 T0 = from_iso("2026-11-26T21:00:00Z")
+DAY_MS = 86_400_000
 REGISTRY = '[settings]\nredis_url = "none"\n[providers.BYBIT]\npath = "marketctl.providers.cex.bybit:BybitAdapter"\n'
 MOMENTS = int(os.environ.get("AT_MOMENTS", "300"))
 
@@ -49,7 +51,7 @@ def test_prices_at_random_moments_are_those_of_then(run):
     saved: list[tuple[int, dict[str, tuple[str | None, ...]], set[str]]] = []
     held: set[str] = set()
     before: dict[str, dict[str, str | None]] = {}
-    at = T0
+    at, after = T0, None
     for _ in range(400):
         at += dice.randint(1, 108_000)
         for pair in dice.sample(sorted(live), dice.randint(0, 5)):
@@ -65,10 +67,12 @@ def test_prices_at_random_moments_are_those_of_then(run):
         out = {pair: one for pair, one in live.items() if pair not in held}
         moved, gone = compared(before, out)
         told = keep_in_archive(
-            run, entry, out, collected_ms=at, moved=moved, held=dict.fromkeys(held, "outlier"), fresh=held - earlier,
+            run, entry, out, collected_ms=at, after_ms=after, moved=moved,
+            held=dict.fromkeys(held, "outlier"), fresh=held - earlier,
             gone=[*(pair for pair in gone if pair not in held), *(earlier - live.keys())],
         )  # fmt: skip
         assert told is None
+        after = at
         before = {
             pair: {name: getattr(one, name) for name in ("bid", "ask", "last", "mid")} for pair, one in out.items()
         }
@@ -201,7 +205,8 @@ def test_an_archive_that_is_off_keeps_nothing(run, tmp_path):
     off = Run(Desk(load_registry(path, environ={}), load_credentials(tmp_path / "none.toml", environ={})))
     entry = off.registry.provider("BYBIT")
     one = {"A/B": Quote("S", "1", "2", *[None] * 8)}
-    assert keep_in_archive(off, entry, one, collected_ms=T0, moved=["A/B"], gone=[], held={}) is None
+    told = {"collected_ms": T0, "after_ms": None, "moved": ["A/B"], "gone": [], "held": {}}
+    assert keep_in_archive(off, entry, one, **told) is None
     assert not (tmp_path / "data").exists()
 
 
@@ -266,7 +271,8 @@ def test_redis_that_goes_away_after_the_publish_costs_the_archive_a_line_and_not
     run = Run(Desk(load_registry(path, environ={}), load_credentials(tmp_path / "none.toml", environ={})))
     entry = run.registry.provider("BYBIT")
     one = {"A/B": Quote("S", "1", "2", *[None] * 8)}
-    told = keep_in_archive(run, entry, one, collected_ms=T0, moved=["A/B"], gone=[], held={}, complete=False)
+    new = {"collected_ms": T0, "after_ms": None}
+    told = keep_in_archive(run, entry, one, **new, moved=["A/B"], gone=[], held={}, complete=False)
     assert told is not None
     assert told.startswith("published, but not archived: cannot reach Redis at redis://127.0.0.1:1")
 
@@ -274,7 +280,8 @@ def test_redis_that_goes_away_after_the_publish_costs_the_archive_a_line_and_not
 def test_a_line_is_what_duckdb_and_people_read(run):
     entry = run.registry.provider("BYBIT")
     one = {'A"/B': Quote("S", "1.10", None, None, None, "1", None, None, None, None, None)}
-    keep_in_archive(run, entry, one, collected_ms=T0, moved=[], gone=["C/D"], held={"E/F": "jump"}, fresh=["E/F"])
+    new = {"collected_ms": T0, "after_ms": None}
+    keep_in_archive(run, entry, one, **new, moved=[], gone=["C/D"], held={"E/F": "jump"}, fresh=["E/F"])
     path = archive_path(run.settings.data_dir, "BYBIT", "2026-11-26")
     first, *lines = [json.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
     assert first == {"at": "2026-11-26T21:00:00.000Z", "run_id": run.run_id, "whole": True}
@@ -283,3 +290,61 @@ def test_a_line_is_what_duckdb_and_people_read(run):
         {"at": "2026-11-26T21:00:00.000Z", "pair": "C/D", "gone": True},
         {"at": "2026-11-26T21:00:00.000Z", "pair": "E/F", "held": "jump"},
     ]
+
+
+def test_a_publish_that_never_reached_the_archive_is_made_good_by_the_next(run):
+    """A run killed between the two, or another machine's: what it moved does not move again."""
+    registry, entry = run.registry, run.registry.provider("BYBIT")
+
+    def prices(second):
+        found = quotes_at(registry, entry, T0 + second * 1000)
+        return {pair: one["bid"] for pair, one in found.quotes.items()}
+
+    def keep(second, after, *, moved, gone=(), **bids):
+        quotes = {f"{base}/USDT": Quote("S", bid, *[None] * 9) for base, bid in bids.items()}
+        times = {"collected_ms": T0 + second * 1000, "after_ms": None if after is None else T0 + after * 1000}
+        assert keep_in_archive(run, entry, quotes, **times, moved=moved, gone=gone, held={}) is None
+
+    keep(0, None, moved=["A/USDT", "B/USDT", "C/USDT"], A="1", B="2", C="3")
+    keep(10, 0, moved=["A/USDT"], A="1.5", B="2", C="3")
+    # At 20 the run died: B moved and C went.
+    keep(30, 20, moved=["A/USDT"], A="1.6", B="2.5")
+    assert prices(30) == {"A/USDT": "1.6", "B/USDT": "2.5"}
+    assert prices(29) == {"A/USDT": "1.5", "B/USDT": "2", "C/USDT": "3"}
+    keep(40, 30, moved=[], A="1.6", B="2.5")  # and from there on what changed is enough
+    path = archive_path(registry.settings.data_dir, "BYBIT", day_of(T0))
+    assert re.findall(rb'"whole":(\w+)', gzip.decompress(path.read_bytes())) == [b"true", b"false", b"true", b"false"]
+
+
+@pytest.mark.parametrize("data", [bytes(4096), gzip.compress(b'{"hello":1}\n' * 99, mtime=0) + bytes(60)])
+def test_a_file_that_is_not_ours_is_told_and_never_read(run, data):
+    registry, entry = run.registry, run.registry.provider("BYBIT")
+    path = archive_path(registry.settings.data_dir, "BYBIT", day_of(T0))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data)
+    with pytest.raises(StorageFailed, match="is damaged: the set of all quotes before"):
+        quotes_at(registry, entry, T0)
+    broken: list[Member] = []
+    assert (archived(registry, entry, "A/B", T0, T0 + 9000, broken), len(broken)) == ([], 1)
+    # What comes next stands behind it, and the bytes stay where somebody may look at them.
+    one = {"A/B": Quote("S", "1", "2", *[None] * 9)}
+    told = keep_in_archive(run, entry, one, collected_ms=T0, after_ms=None, moved=["A/B"], gone=[], held={})
+    assert (told, path.read_bytes()[: len(data)]) == (None, data)
+    assert (quotes_at(registry, entry, T0).quotes["A/B"]["bid"], quotes_at(registry, entry, T0).broken) == ("1", 0)
+    broken.clear()
+    assert [one["bid"] for one in archived(registry, entry, "A/B", T0, T0 + 9000, broken)] == ["1"]
+    assert len(broken) == 1
+
+
+def test_a_copy_of_another_day_tells_nothing_twice(run):
+    registry, entry = run.registry, run.registry.provider("BYBIT")
+    one = {"A/B": Quote("S", "1", "2", *[None] * 9)}
+    keep_in_archive(run, entry, one, collected_ms=T0, after_ms=None, moved=["A/B"], gone=[], held={})
+    path = archive_path(registry.settings.data_dir, "BYBIT", day_of(T0 - DAY_MS))
+    path.parent.mkdir()
+    path.write_bytes(archive_path(registry.settings.data_dir, "BYBIT", day_of(T0)).read_bytes())
+    broken: list[Member] = []
+    records = archived(registry, entry, "A/B", T0 - DAY_MS, T0 + 9000, broken)
+    assert ([one["bid"] for one in records], len(broken)) == (["1"], 1)
+    (path.parents[1] / "2026-11-20").write_text("a file, no day")
+    assert quotes_at(registry, entry, T0 - DAY_MS) is None
