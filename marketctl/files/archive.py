@@ -1,4 +1,6 @@
-"""The archive of quotes: day files of JSON lines, `data/history/2026-11-26/BYBIT.jsonl.gz`, one gzip member a publish.
+"""The archive of quotes, in day files. Long: one format, its writer and its reader, what is damaged judged by both.
+
+They are JSON lines, `data/history/2026-11-26/BYBIT.jsonl.gz`, one gzip member a publish.
 
 A member holds a head line (`at`, `run_id`, `whole`), then a line for each pair that changed; once an hour, and first on
 each day, for every pair: what was known at a moment then stands in one file. The name in a member's header tells where

@@ -1,4 +1,4 @@
-"""What was known at a moment: prices and wallets at random moments against what was saved then."""
+"""What was known at a moment, against what was saved then. Long: prices and wallets go through the same moments."""
 
 import bisect
 import copy
