@@ -266,15 +266,13 @@ def members(path: Path) -> list[Member]:
         return []
     except OSError as error:
         raise storage_failed("read", path, error) from error
-    first = found[0] if found else (size if size >= HEADER else 0, _begin_ms(path), LOST)
-    if first[0]:
-        found.insert(0, (0, first[1], LOST))
+    first, at_ms, _ = found[0] if found else (size, from_iso(f"{path.parent.name}T00:00:00Z"), LOST)
+    if first >= HEADER:  # less is what a crash left of the first one
+        found.insert(0, (0, at_ms, LOST))
+    elif not found:
+        return []
     ends = [*(start for start, _, _ in found[1:]), size]
     return [Member(start, end, at, whole) for (start, at, whole), end in zip(found, ends, strict=True)]
-
-
-def _begin_ms(path: Path) -> int:
-    return from_iso(f"{path.parent.name}T00:00:00Z")
 
 
 def _here(found: re.Match[bytes]) -> bool:

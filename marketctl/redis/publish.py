@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from marketctl.config.registry import HistorySettings
 
 FILL_TTL_MS = 60_000  # what a killed run leaves behind is gone after that
-
 CHUNK = 500  # pairs an HSET
 
 
@@ -93,11 +92,10 @@ def publish_l1(
     life_ms = int(max(10 * interval_s, 3600) * 1000)
     keys = [live, *(store.key(provider, name) for name in ("l1:meta", "events")), fresh]
     keys += [store.key(provider, name) for name in ("held", "marked", "reference")]
-    providers = f"{store.prefix}:providers"
     if store.sharded:  # another node has it
-        store.call("SADD", providers, provider)
+        store.call("SADD", f"{store.prefix}:providers", provider)
     else:
-        keys.append(providers)
+        keys.append(f"{store.prefix}:providers")
     rules = (until_ms, int(force), f"{store.prefix}:changed:{provider}", "\n".join(sorted(asked)))
     kept = _kept(store.key(provider, "h:"), quotes, history)
     beside = (_flat(aside.held), _flat(aside.marked), aside.reference or b"", int(aside.again), provider)
@@ -144,11 +142,10 @@ def _published(
     *pairs: bytes,
 ) -> Published:
     """Read what the script says of a set that is out; of one that it had already it names no pairs."""
-    words = printable(trouble.decode()) if trouble else None
+    words, after = printable(trouble.decode()) if trouble else None, _ms(earlier) if pairs else collected_ms
     as_they_were, gone = (text.decode().split("\n") if text else [] for text in pairs or (b"", b""))
     still = set(as_they_were)
     moved = [pair for pair in quotes if pair not in still] if pairs else []
-    after = _ms(earlier) if pairs else collected_ms
     return Published(count, added, removed, changed, seq, words, _ms(earlier), _ms(ahead), moved, gone, after)
 
 

@@ -336,6 +336,16 @@ def test_a_file_that_is_not_ours_is_told_and_never_read(run, data):
     assert len(broken) == 1
 
 
+def test_what_a_crash_left_of_the_first_part_is_nothing(run):
+    registry, entry = run.registry, run.registry.provider("BYBIT")
+    path = archive_path(registry.settings.data_dir, "BYBIT", day_of(T0))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"\x1f\x8b\x08\x08\x00")
+    broken: list[Member] = []
+    assert (quotes_at(registry, entry, T0), archived(registry, entry, "A/B", T0, T0 + 9, broken)) == (None, [])
+    assert broken == []
+
+
 def test_a_copy_of_another_day_tells_nothing_twice(run):
     registry, entry = run.registry, run.registry.provider("BYBIT")
     one = {"A/B": Quote("S", "1", "2", *[None] * 9)}
