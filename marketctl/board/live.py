@@ -1,4 +1,4 @@
-"""What changed since: the live quotes as the page's rows, each with the number of its last change.
+"""What changed since: the page's rows, each with the number of its last change. Long: one state, from both sources.
 
 Driven by the hints that a publish gives, and by a look at the files; a set is fetched as one text and compared before
 anything of it is parsed, so that only what moved costs.
@@ -11,16 +11,17 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from threading import Condition, Event
-from typing import Any
+from typing import Any, TypeVar
 
 from marketctl.board.compact import HELD, MARKED, TWIN
 from marketctl.board.health import gather_job, gather_prices
 from marketctl.board.quotes import note_cells, quote_cells
 from marketctl.config.registry import ProviderEntry, Registry
-from marketctl.errors import MarketctlError, RedisFailed
-from marketctl.files.look import is_there
+from marketctl.errors import MarketctlError, RedisFailed, StorageFailed
+from marketctl.files.look import stat_of
 from marketctl.log import log
 from marketctl.redis.connection import NoReply, RedisConnection
+from marketctl.redis.quotes import meta_of, read_parts
 from marketctl.redis.sets import read_texts
 from marketctl.times import ms_or_none, now_ms
 from marketctl.views.freshness import age_ms, limit_ms
@@ -32,7 +33,10 @@ ALL_S = 5.0  # between two looks at every provider: a hint may be lost
 AGAIN_S = 10.0  # until a Redis that is away is tried again
 GATHER_S = 0.1  # what is published together is told together
 
+SETS = ("l1", "held", "marked")
+
 Values = dict[str, Any]  # pair -> raw bytes or, of a mirror, the quote
+T = TypeVar("T")
 
 
 @dataclass
@@ -63,7 +67,7 @@ class Changes:
         self.watched = {entry.name: Watched() for entry in self.entries}
         self.moved = Condition()
         self._stop = Event()
-        self._said = ""
+        self._said: dict[str, str] = {}
         self._told: tuple[tuple[int, int], bytes] = ((-1, -1), b"")
 
     @property
@@ -100,11 +104,11 @@ class Changes:
                 self._say(error.message)
                 self._stop.wait(TICK_S)
 
-    def _say(self, words: str) -> None:
-        """Tell what is wrong, once until it is something else."""
-        if words != self._said:
+    def _say(self, words: str, of: str = "") -> None:
+        """Tell what is wrong (of a provider), once until it is something else."""
+        if words != self._said.get(of):
             log.warning("%s", words)
-        self._said = words
+        self._said[of] = words
 
     def _with_reader(self) -> None:
         with ExitStack() as stack:
@@ -143,13 +147,9 @@ class Changes:
         """Take what these providers (None: all) have new, and what every provider's files have."""
         number, shape = self.serial + 1, self.shape
         for entry in self.entries:
-            seen = self.watched[entry.name]
             if names is None or entry.name in names:
-                if reader.store is None:
-                    self._mirror(reader, entry, seen, number)
-                else:
-                    self._redis(reader.store, entry, seen, number)
-            shape += self._files(entry, seen, number)
+                self._apart(entry, lambda at, seen: self._quotes(reader, at, seen, number))
+            shape += self._apart(entry, lambda at, seen: self._files(at, seen, number)) or False
         with self.moved:
             if shape != self.shape or any(
                 number in (seen.facts, *seen.changed.values(), *seen.gone.values()) for seen in self.watched.values()
@@ -157,15 +157,30 @@ class Changes:
                 self.serial, self.shape = number, shape
                 self.moved.notify_all()
 
+    def _apart(self, entry: ProviderEntry, take: Callable[[ProviderEntry, Watched], T]) -> T | None:
+        """Take one provider's part: what cannot be read of it is told, and is no harm to the others."""
+        try:
+            return take(entry, self.watched[entry.name])
+        except NoReply:
+            raise
+        except (RedisFailed, StorageFailed) as error:
+            self._say(error.message, entry.name)
+            return None
+
+    def _quotes(self, reader: Reader, entry: ProviderEntry, seen: Watched, number: int) -> None:
+        if reader.store is None:
+            self._mirror(reader, entry, seen, number)
+        else:
+            self._redis(reader.store, entry, seen, number)
+
     def _redis(self, store: RedisConnection, entry: ProviderEntry, seen: Watched, number: int) -> None:
         told = read_texts(store, entry.name, seen.seq)
         if told is None:
             return
         live, held, marked, about = told
-        meta = {name.decode(): value.decode() for name, value in zip(about[::2], about[1::2], strict=True)}
-        collected, earlier = (int(meta[name]) if name in meta else None for name in ("collected_ms", "earlier_ms"))
+        meta = meta_of(store, entry.name, about)
+        collected, earlier = meta.get("collected_ms"), meta.get("earlier_ms")
         kept = collected - earlier if collected is not None and earlier is not None else None
-        seen.seq = meta.get("seq", "")
         texts = tuple(
             {pair.decode(errors="replace"): value for pair, value in one.items()} for one in (live, held, marked)
         )
@@ -177,15 +192,18 @@ class Changes:
             known = age_ms(now, value.get("collected_ms") or collected, value.get("at"), dated=dated) is not None
             return min(told, default=0) if known else None
 
-        self._take(entry, seen, number, texts, json.loads, own)
+        def read(name: str, some: Values) -> Values:
+            return read_parts(store, entry.name, name, some)
+
+        self._take(entry, seen, number, texts, read, own)
+        seen.seq = str(meta.get("seq", ""))
         self._facts(entry, seen, number, Live(entry.name, "redis", "ok" if live else "held" if held else "expired",
                     collected_ms=collected, earlier_ms=earlier), limit_ms(entry.prices_interval_s, kept))  # fmt: skip
 
     def _mirror(self, reader: Reader, entry: ProviderEntry, seen: Watched, number: int) -> None:
         path = self.registry.settings.data_dir / "prices" / f"{entry.name}.json"
-        try:
-            stat = path.stat()
-        except FileNotFoundError:
+        stat = stat_of(path)
+        if stat is None:
             return
         version = f"{stat.st_mtime_ns}-{stat.st_size}-{stat.st_ino}"
         if seen.seq == version:
@@ -197,7 +215,7 @@ class Changes:
             told = [ms for ms in (ms_or_none(value.get("collected_at")), ms_or_none(value.get("at"))) if ms is not None]
             return None if live.age_ms(value, now) is None else min(told, default=0)
 
-        self._take(entry, seen, number, (live.quotes, live.held, live.marked), lambda value: value, own)
+        self._take(entry, seen, number, (live.quotes, live.held, live.marked), lambda _, some: some, own)
         self._facts(entry, seen, number, live, limit_ms(entry.prices_interval_s, live.kept_ms))
 
     def _take(
@@ -206,7 +224,7 @@ class Changes:
         seen: Watched,
         number: int,
         values: tuple[Values, ...],
-        read: Callable[[Any], Mapping[str, Any]],
+        read: Callable[[str, Values], Values],
         own: Callable[[Mapping[str, Any]], int | None],
     ) -> None:
         """Make rows of what differs from before."""
@@ -214,18 +232,20 @@ class Changes:
         for old, new in zip(seen.values, values, strict=True):
             moved |= {pair for pair, value in new.items() if old.get(pair) != value} | (old.keys() - new.keys())
         live, held, marked = values
+        told, doubts, marks = (
+            read(name, {pair: one[pair] for pair in moved & one.keys()}) for name, one in zip(SETS, values, strict=True)
+        )
         seen.values = (live, held, marked)
         for pair in moved:
             kept = pair not in live
-            value = held.get(pair) if kept else live[pair]
-            if value is None:
+            quote = doubts.get(pair) if kept else told[pair]
+            if quote is None:
                 if seen.rows.pop(pair, None) is not None:
                     seen.changed.pop(pair, None)
                     seen.gone[pair] = number
                 continue
-            quote = read(value)
             row = [pair, *quote_cells(quote, held=kept), own(quote)]
-            note = quote if kept else read(marked[pair]) if pair in marked else None
+            note = quote if kept else marks.get(pair)
             if note is not None:
                 row[5] |= MARKED
                 row.append(_note(note))
@@ -255,7 +275,7 @@ class Changes:
         """Take new states of jobs; True where a wallet or statistics are new, which the page loads anew for."""
         data = self.registry.settings.data_dir
         paths = [data / job / f"{entry.name}.json" for job in ("state", "wallet", "stats")]
-        found = tuple(path.stat().st_mtime_ns if is_there(path) else None for path in paths)
+        found = tuple(stat.st_mtime_ns if (stat := stat_of(path)) else None for path in paths)
         before, seen.files = seen.files, found
         if not before or found == before:
             return False

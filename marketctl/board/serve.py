@@ -135,8 +135,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer, as long as there is room."""
         if not self.server.room.acquire(blocking=False):
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
-            return
+            return self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections")
         try:
             self._answer()
         finally:
@@ -151,7 +150,10 @@ class Handler(BaseHTTPRequestHandler):
     do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_POST  # noqa: N815
 
     def _answer(self) -> None:
-        parts = urlsplit(self.path)
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:
+            return self._refuse(HTTPStatus.BAD_REQUEST, "no such address")
         if not self._known_host():
             return self._refuse(HTTPStatus.FORBIDDEN, "this board does not go by that name")
         if self.headers.get("Sec-Fetch-Site") == "cross-site" and self.headers.get("Sec-Fetch-Mode") != "navigate":
@@ -229,7 +231,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("X-Accel-Buffering", "no")
         self._end(None)
-        if epoch != changes.epoch or not (serial.isdecimal() and shape.isdecimal()):
+        if epoch != changes.epoch or not (serial.isdecimal() and shape.isdecimal() and len(numbers) < 40):
             self._event("again", "{}", changes.state)
             return
         last, known = int(serial), int(shape)
@@ -278,7 +280,7 @@ def _address(bind: str) -> tuple[Path | None, tuple[str, int]]:
     if bind.startswith("unix:") and len(bind) > len("unix:"):
         return Path(bind.removeprefix("unix:")), ("", 0)
     host, _, port = bind.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65535:
+    if not host or not (port.isascii() and port.isdecimal() and len(port) <= 5) or int(port) > 65535:
         raise ConfigError(f"cannot bind {bind!r}", hint="write HOST:PORT such as 127.0.0.1:8080, or unix:PATH")
     return None, (host.removeprefix("[").removesuffix("]"), int(port))
 

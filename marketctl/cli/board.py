@@ -54,7 +54,7 @@ def command(bind: str, guarded: bool, show: bool) -> int:
         server = BoardServer(registry, bind, token)
     except OSError as error:
         raise ConfigError(
-            f"cannot listen at {bind}: {error.strerror}", hint="name another address with --bind"
+            f"cannot listen at {bind}: {error.strerror or error}", hint="name another address with --bind"
         ) from error
     wait = take_signals()
     with server.serving():

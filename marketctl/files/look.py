@@ -8,13 +8,17 @@ from marketctl.files.atomic import storage_failed
 
 def is_there(path: Path) -> bool:
     """Tell whether something stands there. Raises StorageFailed where this user may not look: that is not the same."""
+    return stat_of(path) is not None
+
+
+def stat_of(path: Path) -> os.stat_result | None:
+    """Return what the file system tells of a path, None where nothing stands. Raises StorageFailed."""
     try:
-        path.stat()
+        return path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        return None
     except OSError as error:
         raise storage_failed("look at", path, error) from error
-    return True
 
 
 def files_in(folder: Path, ending: str) -> list[Path]:

@@ -105,6 +105,17 @@ def _read_values(
     return values
 
 
+def read_parts(store: RedisConnection, provider: str, name: str, texts: Mapping[str, bytes]) -> dict[str, Any]:
+    """Read these of the `l1`, `held` or `marked` of a provider, pair → text. Raises RedisFailed."""
+    by_pair = {pair.encode(): text for pair, text in texts.items()}
+    return _read_values(store, store.key(provider, name), by_pair, _read_value if name == "l1" else _read_record)
+
+
+def meta_of(store: RedisConnection, provider: str, raw: list[bytes]) -> dict[str, Any]:
+    """Read meta as it was replied. Raises RedisFailed."""
+    return _read_meta(store, store.key(provider, "l1:meta"), raw)
+
+
 def read_some(
     store: RedisConnection, provider: str, pairs: Sequence[str]
 ) -> tuple[dict[str, dict[str, Any]], dict[str, Any], dict[str, dict[str, Any]], dict[str, dict[str, Any]], int]:

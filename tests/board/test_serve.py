@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from marketctl.board.live import Changes
 from marketctl.board.serve import BoardServer
 from marketctl.errors import ConfigError
 from marketctl.files.snapshots import write_snapshot
@@ -22,6 +23,7 @@ from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.redis.publish import publish_l1
 from marketctl.redis.quotes import write_mirror
 from marketctl.times import now_ms
+from marketctl.views.quotes import Reader
 from tests.board.serving import ask, served
 from tests.desk import asset, head, make_desk, quote
 from tools.torture_world import RedisServer
@@ -121,6 +123,50 @@ def test_what_changes_in_files_comes_too_and_who_was_away_gets_it_all(desk):
             assert moved(late.until("changes", moved))
 
 
+def test_a_folder_that_is_none_for_a_while_is_looked_at_again(desk):
+    folder, changes, reader = desk.settings.data_dir / "prices", Changes(desk), Reader(desk, None, None)
+    changes.look(reader)
+    folder.rename(folder.with_name("away"))
+    folder.write_text("no folder")
+    changes.look(reader)
+    folder.unlink()
+    folder.with_name("away").rename(folder)
+    write_mirror(folder / "KUCOIN.json", head("KUCOIN", "prices", now_ms()), {"BTC/USDT": quote("300", "301")})
+    changes.look(reader)
+    assert rows(json.loads(changes.since(1)), 1) == {"BTC/USDT": ["300", "301"]}
+
+
+def test_what_redis_holds_of_another_shape_is_said_once_and_harms_no_other_provider(tmp_path, capsys):
+    set_up(0, False, "text")
+    desk = make_desk(tmp_path, now_ms())
+    quotes = {"BTC/USDT": quote("200.10", "200.20"), "ETH/USDT": quote("10.1", "10.2")}
+
+    def publish(store, name, run):
+        publish_l1(store, name, quotes, run_id=run, collected_ms=now_ms(), interval_s=10, skipped=0, force=True)
+
+    with EmbeddedRedis(desk.settings.data_dir), connect("embedded", desk.settings.data_dir) as store:
+        changes, reader = Changes(desk), Reader(desk, store, None)
+        first, other = (entry.name for entry in desk.enabled()[:2])
+        for name, field, value in (("l1", "BTC/USDT", "{"), ("l1", "BTC/USDT", "5"), ("l1:meta", "collected_ms", "x")):
+            publish(store, first, "r2")
+            store.call("HSET", store.key(first, name), field, value)
+            changes.look(reader)
+            changes.look(reader)
+            assert changes.watched[first].rows == {}
+            publish(store, other, f"r2{value}")
+            changes.look(reader)
+            assert changes.watched[other].rows["BTC/USDT"][1:3] == ["200.10", "200.20"]
+        publish(store, first, "r3")
+        changes.look(reader)
+        assert changes.watched[first].rows["BTC/USDT"][1:3] == ["200.10", "200.20"]
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(":l1")[2] for line in told] == [
+        " is not as marketctl writes it: BTC/USDT holds {",
+        " is not as marketctl writes it: BTC/USDT holds 5",
+        ":meta is not as marketctl writes it: collected_ms is x",
+    ]
+
+
 def test_a_new_wallet_and_a_server_that_began_anew_make_the_page_load_anew(desk):
     with served(desk) as server:
         time.sleep(0.3)
@@ -152,6 +198,18 @@ def test_the_page_is_hardened_and_read_only(desk):
         assert ask(server, Host="localhost:8080")[0] == 200
 
 
+def test_what_is_no_address_and_no_number_is_refused_without_an_error_of_ours(desk, capsys):
+    set_up(0, False, "text")
+    with served(desk) as server:
+        with socket.create_connection(server.server_address) as client:
+            client.sendall(b"GET http://[ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert client.recv(12) == b"HTTP/1.0 400"
+        epoch = server.changes.epoch
+        with Stream(server, f"{epoch}-{'9' * 5000}-1") as stream:
+            assert stream.next()[0] == "again"
+    assert capsys.readouterr().err == ""
+
+
 def test_a_token_is_asked_of_everybody_and_kept_in_a_cookie(desk):
     with served(desk, token=TOKEN) as server:
         assert ask(server)[0] == 401
@@ -166,7 +224,14 @@ def test_a_token_is_asked_of_everybody_and_kept_in_a_cookie(desk):
 
 
 @pytest.mark.parametrize(
-    ("bind", "words"), [("0.0.0.0:0", "other machines"), ("8080", "cannot bind"), ("a:b", "cannot bind")]
+    ("bind", "words"),
+    [
+        ("0.0.0.0:0", "other machines"),
+        ("8080", "cannot bind"),
+        ("a:b", "cannot bind"),
+        ("127.0.0.1:" + "9" * 5000, "cannot bind"),
+        ("127.0.0.1:٣", "cannot bind"),
+    ],
 )
 def test_where_it_may_not_or_cannot_listen(desk, bind, words):
     with pytest.raises(ConfigError, match=words):
