@@ -1,5 +1,6 @@
 """Keep what a publish changed in the archive: what Redis trims one day is in it already."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from json.encoder import encode_basestring_ascii
 from typing import Any
@@ -44,14 +45,18 @@ def keep_in_archive(
         if archive.last_ms is not None and collected_ms <= archive.last_ms and not (archive.whole or fresh):
             return None  # the same answer once more
         at = to_iso(collected_ms) or ""
-        wanted = quotes.keys() if archive.whole else moved
-        lines = quote_lines(at, quotes, wanted if "*" in history.pairs else filter(history.wants, wanted))
+        wanted: Iterable[str] = quotes.keys() if archive.whole else moved
+        kept = ""
+        if "*" not in history.pairs:
+            wanted, fresh = filter(history.wants, wanted), filter(history.wants, fresh)
+            kept = f',"pairs":{json.dumps(history.pairs)}'  # a reader drops what was kept before and no longer is
+        lines = quote_lines(at, quotes, wanted)
         if archive.whole and not complete:
             lines = [*lines, *_carried(run, entry, at, quotes)]
         lines += [f'{{"at":"{at}","pair":{encode_basestring_ascii(pair)},"gone":true}}' for pair in gone]
         lines += [f'{{"at":"{at}","pair":{encode_basestring_ascii(pair)},"held":"{held[pair]}"}}' for pair in fresh]
         whole = "true" if archive.whole else "false"
-        forgotten = archive.append([f'{{"at":"{at}","run_id":"{run.run_id}","whole":{whole}}}', *lines])
+        forgotten = archive.append([f'{{"at":"{at}","run_id":"{run.run_id}","whole":{whole}{kept}}}', *lines])
     except (StorageFailed, RedisFailed) as error:
         return f"published, but not archived: {error.message}"
     if forgotten:

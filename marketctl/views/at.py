@@ -65,6 +65,9 @@ def quotes_at(registry: Registry, entry: ProviderEntry, at_ms: int) -> QuotesAt 
                     if line.get("whole") is True:
                         based = True
                         found.quotes.clear()
+                    if isinstance(kept := line.get("pairs"), list):
+                        wants = registry.settings.history._replace(pairs=tuple(kept)).wants
+                        found.quotes = {pair: one for pair, one in found.quotes.items() if wants(pair)}
                 elif line.get("gone") is True:
                     found.quotes.pop(pair, None)
                 else:

@@ -358,3 +358,17 @@ def test_a_copy_of_another_day_tells_nothing_twice(run):
     assert ([one["bid"] for one in records], len(broken)) == (["1"], 1)
     (path.parents[1] / "2026-11-20").write_text("a file, no day")
     assert quotes_at(registry, entry, T0 - DAY_MS) is None
+
+
+def test_a_pair_that_history_no_longer_keeps_is_not_known_from_then_on(run, tmp_path):
+    """Its last price is not told as that of later moments; what is held of it is not kept either."""
+    quotes = {pair: Quote("S", "1", "2", *[None] * 9) for pair in ("A/USDT", "B/USDT")}
+    entry, path = run.registry.provider("BYBIT"), tmp_path / "providers.toml"
+    told = {"gone": [], "held": {}}
+    keep_in_archive(run, entry, quotes, collected_ms=T0, after_ms=None, moved=list(quotes), **told)
+    path.write_text(path.read_text().replace("[providers", 'history = { pairs = ["A/*"] }\n[providers'))
+    few = Run(Desk(load_registry(path, environ={}), load_credentials(tmp_path / "none.toml", environ={})))
+    told["held"] = {"B/USDT": "jump"}
+    keep_in_archive(few, entry, quotes, collected_ms=T0 + 1, after_ms=T0, moved=[], fresh=["B/USDT"], **told)
+    assert sorted(quotes_at(run.registry, entry, T0).quotes) == ["A/USDT", "B/USDT"]
+    assert sorted(quotes_at(run.registry, entry, T0 + 1).quotes) == ["A/USDT"]
