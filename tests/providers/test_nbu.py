@@ -31,6 +31,7 @@ def test_of_several_days_today_counts_and_tomorrows_rates_wait():
     rows = [row("27.11.2026", "26.11.2026", "44.1"), row("30.11.2026", "27.11.2026", "44.3")]
     assert nbu.parse_rates(rows, SUNDAY).rates["USD"] == Rate("44.1", date(2026, 11, 27))
     # Monday's rate, told on Sunday: its day is Monday, whenever it was set.
+    assert nbu.parse_rates(rows, SUNDAY).skips == [("USD", "other-day")]
     assert nbu.parse_rates(rows[1:], SUNDAY).rates["USD"] == Rate("44.3", date(2026, 11, 30))
     assert nbu.parse_rates(rows, date(2026, 11, 30)).rates["USD"] == Rate("44.3", date(2026, 11, 28))
 

@@ -42,6 +42,7 @@ def parse_rates(body: Any, today: date) -> Fixing:
     chosen = max((day for day in days if day <= today), default=min(days))
     for day, row in dated:
         if day != chosen:
+            fixing.skips.append((row.get("cc"), "other-day"))
             continue
         told = fixing.day(row.get("cc"), row["calcdate"], FORM) if row.get("calcdate") else day
         if told is None:
