@@ -48,7 +48,7 @@ def at(providers: tuple[str, ...], at_ms: int, words: tuple[str, ...], as_json: 
     given = globals_of()
     registry = given.registry()
     entries = registry.chosen(names[:1]) if names else quoted_then(registry)
-    known, unread = [], []
+    known, unread, told = [], [], set[str]()
     for entry in entries:
         try:
             known.append((entry, quotes_at(registry, entry, at_ms)))
@@ -56,8 +56,12 @@ def at(providers: tuple[str, ...], at_ms: int, words: tuple[str, ...], as_json: 
             if len(entries) == 1:
                 raise
             unread.append(entry.name)
-            log.error("%s: %s", entry.name, error.message)
+            if error.message not in told:  # a folder that cannot be read is that for all of them
+                log.error("%s: %s", entry.name, error.message)
+            told.add(error.message)
     found = [one for _, one in known if one is not None]
+    if unread and not found:
+        return EXIT_FAILED
     if not found:
         first = known_from(registry, entries)
         who = entries[0].name if names else "any quote"

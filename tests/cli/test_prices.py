@@ -341,6 +341,13 @@ def test_at_shows_what_was_known_then(collected):
     assert err.startswith("not known yet: BYBIT, WHITEBIT, TWELVEDATA")
 
 
+def test_at_with_an_archive_that_cannot_be_read_is_told_once(ctl, folder):
+    (folder / "data").mkdir(exist_ok=True)
+    (folder / "data" / "history").symlink_to("history")  # a loop: also root cannot look into it
+    code, out, err = ctl("prices", "at", "1h")
+    assert (code, out, err.count("cannot look into"), err.count("\n")) == (1, "", 1, 1)
+
+
 def test_at_a_moment_before_all_says_from_when_on(collected):
     code, out, err = collected("prices", "at", "2020-01-01", "KUCOIN")
     assert (code, out) == (1, "")
