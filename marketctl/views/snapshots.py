@@ -1,8 +1,9 @@
 """Snapshots as commands show them: found by provider or for all, with what is missing told."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from types import NoneType
 from typing import Any, TypeGuard
 
 from marketctl.config.registry import ProviderEntry, Registry
@@ -20,6 +21,11 @@ LONGEST = 122  # characters of a decimal: 60 digits on either side of the point
 RECORDS = {"wallet": "assets", "prices": "quotes", "stats": "stats"}
 
 STATS_TABLES = ("assets", "networks", "pairs", "platform", "quota", "turnover_24h")
+
+
+QUOTE_TYPES = dict.fromkeys(
+    ("symbol", "status", "bid", "ask", "last", "mid", "bid_size", "ask_size", "volume", "quote_volume", "at"), str
+)
 
 
 class NotCollected(StorageFailed):
@@ -65,7 +71,15 @@ def _is_whole(job: str, records: object) -> bool:
         return isinstance(records, dict) and all(isinstance(records.get(name) or {}, dict) for name in STATS_TABLES)
     if not _are_tables(records):
         return False
-    return job != "wallet" or all(_are_tables(one.get("networks") or {}) for one in records.values())
+    if job == "prices":
+        return _have_types(records.values(), QUOTE_TYPES)
+    return all(_are_tables(one.get("networks") or {}) for one in records.values())
+
+
+def _have_types(records: Iterable[Mapping[str, Any]], kinds: Mapping[str, type]) -> bool:
+    """Tell whether what these hold by such a name is of its type, or null; shapes are few, records many."""
+    shapes = {tuple(map(type, map(record.get, kinds))) for record in records}
+    return all(found in (kind, NoneType) for shape in shapes for found, kind in zip(shape, kinds.values(), strict=True))
 
 
 def _are_tables(found: object) -> TypeGuard[dict[str, dict[str, Any]]]:

@@ -4,8 +4,12 @@ from decimal import Decimal
 
 import pytest
 
+from marketctl.errors import StorageFailed
+from marketctl.files.snapshots import encode_json, write_snapshot
+from marketctl.times import now_ms
 from marketctl.views.changes import in_words, is_change, narrow
-from marketctl.views.snapshots import number, unmapped
+from marketctl.views.snapshots import number, snapshot, unmapped
+from tests.desk import head, make_desk
 
 
 @pytest.mark.parametrize(
@@ -121,3 +125,19 @@ LINE = {"at": "2026-01-01T00:00:00.000Z", "run_id": "r", "provider": "A", "asset
 def test_lines_of_a_journal_that_are_changes(change, good):
     line = {name: value for name, value in (LINE | change).items() if value is not ...}
     assert is_change(line) is good
+
+
+@pytest.mark.parametrize(
+    ("job", "records"),
+    [
+        ("prices", {"A/B": {"bid": 1, "ask": "2"}}),
+        ("prices", {"A/B": {"bid": "1", "ask": "2", "status": {}}}),
+    ],
+)
+def test_a_value_of_another_type_is_no_snapshot(tmp_path, job, records):
+    desk = make_desk(tmp_path, now_ms(), "none")
+    path = desk.settings.data_dir / job / "KUCOIN.json"
+    key = {"prices": "quotes", "wallet": "assets"}[job]
+    write_snapshot(path, head("KUCOIN", job, now_ms()), key, {name: encode_json(one) for name, one in records.items()})
+    with pytest.raises(StorageFailed, match=f"KUCOIN.json is no {job} snapshot of KUCOIN$"):
+        snapshot(desk, job, "KUCOIN")
