@@ -21,7 +21,7 @@ LONGEST = 122  # characters of a decimal: 60 digits on either side of the point
 RECORDS = {"wallet": "assets", "prices": "quotes", "stats": "stats"}
 
 STATS_TABLES = ("assets", "networks", "pairs", "platform", "quota", "turnover_24h")
-
+STATS_SCALARS = ("server_time", "clock_skew_ms", "latency_ms")
 
 QUOTE_TYPES = dict.fromkeys(
     ("symbol", "status", "bid", "ask", "last", "mid", "bid_size", "ask_size", "volume", "quote_volume", "at"), str
@@ -68,12 +68,20 @@ def snapshot(registry: Registry, job: str, provider: str) -> dict[str, Any]:
 def _is_whole(job: str, records: object) -> bool:
     """Tell whether all that is a table in what a job stores is one; a table that is not there holds nothing."""
     if job == "stats":
-        return isinstance(records, dict) and all(isinstance(records.get(name) or {}, dict) for name in STATS_TABLES)
+        return isinstance(records, dict) and _are_stats(records)
     if not _are_tables(records):
         return False
     if job == "prices":
         return _have_types(records.values(), QUOTE_TYPES)
     return all(_are_tables(one.get("networks") or {}) for one in records.values())
+
+
+def _are_stats(records: Mapping[str, Any]) -> bool:
+    tables = [records.get(name) or {} for name in STATS_TABLES]
+    if not all(isinstance(one, dict) for one in tables):
+        return False
+    told = [records.get(name) for name in STATS_SCALARS] + [value for one in tables for value in one.values()]
+    return all(type(value) in (str, int, NoneType) for value in told)
 
 
 def _have_types(records: Iterable[Mapping[str, Any]], kinds: Mapping[str, type]) -> bool:

@@ -1,14 +1,14 @@
 """What changed, in words; what can't be matched."""
 
+import json
 from decimal import Decimal
 
 import pytest
 
 from marketctl.errors import StorageFailed
-from marketctl.files.snapshots import encode_json, write_snapshot
 from marketctl.times import now_ms
 from marketctl.views.changes import in_words, is_change, narrow
-from marketctl.views.snapshots import number, snapshot, unmapped
+from marketctl.views.snapshots import RECORDS, number, snapshot, unmapped
 from tests.desk import head, make_desk
 
 
@@ -132,12 +132,18 @@ def test_lines_of_a_journal_that_are_changes(change, good):
     [
         ("prices", {"A/B": {"bid": 1, "ask": "2"}}),
         ("prices", {"A/B": {"bid": "1", "ask": "2", "status": {}}}),
+        ("stats", {"pairs": {"total": Decimal("2.5")}}),
+        ("stats", {"quota": {"used": [1]}}),
+        ("stats", {"turnover_24h": {"USDT": {}}}),
+        ("stats", {"pairs": {"total": True}}),
+        ("stats", {"latency_ms": Decimal("1.5")}),
     ],
 )
 def test_a_value_of_another_type_is_no_snapshot(tmp_path, job, records):
     desk = make_desk(tmp_path, now_ms(), "none")
     path = desk.settings.data_dir / job / "KUCOIN.json"
-    key = {"prices": "quotes", "wallet": "assets"}[job]
-    write_snapshot(path, head("KUCOIN", job, now_ms()), key, {name: encode_json(one) for name, one in records.items()})
+    written = head("KUCOIN", job, now_ms()) | {RECORDS[job]: records}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(written, default=float))
     with pytest.raises(StorageFailed, match=f"KUCOIN.json is no {job} snapshot of KUCOIN$"):
         snapshot(desk, job, "KUCOIN")
