@@ -9,7 +9,7 @@ from marketctl.config.watch import WatchSettings
 from marketctl.notify.health import look_at_crossed, look_at_jobs, look_at_plans
 from marketctl.notify.picture import Condition, Picture
 from marketctl.views.compare import compare
-from marketctl.views.doors import Door, doors, of_tickers, ways_out
+from marketctl.views.doors import Door, doors, is_old, of_tickers, ways_out
 from marketctl.views.freshness import limit_ms
 from marketctl.views.gaps import gaps
 from marketctl.views.quotes import Live, Reader
@@ -127,24 +127,28 @@ def _prices(picture: Picture, registry: Registry, reader: Reader, wallets: Walle
         live.provider: limit_ms(registry.provider(live.provider).prices_interval_s, live.kept_ms) for live in lives
     }
     coins = known_coins(registry)
+    old_wallets = {entry.name for entry, wallet in wallets if is_old(entry, wallet, picture.at_ms)}
     for pair in pairs:
         found = compare(pair, lives, picture.at_ms, limits, coins)
+        silent = {row["provider"] for row in found["rows"] if row["stale"]}
+        silent |= {live.provider for live in lives if live.state != "ok" or pair in live.held}
         bid, ask = best_of(found)
         for name, bounds, price in (("above", settings.above, bid), ("below", settings.below, ask)):
             bound = bounds.get(pair)
             if bound is None:
                 continue
             key = f"{name} {pair}"
-            if price is None:
-                picture.unknown.add(key)
-            elif (price[0] > bound) if name == "above" else (price[0] < bound):
+            if price is not None and (price[0] > bound if name == "above" else price[0] < bound):
                 facts = {"pair": pair, "price": format(price[0], "f"), "at": price[1], "bound": format(bound, "f")}
                 picture.add(Condition(key, name, facts))
-        # Whose quote is not known now ends no gap.
-        silent = {row["provider"] for row in found["rows"] if row["stale"]} | picture.unread
-        silent |= {live.provider for live in lives if live.state != "ok" or pair in live.held}
+            elif price is None or picture.told_of(key).get("at") in silent:
+                picture.unknown.add(key)
+        # Whose quote or wallet is not known now ends no gap.
         gap = picture.told_of(f"gap {pair}")
-        if settings.gap is not None and silent & {gap.get("buy_at"), gap.get("sell_at")}:
+        if settings.gap is not None and (silent | picture.unread | old_wallets) & {
+            gap.get("buy_at"),
+            gap.get("sell_at"),
+        }:
             picture.unknown.add(f"gap {pair}")
     _gaps(picture, registry, lives, wallets, coins)
 

@@ -1,5 +1,6 @@
 """What jobs left behind that somebody wants to be told: failing, old, held, crossed, a plan or a key that ends."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from marketctl.config.registry import Registry
@@ -11,7 +12,7 @@ from marketctl.notify.picture import Condition, Picture
 from marketctl.times import ms_or_none, to_iso
 from marketctl.views.quotes import Reader
 from marketctl.views.snapshots import snapshot
-from marketctl.views.status import job_status
+from marketctl.views.status import SKIPPED, job_status, see_standstill
 
 
 def look_at_jobs(picture: Picture, registry: Registry, reader: Reader) -> None:
@@ -19,27 +20,41 @@ def look_at_jobs(picture: Picture, registry: Registry, reader: Reader) -> None:
     settings = registry.watch
     for entry in registry.enabled():
         for job in JOBS:
+            failing, stale, held = f"failing {entry.name} {job}", f"stale {entry.name} {job}", f"held {entry.name}"
             told = job_status(registry, reader, entry, job, picture.at_ms)
             if told["message"] is not None:  # it cannot be read
-                picture.unknown |= {f"failing {entry.name} {job}", f"stale {entry.name} {job}"}
-                picture.unknown.update([f"held {entry.name}"] * (job == "prices"))
+                picture.unknown.update([failing, stale, *[held] * (job == "prices")])
                 continue
+            if settings.stale:
+                see_standstill(reader, entry, told, picture.at_ms)
             facts: dict[str, Any] = {"provider": entry.name, "job": job, "reason": told["reason"]}
             if told["state"] == "failing" and settings.failing_after_s is not None:
                 since = ms_or_none(told["last_success"])
                 facts |= {"since": told["last_success"]}
                 long = since is None and told["failures"] >= 3
                 if long or (since is not None and picture.at_ms - since >= settings.failing_after_s * 1000):
-                    key = f"failing {entry.name} {job}"
-                    picture.add(Condition(key, "failing", facts, str(told["reason"]), since))
+                    picture.add(Condition(failing, "failing", facts, str(told["reason"]), since))
             elif told["state"] in ("stale", "expired") and settings.stale and job != "stats":
                 age = told["age_ms"]
-                since = None if age is None else picture.at_ms - age
+                since = ms_or_none(told["last_success"]) if age is None else picture.at_ms - age
                 facts |= {"since": to_iso(since)}
-                picture.add(Condition(f"stale {entry.name} {job}", "stale", facts, "", since))
+                picture.add(Condition(stale, "stale", facts, "", since))
             if told["held"] and settings.held:
                 facts = {"provider": entry.name, "count": told["held"]}
-                picture.add(Condition(f"held {entry.name}", "held", facts))
+                picture.add(Condition(held, "held", facts))
+            _not_over(picture, told, failing, stale, held)
+
+
+def _not_over(picture: Picture, told: Mapping[str, Any], failing: str, stale: str, held: str) -> None:
+    """Note what is not known to be over: a job that fails or has no key works no more than before, and so on."""
+    unknown = set()
+    if told["state"] in ("failing", *SKIPPED.values()) or told["last_success"] is None:
+        unknown.add(failing)
+    if told["state"] != "fresh":
+        unknown.add(stale)
+    if told["job"] == "prices" and not told["count"]:
+        unknown.add(held)
+    picture.unknown |= unknown - picture.conditions.keys()
 
 
 def look_at_crossed(picture: Picture, registry: Registry) -> None:
@@ -81,7 +96,9 @@ def look_at_plans(picture: Picture, registry: Registry) -> None:
         if (quota := (stats.get("stats") or {}).get("quota")) is None:
             picture.unknown.add(f"quota {entry.name}")
             continue
-        dry_ms = pace(stats).dry_ms
-        if dry_ms is not None and dry_ms - picture.at_ms <= settings.quota_within_s * 1000:
+        per_day, dry_ms = pace(stats)
+        if dry_ms is None and per_day is None:
+            picture.unknown.add(f"quota {entry.name}")
+        elif dry_ms is not None and dry_ms - picture.at_ms <= settings.quota_within_s * 1000:
             facts = {"provider": entry.name, "remaining": quota.get("remaining"), "dry_at": to_iso(dry_ms)}
             picture.add(Condition(f"quota {entry.name}", "quota", facts))

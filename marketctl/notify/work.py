@@ -14,6 +14,7 @@ from marketctl.notify.conditions import Wallets, look
 from marketctl.notify.journals import new_lines, toggles
 from marketctl.notify.ledger import Store
 from marketctl.notify.rules import compare, is_muted
+from marketctl.notify.scope import forget_unwatched
 from marketctl.notify.words import lines as in_words
 from marketctl.times import now_ms, to_iso
 from marketctl.views.quotes import Reader, open_reader
@@ -78,6 +79,7 @@ def tell(
             outcome.busy = True
             return outcome
         ledger = store.load()
+        forget_unwatched(ledger, registry)
         at = now_ms()
         known = WalletFiles(registry).readable() if wallets is None else wallets
         before = {key: one["facts"] for key, one in ledger.active.items()}

@@ -46,7 +46,7 @@ def job_status(registry: Registry, reader: Reader, entry: ProviderEntry, job: st
         told["state"] = SKIPPED[told["reason"]]
     elif told["failures"]:
         told["state"] = "failing"
-    elif collected is None:
+    elif collected is None and told["last_success"] is None:
         told["state"] = "never"
     elif not live:
         told["state"] = "expired"
@@ -57,6 +57,8 @@ def job_status(registry: Registry, reader: Reader, entry: ProviderEntry, job: st
 
 def see_standstill(reader: Reader, entry: ProviderEntry, told: dict[str, Any], now_ms: int) -> None:
     """Call prices stale that are collected in time while the source's own time stands still, as every reader does."""
+    if (told["job"], told["state"]) != ("prices", "fresh"):
+        return
     try:
         live = reader.look(entry)
     except MarketctlError:
@@ -78,7 +80,8 @@ def _prices(registry: Registry, reader: Reader, entry: ProviderEntry) -> _Found:
     kept = collected - earlier if isinstance(collected, int) and isinstance(earlier, int) else None
     count = reader.store.call("HLEN", reader.store.key(entry.name, "l1"))
     held = reader.store.call("HLEN", reader.store.key(entry.name, "held"))
-    return collected, kept, count, held, bool(count)
+    # A set of which every quote is held is empty, and has not expired.
+    return collected, kept, count, held, bool(count or (held and meta.get("count") == 0))
 
 
 def _snapshot(registry: Registry, entry: ProviderEntry, job: str) -> _Found:
@@ -103,8 +106,7 @@ def status(
     """Return `jobs` (one record each), `closed` doors of these assets, `unknown` ones among them, `totals` by state."""
     jobs = [job_status(registry, reader, entry, job, now_ms) for entry in registry.chosen() for job in JOBS]
     for job in jobs:
-        if (job["job"], job["state"]) == ("prices", "fresh"):
-            see_standstill(reader, registry.provider(job["provider"]), job, now_ms)
+        see_standstill(reader, registry.provider(job["provider"]), job, now_ms)
     wallets = WalletFiles(registry).readable()
     found = doors(wallets, now_ms, assets, networks or None)
     everything = doors(wallets, now_ms, assets) if networks else found

@@ -135,8 +135,20 @@ def test_status_of_held_expired_and_old(ctl, collected, monkeypatch):
             jobs = {(one["provider"], one["job"]): one for one in json.loads(ctl("status", "--json")[1])["results"]}
             assert jobs["KUCOIN", "prices"]["held"] == 1
             assert jobs["MEXC", "prices"]["state"] == "expired"
+            # All of them are held: none has expired.
+            count = store.call("HGET", "marketctl:{MEXC}:l1:meta", "count")
+            store.call("HSET", "marketctl:{MEXC}:l1:meta", "count", "0")
+            store.call("HSET", "marketctl:{MEXC}:held", "BTC/USDT", "{}")
+            jobs = {(one["provider"], one["job"]): one for one in json.loads(ctl("status", "--json")[1])["results"]}
+            assert [jobs["MEXC", "prices"][name] for name in ("state", "count", "held")] == ["fresh", 0, 1]
+            store.call("HSET", "marketctl:{MEXC}:l1:meta", "count", count)
+            # The server lost all it had: they were there once.
+            store.call("RENAME", "marketctl:{MEXC}:l1:meta", "marketctl:{MEXC}:gone")
+            jobs = {(one["provider"], one["job"]): one for one in json.loads(ctl("status", "--json")[1])["results"]}
+            assert jobs["MEXC", "prices"]["state"] == "expired"
+            store.call("RENAME", "marketctl:{MEXC}:gone", "marketctl:{MEXC}:l1:meta")
         finally:
-            store.call("DEL", "marketctl:{KUCOIN}:held")
+            store.call("DEL", "marketctl:{KUCOIN}:held", "marketctl:{MEXC}:held")
             store.call("RENAME", "marketctl:{MEXC}:away", "marketctl:{MEXC}:l1")
     later = int(time.time() * 1000) + 4 * 3_600_000
     monkeypatch.setattr("marketctl.times.now_ms", lambda: later)

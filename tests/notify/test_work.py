@@ -157,6 +157,28 @@ def test_the_first_look_tells_how_things_stand(folder, ctl):
         assert hook.messages == [f"USDT · tron: withdrawals closed at 2 of 2; {ways}"]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        ('assets = ["USDT"]', 'assets = ["BTC"]'),
+        ('networks = ["tron", "ton"]', 'networks = ["ton"]'),
+        ("[watch]", "[watch]\ndoors = false"),
+    ],
+)
+def test_what_is_no_longer_watched_is_not_said_to_be_over(folder, ctl, change):
+    with Webhook() as hook:
+        channels(folder, hook=hook.url)
+        sync(ctl, until=True)
+        assert ctl("notify", "run", "-q")[0] == 0
+        path = folder / "providers.toml"
+        path.write_text(path.read_text().replace(*change))
+        for _ in range(2):
+            _, out, _ = ctl("notify", "run")
+            assert "tron" not in out
+        assert [one for one in hook.messages if "tron" in one] == hook.messages[:1]
+        assert json.loads(ctl("notify", "status", "--json")[1])["active"] == []
+
+
 def test_looking_takes_no_lock_and_writes_nothing(folder, ctl):
     sync(ctl, until=True)
 
