@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 MASK = "***"
+OUR_NAME = "marketctl"  # as a user or a topic it is no secret, and stands in every hint
 PIECE = 12  # characters of a secret that tell it from chance
 WORDS_MAX = 20_000  # longer texts are no words, and are not looked through piece by piece
 _secrets: set[str] = set()
@@ -27,7 +28,7 @@ def protect(values: list[str]) -> None:
     values = [_loopback.sub("", value) for value in values]
     lines = [line for value in values for line in value.splitlines() if "\n" in value and not line.startswith("-----")]
     for value in (*values, *lines):  # of a PEM key each line is told apart
-        if len(value) < 4 or (value.isdigit() and len(value) < PIECE):
+        if len(value) < 4 or value == OUR_NAME or (value.isdigit() and len(value) < PIECE):
             continue
         _secrets.update(_forms(value))
         if len(value) >= PIECE:

@@ -4,6 +4,10 @@ import os
 import time
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
 
 FUTURE_MS = 5_000  # clocks that disagree by no more than this agree
 
@@ -28,6 +32,15 @@ def to_iso(ms: int | None) -> str | None:
 def _second(seconds: int) -> str:
     """Write a second: those of thousands of quotes are few."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def zone(name: str) -> "tzinfo":
+    """Return a time zone; UTC is known without any data. Raises KeyError, ValueError, OSError for one that is none."""
+    if name == "UTC":
+        return UTC
+    from zoneinfo import ZoneInfo
+
+    return ZoneInfo(name)
 
 
 def from_iso(text: str) -> int:

@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 
 from marketctl.config.table import Table
 from marketctl.errors import ConfigError
-from marketctl.times import span_s
+from marketctl.times import span_s, zone
 
 ASSETS = ("USDT", "USDC", "BTC", "ETH")  # what a desk looks at that named nothing
 LANGUAGES = ("en", "ru")
@@ -78,7 +78,7 @@ def read_watch(table: Table) -> WatchSettings:
         twins=table.flag("twins", True),
         repeat_after_s=_span(table, "repeat_after", usual.repeat_after_s),
         quiet=_hours(table, "quiet_hours"),
-        timezone=table.text("timezone", _is_timezone, 'a time zone such as "Europe/Moscow"') or "UTC",
+        timezone=_timezone(table),
         language=table.text("language", LANGUAGES.__contains__, '"en" or "ru"') or "en",
     )
     table.refuse_unknown()
@@ -95,13 +95,22 @@ def _is_pair(text: str) -> bool:
 
 
 def _is_timezone(text: str) -> bool:
-    from zoneinfo import ZoneInfo
-
     try:
-        ZoneInfo(text)
+        zone(text)
     except (KeyError, ValueError, OSError):
         return False
     return True
+
+
+def _timezone(table: Table) -> str:
+    try:
+        return table.text("timezone", _is_timezone, 'a time zone such as "Europe/Moscow"') or "UTC"
+    except ConfigError as error:
+        from zoneinfo import available_timezones
+
+        if available_timezones():
+            raise
+        raise ConfigError(f"{error.message}; this machine knows none", hint="apt-get install tzdata") from None
 
 
 def _take(table: Table, key: str) -> object:

@@ -2,7 +2,8 @@
 
 import logging
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote
@@ -11,6 +12,7 @@ from marketctl.errors import ConfigError
 from marketctl.redact import protect
 
 TABLE = "notify"
+SEND_S = 30  # for one message, from the first byte to the whole answer
 _parts = re.compile(r"[/:@?&=#,]+").split
 
 
@@ -32,7 +34,7 @@ def shown(url: str) -> str:
 def open_channel(name: str, url: str) -> Any:
     """Return apprise's sender for a URL. Raises ConfigError without the extra, or for a URL that is none."""
     try:
-        from apprise import Apprise
+        from apprise import Apprise, AppriseAsset
     except ImportError:
         raise ConfigError("alerts need the extra: notify", hint="pip install apprise (the extra notify)") from None
     except FileNotFoundError:  # it asks for the working directory while it is imported
@@ -40,7 +42,8 @@ def open_channel(name: str, url: str) -> Any:
             "apprise does not load: the working directory is gone", hint="run marketctl in a folder that stays"
         ) from None
     with _quiet():
-        found = Apprise.instantiate(url)
+        # A POST that is sent on arrives as a GET without its body, and would count as taken.
+        found = Apprise.instantiate(url, asset=AppriseAsset(http_redirects=False))
     if found is None:
         raise ConfigError(
             f"credentials.toml: [{TABLE}] {name}: apprise knows no such URL ({shown(url)})",
@@ -50,7 +53,28 @@ def open_channel(name: str, url: str) -> Any:
 
 
 def send(channel: Any, title: str, body: str, kind: str) -> str | None:
-    """Send one message. Returns None when it was taken, else apprise's words, which may hold parts of the URL."""
+    """Send one message. Returns None when it was taken, else apprise's words, which may hold parts of the URL.
+
+    A receiver that has not answered after SEND_S, however it trickles, did not take it: nobody waits for it longer.
+    """
+    told: list[str | None] = []
+    broken: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            told.append(_send(channel, title, body, kind))
+        except BaseException as error:  # noqa: BLE001  (raised below, in the thread that asked)
+            broken.append(error)
+
+    worker = threading.Thread(target=work, daemon=True)
+    worker.start()
+    worker.join(SEND_S)
+    if broken:
+        raise broken[0]
+    return told[0] if told else f"no whole answer within {SEND_S} s"
+
+
+def _send(channel: Any, title: str, body: str, kind: str) -> str | None:
     with _quiet() as said:
         try:
             taken = channel.notify(title=title, body=body, notify_type=kind, body_format="text")
@@ -60,24 +84,24 @@ def send(channel: Any, title: str, body: str, kind: str) -> str | None:
 
 
 class _Keeper(logging.Handler):
+    """Keeps what apprise says, for each thread its own."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.said: list[str] = []
+        self.said = threading.local()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.said.append(record.getMessage())
+        getattr(self.said, "lines", []).append(record.getMessage())
+
+
+_keeper = _Keeper()
 
 
 @contextmanager
-def _quiet() -> Any:
-    """Keep apprise's log to ourselves: it names URLs."""
+def _quiet() -> Iterator[list[str]]:
+    """Keep apprise's log to ourselves, from now on: it names URLs."""
     logger = logging.getLogger("apprise")
-    keeper = _Keeper()
-    before = logger.handlers[:], logger.propagate, logger.level
-    logger.handlers[:], logger.propagate = [keeper], False
+    logger.handlers[:], logger.propagate = [_keeper], False
     logger.setLevel(logging.WARNING)
-    try:
-        yield keeper.said
-    finally:
-        logger.handlers[:], logger.propagate = before[0], before[1]
-        logger.setLevel(before[2])
+    _keeper.said.lines = []
+    yield _keeper.said.lines

@@ -11,7 +11,7 @@ from marketctl.notify.ledger import Ledger
 from marketctl.notify.words import WARNING, WORDS, minute
 from marketctl.redact import redact
 from marketctl.text import printable
-from marketctl.times import from_iso, to_iso
+from marketctl.times import from_iso, to_iso, zone
 
 ONE_BY_ONE = 3  # so many lines are messages of their own, more are one message
 BODY = 3000  # characters; Telegram takes 4096
@@ -46,9 +46,7 @@ def is_quiet(quiet: tuple[time, time] | None, timezone: str, now_ms: int) -> boo
     """Tell whether now is within the quiet hours, which may go over midnight."""
     if quiet is None:
         return False
-    from zoneinfo import ZoneInfo
-
-    now = datetime.fromtimestamp(now_ms / 1000, ZoneInfo(timezone)).time()
+    now = datetime.fromtimestamp(now_ms / 1000, zone(timezone)).time()
     start, end = quiet
     return start <= now < end if start < end else now >= start or now < end
 
@@ -80,7 +78,7 @@ def deliver(
                 told |= {"last_ok": to_iso(now_ms), "failures": 0, "last_error": None}
                 save()
         except ConfigError as error:
-            failed[name] = printable(redact(error.message))
+            failed[name] = printable(redact(error.message)).rstrip(".")
             told |= {"failures": told["failures"] + 1, "last_error": failed[name]}
             save()
             log.error("notify %s: %s; %d lines wait", name, failed[name], len(ledger.outbox[name]))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marketctl.notify.rules import Event
+from marketctl.text import printable
 
 WARNING, SUCCESS, INFO = "warning", "success", "info"
 
@@ -189,7 +190,7 @@ def _door(say: Mapping[str, str], group: Sequence[Event]) -> tuple[str, str]:
         ways = say["ways"].format(ways=ways) if ways else say["no way"]
         text = say["closed"].format(
             subject=subject, doors=doors, shut=say[f"shut{both}"], n=len(closed), of=facts["of"], who=who, ways=ways
-        ) + "".join(f"; {venue}: {note}" for venue, note in list(facts.get("notes", {}).items())[:1])
+        ) + "".join(f"; {venue}: {printable(note)}" for venue, note in list(facts.get("notes", {}).items())[:1])
     return subject, text
 
 

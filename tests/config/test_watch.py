@@ -7,6 +7,7 @@ import pytest
 
 from marketctl.config.registry import read_registry
 from marketctl.errors import ConfigError
+from marketctl.notify.outbox import is_quiet
 from marketctl.providers.loader import load_registry
 
 
@@ -75,3 +76,21 @@ def test_a_network_that_nobody_has_is_a_typo(tmp_path):
     assert caught.value.message == f'{path}: [watch] networks: no such network "troon"; did you mean tron?'
     path.write_text('[watch]\nnetworks = ["tron", "arbitrum-one"]\n')
     assert load_registry(path, environ={}).watch.networks == ("tron", "arbitrum-one")
+
+
+def test_a_machine_without_time_zones_knows_utc_and_says_what_to_install(tmp_path, monkeypatch):
+    import sys
+    import zoneinfo
+
+    monkeypatch.setitem(sys.modules, "tzdata", None)
+    before = zoneinfo.TZPATH
+    zoneinfo.reset_tzpath(to=[])
+    zoneinfo.ZoneInfo.clear_cache()
+    try:
+        watch = read(tmp_path, 'quiet_hours = "23:00-07:00"\ntimezone = "UTC"')
+        assert is_quiet(watch.quiet, watch.timezone, 0)
+        with pytest.raises(ConfigError, match="; this machine knows none") as error:
+            read(tmp_path, 'timezone = "Europe/Moscow"')
+        assert error.value.hint == "apt-get install tzdata"
+    finally:
+        zoneinfo.reset_tzpath(to=before)

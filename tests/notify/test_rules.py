@@ -13,6 +13,7 @@ from marketctl.notify.outbox import KEPT, compose, condense, is_quiet, put
 from marketctl.notify.picture import Condition, Picture
 from marketctl.notify.rules import compare, is_muted
 from marketctl.notify.words import lines
+from marketctl.times import from_iso
 
 MINUTE = 60_000
 START = 1_767_225_600_000  # 2026-01-01T00:00:00Z
@@ -277,8 +278,17 @@ def test_a_channel_that_is_away_for_long_gets_how_things_stand():
         ((time(23), time(7)), "Europe/Moscow", "20:00", True),
         ((time(1), time(2)), "UTC", "01:59", True),
         (None, "UTC", "00:00", False),
+        # 23:00-07:00 where clocks go forward at 02:00 on 2026-03-29, and back at 03:00 on 2026-10-25.
+        ((time(23), time(7)), "Europe/Berlin", "03-29 04:59", True),
+        ((time(23), time(7)), "Europe/Berlin", "03-29 05:00", False),
+        ((time(23), time(7)), "Europe/Berlin", "03-28 21:59", False),
+        ((time(23), time(7)), "Europe/Berlin", "03-28 22:00", True),
+        ((time(23), time(7)), "Europe/Berlin", "10-25 05:59", True),
+        ((time(23), time(7)), "Europe/Berlin", "10-25 06:00", False),
+        ((time(2), time(3)), "Europe/Berlin", "10-25 00:30", True),  # that hour comes twice
+        ((time(2), time(3)), "Europe/Berlin", "10-25 01:30", True),
     ],
 )
 def test_quiet_hours(hours, zone, at, quiet):
-    hour, minute = map(int, at.split(":"))
-    assert is_quiet(hours, zone, START + (hour * 60 + minute) * MINUTE) is quiet
+    day, _, clock = at.rpartition(" ")
+    assert is_quiet(hours, zone, from_iso(f"2026-{day or '01-01'}T{clock}")) is quiet

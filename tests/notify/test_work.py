@@ -6,6 +6,7 @@ The sandbox's network closes, and a webhook, a mail server and Telegram's API he
 import json
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -339,6 +340,70 @@ def test_a_run_tells_of_itself_and_a_dead_channel_harms_no_job(folder, ctl):
         assert ctl("run", "--once", "--task", "wallet", "--metrics", str(metrics), "-q")[0] == 0
         line = 'marketctl_network_open{asset="USDT",network="ton",provider="KUCOIN",direction="withdraw"} 1'
         assert line in metrics.read_text().splitlines()
+
+
+class Trickle(Webhook):
+    """Takes a message and never ends its answer."""
+
+    content_type = "text/plain"
+    answer = b"x" * 3
+
+    def take(self, path: str, body: bytes) -> int:
+        super().take(path, body)
+        self.over.wait(PATIENCE_S)
+        return self.status
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.over = threading.Event()
+
+    def __exit__(self, *left: object) -> None:
+        self.over.set()
+        super().__exit__(*left)
+
+
+def test_a_receiver_that_does_not_end_its_answer_holds_up_no_other(folder, ctl, monkeypatch):
+    monkeypatch.setattr("marketctl.notify.channels.SEND_S", 1)
+    with Trickle() as slow, Webhook() as hook:
+        channels(folder, slow=f"{slow.url}?rto={PATIENCE_S}", hook=hook.url)
+        code, out, _ = ctl("notify", "test")
+        assert (code, out) == (
+            3, "slow\tjson://***\tfailed\tno whole answer within 1 s\nhook\tjson://***\tok\t\n"
+        )  # fmt: skip
+        sync(ctl, until=True)
+        code, _, err = ctl("notify", "run")
+        assert (code, err) == (3, "notify slow: no whole answer within 1 s; 1 lines wait\n")
+        assert len(hook.messages) == 2
+
+
+def test_a_message_that_is_sent_on_was_not_taken(folder, ctl):
+    """Sent on, a POST becomes a GET without its body: nobody is told."""
+    with Webhook() as hook:
+        hook.status = 301
+        channels(folder, hook=hook.url)
+        code, out, _ = ctl("notify", "test")
+        assert (code, out.split("\t")[2]) == (1, "failed")
+
+
+def test_the_words_of_a_venue_are_one_short_line(folder, ctl):
+    sync(ctl, until=True)
+    path = folder / "data/wallet/MEXC.json"
+    wallet = json.loads(path.read_text())
+    for network in wallet["assets"]["USDT"]["networks"].values():
+        network["note"] = "suspended\x1b[31m\n" + "because " * 2000
+    path.write_text(json.dumps(wallet))
+    _, out, _ = ctl("notify", "run", "--dry-run", "--json")
+    text = next(line["text"] for line in json.loads(out)["results"] if "tron" in line["text"])
+    assert "; MEXC: suspended [31m because because " in text
+    assert text.isprintable()
+    assert len(text) < 400
+
+
+def test_the_name_of_the_program_in_a_url_hides_no_hint(folder, ctl):
+    with Webhook() as hook:
+        channels(folder, hook=hook.url.replace("://", "://marketctl:pass-word@") + "/marketctl")
+        _, _, err = ctl("notify", "test", "none")
+        assert err.endswith("Next: marketctl notify status.\n")
 
 
 def test_run_needs_a_channel_before_it_begins(folder, ctl):

@@ -17,7 +17,7 @@ from marketctl.providers.cash.base import CashProvider, cross, quotient
 from marketctl.providers.fiat import is_fiat
 from marketctl.providers.fields import NotANumber, code, decimal_text, integer, is_zero, shift_point
 from marketctl.text import printable
-from marketctl.times import now_ms
+from marketctl.times import now_ms, zone
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -123,13 +123,9 @@ class BankProvider(CashProvider):
     @cached_property
     def clockwork(self) -> "tzinfo":
         """The bank's time zone. Raises ConfigError where the machine knows none."""
-        if self.zone == "UTC":
-            return UTC
-        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
         try:
-            return ZoneInfo(self.zone)
-        except ZoneInfoNotFoundError:
+            return zone(self.zone)
+        except KeyError:
             raise ConfigError(
                 f"this machine does not know the time zone {self.zone}", hint="apt-get install tzdata"
             ) from None
