@@ -72,13 +72,14 @@ class Alerts:
         from marketctl.cli.output import sentence
         from marketctl.errors import MarketctlError
         from marketctl.log import log
-        from marketctl.notify.ledger import FileStore
+        from marketctl.notify.ledger import kept
         from marketctl.notify.work import tell
         from marketctl.views.wallets import WalletFiles
 
         try:
             self._wallets = self._wallets or WalletFiles(self._registry)
-            wallets = self._wallets.readable()
-            tell(self._registry, self._urls, FileStore(self._registry.settings.data_dir / "state"), wallets=wallets)
+            with kept(self._registry.settings, away_is_own=True) as store:
+                wallets = self._wallets.readable() if store.redis is None else None
+                tell(self._registry, self._urls, store, wallets=wallets)
         except MarketctlError as error:
             log.error("%s", sentence(f"nobody was told: {error.message}", error.hint))

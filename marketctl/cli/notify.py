@@ -106,13 +106,14 @@ def run(dry_run: bool, as_json: bool) -> int:
     """
     from marketctl.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
-    from marketctl.notify.ledger import FileStore
+    from marketctl.notify.ledger import kept
     from marketctl.notify.work import tell
 
     given = globals_of()
     registry = given.registry()
     urls = channel_urls(given, required=not dry_run)
-    outcome = tell(registry, urls, FileStore(registry.settings.data_dir / "state"), dry_run=dry_run)
+    with kept(registry.settings, away_is_own=True) as store:
+        outcome = tell(registry, urls, store, dry_run=dry_run)
     if outcome.busy:
         log.error("another run is telling")
         return EXIT_BUSY

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection
 
 NAME = "notify"  # data/state/notify.json; no provider is called so, their names are upper case
-LEASE_S = 300
+LEASE_S = 120  # from one save to the next: one message is sent in between
 
 
 @dataclass
@@ -67,6 +67,10 @@ class Ledger:
 class Store(Protocol):
     """Where a ledger is kept, one hand at a time."""
 
+    @property
+    def redis(self) -> "RedisConnection | None":
+        """Return where machines share it; None where this one has its own."""
+
     def lock(self) -> Any:
         """Return a context whose value tells whether we have it."""
 
@@ -79,6 +83,8 @@ class Store(Protocol):
 
 class FileStore:
     """The ledger of one machine: data/state/notify.json."""
+
+    redis: "RedisConnection | None" = None
 
     def __init__(self, state_dir: Path) -> None:
         self.path = state_dir / f"{NAME}.json"
@@ -116,46 +122,51 @@ class FileStore:
 
 # In one step: between two of them the lease may end, and the lock be somebody else's.
 GIVE_BACK = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end return {}"
+RENEW = "if redis.call('GET', KEYS[1]) == ARGV[1] then return {redis.call('EXPIRE', KEYS[1], ARGV[2])} end return {}"
 
 
 class RedisStore:
     """The ledger of many machines that share a Redis: whoever holds its lock tells, the others have nothing to do."""
 
     def __init__(self, redis: "RedisConnection", prefix: str) -> None:
-        self._redis = redis
+        self.redis = redis
         self._key = f"{prefix}:notify"
+        self._token = ""
 
     def exists(self) -> bool:
         """Tell whether workers keep their ledger here. Raises RedisFailed."""
-        return self._redis.call("GET", self._key) is not None
+        return self.redis.call("GET", self._key) is not None
 
     @contextmanager
     def lock(self) -> Iterator[bool]:
         """Hold the lock for some minutes at most, or tell that another machine has it."""
         import os
 
-        token = os.urandom(8).hex()
-        got = self._redis.call("SET", f"{self._key}:lock", token, "NX", "EX", str(LEASE_S)) is not None
+        self._token = os.urandom(8).hex()
+        got = self.redis.call("SET", f"{self._key}:lock", self._token, "NX", "EX", str(LEASE_S)) is not None
         try:
             yield got
         finally:
             if got:
-                self._redis.run_script(GIVE_BACK, [f"{self._key}:lock"], [token])
+                self.redis.run_script(GIVE_BACK, [f"{self._key}:lock"], [self._token])
 
     def load(self) -> Ledger:
         """Read the key; none is a new ledger. Raises RedisFailed, StorageFailed."""
-        return Ledger.read(self._redis.call("GET", self._key), f"the key {self._key}")
+        return Ledger.read(self.redis.call("GET", self._key), f"the key {self._key}")
 
     def save(self, ledger: Ledger) -> None:
-        """Replace the key. Raises RedisFailed."""
-        self._redis.call("SET", self._key, to_bytes(encode_json(ledger.document())).decode())
+        """Replace the key, within the lock. Raises RedisFailed, also where the lock is another machine's by now."""
+        # Whose lease ended while it sent may not write over what another machine told since.
+        if not self.redis.run_script(RENEW, [f"{self._key}:lock"], [self._token, LEASE_S]):
+            raise RedisFailed(f"the lock {self._key}:lock was lost: it took longer than {LEASE_S} s")
+        self.redis.call("SET", self._key, to_bytes(encode_json(ledger.document())).decode())
 
 
 @contextmanager
-def kept(settings: "Settings") -> Iterator[Store]:
+def kept(settings: "Settings", *, away_is_own: bool = False) -> Iterator[Store]:
     """Open the ledger there is: that of the workers in Redis where they keep one, else this machine's.
 
-    Raises RedisFailed where Redis is away and this machine never told anything.
+    Raises RedisFailed where Redis is away and this machine never told anything, unless its own will do then.
     """
     own = FileStore(settings.data_dir / "state")
     if settings.redis_url in ("embedded", "none"):
@@ -170,7 +181,7 @@ def kept(settings: "Settings") -> Iterator[Store]:
         try:
             theirs = shared.exists()
         except RedisFailed:
-            if not own.path.exists():
+            if not (away_is_own or own.path.exists()):
                 raise
             theirs = False
         yield shared if theirs else own

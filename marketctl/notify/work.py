@@ -18,7 +18,7 @@ from marketctl.notify.scope import forget_unwatched
 from marketctl.notify.words import lines as in_words
 from marketctl.times import now_ms, to_iso
 from marketctl.views.quotes import Reader, open_reader
-from marketctl.views.wallets import WalletFiles
+from marketctl.views.wallets import WalletFiles, shared_wallets
 
 
 @dataclass
@@ -64,11 +64,11 @@ def tell(
     send: outbox.Send | None = None,
     wallets: Wallets | None = None,
     reader: Reader | None = None,
-    journals: bool = True,
 ) -> Outcome:
     """Look, note what is new, and send what waits. With `dry_run` nothing is noted and nothing sent.
 
-    `journals` is off where several machines share a ledger: each has its own journals, none has all.
+    Where machines share the ledger, wallets are the newest of all, and journals are left alone: each machine has its
+    own, none has all.
 
     The ledger is written before anything is sent and after every message, so that nothing is lost and nothing comes
     twice. Raises StorageFailed or RedisFailed where the ledger cannot be kept.
@@ -81,11 +81,11 @@ def tell(
         ledger = store.load()
         forget_unwatched(ledger, registry)
         at = now_ms()
-        known = WalletFiles(registry).readable() if wallets is None else wallets
+        known = wallets if wallets is not None else _wallets(registry, store)
         before = {key: one["facts"] for key, one in ledger.active.items()}
         with nullcontext(reader) if reader is not None else open_reader(registry) as opened:
             picture = look(registry, opened, at, before, known)
-        changed = toggles(registry, new_lines(registry, ledger), known) if journals else {}
+        changed = toggles(registry, new_lines(registry, ledger), known) if store.redis is None else {}
         events = compare(picture, ledger, registry.watch, changed)
         outcome.muted = in_words([one for one in events if is_muted(ledger, one.key, at)], registry.watch.language)
         outcome.lines = in_words([one for one in events if not is_muted(ledger, one.key, at)], registry.watch.language)
@@ -105,6 +105,10 @@ def tell(
                 **({"send": send} if send else {}),
             )
     return outcome
+
+
+def _wallets(registry: Registry, store: Store) -> Wallets:
+    return WalletFiles(registry).readable() if store.redis is None else shared_wallets(registry, store.redis, {})
 
 
 def _note(registry: Registry, outcome: Outcome, at_ms: int, urls: Mapping[str, str]) -> None:

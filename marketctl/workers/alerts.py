@@ -48,7 +48,6 @@ def tell_alerts(desk: "Desk") -> dict[str, Any]:
             RedisStore(redis, desk.settings.redis_prefix),
             wallets=shared_wallets(desk.registry, redis, _wallets),
             reader=desk_reader(desk.registry, desk.redis),
-            journals=False,
         )
     except MarketctlError as error:
         log.error("nobody was told: %s", redact(error.message))

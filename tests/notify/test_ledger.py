@@ -7,15 +7,22 @@ from typing import Any
 
 import pytest
 
-from marketctl.errors import StorageFailed
-from marketctl.notify.ledger import Ledger, RedisStore
+from marketctl.config.registry import Settings, read_registry
+from marketctl.errors import RedisFailed, StorageFailed
+from marketctl.notify.ledger import Ledger, RedisStore, kept
 from marketctl.redis.connection import RedisConnection
 from tools.torture_world import RedisServer
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[RedisConnection]:
-    with RedisServer(tmp_path) as server, RedisConnection(server.url, tmp_path, "p") as store:
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def store(server: RedisServer, tmp_path: Path) -> Iterator[RedisConnection]:
+    with RedisConnection(server.url, tmp_path, "p") as store:
         yield store
 
 
@@ -93,3 +100,38 @@ def test_lock_that_ran_out_and_is_somebody_elses_stays_theirs(store: RedisConnec
         assert got
         store.call("SET", "p:notify:lock", "theirs", "EX", "60")
     assert store.call("GET", "p:notify:lock") == b"theirs"
+
+
+def test_a_save_makes_the_lease_new_and_is_refused_when_it_is_lost(store: RedisConnection) -> None:
+    first, other = RedisStore(store, "p"), RedisStore(store, "p")
+    with first.lock():
+        store.call("EXPIRE", "p:notify:lock", "5")
+        first.save(Ledger(seq=1))
+        assert 100 < store.call("TTL", "p:notify:lock") <= 120
+        store.call("DEL", "p:notify:lock")  # it took too long, and another machine tells
+        with other.lock():
+            other.save(Ledger(seq=2))
+            with pytest.raises(RedisFailed, match="the lock p:notify:lock was lost"):
+                first.save(Ledger(seq=3))
+            assert other.load().seq == 2
+
+
+def test_where_workers_keep_no_ledger_or_redis_is_away_a_machine_has_its_own(
+    server: RedisServer, store: RedisConnection, tmp_path: Path
+) -> None:
+    def settings(url: str) -> Settings:
+        path = tmp_path / "providers.toml"
+        path.write_text(f'[settings]\nredis_url = "{url}"\nredis_prefix = "p"\n')
+        return read_registry(path, environ={}).settings
+
+    here = settings(server.url)
+    with kept(here) as own:
+        assert own.redis is None
+    store.call("SET", "p:notify", json.dumps(GOOD))
+    with kept(here) as shared:
+        assert shared.load().seq == 1
+    dead = settings("redis://127.0.0.1:1/0")
+    with pytest.raises(RedisFailed), kept(dead):
+        pass
+    with kept(dead, away_is_own=True) as own:
+        assert own.redis is None

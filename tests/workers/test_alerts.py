@@ -54,6 +54,10 @@ def test_alerts_are_told_once_over_all_machines_from_what_redis_has(tmp_path, ca
             assert closed.startswith("USDT · tron: withdrawals closed at 1 of 1")
             shown = json.loads(fleet.marketctl("notify", "status", "--json").stdout)
             assert [one["key"] for one in shown["active"]] == ["door USDT tron withdraw"]
+            # Who looks by hand goes by what the workers told, and by their wallets.
+            for words in (("notify", "run", "--dry-run"), ("notify", "run")):
+                looked = fleet.marketctl(*words)
+                assert (looked.returncode, looked.stdout, hook.messages) == (0, "", [closed])
             fleet.kill("south", "worker")  # whoever told it: the other goes on
             wallets(fleet, capsys, closed=False)
             wait_for(lambda: len(hook.messages) > 1, PATIENCE_S)
