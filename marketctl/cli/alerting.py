@@ -69,11 +69,14 @@ class Alerts:
                 self._over.wait(PAUSE_S)
 
     def _tell(self) -> None:
+        import traceback
+
         from marketctl.cli.output import sentence
         from marketctl.errors import MarketctlError
         from marketctl.log import log
         from marketctl.notify.ledger import kept
         from marketctl.notify.work import tell
+        from marketctl.redact import redact
         from marketctl.views.wallets import WalletFiles
 
         try:
@@ -83,3 +86,5 @@ class Alerts:
                 tell(self._registry, self._urls, store, wallets=wallets)
         except MarketctlError as error:
             log.error("%s", sentence(f"nobody was told: {error.message}", error.hint))
+        except Exception:  # noqa: BLE001  (a bug: told with its traceback, harms no job, and the next look is made)
+            log.error("nobody was told:\n%s", redact(traceback.format_exc().rstrip()))

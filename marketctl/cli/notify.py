@@ -238,13 +238,19 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
     from marketctl.log import notice
     from marketctl.notify.ledger import kept
     from marketctl.notify.rules import is_muted
+    from marketctl.notify.scope import is_word, known_words
     from marketctl.text import closest, printable
     from marketctl.times import now_ms, to_iso
 
     given = globals_of()
     until = None if span == "ever" else now_ms() + _span_ms(span)
     looked = what is None  # and looking never writes
-    with kept(given.registry().settings) as store, nullcontext(True) if looked else store.lock() as ours:
+    if what is not None and not (what := " ".join(what.split())):
+        raise click.UsageError('WHAT is empty, expected a word such as USDT, tron or KUCOIN, "all", or a pattern.')
+    if looked and off:
+        raise click.UsageError("--off needs WHAT: marketctl notify mute shows what is muted.")
+    registry = given.registry()
+    with kept(registry.settings) as store, nullcontext(True) if looked else store.lock() as ours:
         if not ours:
             raise Busy("another run is telling", hint=f"marketctl notify mute {what or ''}".rstrip())
         ledger = store.load()
@@ -259,6 +265,10 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
                 notice(f"{printable(what, 60)} is not muted{f'; did you mean {close}?' if close else ''}")
         elif what is not None:
             ledger.mutes[what] = until
+            words = known_words(registry, ledger)
+            if is_word(what) and what.casefold() not in words and not given.quiet:
+                close = closest(what.casefold(), words)
+                notice(f"nothing watched is called {what}{f'; did you mean {words[close]}?' if close else ''}")
         if what is not None:
             store.save(ledger)
     results = [{"what": key, "until": to_iso(at)} for key, at in ledger.mutes.items()]

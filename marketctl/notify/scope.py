@@ -4,7 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from marketctl.config.registry import Registry
+from marketctl.models import JOBS
 from marketctl.notify.ledger import Ledger
+from marketctl.notify.shape import KINDS
+from marketctl.providers.networks import network_names
+from marketctl.views.doors import DOORS
 
 
 def forget_unwatched(ledger: Ledger, registry: Registry) -> None:
@@ -37,3 +41,17 @@ def is_watched(registry: Registry, key: str, facts: Mapping[str, Any]) -> bool:
         "quota": settings.quota_within_s is not None,
     }[kind]
     return on and any(entry.name == about for entry in registry.enabled())
+
+
+def is_word(what: str) -> bool:
+    """Tell whether a mute is a mere word, no pattern of a key."""
+    return not any(char in what for char in " *?[")
+
+
+def known_words(registry: Registry, ledger: Ledger) -> dict[str, str]:
+    """Return the words of which a key may consist, as they are written, by their small letters."""
+    settings = registry.watch
+    words = {"all", "fee", *KINDS, *DOORS, *JOBS, *settings.assets, *settings.pairs, *settings.above, *settings.below}
+    words |= {*(settings.networks or network_names()), *(entry.name for entry in registry.enabled())}
+    words.update(*(key.split(" ") for key in ledger.active))
+    return {word.casefold(): word for word in words}

@@ -259,6 +259,28 @@ def test_what_is_muted_is_noted_and_not_sent(folder, ctl):
         assert ctl("notify", "mute", "x", "--for", "soon")[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "err"),
+    [
+        (("",), 2, "marketctl: WHAT is empty, expected a word such as USDT, tron or KUCOIN, "),
+        ((" \n",), 2, "marketctl: WHAT is empty, expected a word such as USDT, tron or KUCOIN, "),
+        (("--off",), 2, "marketctl: --off needs WHAT: marketctl notify mute shows what is muted."),
+        (("trom",), 0, "nothing watched is called trom; did you mean tron?\n"),
+        (("kucoinn",), 0, "nothing watched is called kucoinn; did you mean KUCOIN?\n"),
+        (("zzzzz",), 0, "nothing watched is called zzzzz\n"),
+        (("trom", "-q"), 0, ""),
+        (("usdt",), 0, ""),
+        (("stale",), 0, ""),
+        (("kucoin",), 0, ""),
+        (("door USDT *",), 0, ""),
+    ],
+)
+def test_a_mute_of_nothing_is_said(folder, ctl, words, code, err):
+    found, _, told = ctl("notify", "mute", *words)
+    assert (found, told[: len(err)]) == (code, err)
+    assert bool(told) == bool(err)
+
+
 def test_the_extra_is_imported_when_something_is_sent_and_not_before(folder, sandbox):
     path = folder / "providers.toml"
     path.write_text(path.read_text().replace('networks = ["tron", "ton"]', 'networks = ["ton"]'))  # moves when told to
@@ -404,6 +426,17 @@ def test_the_name_of_the_program_in_a_url_hides_no_hint(folder, ctl):
         channels(folder, hook=hook.url.replace("://", "://marketctl:pass-word@") + "/marketctl")
         _, _, err = ctl("notify", "test", "none")
         assert err.endswith("Next: marketctl notify status.\n")
+
+
+def test_a_bug_in_a_look_is_told_and_ends_neither_the_run_nor_the_looks(folder, ctl, monkeypatch):
+    def broken(*_: object, **_more: object) -> None:
+        raise ZeroDivisionError
+
+    with Webhook() as hook:
+        channels(folder, hook=hook.url)
+        monkeypatch.setattr("marketctl.notify.work.tell", broken)
+        code, _, err = ctl("run", "--once", "--task", "wallet", "--notify", "-q")
+    assert (code, err.splitlines()[0], err.splitlines()[-1]) == (0, "nobody was told:", "ZeroDivisionError")
 
 
 def test_run_needs_a_channel_before_it_begins(folder, ctl):
