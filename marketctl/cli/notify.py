@@ -1,4 +1,4 @@
-"""marketctl notify: somebody is told when a network closes, a price crosses a line, a provider fails."""
+"""marketctl notify: somebody is told when something happens. Long: five commands, each with its help and its table."""
 
 import click
 
@@ -238,7 +238,7 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
     from marketctl.log import notice
     from marketctl.notify.ledger import kept
     from marketctl.notify.rules import is_muted
-    from marketctl.notify.scope import is_word, known_words
+    from marketctl.notify.scope import unknown_word
     from marketctl.text import closest, printable
     from marketctl.times import now_ms, to_iso
 
@@ -246,7 +246,7 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
     until = None if span == "ever" else now_ms() + _span_ms(span)
     looked = what is None  # and looking never writes
     if what is not None and not (what := " ".join(what.split())):
-        raise click.UsageError('WHAT is empty, expected a word such as USDT, tron or KUCOIN, "all", or a pattern.')
+        raise click.UsageError("WHAT is empty, expected a word such as USDT, tron or KUCOIN.")
     if looked and off:
         raise click.UsageError("--off needs WHAT: marketctl notify mute shows what is muted.")
     registry = given.registry()
@@ -265,10 +265,9 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
                 notice(f"{printable(what, 60)} is not muted{f'; did you mean {close}?' if close else ''}")
         elif what is not None:
             ledger.mutes[what] = until
-            words = known_words(registry, ledger)
-            if is_word(what) and what.casefold() not in words and not given.quiet:
-                close = closest(what.casefold(), words)
-                notice(f"nothing watched is called {what}{f'; did you mean {words[close]}?' if close else ''}")
+            told = unknown_word(registry, ledger, what)
+            if told and not given.quiet:
+                notice(told)
         if what is not None:
             store.save(ledger)
     results = [{"what": key, "until": to_iso(at)} for key, at in ledger.mutes.items()]

@@ -8,6 +8,7 @@ from marketctl.models import JOBS
 from marketctl.notify.ledger import Ledger
 from marketctl.notify.shape import KINDS
 from marketctl.providers.networks import network_names
+from marketctl.text import closest, printable
 from marketctl.views.doors import DOORS
 
 
@@ -43,15 +44,16 @@ def is_watched(registry: Registry, key: str, facts: Mapping[str, Any]) -> bool:
     return on and any(entry.name == about for entry in registry.enabled())
 
 
-def is_word(what: str) -> bool:
-    """Tell whether a mute is a mere word, no pattern of a key."""
-    return not any(char in what for char in " *?[")
-
-
-def known_words(registry: Registry, ledger: Ledger) -> dict[str, str]:
-    """Return the words of which a key may consist, as they are written, by their small letters."""
+def unknown_word(registry: Registry, ledger: Ledger, what: str) -> str | None:
+    """Say of a word that is to be muted that no key can have it, and what may be meant; None for a pattern."""
+    if any(char in what for char in " *?["):
+        return None
     settings = registry.watch
     words = {"all", "fee", *KINDS, *DOORS, *JOBS, *settings.assets, *settings.pairs, *settings.above, *settings.below}
     words |= {*(settings.networks or network_names()), *(entry.name for entry in registry.enabled())}
     words.update(*(key.split(" ") for key in ledger.active))
-    return {word.casefold(): word for word in words}
+    known = {word.casefold(): word for word in words}
+    if what.casefold() in known:
+        return None
+    close = closest(what.casefold(), known)
+    return f"nothing watched is called {printable(what, 60)}" + (f"; did you mean {known[close]}?" if close else "")
