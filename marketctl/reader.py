@@ -11,20 +11,23 @@ here change with a new major version alone.
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from marketctl.errors import MarketctlError
 
 if TYPE_CHECKING:
+    from marketctl.config.registry import Registry
     from marketctl.views.quotes import Live, Reader
 
 __all__ = ["NoQuote", "Quote", "Quotes", "open_quotes"]
 
+AGAIN_S = 5  # so often a Redis that is away is looked for
 DECIMALS = ("bid", "ask", "bid_size", "ask_size", "last", "mid", "volume", "quote_volume")
 
 
@@ -66,15 +69,27 @@ class Quote:
 
 
 class Quotes:
-    """The live quotes of all providers; every call reads them anew."""
+    """The live quotes of all providers; every call reads them anew.
 
-    def __init__(self, reader: "Reader") -> None:
-        self._reader = reader
+    Where Redis goes away the mirror is read, and Redis again soon after it is back: a program may run for weeks.
+    """
+
+    def __init__(self, registry: "Registry", stack: ExitStack) -> None:
+        self._registry = registry
+        self._stack = stack
+        self._open()
+
+    def _open(self) -> None:
+        from marketctl.views.quotes import open_reader
+
+        self._stack.close()
+        self._reader: Reader = self._stack.enter_context(open_reader(self._registry))
+        self._opened = monotonic()
 
     @property
     def providers(self) -> list[str]:
         """The enabled providers, in the registry's order."""
-        return [entry.name for entry in self._reader.registry.enabled()]
+        return [entry.name for entry in self._registry.enabled()]
 
     def get(self, provider: str, pair: str, max_age_s: float | None = None) -> Quote:
         """Return the quote of a pair. Raises NoQuote, and ConfigError for an unknown provider.
@@ -114,7 +129,13 @@ class Quotes:
         return found
 
     def _read(self, provider: str) -> "Live":
-        live = self._reader.read(self._reader.registry.provider(provider))
+        entry = self._registry.provider(provider)
+        if self._reader.store is None and monotonic() - self._opened >= AGAIN_S:
+            self._open()
+        live = self._reader.read(entry)
+        if live.state == "failed" and self._reader.store is not None:  # it died under us
+            self._open()
+            live = self._reader.read(entry)
         if live.state != "ok":
             raise NoQuote(live.state, f"{live.provider}: {live.words()}")
         return live
@@ -127,7 +148,7 @@ class Quotes:
         from marketctl.views.freshness import is_stale, limit_ms
         from marketctl.views.snapshots import number
 
-        entry = self._reader.registry.provider(live.provider)
+        entry = self._registry.provider(live.provider)
         limit = limit_ms(entry.prices_interval_s, live.kept_ms) if max_age_s is None else max_age_s * 1000
         age, collected_ms = live.age_ms(quote, now_ms()), live.collected_of(quote)
         if age is None or collected_ms is None or is_stale(age, limit):
@@ -160,8 +181,7 @@ def open_quotes(config: str | Path | None = None, *, environ: Mapping[str, str] 
     """
     from marketctl.config.paths import find_registry
     from marketctl.config.registry import read_registry
-    from marketctl.views.quotes import open_reader
 
     path = find_registry(None if config is None else str(config), environ)
-    with open_reader(read_registry(path, environ=environ)) as reader:
-        yield Quotes(reader)
+    with ExitStack() as stack:
+        yield Quotes(read_registry(path, environ=environ), stack)

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -17,6 +19,7 @@ from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.redis.publish import publish_l1
 from marketctl.redis.quotes import write_mirror
 from marketctl.times import now_ms, to_iso
+from tools.torture_world import RedisServer
 
 READERS = Path(__file__).parent.parent / "docs" / "readers"
 REGISTRY = """
@@ -127,7 +130,68 @@ def test_the_mirror_is_read_where_there_is_no_redis(tmp_path: Path) -> None:
     assert (found.bid, found.ask, found.source) == (Decimal("1"), Decimal("2"), "mirror")
 
 
-@pytest.mark.parametrize(("program", "script"), [("node", "quotes.mjs"), ("php", "quotes.php")])
+def test_a_program_that_goes_on_reads_redis_again_and_meanwhile_the_mirror(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("marketctl.reader.AGAIN_S", 0)
+    with RedisServer(tmp_path / "redis") as redis:
+        path = tmp_path / "providers.toml"
+        path.write_text(REGISTRY.format(url=redis.url))
+        head = {"schema": 1, "provider": "KUCOIN", "job": "prices", "run_id": "1", "collected_at": to_iso(now_ms())}
+        mirror = tmp_path / "data/prices/KUCOIN.json"
+        write_mirror(mirror, head | {"version": "0", "complete": True}, {"A/B": sent("1", "2")})
+        redis.kill()
+        with open_quotes(path) as quotes:
+            for _ in range(2):
+                assert quotes.get("KUCOIN", "A/B").source == "mirror"
+                redis.start()
+                with RedisConnection(redis.url, tmp_path, "r") as store:
+                    publish_l1(store, "KUCOIN", {"A/B": sent("3", "4")}, run_id="1", collected_ms=now_ms(),
+                               interval_s=10, skipped=0)  # fmt: skip
+                assert (quotes.get("KUCOIN", "A/B").source, quotes.get("KUCOIN", "A/B").bid) == ("redis", 3)
+                redis.kill()
+
+
+PROGRAMS = pytest.mark.parametrize(("program", "script"), [("node", "quotes.mjs"), ("php", "quotes.php")])
+
+
+@PROGRAMS
+@pytest.mark.parametrize("value", ["{", "null", '{"bid": "1", "collected_ms": "x"}'])
+def test_a_value_that_is_no_quote_is_one_line_in_other_languages(
+    registry: Path, server: str, program: str, script: str, value: str
+) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"there is no {program} here")
+    publish(registry, server, {"A/B": sent("1", "2")})
+    with RedisConnection(f"unix://{server}", registry.parent, "r") as store:
+        store.call("HSET", "r:{KUCOIN}:l1", "A/B", value)
+        store.call("HSET", "r:{KUCOIN}:l1:meta", "collected_ms", "x")
+    done = run_reader(program, script, server)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+
+
+@PROGRAMS
+def test_a_server_that_is_away_or_hangs_up_is_one_line_in_other_languages(
+    tmp_path: Path, program: str, script: str
+) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"there is no {program} here")
+    done = run_reader(program, script, str(tmp_path / "none.sock"))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: listener.accept()[0].close())
+        thread.start()
+        done = run_reader(program, script, str(listener.getsockname()[1]))
+        thread.join()
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+
+
+def run_reader(program: str, script: str, place: str) -> subprocess.CompletedProcess[str]:
+    words = [program, str(READERS / script), place, "KUCOIN", "A/B", "30", "r"]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
+@PROGRAMS
 def test_readers_of_other_languages(registry: Path, server: str, program: str, script: str) -> None:
     if shutil.which(program) is None:
         pytest.skip(f"there is no {program} here")

@@ -11,7 +11,7 @@ export function quote(place, provider, pair, maxAgeS, prefix = "marketctl") {
     socket.write(command("MULTI") + command("HGET", key, pair) + command("HGET", `${key}:meta`, "collected_ms") + command("TIME") + command("EXEC"));
     let text = "";
     socket.setEncoding("utf8").setTimeout(5000, () => socket.destroy(new Error("Redis does not answer")));
-    socket.on("error", reject);
+    socket.on("error", reject).on("close", () => reject(new Error("Redis does not answer")));
     socket.on("data", (part) => {
       text += part;
       const lines = text.split("\r\n"), at = lines.indexOf("*3");
@@ -22,7 +22,8 @@ export function quote(place, provider, pair, maxAgeS, prefix = "marketctl") {
       if (values.length < 4) return;
       socket.end();
       if (values[0] === null) return reject(new Error(`no live quote of ${provider} ${pair}`));
-      const found = JSON.parse(values[0]);
+      let found;
+      try { found = Object(JSON.parse(values[0])); } catch (error) { return reject(error); }
       const now = Number(values[2]) * 1000 + Number(values[3]) / 1000;
       const collected = found.collected_ms ?? Number(values[1]), age = (now - Math.min(collected, found.at ?? collected)) / 1000;
       if (!(age <= maxAgeS && collected - now < 5000)) return reject(new Error(`too old: ${age.toFixed(1)} s`));

@@ -4,10 +4,10 @@
 /** Return ['bid' => '1.23', ...]: decimals stay texts. Throws where there is no fresh quote. */
 function quote(string $place, string $provider, string $pair, float $maxAgeS, string $prefix = 'marketctl'): array {
     $address = ctype_digit($place) ? "tcp://127.0.0.1:$place" : "unix://$place";
-    $redis = stream_socket_client($address, $code, $why, 5) ?: throw new RuntimeException("Redis: $why");
+    $redis = @stream_socket_client($address, $code, $why, 5) ?: throw new RuntimeException("Redis: $why");
     stream_set_timeout($redis, 5);
     $ask = function (string ...$words) use ($redis) {
-        fwrite($redis, '*' . count($words) . "\r\n" . implode('', array_map(fn($w) => '$' . strlen($w) . "\r\n$w\r\n", $words)));
+        @fwrite($redis, '*' . count($words) . "\r\n" . implode('', array_map(fn($w) => '$' . strlen($w) . "\r\n$w\r\n", $words)));
         return reply($redis);
     };
     $key = "$prefix:{{$provider}}:l1";
