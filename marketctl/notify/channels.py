@@ -13,6 +13,8 @@ from marketctl.redact import protect
 
 TABLE = "notify"
 SEND_S = 30  # for one message, from the first byte to the whole answer
+# What apprise's plug-ins let through, when a service answers as none of them expects.
+STUMBLES = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
 _parts = re.compile(r"[/:@?&=#,]+").split
 
 
@@ -78,7 +80,7 @@ def _send(channel: Any, title: str, body: str, kind: str) -> str | None:
     with _quiet() as said:
         try:
             taken = channel.notify(title=title, body=body, notify_type=kind, body_format="text")
-        except (OSError, TypeError, ValueError) as error:  # what its plug-ins let through
+        except STUMBLES as error:
             return f"{type(error).__name__}: {error}"
     return None if taken else (said[-1] if said else "not taken")
 

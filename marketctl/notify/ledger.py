@@ -43,6 +43,13 @@ class Ledger:
     outbox: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     channels: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def rewind(self, now_ms: int) -> None:
+        """Take what lies in the future, as a clock that ran ahead left it, for of now: it would silence for as long."""
+        for one in self.active.values():
+            one |= {name: min(one[name], now_ms) for name in ("since_ms", "told_ms")}
+        self.flaps = {key: [min(at, now_ms) for at in times] for key, times in self.flaps.items()}
+        self.damped = {key: min(at, now_ms) for key, at in self.damped.items()}
+
     def document(self) -> dict[str, Any]:
         """Return what is written."""
         return {"schema": SCHEMA, **asdict(self)}

@@ -35,6 +35,7 @@ def compare(
     first = ledger.started_ms is None
     if first:
         ledger.started_ms = picture.at_ms
+    ledger.rewind(picture.at_ms)
     events: list[Event] = []
     moved: set[str] = set()
     before = dict(ledger.active)

@@ -72,6 +72,20 @@ def test_repeated_after_a_day_and_never_when_switched_off():
     assert quiet.see(100_000, "A") == []
 
 
+def test_a_clock_that_ran_ahead_silences_nothing():
+    desk = Desk()
+    year = 366 * 1440
+    desk.see(year)
+    desk.see(year + 1, "A B C")
+    desk.see(0, "A B C")  # set right
+    assert desk.see(1440, "A B C")[0].startswith("still: ")
+    restless = Desk()
+    for minute in range(8):
+        restless.see(year + minute, "A" * (minute % 2))
+    restless.see(0)
+    assert restless.see(31)[0].startswith("USDT · tron: withdrawals open again")
+
+
 def test_what_changes_too_often_is_told_once_and_again_when_it_is_steady():
     desk = Desk()
     desk.see(0)

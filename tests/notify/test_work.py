@@ -398,6 +398,19 @@ def test_a_receiver_that_does_not_end_its_answer_holds_up_no_other(folder, ctl, 
         assert len(hook.messages) == 2
 
 
+def test_a_service_that_answers_what_its_plug_in_cannot_read_holds_up_no_other(folder, ctl, monkeypatch):
+    from apprise.plugins.slack import NotifySlack
+
+    with Webhook() as odd, Webhook() as hook:
+        odd.answer = b'"x"'
+        monkeypatch.setattr(NotifySlack, "api_url", f"http://127.0.0.1:{odd.port}/{{}}")
+        channels(folder, odd="slack://xoxb-1234-1234-abcdefghij/#general", hook=hook.url)
+        sync(ctl, until=True)
+        code, _, err = ctl("notify", "run")
+        assert (code, err) == (3, "notify odd: AttributeError: 'str' object has no attribute 'get'; 1 lines wait\n")
+        assert len(hook.messages) == 1
+
+
 def test_a_message_that_is_sent_on_was_not_taken(folder, ctl):
     """Sent on, a POST becomes a GET without its body: nobody is told."""
     with Webhook() as hook:
