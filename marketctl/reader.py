@@ -11,7 +11,7 @@ here change with a new major version alone.
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -109,14 +109,10 @@ class Quotes:
         return found
 
     def all(self, provider: str, max_age_s: float | None = None) -> dict[str, Quote]:
-        """Return pair → quote of a provider, without what is too old or unreadable. Raises NoQuote without a set."""
+        """Return pair → quote of a provider, without what is too old. Raises NoQuote without a set."""
         live = self._read(provider)
-        found = {}
-        for pair, quote in live.quotes.items():
-            with suppress(NoQuote):
-                if (fresh := self._judge(live, pair, quote, max_age_s)[0]) is not None:
-                    found[pair] = fresh
-        return found
+        judged = {pair: self._judge(live, pair, quote, max_age_s)[0] for pair, quote in live.quotes.items()}
+        return {pair: quote for pair, quote in judged.items() if quote is not None}
 
     def pair(self, pair: str, max_age_s: float | None = None) -> dict[str, Quote]:
         """Return provider → quote of a pair, from every provider that has a fresh one."""
@@ -143,7 +139,6 @@ class Quotes:
     def _judge(
         self, live: "Live", pair: str, quote: Mapping[str, Any], max_age_s: float | None
     ) -> tuple[Quote | None, str]:
-        from marketctl.text import printable
         from marketctl.times import now_ms
         from marketctl.views.freshness import is_stale, limit_ms
         from marketctl.views.snapshots import number
@@ -154,16 +149,12 @@ class Quotes:
         if age is None or collected_ms is None or is_stale(age, limit):
             told = "its age is unknown" if age is None else f"{age / 1000:.1f} s"
             return None, f"{told}, at most {limit / 1000:g} s are allowed"
-        values = {name: number(quote[name]) for name in DECIMALS}
-        if wrong := [name for name, value in values.items() if value is None and quote[name] is not None]:
-            told = f"{wrong[0]} is {printable(quote[wrong[0]], 40)}"
-            raise NoQuote("failed", f"{live.provider} {pair} cannot be read: {told}")
         at = quote["at"]
         return Quote(
             provider=live.provider,
             pair=pair,
             symbol=quote["symbol"],
-            **values,
+            **{name: number(quote[name]) for name in DECIMALS},
             status=quote["status"],
             derived=quote["derived"],
             at=datetime.fromisoformat(at) if at else None,

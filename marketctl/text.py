@@ -1,7 +1,7 @@
 """Words for people: what is printable, what a value is, which word was meant."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from marketctl.redact import redact
 
@@ -22,6 +22,22 @@ def kind_of(value: object) -> str:
     if isinstance(value, str):
         return "a text"
     return "a list" if isinstance(value, list) else "an object"
+
+
+DECIMAL = r"-?[0-9]{1,60}+(?:\.[0-9]{1,60}+)?+"
+"""A decimal as it is stored: no exponent, at most 60 digits on either side of the point."""
+
+
+def are_decimals(texts: Iterable[Any]) -> bool:
+    """Tell whether all of these are decimals as they are stored; what is no text is none."""
+    import re
+
+    told = [*texts, ""]
+    try:
+        joined = ",".join(told)
+    except TypeError:
+        return False
+    return joined.count(",") == len(told) - 1 and re.fullmatch(rf"(?:{DECIMAL},)*+", joined) is not None
 
 
 def printable(value: object, limit: int = 200) -> str:

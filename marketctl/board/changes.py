@@ -28,8 +28,8 @@ def gather_changes(
         events, broken, _ = changes(registry, made_ms - MOVES_DAYS * DAY_MS)
     except MarketctlError:  # nothing was collected yet
         events, broken = [], []
-    # A wallet that cannot be read is told already.
-    problems += [one for one in broken if not one.message.startswith(tuple(known.message for known in problems))]
+    told = {one.message for one in problems}  # a wallet that cannot be read is among them already
+    problems += [one for one in broken if getattr(one.__cause__, "message", one.message) not in told]
     place = {entry.name: index for index, entry in enumerate(entries)}
     known = [event for event in events if event["provider"] in place]
     day = [event for event in reversed(known) if (ms_or_none(event["at"]) or 0) >= made_ms - DAY_MS]

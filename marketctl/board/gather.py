@@ -21,7 +21,7 @@ from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError, RedisFailed, StorageFailed
 from marketctl.files.look import is_there
 from marketctl.views.quotes import Reader
-from marketctl.views.snapshots import snapshot
+from marketctl.views.snapshots import snapshot, unread
 from marketctl.views.twins import address_of, known_coins
 
 
@@ -83,6 +83,7 @@ def _snapshots(
         try:
             if is_there(registry.settings.data_dir / job / f"{entry.name}.json"):
                 one = snapshot(registry, job, entry.name)
+                problems += unread(one) if job == "wallet" else []
         except MarketctlError as error:
             problems.append(error)
         found.append(one)

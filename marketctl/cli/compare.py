@@ -71,7 +71,7 @@ def _compare(given: Globals, pair: str, max_age_s: float | None, as_json: bool) 
     coins = known_coins(given.registry())
     found = put_together(key, lives, now_ms(), bounds, coins)
     rows, best = found["rows"], found["best"]
-    unproven = [row["provider"] for row in rows if row["provider"] in coins.unread]
+    unproven = [row["provider"] for row in rows if coins.is_unread(row["provider"], key)]
     if as_json:
         told = [live.to_dict() for live in lives]
         document = {"schema": 1, "command": "prices compare", "pair": key, "results": rows, "best": best}

@@ -86,7 +86,7 @@ def show(provider: str | None, as_json: bool) -> int:
     from marketctl.views.snapshots import snapshots
 
     given = globals_of()
-    found = snapshots(given.registry(), "stats", provider)
+    found = snapshots(given.registry(), "stats", [provider] if provider else ())
     code = EXIT_PARTIAL if found.broken else EXIT_OK
     for problem in found.broken:
         log.error("%s", problem.message)

@@ -99,8 +99,12 @@ def show(providers: tuple[str, ...], words: tuple[str, ...], closed: bool, at_ms
     \b
     Example:
       marketctl wallet show KUCOIN USDT BTC
+
+    Exit codes: 0 shown, 3 some assets cannot be read, 4 configuration.
     """
-    from marketctl.views.snapshots import choose_assets, snapshot
+    from marketctl.errors import EXIT_OK, EXIT_PARTIAL
+    from marketctl.log import log
+    from marketctl.views.snapshots import choose_assets, snapshot, unread
 
     provider, assets = provider_and_words(providers, words)
     given = globals_of()
@@ -113,12 +117,17 @@ def show(providers: tuple[str, ...], words: tuple[str, ...], closed: bool, at_ms
     chosen = choose_assets(found, assets)
     if closed:
         chosen = closed_alone(chosen)
+    broken = [] if assets else unread(found)
+    for problem in broken:
+        log.error("%s", problem.message)
+    code = EXIT_PARTIAL if broken else EXIT_OK
     if as_json:
-        print_document(given, {"schema": 1, "command": "wallet show", "results": [found | {"assets": chosen}]})
-        return 0
+        told = {name: one for name, one in found.items() if name != "unreadable"} | {"assets": chosen}
+        print_document(given, {"schema": 1, "command": "wallet show", "results": [told]})
+        return code
     rows = []
-    for code, asset in sorted(chosen.items()):
-        name = code if code == asset["ticker"] else f"{asset['ticker']} ({code})"
+    for place, asset in sorted(chosen.items()):
+        name = place if place == asset["ticker"] else f"{asset['ticker']} ({place})"
         for key, network in (asset["networks"] or {"": {}}).items():
             note = network.get("note")
             rows.append(
@@ -137,7 +146,7 @@ def show(providers: tuple[str, ...], words: tuple[str, ...], closed: bool, at_ms
                 )
             )
     print_rows(given, SHOWN, rows)
-    return 0
+    return code
 
 
 def closed_alone(assets: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,15 +174,12 @@ def unmapped(providers: tuple[str, ...], as_json: bool) -> int:
     """
     from marketctl.errors import EXIT_OK, EXIT_PARTIAL
     from marketctl.log import log
-    from marketctl.views.snapshots import Found, snapshot, snapshots
+    from marketctl.views.snapshots import snapshots
     from marketctl.views.snapshots import unmapped as find
 
     given = globals_of()
     registry = given.registry()
-    if providers:
-        found = Found([snapshot(registry, "wallet", name) for name in dict.fromkeys(providers)])
-    else:
-        found = snapshots(registry, "wallet")
+    found = snapshots(registry, "wallet", providers)
     for problem in found.broken:
         log.error("%s", problem.message)
     rows = find(found.snapshots)

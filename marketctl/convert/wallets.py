@@ -10,10 +10,9 @@ from marketctl.errors import StorageFailed
 from marketctl.files.snapshots import read_lines
 from marketctl.redis.connection import RedisConnection
 from marketctl.text import printable
-from marketctl.views.snapshots import number, snapshot
+from marketctl.views.snapshots import snapshot
+from marketctl.views.sound import read_asset
 from marketctl.views.wallets import newer_copy, read_copy
-
-FIGURES = ("deposit_min", "withdraw_min", "withdraw_max", "withdraw_fee", "withdraw_fee_percent")
 
 TICKER, FEE, PERCENT = '"ticker": "', '"withdraw_fee": ', '"withdraw_fee_percent": '
 
@@ -53,27 +52,16 @@ class Wallet:
     def coins(self, ticker: str) -> list[Mapping[str, Any]]:
         """Return the assets of a ticker that have networks: more than one where a dead coin had it before."""
         read = [_read(record) for record in self._records.get(ticker, ())]
-        if not all(one is not None and _is_sound(one.get("networks")) for one in read):
+        if None in read:
             self.unreadable.add(ticker)
-            return []
-        return [one for one in read if one is not None and one.get("networks")]
-
-
-def _is_sound(networks: object) -> bool:
-    """Tell whether networks are as we write them: a figure that is none must not pass for no fee, or no minimum."""
-    if networks is None:
-        return True
-    return isinstance(networks, dict) and all(
-        isinstance(one, dict)
-        and all(one.get(name) is None or number(one[name]) is not None for name in FIGURES)
-        and all(one.get(name) is None or isinstance(one[name], str) for name in ("network", "contract"))
-        for one in networks.values()
-    )
+        return [] if ticker in self.unreadable else [one for one in read if one is not None and one.get("networks")]
 
 
 def wallet_of(found: Mapping[str, Any]) -> Wallet:
     """Return the wallet of a snapshot that was read whole."""
-    return Wallet(found["provider"], found["collected_at"], found["assets"].values())
+    wallet = Wallet(found["provider"], found["collected_at"], found["assets"].values())
+    wallet.unreadable.update(found.get("unreadable", ()))
+    return wallet
 
 
 def read_wallet(registry: Registry, provider: str, store: RedisConnection | None = None) -> Wallet:
@@ -129,8 +117,7 @@ def _least_fee(record: str | Mapping[str, Any]) -> float:
             return 0.0
         told = [part[1 : part.find('"', 1)] if part[0] == '"' else None for part in parts[1:]]
     else:
-        networks = record.get("networks") or {}
-        told = [network.get("withdraw_fee") for network in networks.values()] if _is_sound(networks) else []
+        told = [network.get("withdraw_fee") for network in record["networks"].values()]
     try:
         return min([float(text or 0) for text in told], default=0.0)
     except ValueError:
@@ -141,7 +128,6 @@ def _read(record: str | Mapping[str, Any]) -> Mapping[str, Any] | None:
     if not isinstance(record, str):
         return record
     try:
-        found = json.loads(record[record.index('": ') + 3 :])
+        return read_asset(json.loads(record[record.index('": ') + 3 :]))
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None

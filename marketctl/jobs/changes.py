@@ -7,9 +7,11 @@ So the journal leads from one snapshot to the next, forth and back.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from marketctl.files.snapshots import decode_json, encode_json
+from marketctl.views.sound import AMOUNTS, ANY, ASSET, NETWORK
 
 
 @dataclass
@@ -84,9 +86,13 @@ def _compare_asset(changes: Changes, code: str, old: Mapping[str, Any], new: Map
 def _compare_fields(
     changes: Changes, code: str, network: str | None, old: Mapping[str, Any], new: Mapping[str, Any]
 ) -> None:
+    kinds = ASSET if network is None else NETWORK
     for name in sorted((old.keys() | new.keys()) - {"networks"}):
-        if old.get(name) != new.get(name):
-            changes.line(code, network, name, old.get(name), new.get(name))
+        before = old.get(name)
+        if type(before) not in kinds.get(name, ANY):  # somebody else wrote it: a figure by its digits, or unknown
+            before = str(before) if name in AMOUNTS and type(before) in (int, Decimal) else None
+        if before != new.get(name):
+            changes.line(code, network, name, before, new.get(name))
 
 
 def told_ahead(before: Mapping[str, str], lines: Iterable[Mapping[str, Any]]) -> dict[str, str]:

@@ -27,7 +27,9 @@ def look(
     `before` are the facts of what was told earlier, by key: a venue of which nothing is known now is as it was.
     """
     settings = registry.watch
-    unread = {entry.name for entry in registry.enabled()} - {entry.name for entry, _ in known}
+    unread = {entry.name for entry in registry.enabled()} - {
+        entry.name for entry, one in known if not one.get("unreadable")
+    }
     picture = Picture(now_ms, before, unread)
     _doors(picture, settings, known)
     _fees(picture, settings, known)

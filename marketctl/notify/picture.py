@@ -24,7 +24,7 @@ class Picture:
     """All that is so at one moment. `open_doors` are the watched doors that are open, `fees` the watched fees.
 
     `before` are the facts of what was told earlier, by key. `unread` are the enabled providers whose wallet cannot be
-    read: that opens no door, and makes no coins the same.
+    read, or not all of it: that opens no door, and makes no coins the same.
     """
 
     at_ms: int

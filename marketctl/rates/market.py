@@ -18,7 +18,7 @@ from marketctl.times import ms_or_none, now_ms
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.held import in_words
 from marketctl.views.quotes import Live, Reader
-from marketctl.views.snapshots import number
+from marketctl.views.snapshots import number, unread
 from marketctl.views.twins import known_coins, same_contract
 from marketctl.views.wallets import WalletFiles
 
@@ -157,6 +157,8 @@ class Market:
         if found.age_ms is None or found.age_ms > found.limit_ms:
             old = "of unknown age" if found.age_ms is None else f"{found.age_ms // 1000} s old"
             return found.out("wallet-stale", f"the wallet is {old}, allowed are {found.limit_ms // 1000} s")
+        if need.asset in wallet["unreadable"]:
+            return found.out("no-wallet", unread(wallet)[0].message)
         flags = []
         for asset in wallet["assets"].values():
             if str(asset.get("ticker")).upper() == need.asset:
@@ -191,7 +193,7 @@ class Market:
 
     def _coins(self, leg: Leg, found: Judged, contracts: Mapping[str, tuple[str, str]]) -> Judged:
         """Look whether both coins of the pair are those the others mean, or those the desk means."""
-        if leg.provider in self._coins_known.unread:
+        if self._coins_known.is_unread(leg.provider, leg.pair):
             words = f"the wallet of {leg.provider} cannot be read: whether its coins are the same is not known"
             return found.out("no-wallet", words)
         for ticker in leg.pair.split("/"):

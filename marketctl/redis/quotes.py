@@ -11,7 +11,7 @@ from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.forms import mirror_lines, mirror_times
 from marketctl.redis.sets import Texts, of_one_moment, read_texts
-from marketctl.text import printable
+from marketctl.text import are_decimals, printable
 from marketctl.times import to_iso
 
 DECIMALS = ("bid", "ask", "last", "mid", "bid_size", "ask_size", "volume", "quote_volume")
@@ -87,6 +87,7 @@ def _read_quotes(store: RedisConnection, key: str, texts: Texts) -> dict[str, di
         if len(quotes) == len(texts):
             for shape in {(*quote, *map(type, quote.values())) for quote in quotes}:
                 _see_shape(shape[: len(shape) // 2], shape[len(shape) // 2 :])
+            _see_decimals(quotes)
             return dict(zip([pair.decode() for pair in texts], quotes, strict=True))
     except (ValueError, RecursionError, AttributeError, TypeError):
         pass
@@ -172,6 +173,9 @@ _raw_decode = json.JSONDecoder().raw_decode
 
 _KINDS = dict.fromkeys(_TEXTS, str) | {"at": int, "collected_ms": int, "derived": bool}
 
+_RECORD = _KINDS | dict.fromkeys(("verdict", "why", "cause", "reference", "deviation_percent", "run_id"), str)
+_RECORD |= {"by": list, "cycles": int, "since": int, "last_good": dict}
+
 
 def _read_value(value: bytes) -> dict[str, Any]:
     """Read one quote. Raises ValueError when it is not of our shape."""
@@ -180,22 +184,40 @@ def _read_value(value: bytes) -> dict[str, Any]:
     if end != len(text) or not isinstance(quote, dict):
         raise ValueError
     _see_shape(tuple(quote), tuple(map(type, quote.values())))
+    _see_decimals([quote])
     return quote
 
 
-def _see_shape(names: tuple[str, ...], types: tuple[type, ...]) -> None:
-    """Raise ValueError where a quote of these fields is not of our shape."""
+def _see_shape(names: tuple[str, ...], types: tuple[type, ...], kinds: Mapping[str, type] = _KINDS) -> None:
+    """Raise ValueError where what has these fields is not of our shape."""
     for name, kind in zip(names, types, strict=True):
-        if kind is not _KINDS.get(name, kind):
+        if kind is not kinds.get(name, kind):
             raise ValueError
+
+
+def _see_decimals(quotes: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ValueError where a decimal of these is none."""
+    if not are_decimals([quote[name] for name in DECIMALS for quote in quotes if name in quote]):
+        raise ValueError
 
 
 def _read_record(value: bytes) -> dict[str, Any]:
     """Read what is held or marked. Raises ValueError when it is not of our shape."""
     record = json.loads(value)
-    if not isinstance(record, dict) or any(type(record.get(name)) is not str for name in ("verdict", "why")):
+    if not isinstance(record, dict):
         raise ValueError
+    see_record(record)
     return record
+
+
+def see_record(record: Mapping[str, Any]) -> None:
+    """Raise ValueError where what is held or marked is not of our shape; what is unknown is left out."""
+    _see_shape(tuple(record), tuple(map(type, record.values())), _RECORD)
+    good = record.get("last_good", {})
+    _see_shape(tuple(good), tuple(map(type, good.values())))
+    _see_decimals([record, good])
+    if not {"verdict", "why"} <= record.keys() or not all(isinstance(one, str) for one in record.get("by", ())):
+        raise ValueError
 
 
 def _read_meta(store: RedisConnection, key: str, raw: list[bytes]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from marketctl.files.journal import is_cut, read_journal
 from marketctl.times import from_iso, ms_or_none, to_iso
 from marketctl.views.changes import is_change
 from marketctl.views.snapshots import snapshot
+from marketctl.views.sound import read_assets
 
 # Prices ------------------------------------------------------------------------------------
 
@@ -164,7 +165,9 @@ def wallet_at(registry: Registry, provider: str, at_ms: int) -> dict[str, Any]:
         before = [(from_iso(line["at"]), line["run_id"]) for line in lines if from_iso(line["at"]) <= at_ms]
         collected, found["run_id"] = max(before, default=(first, None))
         found["collected_at"] = to_iso(max(first, collected))
-    return found | {"at": to_iso(at_ms), "assets": assets, "known_since": to_iso(first)}
+    found["assets"], unreadable = read_assets(assets)
+    found["unreadable"] = sorted({*found["unreadable"], *unreadable})
+    return found | {"at": to_iso(at_ms), "known_since": to_iso(first)}
 
 
 def _first_known(found: Mapping[str, Any], *, whole: bool) -> int:

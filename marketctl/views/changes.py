@@ -11,8 +11,10 @@ from marketctl.files.journal import is_cut, read_journal, unread_lines
 from marketctl.files.look import is_there
 from marketctl.files.snapshots import encode_json, read_lines, read_snapshot
 from marketctl.providers.networks import common_network
+from marketctl.text import are_decimals
 from marketctl.times import from_iso, ms_or_none, to_iso
 from marketctl.views.snapshots import no_such, number, snapshot
+from marketctl.views.sound import AMOUNTS, ANY, ASSET, NETWORK
 
 FLAGS = {True: "open", False: "closed", None: "unknown"}
 
@@ -118,7 +120,7 @@ def changes(
             events += _read(path, since_ms, problems)
             if there:
                 begin[entry.name], lost = _begin(path, path.parent / f"{entry.name}.json", since_ms)
-                problems += [] if lost is None else [StorageFailed(lost)]
+                problems += [] if lost is None else [lost]
             if wanted and there:
                 for code, asset in snapshot(registry, "wallet", entry.name)["assets"].items():
                     for name in (code, str(asset.get("ticker"))):
@@ -150,8 +152,8 @@ def changes(
     )
 
 
-def _begin(journal: Path, path: Path, since_ms: int) -> tuple[str | None, str | None]:
-    """Return since when the snapshot says that a journal tells all, and words for lines it lost since that time.
+def _begin(journal: Path, path: Path, since_ms: int) -> tuple[str | None, StorageFailed | None]:
+    """Return since when the snapshot says that a journal tells all, and what it lost since that time.
 
     Raises StorageFailed.
     """
@@ -162,15 +164,18 @@ def _begin(journal: Path, path: Path, since_ms: int) -> tuple[str | None, str | 
         try:
             head = read_snapshot(path) or {}
         except StorageFailed as error:
-            return None, f"{error.message}; whether its journal lost lines is not known"
+            words = StorageFailed(f"{error.message}; whether its journal lost lines is not known")
+            words.__cause__ = error
+            return None, words
     missing = "what its lost lines told is missing"
     if is_cut(journal, head.get("journal_bytes")):
-        return head.get("collected_at"), f"{journal} is shorter than it was: {missing}"
+        at = to_iso(ms_or_none(head.get("collected_at")))
+        return at, StorageFailed(f"{journal} is shorter than it was: {missing}")
     known = ms_or_none(head.get("known_since"))
     if known is None:
         return None, None
     lost = head.get("journal_cut") is True and since_ms < known
-    return to_iso(known), f"{journal} was cut before {to_iso(known)}: {missing}" if lost else None
+    return to_iso(known), StorageFailed(f"{journal} was cut before {to_iso(known)}: {missing}") if lost else None
 
 
 def _read(path: Path, since_ms: int, problems: list[MarketctlError]) -> list[dict[str, Any]]:
@@ -237,11 +242,15 @@ class _Names:
         return ticker, network.get("network") or common_network(provider, key) or key
 
 
-def is_change(line: dict[str, Any]) -> bool:
+def is_change(line: Mapping[str, Any]) -> bool:
     """Tell whether a line of a journal is of our shape; a whole record stands for an asset or a network alone."""
-    values = str | int | dict | None if line.get("field") in ("asset", "network") else str | int | None
-    return (
-        all(isinstance(line.get(name), str) for name in ("provider", "asset", "field"))
-        and isinstance(line.get("network", 0), str | None)
-        and all(name in line and isinstance(line[name], values) for name in ("before", "after"))
+    names = (line.get(name) for name in ("provider", "asset", "field", "run_id"))
+    if not all(isinstance(name, str) for name in names) or not isinstance(line.get("network", 0), str | None):
+        return False
+    name, both = line["field"], [line.get("before", ...), line.get("after", ...)]
+    if name in ("asset", "network"):
+        return all(isinstance(one, str | int | dict | None) for one in both)
+    kind = (ASSET if line["network"] is None else NETWORK).get(name, ANY)
+    return kind.issuperset(map(type, both)) and (
+        name not in AMOUNTS or are_decimals([one for one in both if one is not None])
     )

@@ -105,6 +105,8 @@ def _gap(
     ends = [wallets.get(one["provider"]) for one in (buy, sell)]
     if ends[0] is None or ends[1] is None:
         return told | {"why": "no wallet"}
+    if any(ticker in one.get("unreadable", ()) for one in ends if one is not None):
+        return told | {"why": "a wallet cannot be read for it"}
     ways = find_routes(ticker, [ends[0]], [ends[1]], now_ms, ages)
     # The same name for another coin: no gap at all.
     if any(way["identity"] == "twin" for way in ways.routes) and not any(

@@ -14,7 +14,7 @@ from marketctl.config.registry import Registry
 from marketctl.errors import StorageFailed
 from marketctl.times import ms_or_none, now_ms
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
-from marketctl.views.snapshots import Found, no_such, number, snapshot, snapshots, tickers
+from marketctl.views.snapshots import Found, no_such, number, snapshot, snapshots, tickers, unread
 from marketctl.views.twins import identify
 
 
@@ -37,20 +37,24 @@ def routes(registry: Registry, asset: str, source: str | None, target: str | Non
     """
     ends = [snapshot(registry, "wallet", name) if name is not None else None for name in (source, target)]
     named = [one for one in ends if one is not None]
-    found = Found(named) if len(named) == 2 else snapshots(registry, "wallet")
-    everything = [*named, *found.snapshots]
+    found = Found() if len(named) == 2 else snapshots(registry, "wallet")
+    read = [one["provider"] for one in found.snapshots]
+    for one in named:
+        if one["provider"] not in read:
+            found.take(one)
     ticker = asset.upper()
-    if ticker not in {known.upper() for known in tickers(everything)}:
-        for one in everything:
+    if ticker not in {known.upper() for known in tickers(found.snapshots)}:
+        for one in found.snapshots:
             if (same := one["assets"].get(ticker)) is not None:
                 raise StorageFailed(
                     f"{one['provider']} shows its {ticker} as {same['ticker']}",
                     hint=f"marketctl wallet routes {same['ticker']}",
                 )
-        raise no_such("no provider lists", ticker, tickers(everything))
+        raise no_such("no provider lists", ticker, tickers(found.snapshots), unread=next(iter(found.broken), None))
     for one in named:
         if not list(_listed(one, ticker)):
-            raise no_such(f"{one['provider']} lists no", ticker, tickers([one]))
+            broken = next(iter(unread(one)), None)
+            raise no_such(f"{one['provider']} lists no", ticker, tickers([one]), unread=broken)
     starts, goals = (found.snapshots if one is None else [one] for one in ends)
     max_age_ms = {name: limit_ms(entry.wallet_interval_s) for name, entry in registry.providers.items()}
     return find_routes(ticker, starts, goals, now_ms(), max_age_ms), found

@@ -1,31 +1,27 @@
 """Snapshots as commands show them: found by provider or for all, with what is missing told."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
-from types import NoneType
-from typing import Any, TypeGuard
+from decimal import Decimal
+from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError, StorageFailed
 from marketctl.files.look import is_there
 from marketctl.files.snapshots import read_snapshot
 from marketctl.files.state import read_state
-from marketctl.text import closest, printable
+from marketctl.text import DECIMAL, closest, printable
 from marketctl.times import ms_or_none
+from marketctl.views.sound import read_aside, read_assets, read_quotes, read_stats
 
 HOW = {"wallet": "wallet sync", "prices": "prices collect", "stats": "stats collect"}
 
-LONGEST = 122  # characters of a decimal: 60 digits on either side of the point
+SOME = 5  # assets that cannot be read are named
 
 RECORDS = {"wallet": "assets", "prices": "quotes", "stats": "stats"}
 
-STATS_TABLES = ("assets", "networks", "pairs", "platform", "quota", "turnover_24h")
-STATS_SCALARS = ("server_time", "clock_skew_ms", "latency_ms")
-
-QUOTE_TYPES = dict.fromkeys(
-    ("symbol", "status", "bid", "ask", "last", "mid", "bid_size", "ask_size", "volume", "quote_volume", "at"), str
-)
+_is_decimal = re.compile(DECIMAL).fullmatch
 
 
 class NotCollected(StorageFailed):
@@ -40,6 +36,11 @@ class Found:
     missing: list[str] = field(default_factory=list)
     broken: list[MarketctlError] = field(default_factory=list)
 
+    def take(self, found: dict[str, Any]) -> None:
+        """Add a snapshot, and what of it cannot be read."""
+        self.snapshots.append(found)
+        self.broken += unread(found) if found["job"] == "wallet" else []
+
 
 def snapshot(registry: Registry, job: str, provider: str) -> dict[str, Any]:
     """Return the last snapshot of a provider's job.
@@ -53,60 +54,58 @@ def snapshot(registry: Registry, job: str, provider: str) -> dict[str, Any]:
         raise NotCollected(
             f"there is no {job} snapshot of {entry.name} yet", hint=f"marketctl {HOW[job]} -p {entry.name}"
         )
-    records = found.get(RECORDS[job])
-    if (
-        (found.get("provider"), found.get("job")) != (entry.name, job)
-        or ms_or_none(found.get("collected_at")) is None
-        or not _is_whole(job, records)
-    ):
+    at_ms = ms_or_none(found.get("collected_at"))
+    if (found.get("provider"), found.get("job")) != (entry.name, job) or at_ms is None or not _read(job, found):
         raise StorageFailed(
             f"{path} is no {job} snapshot of {entry.name}", hint="move the file away; the next run writes a new one"
         )
     return found
 
 
-def _is_whole(job: str, records: object) -> bool:
-    """Tell whether all that is a table in what a job stores is one; a table that is not there holds nothing."""
+def _read(job: str, found: dict[str, Any]) -> bool:
+    """Put what can be read of the records in their place; False where that is nothing a command may show."""
+    records = found.get(RECORDS[job])
+    if job == "wallet":
+        if isinstance(records, dict):
+            found["assets"], found["unreadable"] = read_assets(records)
+        return isinstance(records, dict)
     if job == "stats":
-        return isinstance(records, dict) and _are_stats(records)
-    if not _are_tables(records):
-        return False
-    if job == "prices":
-        return _have_types(records.values(), QUOTE_TYPES)
-    return all(_are_tables(one.get("networks") or {}) for one in records.values())
+        read = {"stats": read_stats(records)}
+    else:
+        read = {"quotes": read_quotes(records), **{name: read_aside(found.get(name)) for name in ("held", "marked")}}
+    found |= read
+    return None not in read.values()
 
 
-def _are_stats(records: Mapping[str, Any]) -> bool:
-    tables = [records.get(name) or {} for name in STATS_TABLES]
-    if not all(isinstance(one, dict) for one in tables):
-        return False
-    told = [records.get(name) for name in STATS_SCALARS] + [value for one in tables for value in one.values()]
-    return all(type(value) in (str, int, NoneType) for value in told)
+def unread(wallet: Mapping[str, Any]) -> list[MarketctlError]:
+    """Say what of a wallet cannot be read; nothing where all of it can."""
+    names = [printable(name, 40) for name in wallet["unreadable"]]
+    if not names:
+        return []
+    told = ", ".join(names[:SOME]) + (f" and {len(names) - SOME} more" if len(names) > SOME else "")
+    provider = wallet["provider"]
+    return [
+        StorageFailed(
+            f"{provider}: its wallet cannot be read for {told}", hint=f"marketctl {HOW['wallet']} -p {provider}"
+        )
+    ]
 
 
-def _have_types(records: Iterable[Mapping[str, Any]], kinds: Mapping[str, type]) -> bool:
-    """Tell whether what these hold by such a name is of its type, or null; shapes are few, records many."""
-    shapes = {tuple(map(type, map(record.get, kinds))) for record in records}
-    return all(found in (kind, NoneType) for shape in shapes for found, kind in zip(shape, kinds.values(), strict=True))
+def snapshots(registry: Registry, job: str, providers: Iterable[str] = ()) -> Found:
+    """Return the last snapshots of these providers, or of all enabled ones: a broken file hides no other.
 
-
-def _are_tables(found: object) -> TypeGuard[dict[str, dict[str, Any]]]:
-    return isinstance(found, dict) and all(isinstance(one, dict) for one in found.values())
-
-
-def snapshots(registry: Registry, job: str, provider: str | None = None) -> Found:
-    """Return the last snapshots of one provider, or of all enabled ones: a broken file hides no other.
-
-    Raises StorageFailed when there is none at all.
+    Raises StorageFailed when there is none at all, or none of one that was named.
     """
-    if provider is not None:
-        return Found([snapshot(registry, job, provider)])
     found = Found()
+    for name in dict.fromkeys(providers):
+        found.take(snapshot(registry, job, name))
+    if found.snapshots:
+        return found
     for entry in registry.chosen():
         try:
             there = is_there(registry.settings.data_dir / job / f"{entry.name}.json")
             if there:
-                found.snapshots.append(snapshot(registry, job, entry.name))
+                found.take(snapshot(registry, job, entry.name))
         except MarketctlError as error:
             there = True
             found.broken.append(error)
@@ -155,6 +154,8 @@ def choose_assets(found: dict[str, Any], words: Iterable[str]) -> dict[str, Any]
     chosen: dict[str, Any] = {}
     for name in names:
         same = {code: one for code, one in assets.items() if name in (code.upper(), str(one.get("ticker")).upper())}
+        if name in found["unreadable"]:
+            raise unread(found)[0]
         if not same:
             raise no_such(f"{found['provider']} lists no", name, tickers([found]))
         chosen |= same
@@ -168,13 +169,7 @@ def tickers(found: Iterable[dict[str, Any]]) -> set[str]:
 
 def number(text: object) -> Decimal | None:
     """Read a stored decimal; what is none counts as unknown, and so does what nobody stores: hundreds of digits."""
-    if not isinstance(text, str) or len(text) > LONGEST:
-        return None
-    try:
-        found = Decimal(text)
-    except InvalidOperation:
-        return None
-    return found if found.is_finite() and abs(found.adjusted()) < LONGEST else None
+    return Decimal(text) if isinstance(text, str) and _is_decimal(text) else None
 
 
 def unmapped(found: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

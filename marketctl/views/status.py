@@ -5,7 +5,6 @@ from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
-from marketctl.files.snapshots import read_snapshot
 from marketctl.files.state import read_state
 from marketctl.models import JOBS
 from marketctl.redis.quotes import read_meta
@@ -13,6 +12,7 @@ from marketctl.times import ms_or_none, to_iso
 from marketctl.views.doors import Door, doors, ways_out
 from marketctl.views.freshness import age_ms, is_stale, limit_ms, stands, standstill_ms
 from marketctl.views.quotes import Reader
+from marketctl.views.snapshots import NotCollected, snapshot
 from marketctl.views.wallets import WalletFiles
 
 # Why a job was skipped, in words; a skipped one is no trouble.
@@ -23,16 +23,18 @@ STATES = ("no key", "not there", "fresh", "never", "stale", "failing", "expired"
 WELL = frozenset(("no key", "not there", "fresh"))
 
 
-def job_status(registry: Registry, reader: Reader, entry: ProviderEntry, job: str, now_ms: int) -> dict[str, Any]:
+def job_status(
+    registry: Registry, reader: Reader, entry: ProviderEntry, job: str, now_ms: int, wallets: WalletFiles | None = None
+) -> dict[str, Any]:
     """Tell how one job of a provider stands: state, age of its data, failures in a row and the last reason.
 
-    What cannot be read is told as the state `failing` with its words; nothing is raised.
+    What cannot be read is told as the state `failing` with its words; nothing is raised. `wallets` may be read already.
     """
     told: dict[str, Any] = {"provider": entry.name, "job": job, "state": "never", "age_ms": None, "failures": 0}
     told |= {"reason": None, "message": None, "last_success": None, "count": None, "held": None}
     try:
         state = read_state(registry.settings.data_dir / "state", entry.name).get(job, {})
-        found = _prices(registry, reader, entry) if job == "prices" else _snapshot(registry, entry, job)
+        found = _prices(registry, reader, entry) if job == "prices" else _snapshot(registry, entry, job, wallets)
     except MarketctlError as error:
         return told | {"state": "failing", "reason": error.reason, "message": error.message}
     collected, kept_ms, told["count"], told["held"], live = found
@@ -84,30 +86,30 @@ def _prices(registry: Registry, reader: Reader, entry: ProviderEntry) -> _Found:
     return collected, kept, count, held, bool(count or (held and meta.get("count") == 0))
 
 
-def _snapshot(registry: Registry, entry: ProviderEntry, job: str) -> _Found:
-    found = read_snapshot(registry.settings.data_dir / job / f"{entry.name}.json")
-    if found is None:
+def _snapshot(registry: Registry, entry: ProviderEntry, job: str, wallets: WalletFiles | None = None) -> _Found:
+    """Return the same of a file. Raises StorageFailed, also where a part of it cannot be read."""
+    try:
+        found = (
+            (wallets or WalletFiles(registry)).whole(entry.name)
+            if job == "wallet"
+            else snapshot(registry, job, entry.name)
+        )
+    except NotCollected:
         return None, None, None, None, False
-    collected = ms_or_none(found.get("collected_at"))
-    records = found.get({"wallet": "assets", "prices": "quotes"}.get(job, ""))
-    held = found.get("held")
-    return (
-        collected,
-        None,
-        len(records) if isinstance(records, dict) else None,
-        len(held) if isinstance(held, dict) else None,
-        True,
-    )
+    tables = [found.get({"wallet": "assets", "prices": "quotes"}.get(job, "")), found.get("held")]
+    count, held = (None if one is None else len(one) for one in tables)
+    return ms_or_none(found["collected_at"]), None, count, held, True
 
 
 def status(
     registry: Registry, reader: Reader, now_ms: int, assets: Sequence[str], networks: Sequence[str]
 ) -> dict[str, Any]:
     """Return `jobs` (one record each), `closed` doors of these assets, `unknown` ones among them, `totals` by state."""
-    jobs = [job_status(registry, reader, entry, job, now_ms) for entry in registry.chosen() for job in JOBS]
+    files = WalletFiles(registry)
+    jobs = [job_status(registry, reader, entry, job, now_ms, files) for entry in registry.chosen() for job in JOBS]
     for job in jobs:
         see_standstill(reader, registry.provider(job["provider"]), job, now_ms)
-    wallets = WalletFiles(registry).readable()
+    wallets = files.readable()
     found = doors(wallets, now_ms, assets, networks or None)
     everything = doors(wallets, now_ms, assets) if networks else found
     closed = [

@@ -62,7 +62,9 @@ def _canonical(contract: str) -> str:
 
 # Coins of one ticker -----------------------------------------------------------------------
 
-CACHE_VERSION = 2
+CACHE_VERSION = 3
+
+KEPT = {"twins": 3, "closed": 2, "collected": 1, "unread": 1}  # tables, so many inside each other
 
 DOORS = {"deposit": "deposits", "withdraw": "withdrawals"}
 
@@ -73,14 +75,20 @@ class Coins:
 
     `twins`: ticker → provider → other provider → why. `closed`: provider → ticker → the closed doors
     (`deposit`, `withdraw`). `collected`: provider → when its wallet was, as an ISO text. `addresses`: provider → its
-    venue: two accounts of one exchange are no two witnesses. `unread`: whose wallet is there and cannot be read.
+    venue: two accounts of one exchange are no two witnesses. `unread`: whose wallet is there and cannot be read, with
+    the tickers it cannot be read for; none of them is all.
     """
 
     twins: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     closed: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     collected: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, list[str]] = field(default_factory=dict)
     addresses: dict[str, tuple[object, ...]] = field(default_factory=dict)
-    unread: Collection[str] = ()
+
+    def is_unread(self, provider: str, pair: str) -> bool:
+        """Tell whether what a provider's wallet says of a pair's coins cannot be read."""
+        names = self.unread.get(provider)
+        return names is not None and (not names or not set(names).isdisjoint(pair.split("/")))
 
     def venues(self, providers: Iterable[str]) -> int:
         """Count the venues of these providers."""
@@ -140,9 +148,7 @@ def known_coins(registry: Registry) -> Coins:
 
     A wallet that cannot be read tells nothing, and is among the `unread`.
     """
-    files = _files(registry)
-    coins = _known_coins(registry, files)
-    coins.unread = files.keys() - coins.collected.keys()
+    coins = _known_coins(registry, _files(registry))
     coins.addresses = {entry.name: address_of(entry) for entry in registry.enabled()}
     return coins
 
@@ -157,13 +163,13 @@ def _known_coins(registry: Registry, files: Mapping[str, list[int]]) -> Coins:
         try:
             kept = json.loads(path.read_bytes())
             if kept["version"] == CACHE_VERSION and kept["files"] == files:
-                coins = Coins(_tables(kept["twins"], 3), _tables(kept["closed"], 2), _tables(kept["collected"], 1))
+                coins = Coins(*[_tables(kept[name], depth) for name, depth in KEPT.items()])
                 _remembered[str(data_dir)] = (files, coins)
                 return coins
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             pass
         coins = read_coins(registry, files)
-        told = {name: getattr(coins, name) for name in ("twins", "closed", "collected")}
+        told = {name: getattr(coins, name) for name in KEPT}
         told |= {"version": CACHE_VERSION, "files": files}
         with suppress(MarketctlError):  # it is made again next time
             write_atomic(path, to_bytes(encode_json(told) + "\n"), sync=False)
@@ -172,12 +178,12 @@ def _known_coins(registry: Registry, files: Mapping[str, list[int]]) -> Coins:
 
 
 def _tables(found: Any, depth: int) -> Any:
-    """Return tables inside each other, so many deep. Raises TypeError for anything else."""
-    if not isinstance(found, dict):
-        raise TypeError
-    if depth > 1:
-        for one in found.values():
+    """Return tables inside each other, so many deep, of texts or lists of them. Raises TypeError for anything else."""
+    for one in found.values() if isinstance(found, dict) else (None,):
+        if depth > 1:
             _tables(one, depth - 1)
+        elif not all(isinstance(text, str) for text in (one if isinstance(one, list) else [one])):
+            raise TypeError
     return found
 
 
@@ -194,18 +200,21 @@ def _files(registry: Registry) -> dict[str, list[int]]:
 
 def read_coins(registry: Registry, names: Iterable[str]) -> Coins:
     """Read the wallets of these providers."""
-    wallets = {}
+    wallets, broken = {}, dict[str, list[str]]()
     for name in names:
         try:
             wallets[name] = snapshot(registry, "wallet", name)
         except MarketctlError:  # told by the commands that show wallets
-            continue
-    return find_coins(wallets)
+            broken[name] = []
+    coins = find_coins(wallets)
+    coins.unread |= broken
+    return coins
 
 
 def find_coins(wallets: Mapping[str, Mapping[str, Any]]) -> Coins:
     """Compare wallet snapshots (provider → snapshot) coin by coin."""
     coins = Coins(collected={name: one["collected_at"] for name, one in wallets.items()})
+    coins.unread = {name: one["unreadable"] for name, one in wallets.items() if one.get("unreadable")}
     contracts: dict[str, dict[str, dict[str, set[str]]]] = {}  # ticker -> provider -> network -> addresses
     for name, wallet in wallets.items():
         closed: dict[str, list[str]] = {}
@@ -216,7 +225,7 @@ def find_coins(wallets: Mapping[str, Mapping[str, Any]]) -> Coins:
             closed[ticker] = [door for door in closed.get(ticker, shut) if door in shut]
             for network in (asset.get("networks") or {}).values():
                 slug, contract = network.get("network"), network.get("contract")
-                if isinstance(slug, str) and slug and isinstance(contract, str) and contract:
+                if slug and contract:
                     told = contracts.setdefault(ticker, {}).setdefault(name, {})
                     told.setdefault(slug, set()).add(contract)
         coins.closed[name] = {ticker: doors for ticker, doors in closed.items() if doors}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.times import ms_or_none
-from marketctl.views.snapshots import NotCollected, snapshot
+from marketctl.views.snapshots import NotCollected, snapshot, unread
+from marketctl.views.sound import read_assets
 
 if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection
@@ -41,15 +42,28 @@ class WalletFiles:
             self._known[provider] = known
         return known[1]
 
+    def whole(self, provider: str) -> dict[str, Any]:
+        """Return a provider's snapshot. Raises StorageFailed where there is none or not all of it can be read."""
+        found = self._read(provider)
+        problems = [found] if isinstance(found, MarketctlError) else unread(found)
+        if problems:
+            raise problems[0]
+        assert isinstance(found, dict)
+        return found
+
     def readable(self) -> list[tuple[ProviderEntry, Mapping[str, Any]]]:
         """Return those of the enabled providers that can be read."""
         found = [(entry, self._read(entry.name)) for entry in self.registry.enabled()]
         return [(entry, wallet) for entry, wallet in found if not isinstance(wallet, MarketctlError)]
 
     def broken(self) -> list[MarketctlError]:
-        """Return why those of the enabled providers that are there cannot be read."""
-        found = [self._read(entry.name) for entry in self.registry.enabled()]
-        return [one for one in found if isinstance(one, MarketctlError) and not isinstance(one, NotCollected)]
+        """Return why those of the enabled providers that are there cannot be read, or cannot for some assets."""
+        found: list[MarketctlError] = []
+        for entry in self.registry.enabled():
+            one = self._read(entry.name)
+            if not isinstance(one, NotCollected):
+                found += [one] if isinstance(one, MarketctlError) else unread(one)
+        return found
 
 
 def shared_wallets(
@@ -100,13 +114,18 @@ def read_copy(store: "RedisConnection", provider: str) -> tuple[dict[str, str], 
 def _read(store: "RedisConnection", provider: str) -> dict[str, Any]:
     """Return a provider's wallet as the file has it, empty where it is not as we write it."""
     found = read_copy(store, provider)
+    if found is None:
+        return {}
+    head, texts = found
+    assets, unreadable = read_assets({code: _record(text) for code, text in texts.items()})
+    return head | {"provider": provider, "assets": assets, "unreadable": unreadable}
+
+
+def _record(text: str) -> object:
     try:
-        records = {code: json.loads(text) for code, text in found[1].items()} if found else {}
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return {}
-    if found is None or not all(isinstance(one, dict) for one in records.values()):
-        return {}
-    return found[0] | {"assets": records}
+        return None
 
 
 def _pairs(flat: list[bytes]) -> dict[str, str]:

@@ -88,7 +88,7 @@ def test_routes_are_ordered_by_fixed_fee_then_percent_unknown_last():
         "bsc": ("0", "1"),
         "ton": ("0.0", "0.5"),
         "solana": (None, None),
-        "base": ("1e-3", None),
+        "base": ("0.001", None),
     }
     source = wallet(
         "A",

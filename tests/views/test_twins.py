@@ -67,20 +67,34 @@ def test_two_accounts_of_one_exchange_do_not_outvote_another(registry):
     assert list(known.apart("GEM", ["BYBIT", "MEXC", "MEXC2"])) == ["BYBIT"]
 
 
-@pytest.mark.parametrize(
-    ("asset", "readable"),
-    [
-        ({"networks": ["x"]}, False),
-        ({"networks": {"ETH": 1}}, False),
-        ({"networks": {"ETH": {"contract": ["0x"]}}}, True),
-    ],
-)
-def test_a_wallet_of_another_shape_tells_nothing(registry, asset, readable):
+@pytest.mark.parametrize("networks", [["x"], {"ETH": 1}, {"ETH": {"contract": ["0x"]}}, {"ETH": {"deposit": "no"}}])
+def test_an_asset_of_another_shape_tells_nothing_and_hides_no_other(registry, networks):
     path = registry.settings.data_dir / "wallet" / "BYBIT.json"
-    write_snapshot(path, head("BYBIT", "wallet", now_ms()), "assets", {"GEM": {"ticker": "GEM"} | asset})
+    sound = coin("SOL", {"SOL": Network(network="solana", withdraw=False)}, withdraw=False)
+    write_snapshot(
+        path,
+        head("BYBIT", "wallet", now_ms()),
+        "assets",
+        {"GEM": {"ticker": "GEM", "networks": networks}, "SOL": sound},
+    )
+    for again in (False, True):  # read again from data/cache
+        if again:
+            twins._remembered.clear()
+        coins = known_coins(registry)
+        assert coins.apart("GEM/USDT", ["BYBIT", "MEXC", "MEXC2"]) == {}
+        assert coins.closed["BYBIT"] == {"SOL": ["withdraw"]}
+        assert coins.unread == {"BYBIT": ["GEM"]}
+        told = [
+            coins.is_unread(*asked) for asked in (("BYBIT", "GEM/USDT"), ("BYBIT", "SOL/USDT"), ("MEXC", "GEM/USDT"))
+        ]
+        assert told == [True, False, False]
+
+
+def test_a_wallet_that_is_none_is_unread_for_every_coin(registry):
+    (registry.settings.data_dir / "wallet" / "BYBIT.json").write_text("[]")
     coins = known_coins(registry)
-    assert coins.apart("GEM/USDT", ["BYBIT", "MEXC", "MEXC2"]) == {}
-    assert ("BYBIT" in coins.collected) is readable
+    assert coins.unread == {"BYBIT": []}
+    assert [coins.is_unread(name, "ANY/USDT") for name in ("BYBIT", "MEXC")] == [True, False]
 
 
 @pytest.mark.parametrize("change", [{"twins": {"GEM": {"BYBIT": True}}}, {"closed": {"BYBIT": 5}}, {"collected": []}])
