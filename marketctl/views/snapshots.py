@@ -13,7 +13,7 @@ from marketctl.files.snapshots import read_snapshot
 from marketctl.files.state import read_state
 from marketctl.text import DECIMAL, closest, printable
 from marketctl.times import ms_or_none
-from marketctl.views.sound import read_aside, read_assets, read_quotes, read_stats
+from marketctl.views.sound import read_assets, read_stats
 
 HOW = {"wallet": "wallet sync", "prices": "prices collect", "stats": "stats collect"}
 
@@ -72,6 +72,8 @@ def _read(job: str, found: dict[str, Any]) -> bool:
     if job == "stats":
         read = {"stats": read_stats(records)}
     else:
+        from marketctl.views.mirrors import read_aside, read_quotes
+
         read = {"quotes": read_quotes(records), **{name: read_aside(found.get(name)) for name in ("held", "marked")}}
     found |= read
     return None not in read.values()
@@ -83,12 +85,8 @@ def unread(wallet: Mapping[str, Any]) -> list[MarketctlError]:
     if not names:
         return []
     told = ", ".join(names[:SOME]) + (f" and {len(names) - SOME} more" if len(names) > SOME else "")
-    provider = wallet["provider"]
-    return [
-        StorageFailed(
-            f"{provider}: its wallet cannot be read for {told}", hint=f"marketctl {HOW['wallet']} -p {provider}"
-        )
-    ]
+    words = f"{wallet['provider']}: its wallet cannot be read for {told}"
+    return [StorageFailed(words, hint=f"marketctl {HOW['wallet']} -p {wallet['provider']}")]
 
 
 def snapshots(registry: Registry, job: str, providers: Iterable[str] = ()) -> Found:
