@@ -156,7 +156,7 @@ class Quotes:
             symbol=quote["symbol"],
             **{name: number(quote[name]) for name in DECIMALS},
             status=quote["status"],
-            derived=quote["derived"],
+            derived=quote["derived"] is True,
             at=datetime.fromisoformat(at) if at else None,
             collected_at=datetime.fromtimestamp(collected_ms / 1000, UTC),
             age_s=age / 1000,

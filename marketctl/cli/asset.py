@@ -73,7 +73,7 @@ def _show(given: Globals, word: str, only: str | None, closed: bool, as_json: bo
     from marketctl.views.wallets import WalletFiles
 
     registry = given.registry()
-    files = WalletFiles(registry)
+    files = WalletFiles(registry, {word.upper()})
     with open_reader(registry) as reader:
         found = find(files, reader, word, now_ms())
     broken = files.broken()

@@ -109,7 +109,7 @@ def show(providers: tuple[str, ...], words: tuple[str, ...], closed: bool, at_ms
     provider, assets = provider_and_words(providers, words)
     given = globals_of()
     if at_ms is None:
-        found = snapshot(given.registry(), "wallet", provider)
+        found = snapshot(given.registry(), "wallet", provider, {word.upper() for word in assets} or None)
     else:
         from marketctl.views.at import wallet_at
 
@@ -122,7 +122,7 @@ def show(providers: tuple[str, ...], words: tuple[str, ...], closed: bool, at_ms
         log.error("%s", problem.message)
     code = EXIT_PARTIAL if broken else EXIT_OK
     if as_json:
-        told = {name: one for name, one in found.items() if name != "unreadable"} | {"assets": chosen}
+        told = {name: one for name, one in found.items() if name not in ("unreadable", "tickers")} | {"assets": chosen}
         print_document(given, {"schema": 1, "command": "wallet show", "results": [told]})
         return code
     rows = []

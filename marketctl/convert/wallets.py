@@ -1,6 +1,5 @@
 """A wallet whose assets are read when a way looks at them: most of thousands never are."""
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,11 +9,11 @@ from marketctl.errors import StorageFailed
 from marketctl.files.snapshots import read_lines
 from marketctl.redis.connection import RedisConnection
 from marketctl.text import printable
-from marketctl.views.snapshots import snapshot
+from marketctl.views.snapshots import read_line, snapshot, ticker_of
 from marketctl.views.sound import read_asset
 from marketctl.views.wallets import newer_copy, read_copy
 
-TICKER, FEE, PERCENT = '"ticker": "', '"withdraw_fee": ', '"withdraw_fee_percent": '
+FEE, PERCENT = '"withdraw_fee": ', '"withdraw_fee_percent": '
 
 
 class Wallet:
@@ -100,11 +99,8 @@ def _read_file(registry: Registry, provider: str) -> Wallet:
 
 def _ticker(record: str | Mapping[str, Any]) -> str | None:
     """Return a record's ticker, read from its line where that is plain; None where the record is none."""
-    if isinstance(record, str) and (at := record.rfind(TICKER)) > 0:
-        start = at + len(TICKER)
-        word = record[start : record.find('"', start)]
-        if "\\" not in word:
-            return word.upper()
+    if isinstance(record, str) and (ticker := ticker_of(record)) is not None:
+        return ticker
     asset = _read(record)
     return None if asset is None else str(asset.get("ticker")).upper()
 
@@ -125,9 +121,4 @@ def _least_fee(record: str | Mapping[str, Any]) -> float:
 
 
 def _read(record: str | Mapping[str, Any]) -> Mapping[str, Any] | None:
-    if not isinstance(record, str):
-        return record
-    try:
-        return read_asset(json.loads(record[record.index('": ') + 3 :]))
-    except (ValueError, RecursionError):
-        return None
+    return read_asset(read_line(record)) if isinstance(record, str) else record

@@ -19,7 +19,7 @@ def families(registry: Registry) -> list[tuple[str, str, list[Sample]]]:
     watch = registry.watch
     now = now_ms()
     opened: list[Sample] = []
-    found = doors(WalletFiles(registry).readable(), now, watch.assets, watch.networks or None)
+    found = doors(WalletFiles(registry, watch.assets).readable(), now, watch.assets, watch.networks or None)
     for (asset, network, name), door in sorted(found.items()):
         for provider, value in [*((one, 1) for one in door.open), *((one, 0) for one in door.closed)]:
             labels = {"asset": asset, "network": network, "provider": provider, "direction": name}

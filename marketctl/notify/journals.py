@@ -9,7 +9,7 @@ from marketctl.config.registry import Registry
 from marketctl.notify.conditions import Wallets, door_key
 from marketctl.notify.ledger import Ledger
 from marketctl.providers.networks import common_network
-from marketctl.times import from_iso
+from marketctl.times import ms_or_none
 from marketctl.views.changes import is_change
 
 
@@ -71,9 +71,7 @@ def toggles(registry: Registry, lines: list[dict[str, Any]], wallets: Wallets) -
         ticker, slug = named
         if settings.networks and slug not in settings.networks:
             continue
-        try:
-            at = from_iso(line["at"])
-        except (KeyError, TypeError, ValueError):
+        if (at := ms_or_none(line.get("at"))) is None:
             continue
         told = found.setdefault(door_key(ticker, slug, line["field"]), {})
         told.setdefault(line["provider"], []).append(at)
@@ -81,10 +79,7 @@ def toggles(registry: Registry, lines: list[dict[str, Any]], wallets: Wallets) -
 
 
 def _name(line: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> tuple[str, str] | None:
-    try:
-        provider, code, key = str(line["provider"]), str(line["asset"]), str(line["network"])
-    except KeyError:
-        return None
+    provider, code, key = line["provider"], line["asset"], line["network"]
     asset = known.get(provider, {}).get(code) or {}
     network = (asset.get("networks") or {}).get(key) or {}
     slug = network.get("network") or common_network(provider, key)

@@ -12,9 +12,11 @@ from marketctl.redis.connection import RedisConnection
 from marketctl.redis.forms import mirror_lines, mirror_times
 from marketctl.redis.sets import Texts, of_one_moment, read_texts
 from marketctl.text import are_decimals, printable
-from marketctl.times import to_iso
+from marketctl.times import END_MS, to_iso
 
 DECIMALS = ("bid", "ask", "last", "mid", "bid_size", "ask_size", "volume", "quote_volume")
+
+STATUSES = frozenset(("trading", "halted", None))
 
 _TEXTS = (*DECIMALS, "symbol", "status")
 
@@ -87,7 +89,7 @@ def _read_quotes(store: RedisConnection, key: str, texts: Texts) -> dict[str, di
         if len(quotes) == len(texts):
             for shape in {(*quote, *map(type, quote.values())) for quote in quotes}:
                 _see_shape(shape[: len(shape) // 2], shape[len(shape) // 2 :])
-            _see_decimals(quotes)
+            _see_values(quotes)
             return dict(zip([pair.decode() for pair in texts], quotes, strict=True))
     except (ValueError, RecursionError, AttributeError, TypeError):
         pass
@@ -159,6 +161,8 @@ def read_history(
         except UnicodeDecodeError:
             raise _garbage(store, key, "it holds", b"".join(fields)) from None
         at_ms = int(entry_id.partition(b"-")[0])
+        if at_ms >= END_MS or not are_decimals(texts[1::2]):
+            raise _garbage(store, key, f"{entry_id.decode()} holds", b" ".join(fields))
         records.append({"at_ms": at_ms, **dict(zip(texts[::2], texts[1::2], strict=True))})
     return records
 
@@ -184,7 +188,7 @@ def _read_value(value: bytes) -> dict[str, Any]:
     if end != len(text) or not isinstance(quote, dict):
         raise ValueError
     _see_shape(tuple(quote), tuple(map(type, quote.values())))
-    _see_decimals([quote])
+    _see_values([quote])
     return quote
 
 
@@ -195,9 +199,10 @@ def _see_shape(names: tuple[str, ...], types: tuple[type, ...], kinds: Mapping[s
             raise ValueError
 
 
-def _see_decimals(quotes: Sequence[Mapping[str, Any]]) -> None:
-    """Raise ValueError where a decimal of these is none."""
-    if not are_decimals([quote[name] for name in DECIMALS for quote in quotes if name in quote]):
+def _see_values(quotes: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ValueError where a decimal of these is none, or a status no word of ours."""
+    decimals = [quote[name] for name in DECIMALS for quote in quotes if name in quote]
+    if not are_decimals(decimals) or not STATUSES.issuperset([quote.get("status") for quote in quotes]):
         raise ValueError
 
 
@@ -215,7 +220,7 @@ def see_record(record: Mapping[str, Any]) -> None:
     _see_shape(tuple(record), tuple(map(type, record.values())), _RECORD)
     good = record.get("last_good", {})
     _see_shape(tuple(good), tuple(map(type, good.values())))
-    _see_decimals([record, good])
+    _see_values([record, good])
     if not {"verdict", "why"} <= record.keys() or not all(isinstance(one, str) for one in record.get("by", ())):
         raise ValueError
 

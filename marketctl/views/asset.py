@@ -9,7 +9,7 @@ from marketctl.views.compare import compare
 from marketctl.views.doors import is_old, wallet_age_ms
 from marketctl.views.freshness import limit_ms
 from marketctl.views.quotes import Live, Reader
-from marketctl.views.snapshots import no_such, number
+from marketctl.views.snapshots import no_such, number, tickers
 from marketctl.views.twins import Coins, known_coins
 from marketctl.views.wallets import WalletFiles
 
@@ -30,7 +30,7 @@ def asset(files: WalletFiles, reader: Reader, word: str, now_ms: int) -> dict[st
     networks = [row for entry, wallet in wallets for row in _networks(entry, wallet, ticker, now_ms)]
     lives, pairs = _quotes(registry, reader, ticker)
     if not networks and not pairs:
-        known = {str(one.get("ticker")) for _, wallet in wallets for one in wallet["assets"].values()}
+        known = tickers(wallet for _, wallet in wallets)
         broken = files.broken()
         if not known:
             raise broken[0] if broken else StorageFailed("nothing was collected yet", hint="marketctl run --once")

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import StorageFailed
 from marketctl.files.archive import PRICES, Member, archive_path, begins_ms, day_of, days, members, read_members
 from marketctl.files.journal import is_cut, read_journal
+from marketctl.text import are_decimals, kind_of, printable
 from marketctl.times import from_iso, ms_or_none, to_iso
 from marketctl.views.changes import is_change
 from marketctl.views.snapshots import snapshot
@@ -69,6 +71,8 @@ def quotes_at(registry: Registry, entry: ProviderEntry, at_ms: int) -> QuotesAt 
                     if isinstance(kept := line.get("pairs"), list):
                         wants = registry.settings.history._replace(pairs=tuple(kept)).wants
                         found.quotes = {pair: one for pair, one in found.quotes.items() if wants(pair)}
+                elif not isinstance(pair, str):
+                    raise _foreign(path, f"a pair that is {kind_of(pair)}")
                 elif line.get("gone") is True:
                     found.quotes.pop(pair, None)
                 else:
@@ -76,6 +80,8 @@ def quotes_at(registry: Registry, entry: ProviderEntry, at_ms: int) -> QuotesAt 
         found.broken = len(broken)
         if not based:
             raise StorageFailed(f"{path} is damaged: the set of all quotes before {to_iso(at_ms)} cannot be read")
+        if pair := next((pair for pair, line in found.quotes.items() if not _is_quote(line)), None):
+            raise _foreign(path, f"other values of {printable(pair, 40)}")
         return found
     return None
 
@@ -101,6 +107,8 @@ def archived(
             kept = b"\n".join(line for line in lines.split(b"\n") if mark in line)
             for line in _lines(path, kept):
                 if line.get("pair") == pair and "gone" not in line and "held" not in line:
+                    if not _is_quote(line):
+                        raise _foreign(path, f"other values of {printable(pair, 40)}")
                     prices = {name: line[name] for name in PRICES if name in line}
                     # An hourly set of all tells again what did not change.
                     if not records or {name: records[-1].get(name) for name in PRICES if name in records[-1]} != prices:
@@ -120,15 +128,25 @@ def known_from(registry: Registry, entries: Iterable[ProviderEntry]) -> int | No
     return min((one for one in found if one is not None), default=None)
 
 
-def _lines(path: Any, data: bytes) -> Iterator[dict[str, Any]]:
+def _lines(path: Path, data: bytes) -> Iterator[dict[str, Any]]:
     for line in data.splitlines():
         try:
             one = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise StorageFailed(f"{path} is not as marketctl writes it: {error}") from error
         if not isinstance(one, dict):
-            raise StorageFailed(f"{path} is not as marketctl writes it: found {type(one).__name__}, expected an object")
+            raise _foreign(path, kind_of(one))
         yield one
+
+
+def _is_quote(line: Mapping[str, Any]) -> bool:
+    """Tell whether what a line of the archive says of a pair is of our shape."""
+    prices = [line[name] for name in PRICES if name in line]
+    return are_decimals(prices) and isinstance(line.get("held"), str | None) and ms_or_none(line.get("at")) is not None
+
+
+def _foreign(path: Path, found: str) -> StorageFailed:
+    return StorageFailed(f"{path} is not as marketctl writes it: it holds {found}", hint="move the file away")
 
 
 # Wallets -----------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from marketctl.files.atomic import storage_failed
-from marketctl.times import from_iso
+from marketctl.times import ms_or_none
+from marketctl.views.changes import is_change
 from marketctl.views.doors import DOORS
 
 # A journal is mostly fees: a line is read only where one of these stands in it.
@@ -26,13 +27,15 @@ def closed_since(path: Path) -> dict[Place, int]:
                     continue
                 try:
                     told = json.loads(line)
-                    door, place = told["field"], (told["asset"], told["network"], told["field"])
-                    at = from_iso(told["at"])
-                except (ValueError, TypeError, KeyError, RecursionError):
+                except (ValueError, RecursionError):
                     continue
-                if door in DOORS and told.get("after") is False:
+                at = ms_or_none(told.get("at")) if isinstance(told, dict) and is_change(told) else None
+                if at is None or told["field"] not in DOORS:
+                    continue
+                place = (told["asset"], told["network"], told["field"])
+                if told["after"] is False:
                     found[place] = at
-                elif door in DOORS:
+                else:
                     found.pop(place, None)
     except FileNotFoundError:
         pass

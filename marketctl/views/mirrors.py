@@ -3,12 +3,12 @@
 from collections.abc import Collection
 from typing import Any
 
-from marketctl.redis.quotes import DECIMALS, see_record
+from marketctl.redis.quotes import DECIMALS, STATUSES, see_record
 from marketctl.times import ms_or_none
 from marketctl.views.held import mirror_record, redis_record
-from marketctl.views.sound import TEXT, Kinds, columns_of, have_decimals
+from marketctl.views.sound import FLAG, TEXT, Kinds, columns_of
 
-QUOTE: Kinds = {**dict.fromkeys((*DECIMALS, "symbol", "status", "at"), TEXT), "derived": frozenset((bool,))}
+QUOTE: Kinds = {**dict.fromkeys((*DECIMALS, "symbol", "status", "at"), TEXT), "derived": FLAG}
 
 NO_QUOTE = dict.fromkeys(QUOTE)
 
@@ -24,8 +24,8 @@ def read_quotes(found: object) -> dict[str, Any] | None:
 
 
 def _are_quotes(found: Collection[Any]) -> bool:
-    quotes = columns_of(found, QUOTE)
-    if quotes is None or not have_decimals(quotes, DECIMALS):
+    quotes = columns_of(found, QUOTE, DECIMALS)
+    if quotes is None or not STATUSES.issuperset(quotes["status"]):
         return False
     times = set(quotes["at"]) - {None}
     times.update(str(one["collected_at"]) for one in found if "collected_at" in one)  # of a merge: older than the rest

@@ -35,14 +35,14 @@ def routes(registry: Registry, asset: str, source: str | None, target: str | Non
 
     Raises ConfigError for an unknown provider, StorageFailed for one without a wallet and for an unknown asset.
     """
-    ends = [snapshot(registry, "wallet", name) if name is not None else None for name in (source, target)]
+    ticker = asset.upper()
+    ends = [None if name is None else snapshot(registry, "wallet", name, {ticker}) for name in (source, target)]
     named = [one for one in ends if one is not None]
-    found = Found() if len(named) == 2 else snapshots(registry, "wallet")
+    found = Found() if len(named) == 2 else snapshots(registry, "wallet", names={ticker})
     read = [one["provider"] for one in found.snapshots]
     for one in named:
         if one["provider"] not in read:
             found.take(one)
-    ticker = asset.upper()
     if ticker not in {known.upper() for known in tickers(found.snapshots)}:
         for one in found.snapshots:
             if (same := one["assets"].get(ticker)) is not None:

@@ -1,15 +1,16 @@
 """Snapshots as commands show them: found by provider or for all, with what is missing told."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError, StorageFailed
 from marketctl.files.look import is_there
-from marketctl.files.snapshots import read_snapshot
+from marketctl.files.snapshots import decode_json, read_lines, read_snapshot
 from marketctl.files.state import read_state
 from marketctl.text import DECIMAL, closest, printable
 from marketctl.times import ms_or_none
@@ -42,14 +43,16 @@ class Found:
         self.broken += unread(found) if found["job"] == "wallet" else []
 
 
-def snapshot(registry: Registry, job: str, provider: str) -> dict[str, Any]:
-    """Return the last snapshot of a provider's job.
+def snapshot(registry: Registry, job: str, provider: str, names: Collection[str] | None = None) -> dict[str, Any]:
+    """Return the last snapshot of a provider's job; of a wallet the assets of these tickers or codes may be enough.
+
+    A wallet's `unreadable` are the tickers that it cannot be read for, of those that were looked at.
 
     Raises ConfigError for an unknown provider, StorageFailed when there is no snapshot yet or it is not that one.
     """
     entry = registry.provider(provider)
     path = registry.settings.data_dir / job / f"{entry.name}.json"
-    found = read_snapshot(path)
+    found = (None if names is None else _read_some(path, names)) or read_snapshot(path)
     if found is None:
         raise NotCollected(
             f"there is no {job} snapshot of {entry.name} yet", hint=f"marketctl {HOW[job]} -p {entry.name}"
@@ -60,6 +63,44 @@ def snapshot(registry: Registry, job: str, provider: str) -> dict[str, Any]:
             f"{path} is no {job} snapshot of {entry.name}", hint="move the file away; the next run writes a new one"
         )
     return found
+
+
+TICKER = '"ticker": "'
+
+
+def ticker_of(line: str) -> str | None:
+    """Return the ticker in a line of a wallet, `CODE": {...}`, in capitals; None where it is not plain to see."""
+    start = line.rfind(TICKER) + len(TICKER)
+    word = line[start : line.find('"', start)]
+    return None if start < len(TICKER) or "\\" in word else word.upper()
+
+
+def read_line(line: str) -> object:
+    """Return what the line of an asset holds, None where that is no JSON."""
+    try:
+        return decode_json(line[line.index('": ') + 3 :])
+    except (ValueError, RecursionError):
+        return None
+
+
+def _read_some(path: Path, names: Collection[str]) -> dict[str, Any] | None:
+    """Return a wallet with the assets of these tickers or codes alone, and the `tickers` of all; None where that fails.
+
+    It is read whole then: it is not there, or not as we write it.
+    """
+    try:
+        read = read_lines(path, RECORDS["wallet"])
+    except ValueError:
+        return None
+    if read is None:
+        return None
+    head, lines = read
+    told = {line.partition('"')[0]: line for line in lines}
+    known = {code: ticker_of(line) for code, line in told.items()}
+    if None in known.values() or any("\\" in code for code in told):
+        return None
+    chosen = [code for code, ticker in known.items() if ticker in names or code.upper() in names]
+    return head | {"assets": {code: read_line(told[code]) for code in chosen}, "tickers": list(known.values())}
 
 
 def _read(job: str, found: dict[str, Any]) -> bool:
@@ -89,21 +130,25 @@ def unread(wallet: Mapping[str, Any]) -> list[MarketctlError]:
     return [StorageFailed(words, hint=f"marketctl {HOW['wallet']} -p {wallet['provider']}")]
 
 
-def snapshots(registry: Registry, job: str, providers: Iterable[str] = ()) -> Found:
+def snapshots(
+    registry: Registry, job: str, providers: Iterable[str] = (), names: Collection[str] | None = None
+) -> Found:
     """Return the last snapshots of these providers, or of all enabled ones: a broken file hides no other.
+
+    Of wallets the assets of these tickers or codes may be enough.
 
     Raises StorageFailed when there is none at all, or none of one that was named.
     """
     found = Found()
     for name in dict.fromkeys(providers):
-        found.take(snapshot(registry, job, name))
+        found.take(snapshot(registry, job, name, names))
     if found.snapshots:
         return found
     for entry in registry.chosen():
         try:
             there = is_there(registry.settings.data_dir / job / f"{entry.name}.json")
             if there:
-                found.take(snapshot(registry, job, entry.name))
+                found.take(snapshot(registry, job, entry.name, names))
         except MarketctlError as error:
             there = True
             found.broken.append(error)
@@ -160,9 +205,13 @@ def choose_assets(found: dict[str, Any], words: Iterable[str]) -> dict[str, Any]
     return chosen if names else assets
 
 
-def tickers(found: Iterable[dict[str, Any]]) -> set[str]:
+def tickers(found: Iterable[Mapping[str, Any]]) -> set[str]:
     """Return the tickers of all assets of wallet snapshots."""
-    return {str(asset.get("ticker")) for one in found for asset in one["assets"].values()}
+    return {
+        ticker
+        for one in found
+        for ticker in one.get("tickers") or [asset["ticker"] for asset in one["assets"].values()]
+    }
 
 
 def number(text: object) -> Decimal | None:

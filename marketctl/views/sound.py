@@ -74,8 +74,8 @@ def _are_assets(found: Collection[Any]) -> bool:
     assets = columns_of(found, ASSET)
     if assets is None or "" in assets["ticker"]:
         return False
-    networks = columns_of([one for table in assets["networks"] for one in table.values()], NETWORK)
-    return networks is not None and "" not in networks["network"] and have_decimals(networks, AMOUNTS)
+    networks = columns_of([one for table in assets["networks"] for one in table.values()], NETWORK, AMOUNTS)
+    return networks is not None and "" not in networks["network"]
 
 
 # Statistics --------------------------------------------------------------------------------
@@ -101,16 +101,16 @@ def read_stats(found: object) -> dict[str, Any] | None:
 # Columns -----------------------------------------------------------------------------------
 
 
-def columns_of(records: Collection[Any], kinds: Kinds) -> dict[str, tuple[Any, ...]] | None:
-    """Return the values of these fields, each of its kind; None where one is not, or is not there."""
+def columns_of(
+    records: Collection[Any], kinds: Kinds, decimals: Collection[str] = ()
+) -> dict[str, tuple[Any, ...]] | None:
+    """Return the values of these fields, each of its kind, or a decimal; None where one is not, or is not there."""
     try:
-        columns = list(zip(*map(itemgetter(*kinds), records), strict=True)) or [()] * len(kinds)
+        columns = dict(
+            zip(kinds, list(zip(*map(itemgetter(*kinds), records), strict=True)) or [()] * len(kinds), strict=True)
+        )
+        figures = set[Any]().union(*[columns[name] for name in decimals]) - {None}
     except (KeyError, TypeError):
         return None
-    fit = all(kind.issuperset(map(type, column)) for kind, column in zip(kinds.values(), columns, strict=True))
-    return dict(zip(kinds, columns, strict=True)) if fit else None
-
-
-def have_decimals(columns: Mapping[str, tuple[Any, ...]], names: Collection[str]) -> bool:
-    """Tell whether what is known of these fields are decimals."""
-    return are_decimals(set[Any]().union(*[columns[name] for name in names]) - {None})
+    fit = all(kinds[name].issuperset(map(type, column)) for name, column in columns.items() if name not in decimals)
+    return columns if fit and are_decimals(figures) else None

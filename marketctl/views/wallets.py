@@ -1,13 +1,12 @@
 """The last wallets of all providers: of the files here, and where jobs run on several machines the newer in Redis."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.times import ms_or_none
-from marketctl.views.snapshots import NotCollected, snapshot, unread
+from marketctl.views.snapshots import NotCollected, read_line, snapshot, unread
 from marketctl.views.sound import read_assets
 
 if TYPE_CHECKING:
@@ -15,10 +14,14 @@ if TYPE_CHECKING:
 
 
 class WalletFiles:
-    """The last wallet snapshots of a registry's providers, read anew when their files change; one serves many looks."""
+    """The last wallet snapshots of a registry's providers, read anew when their files change; one serves many looks.
 
-    def __init__(self, registry: Registry) -> None:
+    Who looks at some tickers alone names them.
+    """
+
+    def __init__(self, registry: Registry, tickers: Collection[str] | None = None) -> None:
         self.registry = registry
+        self.tickers = tickers
         self._known: dict[str, tuple[object, dict[str, Any] | MarketctlError]] = {}
 
     def get(self, provider: str) -> tuple[dict[str, Any] | None, str | None]:
@@ -36,7 +39,7 @@ class WalletFiles:
         known = self._known.get(provider)
         if known is None or known[0] != stamp or stamp is None:
             try:
-                known = stamp, snapshot(self.registry, "wallet", provider)
+                known = stamp, snapshot(self.registry, "wallet", provider, self.tickers)
             except MarketctlError as error:
                 known = stamp, error
             self._known[provider] = known
@@ -117,15 +120,8 @@ def _read(store: "RedisConnection", provider: str) -> dict[str, Any]:
     if found is None:
         return {}
     head, texts = found
-    assets, unreadable = read_assets({code: _record(text) for code, text in texts.items()})
+    assets, unreadable = read_assets({code: read_line(f'": {text}') for code, text in texts.items()})
     return head | {"provider": provider, "assets": assets, "unreadable": unreadable}
-
-
-def _record(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _pairs(flat: list[bytes]) -> dict[str, str]:

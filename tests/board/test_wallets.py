@@ -1,5 +1,7 @@
 """The board's wallets: flags, fees, routes, twins and changes, as the commands tell them."""
 
+import json
+
 from marketctl.files.journal import append_journal
 from marketctl.times import to_iso
 from marketctl.views.routes import find_routes
@@ -98,3 +100,15 @@ def test_a_broken_file_is_told_and_hides_no_other(desk):
     assert "stats/KUCOIN.json has schema" in stats
     assert ("KUCOIN", "USDT", "trx") in entries_of(found)
     assert found["stats"]["providers"][0]["at"] is not None
+
+
+def test_an_asset_of_another_type_is_told_and_hides_no_other(desk):
+    path = desk.settings.data_dir / "wallet" / "BYBIT.json"
+    document = json.loads(path.read_text())
+    document["assets"]["USDT"]["networks"]["TRX"]["confirmations"] = {"a": 1}
+    path.write_text(json.dumps(document))
+    found = told(made(desk))
+    assert found["problems"] == [["storage", "BYBIT: its wallet cannot be read for USDT"]]
+    assert sorted({key[:2] for key in entries_of(found) if key[1] in ("USDT", "GEM")}) == [
+        ("BYBIT", "GEM"), ("KUCOIN", "GEM"), ("KUCOIN", "USDT"),
+    ]  # fmt: skip

@@ -19,12 +19,14 @@ def test_the_last_change_of_a_door_counts_and_one_that_opened_is_none(tmp_path):
         ("11:30", "USDT", "ETH", "deposit", None),  # no longer known to be closed
         ("11:40", "GEM", None, "deposit", False),
     ]
+    common = {"run_id": "r", "provider": "X", "before": None}
     text = "".join(
-        json.dumps(dict(zip(("at", "asset", "network", "field", "after"),
+        json.dumps(common | dict(zip(("at", "asset", "network", "field", "after"),
                             (f"2026-11-25T{at}:00.000Z", *rest), strict=True))) + "\n"
         for at, *rest in lines
     )  # fmt: skip
-    path.write_text(text + '{"field":"withdraw", broken\n"withdraw"\n')
+    foreign = common | {"at": "2026-11-25T12:00:00Z", "network": None, "field": "withdraw", "after": False, "asset": []}
+    path.write_text(text + '{"field":"withdraw", broken\n"withdraw"\n' + json.dumps(foreign) + "\n")
     assert closed_since(path) == {
         ("USDT", "TRX", "withdraw"): 1_795_604_400_000,
         ("GEM", None, "deposit"): 1_795_606_800_000,

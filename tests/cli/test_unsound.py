@@ -1,0 +1,87 @@
+"""What somebody else put into data/: one asset of another type costs that asset, told in a line by all that show it."""
+
+import json
+
+import pytest
+
+from marketctl.cli import invoke
+from tests.desk import asset, quote
+from tests.rates.world import World, usdt
+
+LINE = "KUCOIN: its wallet cannot be read for USDT"
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = World(tmp_path / "desk")
+    book = {"bid_size": "5000", "ask_size": "5000", "status": "trading"}
+    world.quotes("MEXC", **{"USDT/RUB": quote("95", "95.1", **book)})
+    world.quotes("KUCOIN", **{"USDT/RUB": quote("92", "92.1", **book), "BTC/USDT": quote("60000", "60001", **book)})
+    sol = asset("SOL", {}, deposit=False, withdraw=False)
+    for name in ("MEXC", "KUCOIN"):
+        world.wallet(name, USDT=usdt(withdraw_fee="1"), SOL=sol)
+    with world.path.open("a") as file:
+        file.write('\n[watch]\nassets = ["USDT"]\n')
+    return world
+
+
+@pytest.fixture
+def call(world, capsys):
+    def one(words):
+        code = invoke(["--config", str(world.path), *words.split()])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return one
+
+
+def spoil(world, provider, **network):
+    path = world.data / "wallet" / f"{provider}.json"
+    document = json.loads(path.read_text()) | {"run_id": "20260102T030405678Z-a1b2c3"}
+    document["assets"]["USDT"]["networks"]["TRX"] |= network
+    path.write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize("network", [{"network": []}, {"contract": 5}, {"withdraw_fee": "x"}, {"deposit": "yes"}])
+def test_every_view_tells_what_of_a_wallet_cannot_be_read_and_shows_the_rest(world, call, network):
+    spoil(world, "KUCOIN", **network)
+    code, out, err = call("wallet show KUCOIN")
+    assert (code, out, err) == (3, "SOL\t\t\tno\tno\t\t\t\t\t\t\n", f"{LINE}\n")
+    assert call("wallet show KUCOIN USDT") == (
+        1, "", f"marketctl: {LINE}. Next: marketctl wallet sync -p KUCOIN.\n",
+    )  # fmt: skip
+    code, out, err = call("wallet show KUCOIN SOL --json")
+    assert (code, list(json.loads(out)["results"][0]["assets"]), err) == (0, ["SOL"], "")
+    code, out, err = call("wallet unmapped --json")
+    assert (code, json.loads(out)["results"], err) == (3, [], f"{LINE}\n")
+    code, out, err = call("wallet routes USDT --json")
+    ways = {(one["from"], one["to"]) for one in json.loads(out)["results"]}
+    assert (code, ways) == (3, {("MEXC", "RAPIRA"), ("RAPIRA", "MEXC")})
+    assert err.splitlines()[0] == LINE
+    assert call("wallet routes USDT --from KUCOIN --to MEXC")[::2] == (
+        1, f"marketctl: KUCOIN lists no USDT, as far as can be read: {LINE}. Next: marketctl wallet sync -p KUCOIN.\n",
+    )  # fmt: skip
+    code, out, err = call("asset USDT --json")
+    assert (code, [one["provider"] for one in json.loads(out)["results"][0]["networks"]]) == (3, ["MEXC", "RAPIRA"])
+    assert LINE in err.splitlines()
+    code, out, err = call("prices gaps --json")
+    assert (code, [(one["pair"], one["net_percent"], one["why"]) for one in json.loads(out)["results"]]) == (3, [])
+    code, out, err = call("prices gaps --all --json")
+    told = [(one["buy_at"], one["sell_at"], one["why"]) for one in json.loads(out)["results"]]
+    assert (code, told) == (3, [("KUCOIN", "MEXC", "a wallet cannot be read for it")])
+    code, out, err = call("prices compare BTC/USDT")
+    assert (code, err.splitlines()[-1]) == (
+        3, "KUCOIN: its wallet cannot be read: whether its coin is the same is not known",
+    )  # fmt: skip
+    code, out, err = call("status --json")
+    (job,) = [one for one in json.loads(out)["results"] if (one["provider"], one["job"]) == ("KUCOIN", "wallet")]
+    assert (code, job["state"], job["reason"], job["message"], job["count"]) == (0, "failing", "storage", LINE, None)
+    code, out, err = call("convert 100 USDT@MEXC RUB@RAPIRA --json")
+    assert (code, LINE in err.splitlines()) == (0, True)
+
+
+def test_a_network_that_cannot_be_read_takes_its_direction_out(world, call):
+    spoil(world, "MEXC", deposit="yes")
+    (outcome,) = world.again().build().outcomes
+    assert outcome.reason == "no-wallet"
+    assert outcome.message == "MEXC USDT tron deposit: MEXC: its wallet cannot be read for USDT"
