@@ -31,10 +31,13 @@ def look(
         entry.name for entry, one in known if not one.get("unreadable")
     }
     picture = Picture(now_ms, before, unread)
+    watched = {entry.name: of_tickers(wallet, settings.assets) for entry, wallet in known}
+    coins = find_coins(watched)
+    coins.addresses = {entry.name: address_of(entry) for entry, _ in known}
     _doors(picture, settings, known)
-    _fees(picture, settings, known)
+    _fees(picture, settings, watched, coins)
     if settings.twins:
-        _twins(picture, settings, known)
+        _twins(picture, settings, watched, coins)
     _prices(picture, registry, reader, known)
     look_at_jobs(picture, registry, reader)
     look_at_crossed(picture, registry)
@@ -87,24 +90,21 @@ def _door_facts(door: Door, closed: list[str], everything: Mapping[tuple[str, st
     }
 
 
-def _fees(picture: Picture, settings: WatchSettings, wallets: Wallets) -> None:
+def _fees(picture: Picture, settings: WatchSettings, watched: Mapping[str, Mapping[str, Any]], coins: Coins) -> None:
     if settings.fee is None:
         return
-    for entry, wallet in wallets:
+    for provider, wallet in watched.items():
         for asset in wallet["assets"].values():
             ticker = str(asset.get("ticker")).upper()
-            if ticker not in settings.assets:
-                continue
+            if ticker not in settings.assets or provider in coins.others(ticker):
+                continue  # the fee of another coin is none of this one
             for network in (asset.get("networks") or {}).values():
                 slug, fee = network.get("network"), network.get("withdraw_fee")
                 if slug and fee is not None and (not settings.networks or slug in settings.networks):
-                    picture.fees[f"{ticker} {slug} {entry.name}"] = fee
+                    picture.fees[f"{ticker} {slug} {provider}"] = fee
 
 
-def _twins(picture: Picture, settings: WatchSettings, wallets: Wallets) -> None:
-    watched = {entry.name: of_tickers(wallet, settings.assets) for entry, wallet in wallets}
-    coins = find_coins(watched)
-    coins.addresses = {entry.name: address_of(entry) for entry, _ in wallets}
+def _twins(picture: Picture, settings: WatchSettings, watched: Mapping[str, Mapping[str, Any]], coins: Coins) -> None:
     for ticker in settings.assets:
         key, apart = f"twin {ticker}", coins.apart(ticker, watched)
         still = picture.unread & set(picture.told_of(key).get("venues", ()))

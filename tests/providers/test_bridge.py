@@ -100,6 +100,20 @@ def test_every_figure_and_flag_follows_the_answer_or_is_null(venue):
     assert moved == told, f"not from the answer: {sorted(told - moved)}"
 
 
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_number_without_end_is_null_and_costs_no_time(venue):
+    """ccxt would write out all of its noughts, for minutes or for good: the test is that it ends."""
+    bodies, seen = bodies_of(venue), set()
+    for where, leaf in leaves(bodies):
+        if not isinstance(leaf, str) or not NUMBER(leaf) or (where[0], where[-1]) in seen:
+            continue
+        seen.add((where[0], where[-1]))
+        for new in ("1e9999999", "-1E-9999999", "99999999"):
+            after = outcome(venue, changed(bodies, where, Digits(new) if isinstance(leaf, Digits) else new))
+            assert all(len(str(value)) < 100 for value in after.values()), (where, after)
+    assert seen
+
+
 def follows_another(place: tuple[str, ...], value: Any, bodies: dict[str, Any]) -> bool:
     """Tell whether a value stands elsewhere in the answer: a second key that tells the same, such as `confirms`."""
     return not isinstance(value, bool) and any(follows(place, value, leaf) for _where, leaf in leaves(bodies))

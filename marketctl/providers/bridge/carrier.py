@@ -1,6 +1,7 @@
 """An exchange object of ccxt whose requests are carried by our client: signed per attempt, recorded, paced, refused."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
@@ -39,6 +40,11 @@ ERRORS: dict[str, type[MarketctlError]] = {
 }
 # What a reader of answers raises that meets one of another shape.
 STUMBLES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
+
+# ccxt writes out as many noughts as an answer names, however many.
+MOST_PLACES = 3  # characters of a precision
+_has_endless = re.compile(rb"[0-9.][eE][+-]?[0-9]{3}").search
+_is_endless = re.compile(r"\s*[+-]?[0-9.]+[eE][+-]?[0-9]{3,}\s*").fullmatch
 
 
 class Call:
@@ -89,8 +95,20 @@ class Call:
 
 
 def read_numbers(answer: "Answer") -> Any:
-    """Return the body, what has a point or an exponent as the text it was sent in: ccxt cannot lose a digit of it."""
-    return json.loads(answer.content, parse_float=str) if answer.is_json else None
+    """Return the body, what has a point or an exponent as the text it was sent in: ccxt cannot lose a digit of it.
+
+    A number whose exponent has three digits is null: ccxt would write all of its noughts.
+    """
+    body = json.loads(answer.content, parse_float=str) if answer.is_json else None
+    return _written_out(body) if _has_endless(answer.content) else body
+
+
+def _written_out(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _written_out(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_written_out(one) for one in value]
+    return None if isinstance(value, str) and _is_endless(value) else value
 
 
 def bridged(source: type[Any], carry: Callable[[Call, float], Any], settings: dict[str, Any], *, keyed: bool) -> Any:
@@ -105,6 +123,12 @@ def bridged(source: type[Any], carry: Callable[[Call, float], Any], settings: di
                 raise NotSupported(f"{self.id}: ccxt asks by {method} for this, and the bridge only reads by GET")
             weight = float(self.calculate_rate_limiter_cost(api, method, path, params, config) or 1)
             return carry(Call(self, path, api, method, params), weight)
+
+        def parse_precision(self, precision: Any) -> Any:
+            return super().parse_precision(precision) if len(str(precision)) <= MOST_PLACES else None
+
+        def integer_precision_to_amount(self, precision: Any) -> Any:
+            return super().integer_precision_to_amount(precision) if len(str(precision)) <= MOST_PLACES else None
 
         def milliseconds(self) -> int:
             return self.present_ms if self.present_ms is not None else now_ms()
