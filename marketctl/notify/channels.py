@@ -6,13 +6,14 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 from marketctl.errors import ConfigError
 from marketctl.redact import protect
 
 TABLE = "notify"
 SEND_S = 30  # for one message, from the first byte to the whole answer
+READ_S = 20.0  # apprise's 4 are few: who took a message and is slow to say so would get it again
 # What apprise's plug-ins let through, when a service answers as none of them expects.
 STUMBLES = (ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
 _parts = re.compile(r"[/:@?&=#,]+").split
@@ -51,6 +52,8 @@ def open_channel(name: str, url: str) -> Any:
             f"credentials.toml: [{TABLE}] {name}: apprise knows no such URL ({shown(url)})",
             hint="read https://github.com/caronc/apprise/wiki for the form of each service",
         )
+    if "rto" not in parse_qs(url.partition("?")[2]):
+        found.socket_read_timeout = READ_S
     return found
 
 

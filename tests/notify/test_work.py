@@ -466,6 +466,11 @@ def test_urls_that_are_none_are_refused_without_being_shown(folder, ctl):
     assert "[notify] ops: found another text (not shown: it is a secret), expected a URL" in err
 
 
+@pytest.mark.parametrize(("more", "seconds"), [("", 20.0), ("?rto=3", 3.0), ("?format=text&rto=5.5", 5.5)])
+def test_a_receiver_has_time_to_answer(more, seconds):
+    assert open_channel("x", f"json://127.0.0.1/path{more}").request_timeout == (4.0, seconds)
+
+
 def test_a_channel_is_opened_by_apprise():
     assert type(open_channel("x", "json://127.0.0.1:9/x")).__name__ == "NotifyJSON"
 
