@@ -167,6 +167,7 @@ CHECKED = shape({
 
 # What commands show -------------------------------------------------------------------------
 
+OF_FILE = {"run_id": unknown(RUN_ID), "version": unknown(TEXT)}  # somebody may have written it
 SOURCE = words("redis", "mirror")
 LIVE = shape({"provider": WORD, "source": unknown(SOURCE), "state": words("ok", "never", "expired", "failed", "held"),
               "failing": FLAG, "collected_at": unknown(TIME), "last_ok_at": unknown(TIME), "last_error": unknown(TEXT),
@@ -274,7 +275,7 @@ COMMANDS: dict[str, tuple[Schema, dict[str, Schema]]] = {
                          "batch": words("read", "not read"), "file": TEXT}), {}),
     "dump replay": (shape({"provider": WORD, "job": JOB, "batch": BATCH, "differences": many(ANYTHING)}), {}),
     "check": (CHECKED, {}),
-    "wallet show": (shape({"at?": TIME, "run_id": unknown(RUN_ID)}, WALLET), {}),
+    "wallet show": (shape({"at?": TIME, **OF_FILE}, WALLET), {}),
     "wallet changes": (shape({"what": TEXT}, CHANGE), {"since": TIME, "known_since": by(unknown(TIME))}),
     "wallet routes": (ROUTE, {"asset": TEXT, "missing": many(TEXT), "left_out": many(shape(
         {"from": WORD, "to": WORD, "network": WORD, "reason": WORD})), "unmapped": many(shape(
@@ -293,7 +294,8 @@ COMMANDS: dict[str, tuple[Schema, dict[str, Schema]]] = {
     "prices held": (HELD, {}),
     "prices release": (HELD, {}),
     "prices gaps": (GAP, {"amount": DECIMAL}),
-    "stats show": (shape({"quota_per_day": unknown(SECONDS), "quota_runs_dry_at": unknown(TIME)}, STATISTICS), {}),
+    "stats show": (shape({"quota_per_day": unknown(SECONDS), "quota_runs_dry_at": unknown(TIME)} | OF_FILE, STATISTICS),
+                   {}),
     "status": (STANDS, {"closed": many(DOOR), "unknown": many(TEXT), "totals": by(COUNT), "healthy": FLAG}),
     "asset": (shape({"asset": TEXT, "name": unknown(TEXT), "networks": many(AT_VENUE), "prices": many(BEST)}), {}),
     "rates build": (DIRECTION, BUILD),

@@ -125,7 +125,7 @@ def read_snapshot(path: Path) -> dict[str, Any] | None:
         snapshot = decode_json(data)
     except (ValueError, RecursionError) as error:
         raise StorageFailed(f"{path} is not JSON: {error}", hint=hint) from error
-    if not isinstance(snapshot, dict) or snapshot.get("schema") != SCHEMA:
+    if not isinstance(snapshot, dict) or snapshot.get("schema") != SCHEMA or snapshot["schema"] is True:
         found = snapshot.get("schema") if isinstance(snapshot, dict) else type(snapshot).__name__
         raise StorageFailed(f"{path} has schema {str(found)[:40]!r}, expected {SCHEMA}", hint=hint)
     return snapshot

@@ -14,7 +14,7 @@ from marketctl.files.snapshots import decode_json, read_lines, read_snapshot
 from marketctl.files.state import read_state
 from marketctl.text import DECIMAL, closest, printable
 from marketctl.times import ms_or_none
-from marketctl.views.sound import read_assets, read_stats
+from marketctl.views.sound import read_assets, read_head, read_stats
 
 HOW = {"wallet": "wallet sync", "prices": "prices collect", "stats": "stats collect"}
 
@@ -62,6 +62,7 @@ def snapshot(registry: Registry, job: str, provider: str, names: Collection[str]
         raise StorageFailed(
             f"{path} is no {job} snapshot of {entry.name}", hint="move the file away; the next run writes a new one"
         )
+    read_head(found)
     return found
 
 

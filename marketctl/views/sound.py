@@ -4,13 +4,14 @@ The one judgement of all that reads data/ or its copies in Redis. Records are ju
 thousands. A field that is not there is unknown, as in the file of an older version; one that is not ours is let be.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from operator import itemgetter
 from types import NoneType
 from typing import Any
 
 from marketctl.models import NETWORK_FIELDS, Network
 from marketctl.text import are_decimals
+from marketctl.times import ms_or_none
 
 Kinds = Mapping[str, frozenset[type]]
 
@@ -34,6 +35,37 @@ STATS: Mapping[str, Kinds] = {
     "quota": {"plan": TEXT, "resets_at": TEXT, **dict.fromkeys(("used", "limit", "remaining"), COUNT)},
 }
 OF_STATS: Kinds = {"server_time": TEXT, "clock_skew_ms": COUNT, "latency_ms": COUNT}
+
+
+def _is_count(found: object) -> bool:
+    return type(found) is int and found >= 0
+
+
+def _is_time(found: object) -> bool:
+    return ms_or_none(found) is not None
+
+
+# What else stands in a head, where it does.
+BESIDE: Mapping[str, Callable[[Any], bool]] = {
+    "known_since": _is_time,
+    "journal_bytes": _is_count,
+    "journal_cut": lambda found: type(found) is bool,
+    "largest": lambda found: isinstance(found, dict) and _is_time(found.get("at")) and _is_count(found.get("count")),
+    "key_ends_at": lambda found: found is None or _is_time(found),
+    "quota_marks": lambda found: (
+        isinstance(found, list)
+        and all(isinstance(one, dict) and _is_time(one.get("at")) and type(one.get("used")) is int for one in found)
+    ),
+}
+
+
+def read_head(found: dict[str, Any]) -> None:
+    """Make unknown what is of another type in the head of a snapshot."""
+    for name in ("run_id", "version"):
+        found[name] = found[name] if isinstance(found.get(name), str) else None
+    for name in [name for name, is_sound in BESIDE.items() if name in found and not is_sound(found[name])]:
+        del found[name]
+
 
 # Wallets -----------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import pytest
 
 from marketctl.models import Network
 from marketctl.views.mirrors import read_aside, read_quotes
-from marketctl.views.sound import read_asset, read_assets, read_stats
+from marketctl.views.sound import read_asset, read_assets, read_head, read_stats
 from tests.desk import asset
 
 BTC = asset("BTC", {"BTC": Network(network="bitcoin", deposit=True, withdraw_fee="0.0001", confirmations=2)})
@@ -165,3 +165,16 @@ def test_statistics_with_all_their_fields():
 )
 def test_a_figure_of_another_type_makes_statistics_none(change):
     assert read_stats(change) is None
+
+
+def test_a_head_tells_what_is_of_its_type_alone():
+    good = {"run_id": "r", "version": "1", "known_since": "2026-01-02T03:04:05.678Z", "journal_bytes": 0,
+            "journal_cut": True, "largest": {"at": "2026-01-02T03:04:05.678Z", "count": 5}, "key_ends_at": None,
+            "quota_marks": [{"at": "2026-01-02T03:04:05.678Z", "used": 5, "resets_at": None}]}  # fmt: skip
+    found = dict(good)
+    read_head(found)
+    assert found == good
+    found = {"run_id": 5, "known_since": "soon", "journal_bytes": -1, "journal_cut": 1, "largest": {"count": 5},
+             "key_ends_at": 5, "quota_marks": [5]}  # fmt: skip
+    read_head(found)
+    assert found == {"run_id": None, "version": None}
