@@ -8,7 +8,7 @@ from typing import Any
 from marketctl.files.atomic import safe_name, storage_failed
 from marketctl.files.locks import flocked
 from marketctl.files.snapshots import SCHEMA, write_document
-from marketctl.times import to_iso
+from marketctl.times import ms_or_none, to_iso
 
 
 def record_state(
@@ -65,6 +65,8 @@ def _is_state(entry: Any) -> bool:
     return (
         isinstance(entry, dict)
         and type(entry.get("failures")) is int
+        and entry["failures"] >= 0
         and isinstance(entry.get("crossed", []), list)
-        and all(isinstance(entry.get(key, 0), str | None) for key in ("last_attempt", "last_success", "last_reason"))
+        and isinstance(entry.get("last_reason", 0), str | None)
+        and all(entry.get(key, 0) is None or ms_or_none(entry.get(key)) for key in ("last_attempt", "last_success"))
     )

@@ -9,9 +9,22 @@ from typing import Any
 
 from marketctl.files.atomic import storage_failed, write_atomic
 from marketctl.files.snapshots import SCHEMA, encode_json, to_bytes
-from marketctl.times import from_iso, to_iso
+from marketctl.times import from_iso, ms_or_none, to_iso
+from marketctl.views.sound import COUNT, TEXT, Kinds, columns_of
 
 NAME = "account.json"
+
+
+ALWAYS, SOME = frozenset((str,)), frozenset((list,))
+DIRECTION: Kinds = {
+    **dict.fromkeys(("direction", "from", "to", "status", "since", "amount"), ALWAYS), "good_builds": frozenset((int,)),
+    **dict.fromkeys(("city", "reason", "message", "rate", "in", "out"), TEXT), "age_ms": COUNT, "legs": SOME,
+    "needs": SOME,
+}  # fmt: skip
+JUDGED: Kinds = {
+    "what": ALWAYS, **dict.fromkeys(("value", "at", "collected_at", "reason", "message"), TEXT),
+    **dict.fromkeys(("age_ms", "limit_ms"), COUNT), "notes": SOME,
+}  # fmt: skip
 
 
 @dataclass
@@ -34,8 +47,10 @@ def read_account(folder: Path) -> Account:
             from_iso(found["built_at"]),
             str(found["run_id"]),
             {Path(name): str(digest) for name, digest in found["files"].items()},
-            {one["direction"]: one for one in found["directions"] if _is_direction(one)},
+            {one["direction"]: one for one in found["directions"]},
         )
+        if not _are_directions(found["directions"]):
+            return Account(broken=True)
     except FileNotFoundError:
         return Account()
     except OSError as error:
@@ -58,5 +73,9 @@ def write_account(
     write_atomic(folder / NAME, to_bytes(text), sync=False)
 
 
-def _is_direction(one: Any) -> bool:
-    return one["status"] in ("ok", "out") and type(one["good_builds"]) is int and isinstance(one["since"], str)
+def _are_directions(found: Sequence[Any]) -> bool:
+    told = columns_of(found, DIRECTION, ("rate", "in", "out", "amount"))
+    if told is None or not {"ok", "out"}.issuperset(told["status"]) or None in map(ms_or_none, told["since"]):
+        return False
+    judged = columns_of([one for table in (*told["legs"], *told["needs"]) for one in table], JUDGED)
+    return judged is not None and all(isinstance(note, str) for notes in judged["notes"] for note in notes)
