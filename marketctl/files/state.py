@@ -68,5 +68,8 @@ def _is_state(entry: Any) -> bool:
         and entry["failures"] >= 0
         and isinstance(entry.get("crossed", []), list)
         and isinstance(entry.get("last_reason", 0), str | None)
-        and all(entry.get(key, 0) is None or ms_or_none(entry.get(key)) for key in ("last_attempt", "last_success"))
+        and all(
+            entry.get(key, 0) is None or ms_or_none(entry.get(key)) is not None
+            for key in ("last_attempt", "last_success")
+        )
     )
