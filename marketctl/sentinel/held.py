@@ -2,18 +2,23 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
+from marketctl.errors import StorageFailed
 from marketctl.files.atomic import write_atomic
-from marketctl.files.snapshots import read_snapshot, to_bytes
+from marketctl.files.snapshots import to_bytes
+from marketctl.log import log
 from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
-from marketctl.redis.quotes import DECIMALS
+from marketctl.redis.quotes import DECIMALS, see_record
 from marketctl.sentinel.judge import Span, Verdict, percent
 from marketctl.sentinel.sheet import Good
+from marketctl.text import are_decimals
 from marketctl.views.held import Records, redis_record
+from marketctl.views.snapshots import NotCollected, snapshot
 
 
 def make_record(
@@ -62,24 +67,25 @@ def read_aside(
 ) -> tuple[Records, Records, dict[str, Span]]:
     """Return what is held, what is marked (pair → record as Redis holds it) and what a person let pass.
 
-    Raises StorageFailed.
+    What is not as we write it is left out; a mirror that cannot be read is told: the next one takes its place.
     """
     if store is not None:
         held, marked, released = map(_records, replies)
-        return held, marked, _spans(released)
-    found = read_snapshot(registry.settings.data_dir / "prices" / f"{entry.name}.json") or {}
-    held, marked = (_kept(found.get(name)) for name in ("held", "marked"))
+        return _sound(held), _sound(marked), _spans(released)
+    found: Mapping[str, Any] = {"held": {}, "marked": {}}
+    try:
+        found = snapshot(registry, "prices", entry.name)
+    except NotCollected:
+        pass
+    except StorageFailed as error:
+        told = {"provider": entry.name, "job": "prices"}
+        log.warning("%s: what the sentinel held is not known any more", error.message, extra=told)
+    held, marked = ({pair: redis_record(one) for pair, one in found[name].items()} for name in ("held", "marked"))
     return held, marked, _spans(_released(_path(registry, entry)))
 
 
-def _kept(shown: object) -> Records:
-    """Read the records of a mirror; those it lacks are none."""
-    records = shown.items() if isinstance(shown, dict) else ()
-    return {pair: redis_record(one) for pair, one in records if isinstance(one, dict)}
-
-
 def _records(raw: list[bytes]) -> Records:
-    """Read a hash of JSON records; what is not one of ours is left out."""
+    """Read a hash of JSON records."""
     found = {}
     for pair, value in zip(raw[::2], raw[1::2], strict=True):
         try:
@@ -91,9 +97,23 @@ def _records(raw: list[bytes]) -> Records:
     return found
 
 
+def _sound(records: Records) -> Records:
+    found = {}
+    for pair, one in records.items():
+        with suppress(ValueError):
+            see_record(one)
+            found[pair] = one
+    return found
+
+
 def _spans(records: Mapping[str, Mapping[str, Any]]) -> dict[str, Span]:
-    spans = ((pair, Span.of(one.get("bid"), one.get("ask"), one.get("mid"))) for pair, one in records.items())
-    return {pair: span for pair, span in spans if span is not None}
+    found = {}
+    for pair, one in records.items():
+        prices = [one.get(side) for side in ("bid", "ask", "mid")]
+        span = Span.of(*prices) if are_decimals([price for price in prices if price is not None]) else None
+        if span is not None:
+            found[pair] = span
+    return found
 
 
 # Released by a person ----------------------------------------------------------------------
@@ -129,7 +149,7 @@ def _path(registry: Registry, entry: ProviderEntry) -> Path:
 def _released(path: Path) -> Records:
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return {pair: one for pair, one in found.items() if isinstance(one, dict)} if isinstance(found, dict) else {}
 

@@ -121,16 +121,6 @@ class Live:
         }
 
 
-def _records(shown: object) -> dict[str, dict[str, Any]]:
-    """Return the records of a mirror, those that are ones."""
-    records = shown.items() if isinstance(shown, dict) else ()
-    return {
-        pair: one
-        for pair, one in records
-        if isinstance(one, dict) and isinstance(one.get("verdict"), str) and isinstance(one.get("why"), str)
-    }
-
-
 class Reader:
     """Where quotes are read: Redis, or the mirror when `away` says why Redis is not."""
 
@@ -209,7 +199,7 @@ class Reader:
             found = snapshot(self.registry, "prices", entry.name)
             live.state, live.quotes, live.collected_ms = "ok", found["quotes"], ms_or_none(found["collected_at"])
             live.earlier_ms = ms_or_none(found.get("earlier_at"))
-            live.held, live.marked = (_records(found.get(name)) for name in ("held", "marked"))
+            live.held, live.marked = found["held"], found["marked"]
             if not live.quotes and live.held:
                 live.state = "held"
         elif isinstance(self.away, RedisFailed) and (self._shared or state.get("last_success")):
