@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from math import inf
 from operator import truediv
 from threading import Lock
 from typing import Any, NamedTuple
@@ -27,7 +28,9 @@ from marketctl.views.snapshots import snapshot
 # ask for each of them what hardly anybody but itself has told, and a quote of a second ago is as fresh as one of now.
 ASK_S = 1.0
 
-NOWHERE = float("nan")  # no comparison with it is true
+NOWHERE = inf  # what is divided by it lies in no band
+
+BLOCK = 64  # middles looked at together
 
 
 @dataclass(slots=True)
@@ -233,7 +236,7 @@ class Market:
         for pair, value in middles:
             centre = known(pair)
             if centre is None:
-                bands[pair] = value or NOWHERE
+                bands[pair] = value if 0.0 < value < inf else NOWHERE  # of a foreign file
             elif not low * centre <= value <= high * centre:
                 bands[pair] = NOWHERE
         self._laid.clear()
@@ -244,8 +247,12 @@ class Market:
         laid = self._laid.get(name)
         if laid is None or laid.names.pairs != pairs:
             laid = self._laid[name] = _Laid(draft.names, list(map(self.bands.__getitem__, pairs)))
-        ratios = map(truediv, draft.middles, laid.centres)
-        out = [place for place, ratio in enumerate(ratios) if not low <= ratio <= high]
+        ratios = list(map(truediv, draft.middles, laid.centres))
+        out = []
+        for start in range(0, len(ratios), BLOCK):
+            some = ratios[start : start + BLOCK]
+            if min(some) < low or high < max(some):
+                out += [place for place, ratio in enumerate(some, start) if not low <= ratio <= high]
         return [pairs[place] for place in out if not self._fits(pairs[place], draft.middles[place])]
 
     def _lay(self, pair: str, centre: float) -> None:

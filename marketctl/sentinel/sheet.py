@@ -105,8 +105,8 @@ class Draft:
         """Return the columns of quotes; the `sides` of all of them, where they are known, save most of the work."""
         if sides is None or len(sides) != len(quotes):
             sides = Sides.of(quotes)
-        told = set(sides.times)  # often all are the same
-        times = [NEVER if at is None else at for at in (told if len(told) == 1 else sides.times)]
+        same = len(sides.times) > 0 and sides.times.count(sides.times[0]) == len(sides.times)  # often they are
+        times = [NEVER if at is None else at for at in (sides.times[:1] if same else sides.times)]
         draft = cls(Names(list(quotes)), sides.bids, sides.asks, times, sides.middles)
         draft.halted = {draft.names.pairs[place]: place for place in _places(sides.statuses, "halted")}
         return draft
