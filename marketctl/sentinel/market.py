@@ -5,13 +5,11 @@ process itself published, from the reference beside the live set in Redis, or fr
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from math import inf
-from operator import truediv
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.config.sentinel import SentinelSettings
@@ -19,7 +17,8 @@ from marketctl.errors import MarketctlError
 from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.quotes import read_l1
-from marketctl.sentinel.sheet import Draft, Good, Names, Sheet, good_of
+from marketctl.sentinel.bands import Bands
+from marketctl.sentinel.sheet import Draft, Good, Sheet, good_of
 from marketctl.times import ms_or_none
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.snapshots import snapshot
@@ -27,10 +26,6 @@ from marketctl.views.snapshots import snapshot
 # What others have published is looked for so often at most: a process that publishes one provider after another would
 # ask for each of them what hardly anybody but itself has told, and a quote of a second ago is as fresh as one of now.
 ASK_S = 1.0
-
-NOWHERE = inf  # what is divided by it lies in no band
-
-BLOCK = 64  # middles looked at together
 
 
 @dataclass(slots=True)
@@ -60,17 +55,11 @@ class Venue:
         kept = None if None in (self.collected_ms, self.earlier_ms) else self.collected_ms - self.earlier_ms  # type: ignore[operator]
         return good if age is not None and age <= limit_ms(interval_s, kept) else None
 
-
-class _Bands(dict[str, float]):
-    def __missing__(self, pair: str) -> float:
-        return NOWHERE
-
-
-class _Laid(NamedTuple):
-    """The pairs that a venue asked for last, and the centres of their bands, in the same order."""
-
-    names: Names
-    centres: list[float]
+    def middles(self) -> Iterator[tuple[str, float]]:
+        """Yield its pairs and their middles."""
+        if self.sheet is not None:
+            yield from zip(self.sheet.names.pairs, self.sheet.middles, strict=True)
+        yield from _middles(self.goods)
 
 
 class Market:
@@ -81,13 +70,8 @@ class Market:
         self.venues: dict[str, Venue] = {}
         self._asked = float("-inf")
         self._ahead: dict[str, tuple[float, list[Any]]] = {}  # what Redis said beside the sets, and when, until used
-        # pair -> the centre of a narrow band that holds the middles (or the one side) of everybody's last good set;
-        # NOWHERE where they are further apart than the band is wide. What lies in it is within the smallest limit of
-        # all others.
-        self.bands = _Bands()
-        self._laid: dict[str, _Laid] = {}  # the same by venue: the pairs of an answer are those of the one before
-        self.reach = 0.0  # half a band, as a share
-        self.limits: SentinelSettings | None = None  # what the reach is of
+        self.bands = Bands()
+        self.limits: SentinelSettings | None = None  # what the width of the bands is of
 
     def venue(self, name: str) -> Venue:
         """Return a venue, empty when nothing is known."""
@@ -181,8 +165,7 @@ class Market:
             venue.sheet = None if raw is None else Sheet.read(raw, run_id)
             if venue.sheet is None:
                 self._take_values(venue, read_l1(store, name)[0])
-            else:
-                self._fill(zip(venue.sheet.names.pairs, venue.sheet.middles, strict=True))
+            self.bands.take(venue.middles())
 
     def _take_values(self, venue: Venue, quotes: Mapping[str, Mapping[str, Any]]) -> None:
         """Take quotes as Redis holds them."""
@@ -195,7 +178,6 @@ class Market:
                 one.get("at"),
                 one.get("collected_ms", venue.collected_ms),
             )
-        self._fill(_middles(venue.goods))
 
     def _refresh_files(self, registry: Registry, entries: Sequence[ProviderEntry]) -> None:
         for entry in entries:
@@ -228,53 +210,30 @@ class Market:
                     ms_or_none(one.get("at")),
                     ms_or_none(one.get("collected_at")) or venue.collected_ms,
                 )
-            self._fill(_middles(venue.goods))
-
-    def _fill(self, middles: Iterable[tuple[str, float]]) -> None:
-        """Take over values that were published elsewhere."""
-        bands, known, low, high = self.bands, self.bands.get, 1 - self.reach, 1 + self.reach
-        for pair, value in middles:
-            centre = known(pair)
-            if centre is None:
-                bands[pair] = value if 0.0 < value < inf else NOWHERE  # of a foreign file
-            elif not low * centre <= value <= high * centre:
-                bands[pair] = NOWHERE
-        self._laid.clear()
+            self.bands.take(venue.middles())
 
     def apart(self, name: str, draft: Draft) -> list[str]:
-        """Return the pairs of a venue that stand apart: outside of their band, also when it is laid anew."""
-        low, high, pairs = 1 - self.reach, 1 + self.reach, draft.names.pairs
-        laid = self._laid.get(name)
-        if laid is None or laid.names.pairs != pairs:
-            laid = self._laid[name] = _Laid(draft.names, list(map(self.bands.__getitem__, pairs)))
-        ratios = list(map(truediv, draft.middles, laid.centres))
-        out = []
-        for start in range(0, len(ratios), BLOCK):
-            some = ratios[start : start + BLOCK]
-            if min(some) < low or high < max(some):
-                out += [place for place, ratio in enumerate(some, start) if not low <= ratio <= high]
-        return [pairs[place] for place in out if not self._fits(pairs[place], draft.middles[place])]
+        """Return the pairs of a venue that stand apart from what is published, itself among it."""
+        return self.bands.apart(name, draft.names, draft.middles, self._published)
 
-    def _lay(self, pair: str, centre: float) -> None:
-        self.bands[pair] = centre
-        for laid in self._laid.values():
-            if (place := laid.names.place(pair)) is not None:
-                laid.centres[place] = centre
-
-    def _fits(self, pair: str, value: float) -> bool:
-        """Lay the band of a pair anew around a value and all that is published; tell whether they fit into one."""
-        values = [value]
+    def _published(self, pair: str) -> Iterator[float]:
+        """Yield the middles of a pair."""
         for venue in self.venues.values():
             place = None if venue.sheet is None else venue.sheet.names.place(pair)
             if venue.sheet is not None and place is not None:
-                values.append(venue.sheet.middles[place])
+                yield venue.sheet.middles[place]
             elif (good := venue.goods.get(pair)) is not None:
-                values += [middle for _, middle in _middles({pair: good})]
-        low, high = min(values), max(values)
-        centre = (low + high) / 2
-        fits = centre * (1 - self.reach) <= low and high <= centre * (1 + self.reach)
-        self._lay(pair, centre if fits and centre else NOWHERE)
-        return fits
+                yield from (middle for _, middle in _middles({pair: good}))
+
+    def limit(self, limits: SentinelSettings) -> None:
+        """Take other limits: bands of another width are laid of what is known."""
+        self.limits = limits
+        tightest = float(limits.tightest)
+        reach = tightest * 0.49 / (1 + tightest)  # two in one band are no further apart than the smallest limit
+        if reach != self.bands.reach:
+            self.bands = Bands(reach)
+            for venue in self.venues.values():
+                self.bands.take(venue.middles())
 
 
 def _middles(goods: Mapping[str, Good]) -> Iterable[tuple[str, float]]:
@@ -300,7 +259,5 @@ def market_of(registry: Registry) -> Market:
     settings = registry.settings
     market = _markets.setdefault(f"{settings.data_dir}\n{settings.redis_url}\n{settings.redis_prefix}", Market())
     if market.limits is not registry.sentinel:
-        tightest = float(registry.sentinel.tightest)
-        market.reach = tightest * 0.49 / (1 + tightest)  # two in one band are no further apart than the smallest limit
-        market.limits = registry.sentinel
+        market.limit(registry.sentinel)
     return market

@@ -83,7 +83,7 @@ def test_several_pairs_of_hands_look_ahead_once_and_without_a_sentinel_not_at_al
         assert read == [["BYBIT", "KUCOIN"]]
         for name, told in (("HTX", [b"c"]), ("BYBIT", [b"a", b"b"]), ("BYBIT", [b"d"])):  # once, then it is asked again
             assert market_of(registry).refresh(registry, store, registry.enabled(), [("ECHO", "d")], name) == told
-        assert market_of(registry).bands["BTC/USDT"] == 150.0
+        assert market_of(registry).bands.centres["BTC/USDT"] == 150.0
 
 
 def test_what_is_held_is_told_with_the_lock_or_else_asked_for(

@@ -4,11 +4,8 @@ import random
 
 import pytest
 
-from marketctl.config.sentinel import Limits
 from marketctl.models import Pair, Quote
 from marketctl.providers.batch import PairList, QuoteBatch
-from marketctl.sentinel.judge import Case, Peer, Span, judge
-from marketctl.sentinel.market import Market, Venue
 from marketctl.sentinel.sheet import Draft, Good, Sheet, Words
 
 
@@ -121,52 +118,3 @@ def test_quotes_of_an_answer_are_changed_by_its_reader_alone():
     batch.add("A", "1", "2")
     with pytest.raises(TypeError):
         batch.quotes["A/X"] = quote("5", "6")
-
-
-def test_what_lies_in_the_band_of_all_is_not_looked_at_closer():
-    market = Market()
-    market.reach = 0.02
-    market.venues["A"] = Venue("A", sheet=Draft.of({"BTC/USDT": quote("100", "100")}).pack(None))
-    assert market.apart("B", Draft.of({"BTC/USDT": quote("103", "104")})) == []  # both fit into one band, around 101.75
-    assert market.apart("B", Draft.of({"BTC/USDT": quote("103.7", "103.7")})) == []
-    assert market.apart("B", Draft.of({"BTC/USDT": quote("104.2", "104.2")})) == ["BTC/USDT"]
-    assert (
-        market.apart("B", Draft.of({"ETH/USDT": quote("5", "6")})) == []
-    )  # nobody else has it, and nothing was before
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_whatever_is_not_looked_at_closer_would_have_passed(seed):
-    """Four venues, forty cycles, prices that walk, part and leap: the bands only ever spare work."""
-    dice, limits, market = random.Random(seed), Limits(), Market()
-    market.reach = 0.05 * 0.49 / 1.05
-    pairs = [f"P{number}/USDT" for number in range(60)]
-    prices = {pair: 10 ** dice.uniform(-6, 5) for pair in pairs}
-    sets: dict[str, dict[str, Quote]] = {}
-    listed = {name: dice.sample(pairs, 50) for name in "ABCD"}
-    spared = looked_at = 0
-    for _ in range(40):
-        prices = {pair: price * (1 + dice.choice([0, 0, 0, 0.001, -0.02, 0.3, -0.4])) for pair, price in prices.items()}
-        for name in "ABCD":
-            quotes = {}
-            for pair in dice.sample(pairs, 50) if seed % 2 else listed[name]:  # the same ones again and again
-                value = prices[pair] * (1 + dice.choice([0, 0.001, -0.004, 0.02, dice.uniform(-0.06, 0.06)]))
-                bid, ask = f"{value:.12f}", f"{value * (1 + dice.choice([0, 0.0005, 0.02])):.12f}"
-                forms = [(bid, ask), (bid, ask), (bid, ask), (bid,), (None, ask), (None, None, bid)]
-                quotes[pair] = quote(*dice.choice(forms))
-            draft = Draft.of(quotes)
-            apart = set(market.apart(name, draft))
-            for pair in quotes.keys() - apart:
-                mine, *others = (
-                    Span.of(found.bid, found.ask, found.mid) if (found := sets.get(venue, {}).get(pair)) else None
-                    for venue in (name, *sets.keys() - {name})
-                )
-                span = Span.of(quotes[pair].bid, quotes[pair].ask, quotes[pair].mid)
-                assert span is not None
-                peers = [Peer("X", other) for other in others if other is not None]
-                assert judge(Case(span, limits, last_good=mine, peers=peers)) is None, (pair, span, mine, peers)
-            spared, looked_at = spared + len(quotes) - len(apart), looked_at + len(apart)
-            sets[name] = quotes
-            market.accept(name, draft.pack(None), {}, 5, None, "run")
-    assert spared > 500
-    assert looked_at > 500
