@@ -102,6 +102,9 @@ def rows(figures: dict[str, Any]) -> list[list[str]]:
             0.30,
             0.2,
         )
+    if "sentinel" in figures:
+        guarded, unguarded = figures["sentinel"]["guarded"], figures["sentinel"]["unguarded"]
+        add("repeated: CPU of a later cycle, guarded / without the sentinel", guarded, unguarded, "s", 1.05, 1.03)
     if "growth" in figures:
         growth = {case: median(samples) for case, samples in figures["growth"].items()}
         grown = growth["after"] - growth["before"]
@@ -116,7 +119,7 @@ def others(figures: dict[str, Any]) -> list[list[str]]:
     """Return every case that was measured."""
     table = [["group", "case", "CPU", "wall", "peak memory"]]
     for group, cases in figures.items():
-        if isinstance(cases, dict) and group != "growth":
+        if isinstance(cases, dict) and group not in ("growth", "sentinel"):
             for case, samples in cases.items():
                 cells = [[sample[which] for sample in samples] for which in (CPU, WALL, MEMORY)]
                 table.append(

@@ -1,4 +1,4 @@
-"""Measure marketctl beside its peers. Long: the servers, the runs, and each figure of one table.
+"""Measure marketctl beside its peers.
 
 Whole processes, alternating, in one run; writes docs/proofs/performance.md.
 
@@ -10,13 +10,14 @@ Usage: run.py [RUNS [TURNS]]
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from repeating import Repeating, in_turn, later_cycle, memory_growth
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -125,7 +126,7 @@ class Bench:
         """Write a registry of these providers over a set of ports; return its path."""
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
-        unpaced = changed.pop("unpaced", False)
+        unpaced, sentinel = changed.pop("unpaced", False), changed.pop("sentinel", True)
         template = (ROOT / "marketctl" / "config" / "starter" / "providers.toml").read_text()
         settings = {"redis_url": self.redis, "redis_prefix": name, "prices_interval_s": 10} | changed
         lines = ["[settings]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
@@ -137,6 +138,7 @@ class Bench:
             lines += ["needs_api = true"] if "needs_api = true" in own else []
             if provider == "TWELVEDATA":
                 lines += ["pairs = " + own.partition("pairs = ")[2].partition("]")[0] + "]"]
+        lines += ["", "[sentinel]", f"enabled = {json.dumps(sentinel)}"]
         path = folder / "providers.toml"
         path.write_text("\n".join(lines) + "\n")
         keys = '[TWELVEDATA]\napi_key = "5a4db0c5a4db0c5a4db0c5a4db0c0002"\n'
@@ -156,6 +158,11 @@ class Bench:
         env |= {"BENCH_URLS": json.dumps(self.urls[ports]), "PYTHONPATH": str(HERE), "LANG": "C.UTF-8"}
         env["REQUESTS_CA_BUNDLE"] = f"{self.folder}/ca.pem"
         return env | ({"MARKETCTL_CONFIG": str(registry)} if registry else {})
+
+    def repeating(self, name: str, ports: str = "one", **changed: object) -> Repeating:
+        """Return the repeating mode over all eight, without pauses."""
+        registry = self.registry(name, ports, EIGHT, unpaced=True, prices_interval_s=0.01, **changed)
+        return Repeating([MARKETCTL, "run", "--task", "prices"], self.environment(ports, registry), self.redis, name)
 
 
 class Case:
@@ -242,77 +249,11 @@ def measure_all(bench: Bench, rounds: int) -> dict[str, object]:
             figures[name] = alternate(cases, rounds * (3 if name == "quick" else 1))
             print(f"{name}: measured", file=sys.stderr)
     if "repeated" in chosen:
-        figures["repeated"] = [repeated_cost(bench) for _ in range(3)]
-        figures["growth"] = memory_growth(bench)
+        figures["repeated"] = [later_cycle(bench.repeating("repeat")) for _ in range(3)]
+        figures["growth"] = memory_growth(bench.repeating("growth", "small"))
+        guarded, unguarded = in_turn(bench.repeating("guarded"), bench.repeating("unguarded", sentinel=False))
+        figures["sentinel"] = {"guarded": guarded, "unguarded": unguarded}
     return figures
-
-
-def repeated_cost(bench: Bench, cycles: int = 30) -> float:
-    """Return the CPU seconds of a later cycle over all eight in the repeating mode."""
-    registry = bench.registry("repeat", "one", EIGHT, unpaced=True, prices_interval_s=0.01)
-    with Repeating(bench, registry, "repeat") as running:
-        running.reach(3)
-        cpu, first = running.cpu_s(), running.cycle()
-        running.reach(first + cycles)
-        return (running.cpu_s() - cpu) / (running.cycle() - first)
-
-
-def memory_growth(bench: Bench, cycles: int = 1000) -> dict[str, list[float]]:
-    """Return the memory (MB) of a process at cycle 100 and 1,000 cycles later, over a tenth of the pairs."""
-    registry = bench.registry("growth", "small", EIGHT, unpaced=True, prices_interval_s=0.01)
-    with Repeating(bench, registry, "growth") as running:
-        running.reach(100)
-        before = running.memory_mb()
-        running.reach(100 + cycles)
-        return {"before": [before], "after": [running.memory_mb()], "cycles": [cycles]}
-
-
-class Repeating:
-    """`marketctl run` without --once, watched from outside."""
-
-    def __init__(self, bench: Bench, registry: Path, prefix: str) -> None:
-        self.bench, self.registry, self.prefix = bench, registry, prefix
-
-    def __enter__(self) -> "Repeating":
-        env = self.bench.environment("one", self.registry)
-        command = [MARKETCTL, "run", "--task", "prices"]
-        self.process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL)
-        self.redis = socket.socket(socket.AF_UNIX)
-        self.redis.connect(self.bench.redis.removeprefix("unix://"))
-        self.start = self.published()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.redis.close()
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
-
-    def published(self) -> int:
-        """Return how often the last of the exchanges was published, ever."""
-        self.redis.sendall(f"HGET {self.prefix}:{{KUCOIN}}:l1:meta seq\r\n".encode())
-        reply = self.redis.recv(100).split(b"\r\n")
-        return int(reply[1]) if reply[0] != b"$-1" else 0
-
-    def cycle(self) -> int:
-        """Return the number of cycles done."""
-        return self.published() - self.start
-
-    def reach(self, cycle: int) -> None:
-        """Wait for a cycle."""
-        while self.cycle() < cycle:
-            if self.process.poll() is not None:
-                raise SystemExit(f"the repeating mode ended with {self.process.returncode}")
-            time.sleep(0.02)
-
-    def cpu_s(self) -> float:
-        """Return the CPU time used so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory_mb(self) -> float:
-        """Return the resident memory."""
-        pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 if __name__ == "__main__":
