@@ -67,7 +67,10 @@ class CcxtAdapter(Exchange):
     def pair_list(self) -> PairList:
         """Return the pairs; ccxt needs its own list of markets to read a ticker, so that list is remembered."""
         known = self.memory.get("markets", self.pairs_max_age_s)
-        markets = known[0] if known else [dict(one) for one in read(getattr(self.public, self.seen.markets), {}) if one]
+        found = [] if known else read(getattr(self.public, self.seen.markets), {})
+        markets = (
+            known[0] if known else [dict(one) for one in found if one and one.get("symbol") and code(one.get("id"))]
+        )
         if not known:
             for market in markets:
                 market["status"] = market_status(market, self.proved.status)

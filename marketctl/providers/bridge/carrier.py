@@ -42,7 +42,7 @@ ERRORS: dict[str, type[MarketctlError]] = {
 STUMBLES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
 # ccxt writes out as many noughts as an answer names, however many.
-MOST_PLACES = 3  # characters of a precision
+_is_places = re.compile(r"-?[0-9]{1,2}").fullmatch
 _has_endless = re.compile(rb"[0-9.][eE][+-]?[0-9]{3}").search
 _is_endless = re.compile(r"\s*[+-]?[0-9.]+[eE][+-]?[0-9]{3,}\s*").fullmatch
 
@@ -116,6 +116,7 @@ def bridged(source: type[Any], carry: Callable[[Call, float], Any], settings: di
 
     class Bridged(source):  # type: ignore[misc]
         present_ms: int | None = None
+        unread = 0
 
         def fetch2(self, path: Any, api: Any = "public", method: str = "GET", *given: Any) -> Any:
             params, config = (*given, {}, {})[:2]
@@ -124,11 +125,23 @@ def bridged(source: type[Any], carry: Callable[[Call, float], Any], settings: di
             weight = float(self.calculate_rate_limiter_cost(api, method, path, params, config) or 1)
             return carry(Call(self, path, api, method, params), weight)
 
+        # A row that ccxt cannot read costs itself alone: without its pair a ticker is counted as of an unknown symbol.
+        # Not so a coin: one that is left out would be told as delisted.
+        def parse_market(self, market: Any) -> Any:
+            return row_or_none(super().parse_market, market)
+
+        def parse_ticker(self, ticker: Any, market: Any = None) -> Any:
+            found = row_or_none(super().parse_ticker, ticker, market)
+            if found is None:
+                self.unread += 1
+                return {"symbol": f"?{self.unread}", "info": {}}
+            return found
+
         def parse_precision(self, precision: Any) -> Any:
-            return super().parse_precision(precision) if len(str(precision)) <= MOST_PLACES else None
+            return super().parse_precision(precision) if _is_places(str(precision)) else None
 
         def integer_precision_to_amount(self, precision: Any) -> Any:
-            return super().integer_precision_to_amount(precision) if len(str(precision)) <= MOST_PLACES else None
+            return super().integer_precision_to_amount(precision) if _is_places(str(precision)) else None
 
         def milliseconds(self) -> int:
             return self.present_ms if self.present_ms is not None else now_ms()
@@ -147,6 +160,14 @@ def bridged(source: type[Any], carry: Callable[[Call, float], Any], settings: di
 def kind_of(names: list[str]) -> type[MarketctlError] | None:
     """Return our error for one of ccxt's, by the names of its class and its ancestors."""
     return next((ERRORS[name] for name in names if name in ERRORS), None)
+
+
+def row_or_none(reader: Callable[..., Any], *given: Any) -> Any:
+    """Return what ccxt makes of one row, None where it stumbles."""
+    try:
+        return reader(*given)
+    except STUMBLES:
+        return None
 
 
 def read(reader: Callable[..., T], *given: Any) -> T:
