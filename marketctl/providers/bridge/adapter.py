@@ -1,4 +1,4 @@
-"""The bridge: any venue that ccxt knows, read by ccxt and asked by our own client.
+"""The bridge: any venue that ccxt knows, asked by our client. Long: the adapter, and the rows of quotes and coins.
 
 Docs: https://docs.ccxt.com
 Symbols: base and quote of the venue's list of pairs, by its own codes unless its card says otherwise.
@@ -67,10 +67,7 @@ class CcxtAdapter(Exchange):
     def pair_list(self) -> PairList:
         """Return the pairs; ccxt needs its own list of markets to read a ticker, so that list is remembered."""
         known = self.memory.get("markets", self.pairs_max_age_s)
-        found = [] if known else read(getattr(self.public, self.seen.markets), {})
-        markets = (
-            known[0] if known else [dict(one) for one in found if one and one.get("symbol") and code(one.get("id"))]
-        )
+        markets = known[0] if known else self.markets()
         if not known:
             for market in markets:
                 market["status"] = market_status(market, self.proved.status)
@@ -78,6 +75,11 @@ class CcxtAdapter(Exchange):
             self.memory.put("markets", markets)
         read(self.public.set_markets, markets)
         return PairList([pair_of(market, self.proved.names) for market in markets if code(market.get("id"))])
+
+    def markets(self) -> list[dict[str, Any]]:
+        """Ask for the markets; one without an id or a symbol is none."""
+        found = read(getattr(self.public, self.seen.markets), {})
+        return [dict(one) for one in found if one and one.get("symbol") and code(one.get("id"))]
 
     def symbol_of(self, symbol: str) -> str:
         """Return the venue's own symbol for ccxt's."""
