@@ -52,7 +52,7 @@ def _read(path: Path, name: str, ledger: Ledger) -> list[dict[str, Any]]:
             line = json.loads(raw)
         except (ValueError, RecursionError):
             continue
-        if not isinstance(line, dict) or not is_change(line):
+        if not isinstance(line, dict) or not is_change(line, name):
             continue
         if line["field"] in ("deposit", "withdraw") and line["network"]:
             lines.append(line)

@@ -77,5 +77,12 @@ def _are_directions(found: Sequence[Any]) -> bool:
     told = columns_of(found, DIRECTION, ("rate", "in", "out", "amount"))
     if told is None or not {"ok", "out"}.issuperset(told["status"]) or None in map(ms_or_none, told["since"]):
         return False
+    if min(told["good_builds"], default=0) < 0:
+        return False
     judged = columns_of([one for table in (*told["legs"], *told["needs"]) for one in table], JUDGED)
-    return judged is not None and all(isinstance(note, str) for notes in judged["notes"] for note in notes)
+    times = [] if judged is None else [at for name in ("at", "collected_at") for at in judged[name] if at is not None]
+    return (
+        judged is not None
+        and None not in map(ms_or_none, times)
+        and all(isinstance(note, str) for notes in judged["notes"] for note in notes)
+    )

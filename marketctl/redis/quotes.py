@@ -221,7 +221,9 @@ def see_record(record: Mapping[str, Any]) -> None:
     good = record.get("last_good", {})
     _see_shape(tuple(good), tuple(map(type, good.values())))
     _see_values([record, good])
-    if not {"verdict", "why"} <= record.keys() or not all(isinstance(one, str) for one in record.get("by", ())):
+    figures = [record[name] for name in ("reference", "deviation_percent") if name in record]
+    whole = {"verdict", "why"} <= record.keys() and all(isinstance(one, str) for one in record.get("by", ()))
+    if not whole or not are_decimals(figures):
         raise ValueError
 
 

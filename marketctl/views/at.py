@@ -163,11 +163,11 @@ def wallet_at(registry: Registry, provider: str, at_ms: int) -> dict[str, Any]:
     found = snapshot(registry, "wallet", provider)
     path = registry.settings.data_dir / "wallet" / f"{found['provider']}.changes.jsonl"
     told, broken = read_journal(path)
-    lines = [line for line in told if is_change(line)]
+    lines = [line for line in told if is_change(line, found["provider"])]
     told_bytes = found.pop("journal_bytes", None)
     whole = not broken and len(told) == len(lines) and not is_cut(path, told_bytes)
     beyond = read_journal(path, start=told_bytes)[0] if type(told_bytes) is int else []
-    ahead = [line for line in beyond if is_change(line)]
+    ahead = [line for line in beyond if is_change(line, found["provider"])]
     first = _first_known(found, whole=whole)
     if at_ms < first:
         raise StorageFailed(f"the wallet of {found['provider']} is not known before {to_iso(first)}")

@@ -117,7 +117,7 @@ def changes(
             seen = seen or there or told
             if chosen and not (there or told):
                 snapshot(registry, "wallet", entry.name)  # raises, and says what to do
-            events += _read(path, since_ms, problems)
+            events += _read(path, entry.name, since_ms, problems)
             if there:
                 begin[entry.name], lost = _begin(path, path.parent / f"{entry.name}.json", since_ms)
                 problems += [] if lost is None else [lost]
@@ -178,10 +178,10 @@ def _begin(journal: Path, path: Path, since_ms: int) -> tuple[str | None, Storag
     return to_iso(known), StorageFailed(f"{journal} was cut before {to_iso(known)}: {missing}") if lost else None
 
 
-def _read(path: Path, since_ms: int, problems: list[MarketctlError]) -> list[dict[str, Any]]:
+def _read(path: Path, provider: str, since_ms: int, problems: list[MarketctlError]) -> list[dict[str, Any]]:
     """Return the changes of a journal since that time, and add what of it cannot be read. Raises StorageFailed."""
     lines, broken = read_journal(path, since_ms)
-    good = [line for line in lines if is_change(line)]
+    good = [line for line in lines if is_change(line, provider)]
     if broken := broken + len(lines) - len(good):
         problems.append(unread_lines(path, broken))
     return good
@@ -242,10 +242,14 @@ class _Names:
         return ticker, network.get("network") or common_network(provider, key) or key
 
 
-def is_change(line: Mapping[str, Any]) -> bool:
-    """Tell whether a line of a journal is of our shape; a whole record stands for an asset or a network alone."""
-    names = (line.get(name) for name in ("provider", "asset", "field", "run_id"))
-    if not all(isinstance(name, str) for name in names) or not isinstance(line.get("network", 0), str | None):
+def is_change(line: Mapping[str, Any], provider: str) -> bool:
+    """Tell whether a line of a provider's journal is of our shape; a whole record is an asset or a network alone."""
+    names = [line.get(name) for name in ("asset", "field", "run_id")]
+    if (
+        line.get("provider") != provider
+        or not all(isinstance(name, str) for name in names)
+        or not isinstance(line.get("network", 0), str | None)
+    ):
         return False
     name, both = line["field"], [line.get("before", ...), line.get("after", ...)]
     if name in ("asset", "network"):

@@ -20,6 +20,7 @@ def closed_since(path: Path) -> dict[Place, int]:
     A line that cannot be read is passed over: whoever lists the changes tells of it. Raises StorageFailed.
     """
     found: dict[Place, int] = {}
+    provider = path.name.removesuffix(".changes.jsonl")
     try:
         with path.open("rb") as file:
             for line in file:
@@ -29,7 +30,7 @@ def closed_since(path: Path) -> dict[Place, int]:
                     told = json.loads(line)
                 except (ValueError, RecursionError):
                     continue
-                at = ms_or_none(told.get("at")) if isinstance(told, dict) and is_change(told) else None
+                at = ms_or_none(told.get("at")) if isinstance(told, dict) and is_change(told, provider) else None
                 if at is None or told["field"] not in DOORS:
                     continue
                 place = (told["asset"], told["network"], told["field"])

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from marketctl.redis.quotes import DECIMALS
+from marketctl.text import printable
 from marketctl.times import ms_or_none, to_iso
 
 Records = dict[str, dict[str, Any]]
@@ -52,4 +53,4 @@ def price_of(record: Mapping[str, Any]) -> str:
 
 def in_words(pair: str, record: Mapping[str, Any]) -> str:
     """Say what is wrong with a quote: "BTC/USDT 10947.6/10949.1 outlier since ...: -88.00 % from ..."."""
-    return f"{pair} {price_of(record)} {record['verdict']} since {record['since']}: {record['why']}"
+    return f"{pair} {price_of(record)} {record['verdict']} since {record['since'] or '-'}: {printable(record['why'])}"

@@ -144,5 +144,9 @@ def columns_of(
         figures = set[Any]().union(*[columns[name] for name in decimals]) - {None}
     except (KeyError, TypeError):
         return None
-    fit = all(kinds[name].issuperset(map(type, column)) for name, column in columns.items() if name not in decimals)
+    fit = all(
+        kinds[name].issuperset(map(type, column))
+        for name, column in columns.items()
+        if name not in decimals or NoneType not in kinds[name]
+    )
     return columns if fit and are_decimals(figures) else None

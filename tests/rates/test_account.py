@@ -16,6 +16,8 @@ from tests.rates.world import World
         {"good_builds": True},
         {"reason": 5},
         {"amount": "much"},
+        {"amount": None},
+        {"good_builds": -1},
         {"rate": 92.25},
         {"age_ms": "1"},
         {"legs": {}},

@@ -116,6 +116,12 @@ LINE = {"at": "2026-01-01T00:00:00.000Z", "run_id": "r", "provider": "A", "asset
         ({"field": "network", "before": None, "after": {"name": "TRC20"}}, True),
         ({"field": "withdraw_fee", "before": "1", "after": None}, True),
         ({"network": ...}, False),
+        ({"provider": "B"}, False),
+        ({"run_id": 5}, False),
+        ({"before": "open"}, False),
+        ({"field": "withdraw_fee", "before": "much", "after": None}, False),
+        ({"field": "confirmations", "before": 12, "after": None}, True),
+        ({"field": "name", "network": None, "before": "Tether", "after": None}, True),
         ({"network": 5}, False),
         ({"after": {"a": 1}}, False),
         ({"field": ["deposit"]}, False),
@@ -124,7 +130,7 @@ LINE = {"at": "2026-01-01T00:00:00.000Z", "run_id": "r", "provider": "A", "asset
 )
 def test_lines_of_a_journal_that_are_changes(change, good):
     line = {name: value for name, value in (LINE | change).items() if value is not ...}
-    assert is_change(line) is good
+    assert is_change(line, "A") is good
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ def test_what_is_held_with_all_its_fields():
         {"by": [5]},
         {"cycles": "2"},
         {"reference": 5},
+        {"deviation_percent": "far"},
         {"last_good": {"bid": 5}},
     ],
 )
