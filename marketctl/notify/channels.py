@@ -80,9 +80,11 @@ def send(channel: Any, title: str, body: str, kind: str) -> str | None:
 
 
 def _send(channel: Any, title: str, body: str, kind: str) -> str | None:
+    from apprise import NotifyType
+
     with _quiet() as said:
         try:
-            taken = channel.notify(title=title, body=body, notify_type=kind, body_format="text")
+            taken = channel.notify(title=title, body=body, notify_type=NotifyType(kind), body_format="text")
         except STUMBLES as error:
             return f"{type(error).__name__}: {error}"
     return None if taken else (said[-1] if said else "not taken")
