@@ -111,7 +111,7 @@ def _own(live: Live, quote: Mapping[str, Any], made_ms: int) -> int | None:
 
 def note_cells(record: Mapping[str, Any]) -> list[Any]:
     """Return the sentinel's verdict, since when (ms), the reference price, the deviation in percent and the cause."""
-    told = [safe(record[name], 60) if isinstance(record.get(name), str) else "" for name in WORDS]
+    told = [safe(record.get(name) or "", 60) for name in WORDS]
     return [told[0], ms_or_none(record.get("since")), *told[1:]]
 
 

@@ -42,7 +42,7 @@ def gather_wallets(
                     continue
                 places[entries[place].name, code, key] = row
                 slug, contract = network.get("network"), network.get("contract")
-                if isinstance(slug, str) and isinstance(contract, str) and contract:
+                if slug and contract:
                     contracts.setdefault((ticker, slug), []).append((row, contract))
     return {
         "texts": columns.texts.all,
@@ -129,9 +129,7 @@ def _listed(
 
 def _flags(network: Mapping[str, Any], asset: Mapping[str, Any]) -> int:
     """Pack deposit, withdraw and memo (0 unknown, 1 no, 2 yes) and fiat into a number."""
-    flags = [FLAG.get(value) if value is None or isinstance(value, bool) else 0
-             for value in (network.get("deposit"), network.get("withdraw"), network.get("memo_required"))]  # fmt: skip
-    deposit, withdraw, memo = (flag or 0 for flag in flags)
+    deposit, withdraw, memo = (FLAG[network.get(name)] for name in ("deposit", "withdraw", "memo_required"))
     return deposit | withdraw << 2 | memo << 4 | bool(asset.get("fiat")) << 6
 
 
