@@ -148,7 +148,10 @@ def read_lines(path: Path, records_key: str) -> tuple[dict[str, Any], list[str]]
     lines = block.split(',\n    "')
     if start < 0 or end < start or len(lines) != block.count("\n") + 1 or not text.endswith("\n}\n"):
         raise ValueError(f"{path} is not one record a line")
-    head = json.loads(f'{text[:start]}\n  "{records_key}": {{{text[end + 2 :]}')
+    try:
+        head = json.loads(f'{text[:start]}\n  "{records_key}": {{{text[end + 2 :]}')
+    except RecursionError:
+        raise ValueError(f"{path} has a head that is a tower") from None
     if head.get("schema") != SCHEMA:
         raise ValueError(f"{path} has another schema")
     return head, lines

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from marketctl.errors import StorageFailed
-from marketctl.files.snapshots import read_snapshot, write_document, write_snapshot
+from marketctl.files.snapshots import read_lines, read_snapshot, write_document, write_snapshot
 
 
 def test_snapshot_is_sorted_one_record_a_line_with_a_newline_at_the_end(tmp_path: Path) -> None:
@@ -69,3 +69,14 @@ def test_document_is_indented_and_sorted(tmp_path: Path) -> None:
     assert (tmp_path / "X.json").read_text() == (
         '{\n  "schema": 1,\n  "stats": {\n    "a": 1,\n    "b": null\n  }\n}\n'
     )
+
+
+def test_a_tower_in_the_head_is_none_of_our_layouts(tmp_path: Path) -> None:
+    path = tmp_path / "X.json"
+    write_snapshot(path, {"schema": 1}, "assets", {"X": {"ticker": "X"}})
+    assert read_lines(path, "assets") == ({"schema": 1, "assets": {}}, ['X": {"ticker": "X"}'])
+    path.write_text(path.read_text().replace('"schema": 1', f'"schema": 1,\n  "tower": {"[" * 100_000}{"]" * 100_000}'))
+    with pytest.raises(ValueError, match="is a tower"):
+        read_lines(path, "assets")
+    with pytest.raises(StorageFailed, match="is not JSON"):
+        read_snapshot(path)

@@ -8,7 +8,7 @@ import pytest
 from marketctl.errors import StorageFailed
 from marketctl.times import now_ms
 from marketctl.views.changes import in_words, is_change, narrow
-from marketctl.views.snapshots import RECORDS, number, snapshot, unmapped
+from marketctl.views.snapshots import RECORDS, number, snapshot, tickers, unmapped
 from tests.desk import head, make_desk
 
 
@@ -153,3 +153,28 @@ def test_a_value_of_another_type_is_no_snapshot(tmp_path, job, records):
     path.write_text(json.dumps(written, default=float))
     with pytest.raises(StorageFailed, match=f"KUCOIN.json is no {job} snapshot of KUCOIN$"):
         snapshot(desk, job, "KUCOIN")
+
+
+@pytest.mark.parametrize("layout", ["one record a line", "another"])
+def test_of_a_wallet_the_named_assets_may_be_enough(tmp_path, layout):
+    desk = make_desk(tmp_path, now_ms(), "none")
+    path = desk.settings.data_dir / "wallet" / "KUCOIN.json"
+    if layout == "another":
+        path.write_text(json.dumps(json.loads(path.read_text()), indent=1))
+    whole = snapshot(desk, "wallet", "KUCOIN")
+    found = snapshot(desk, "wallet", "KUCOIN", {"GEM"})
+    assert list(whole["assets"]) == ["GEM", "USDT"]
+    assert list(found["assets"]) == (["GEM"] if layout == "one record a line" else ["GEM", "USDT"])
+    assert found["assets"]["GEM"] == whole["assets"]["GEM"]
+    assert tickers([found]) == tickers([whole]) == {"GEM", "USDT"}
+
+
+def test_a_line_that_is_no_json_hides_no_named_asset(tmp_path):
+    desk = make_desk(tmp_path, now_ms(), "none")
+    path = desk.settings.data_dir / "wallet" / "KUCOIN.json"
+    path.write_text(path.read_text().replace('"memo_required": null', '"memo_required": nul', 1))  # of GEM
+    assert list(snapshot(desk, "wallet", "KUCOIN", {"USDT"})["assets"]) == ["USDT"]
+    found = snapshot(desk, "wallet", "KUCOIN", {"GEM"})
+    assert (found["assets"], found["unreadable"]) == ({}, ["GEM"])
+    with pytest.raises(StorageFailed, match="is not JSON"):
+        snapshot(desk, "wallet", "KUCOIN")
