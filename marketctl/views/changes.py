@@ -13,7 +13,7 @@ from marketctl.files.snapshots import encode_json, read_lines, read_snapshot
 from marketctl.providers.networks import common_network
 from marketctl.text import are_decimals
 from marketctl.times import from_iso, ms_or_none, to_iso
-from marketctl.views.snapshots import no_such, number, snapshot
+from marketctl.views.snapshots import no_such, number, snapshot, unread
 from marketctl.views.sound import AMOUNTS, ANY, ASSET, NETWORK
 
 FLAGS = {True: "open", False: "closed", None: "unknown"}
@@ -122,8 +122,10 @@ def changes(
                 begin[entry.name], lost = _begin(path, path.parent / f"{entry.name}.json", since_ms)
                 problems += [] if lost is None else [lost]
             if wanted and there:
-                for code, asset in snapshot(registry, "wallet", entry.name)["assets"].items():
-                    for name in (code, str(asset.get("ticker"))):
+                found = snapshot(registry, "wallet", entry.name)
+                problems += unread(found)
+                for code, asset in found["assets"].items():
+                    for name in (code, asset["ticker"]):
                         known.setdefault(name.upper(), set()).add(f"{entry.name} {code}")
         except MarketctlError as error:
             if chosen:
@@ -139,7 +141,7 @@ def changes(
         known.setdefault(line["asset"].upper(), set()).add(f"{line['provider']} {line['asset']}")
     for name in wanted:
         if name not in known:
-            raise no_such("no provider lists", name, known)
+            raise no_such("no provider lists", name, known, unread=next(iter(problems), None))
     keys = {key for name in wanted for key in known[name]}
     return (
         [

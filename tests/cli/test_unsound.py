@@ -61,6 +61,8 @@ def test_every_view_tells_what_of_a_wallet_cannot_be_read_and_shows_the_rest(wor
     assert call("wallet routes USDT --from KUCOIN --to MEXC")[::2] == (
         1, f"marketctl: KUCOIN lists no USDT, as far as can be read: {LINE}. Next: marketctl wallet sync -p KUCOIN.\n",
     )  # fmt: skip
+    code, out, err = call("wallet changes USDT")
+    assert (code, out, err.splitlines()[0]) == (3, "", LINE)
     code, out, err = call("asset USDT --json")
     assert (code, [one["provider"] for one in json.loads(out)["results"][0]["networks"]]) == (3, ["MEXC", "RAPIRA"])
     assert LINE in err.splitlines()
