@@ -128,7 +128,7 @@ class _WayOut:
             "removed": published.removed,
             "changed": published.changed,
         }
-        result.message = self._keep(published.moved, published.gone, published.after_ms) or result.message
+        self._keep(published.moved, published.gone, published.after_ms)
         _tell_doubts(published, result)
         if self.mirror:
             self._mirror(store, published)
@@ -146,15 +146,15 @@ class _WayOut:
         moved, gone = compared(read_before(self.path).get("quotes"), found.quotes)
         write_mirror(self.path, self.head, found.quotes, self.batch.own_ms)
         after = ms_or_none(before.head.get("collected_at"))
-        lost = self._keep(moved, [pair for pair in gone if pair not in found.held], after)
+        self.result.message = 'redis_url is "none": written to the mirror only'
+        self._keep(moved, [pair for pair in gone if pair not in found.held], after)
         self.guard.published(found, earlier_ms=None, **self.about)
         self.result.stored.append("file")
-        self.result.message = lost or 'redis_url is "none": written to the mirror only'
 
-    def _keep(self, moved: Iterable[str], gone: Iterable[str], after_ms: int | None) -> str | None:
-        """Put what changed into the archive; return why it could not be kept."""
+    def _keep(self, moved: Iterable[str], gone: Iterable[str], after_ms: int | None) -> None:
+        """Put what changed into the archive, and tell where it could not be kept."""
         found = self.found
-        return keep_in_archive(
+        lost = keep_in_archive(
             self.run,
             self.entry,
             found.quotes,
@@ -166,6 +166,8 @@ class _WayOut:
             fresh=found.fresh,
             complete=self.batch.complete,
         )
+        if lost is not None:
+            self.result.lack(lost)
 
     def _mirror(self, store: RedisConnection, published: Published) -> None:
         self.head["earlier_at"] = to_iso(published.earlier_ms)
@@ -182,10 +184,10 @@ class _WayOut:
 def _tell_doubts(published: Published, result: Result) -> None:
     if published.ahead_ms:
         seconds = f"{published.ahead_ms / 1000:.0f} s"
-        result.message = f"published, but {seconds} ahead of Redis' clock: no reader takes these quotes for fresh"
-        result.hint = "sync the clocks (NTP) of this machine and of Redis"
+        words = f"published, but {seconds} ahead of Redis' clock: no reader takes these quotes for fresh"
+        result.lack(words, "sync the clocks (NTP) of this machine and of Redis")
     if published.history_error:
-        result.message = f"published, but without history: {published.history_error}"
+        result.lack(f"published, but without history: {published.history_error}")
 
 
 def tell_held(entry: ProviderEntry, found: Examined) -> None:

@@ -11,8 +11,6 @@ from marketctl.errors import ConfigError, MarketctlError
 from marketctl.files.snapshots import SCHEMA
 from marketctl.jobs.desk import Desk
 from marketctl.jobs.result import Result
-from marketctl.log import log
-from marketctl.redact import redact
 from marketctl.times import now_ms, run_id, to_iso
 
 if TYPE_CHECKING:
@@ -103,7 +101,4 @@ def copy_to_redis(run: Run, result: Result, copy: Callable[["RedisConnection"], 
             copy(redis)
             result.stored.append("redis")
     except MarketctlError as error:
-        result.message = redact(f"written to the file, but not copied to Redis: {error.message}")
-        result.hint = error.hint
-        result.copy_lost = True
-        log.error("%s", result.message, extra={"provider": result.provider, "job": result.job})
+        result.lack(f"written to the file, but not copied to Redis: {error.message}", error.hint)

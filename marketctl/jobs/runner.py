@@ -212,7 +212,7 @@ def exit_code(results: list[Result]) -> int:
     """Choose the exit code of a run: partial when some failed, the failures' own code when all did for one reason."""
     failed = [result for result in results if result.status == "failed"]
     if not failed:
-        return EXIT_PARTIAL if any(result.copy_lost for result in results) else EXIT_OK
+        return EXIT_PARTIAL if any(result.in_part for result in results) else EXIT_OK
     if any(result.status == "ok" for result in results):
         return EXIT_PARTIAL
     codes = {exit_of(result.reason) for result in failed}

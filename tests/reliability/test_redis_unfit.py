@@ -48,8 +48,24 @@ def test_history_of_a_wrong_type_is_told_and_prices_go_out(at_desk, clean_redis)
     at_desk.write(clean_redis.url)
     clean_redis.say("SET", "marketctl:{BYBIT}:h:BTC/USDT", "mine")
     told = at_desk.call("prices", "collect", "-p", "BYBIT")
-    assert (told.code, told.results["BYBIT prices"]["stored"]) == (0, ["redis", "file"])
+    assert (told.code, told.results["BYBIT prices"]["stored"]) == (3, ["redis", "file"])
     assert told.results["BYBIT prices"]["message"].startswith("published, but without history: marketctl:{BYBIT}:h:")
+
+
+@pytest.mark.parametrize("redis", [True, False])
+def test_prices_that_cannot_be_archived_go_out_and_cron_is_told(at_desk, clean_redis, redis):
+    at_desk.write(clean_redis.url if redis else "none")
+    history = at_desk.data / "history"
+    at_desk.data.mkdir()
+    history.write_text("mine")
+    told = at_desk.call("prices", "collect", "-q", as_json=False)
+    assert told.code == 3
+    assert [line.partition("archived: ")[0] for line in told.lines] == [
+        "BYBIT prices: published, but not ",
+        "KUCOIN prices: published, but not ",
+    ]
+    assert (at_desk.data / "prices" / "BYBIT.json").exists()
+    assert history.read_text() == "mine"
 
 
 def test_redis_before_6_2_is_refused_and_nothing_changes(at_desk, clean_redis, monkeypatch):
