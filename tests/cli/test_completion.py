@@ -78,13 +78,9 @@ def data(tmp_path):
     (data / "raw").mkdir()
     for name in ("prices-HTX.json", "wallet-HTX.json"):
         (data / "raw" / name).write_text("{}")
-    direction = {
-        "direction": "USDTTRC20:SBERRUB",
-        "status": "ok",
-        "good_builds": 1,
-        "since": "2026-11-26T00:00:00.000Z",
-    }
-    (data / "rates").mkdir()
+    direction = dict.fromkeys(("city", "reason", "message", "rate", "in", "out", "age_ms"))
+    direction |= {"direction": "USDTTRC20:SBERRUB", "from": "USDTTRC20", "to": "SBERRUB", "status": "ok", "amount": "5"}
+    direction |= {"good_builds": 0, "since": "2026-01-02T03:04:05.678Z", "legs": [], "needs": []}
     write_account(data / "rates", "r", 0, {}, [direction])
 
 
