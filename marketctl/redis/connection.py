@@ -5,6 +5,7 @@ By URL or embedded: one round trip a call, every failure one line without a pass
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 CONNECT_S = 2.0
 READ_S = 5.0
+AT_ONCE = 64 * 1024  # bytes that are sent together
 MOVES = 4  # how often one call follows a slot that moved
 
 
@@ -119,12 +121,10 @@ class RedisConnection:
         bear that one of them was refused. `heard` gets their replies, errors among them; where nobody hears them an
         error is raised. `meanwhile` is done while the server works: more than once where it had to be asked again.
         """
-        from hashlib import sha1
-
-        sha = sha1(script.encode(), usedforsecurity=False).hexdigest()
         operands = (len(keys), *keys, *args)
         key = keys[0]
-        *before, reply = self._round_trip([*first, packed("EVALSHA", sha, *operands)], len(first) + 1, key, meanwhile)
+        asked = packed("EVALSHA", _sha(script), *operands)
+        *before, reply = self._round_trip([*first, asked], len(first) + 1, key, meanwhile)
         if heard is None:
             self._good(before, [key] * len(before))
         else:
@@ -233,7 +233,7 @@ class RedisConnection:
             try:
                 connection.connect()
                 reached = True
-                connection.send_packed_command(sent)
+                connection.send_packed_command(_together(sent))
                 if meanwhile is not None:
                     meanwhile()
                 replies: list[Any] = []
@@ -333,6 +333,25 @@ class RedisConnection:
             return pool.make_connection()
         except (ValueError, TypeError):
             raise _bad_url() from None  # the text of the error may hold a part of the password
+
+
+@cache
+def _sha(script: str) -> str:
+    from hashlib import sha1
+
+    return sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
+def _together(sent: Sequence[bytes]) -> Iterator[bytes]:
+    """Yield what is sent in fewer pieces: each is a call of the system, and wakes the server."""
+    some, size = list[bytes](), 0
+    for piece in sent:
+        if size and size + len(piece) > AT_ONCE:
+            yield b"".join(some)
+            some, size = [], 0
+        some.append(piece)
+        size += len(piece)
+    yield b"".join(some)
 
 
 def packed(*command: str | int | bytes) -> bytes:

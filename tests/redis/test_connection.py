@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from marketctl.errors import RedisFailed
-from marketctl.redis.connection import RedisConnection, packed
+from marketctl.redis.connection import RedisConnection, _together, packed
 from tools.torture_world import RedisServer
 
 
@@ -130,3 +130,18 @@ def test_a_command_is_written_in_redis_protocol_with_lengths_in_bytes():
     assert packed("PING") == b"*1\r\n$4\r\nPING\r\n"
     sent = packed("SET", "ю", 5, b"\xff\r\n")
     assert sent == b"*4\r\n$3\r\nSET\r\n$2\r\n\xd1\x8e\r\n$1\r\n5\r\n$3\r\n\xff\r\n\r\n"
+
+
+def test_what_is_small_is_sent_together_and_what_is_large_as_it_is():
+    kb = 1024
+    for sizes, sent in (
+        ([1, 2, 3], [6]),
+        ([40 * kb, 20 * kb, 10 * kb], [60 * kb, 10 * kb]),
+        ([90 * kb, 1, 90 * kb], [90 * kb, 1, 90 * kb]),
+        ([5, 200 * kb], [5, 200 * kb]),
+        ([7], [7]),
+    ):
+        pieces = [bytes([place]) * size for place, size in enumerate(sizes)]
+        together = list(_together(pieces))
+        assert [len(one) for one in together] == sent
+        assert b"".join(together) == b"".join(pieces)
