@@ -1,6 +1,5 @@
 """Journals of JSON lines: appended in one write, read line by line."""
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -10,7 +9,7 @@ from typing import Any
 from marketctl.errors import StorageFailed
 from marketctl.files.atomic import storage_failed, write_all
 from marketctl.files.locks import flocked
-from marketctl.files.snapshots import encode_json, to_bytes
+from marketctl.files.snapshots import decode_line, encode_json, to_bytes
 from marketctl.times import from_iso
 
 
@@ -106,7 +105,7 @@ def _later(lines: Sequence[bytes], since: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for line in reversed(lines):
         try:
-            entry = json.loads(line)
+            entry = decode_line(line)
             if from_iso(entry["at"]) <= since:
                 break
         except (ValueError, TypeError, KeyError, RecursionError):
@@ -141,7 +140,7 @@ def read_journal(path: Path, since_ms: int | None = None, *, start: int = 0) -> 
                 if not line.strip():
                     continue
                 try:
-                    entry = json.loads(line)
+                    entry = decode_line(line)
                     at_ms = from_iso(entry["at"])
                 except (ValueError, TypeError, KeyError, RecursionError):
                     broken += 1

@@ -46,6 +46,14 @@ def _no_json(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
+_decode_line = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_json).decode
+
+
+def decode_line(line: bytes) -> Any:
+    """Read a line of JSON as `decode_json` does: 1e999 is a figure, and no infinity."""
+    return _decode_line(line.decode())
+
+
 def to_bytes(text: str) -> bytes:
     """Encode JSON text as UTF-8; control characters and lone surrogates are escaped as JSON does."""
     if not text.isascii() or "\x7f" in text:

@@ -14,7 +14,7 @@ from marketctl.providers.networks import common_network
 from marketctl.text import are_decimals
 from marketctl.times import from_iso, ms_or_none, to_iso
 from marketctl.views.snapshots import no_such, number, snapshot, unread
-from marketctl.views.sound import AMOUNTS, ANY, ASSET, NETWORK
+from marketctl.views.sound import AMOUNTS, ANY, ASSET, NETWORK, read_asset
 
 FLAGS = {True: "open", False: "closed", None: "unknown"}
 
@@ -244,6 +244,11 @@ class _Names:
         return ticker, network.get("network") or common_network(provider, key) or key
 
 
+def _around(network: dict[str, Any]) -> dict[str, Any]:
+    """Return an asset of this network alone."""
+    return {"ticker": "X", "networks": {"X": network}}
+
+
 def is_change(line: Mapping[str, Any], provider: str) -> bool:
     """Tell whether a line of a provider's journal is of our shape; a whole record is an asset or a network alone."""
     names = [line.get(name) for name in ("asset", "field", "run_id")]
@@ -255,7 +260,8 @@ def is_change(line: Mapping[str, Any], provider: str) -> bool:
         return False
     name, both = line["field"], [line.get("before", ...), line.get("after", ...)]
     if name in ("asset", "network"):
-        return all(isinstance(one, str | int | dict | None) for one in both)
+        records = [one if name == "asset" else _around(one) for one in both if isinstance(one, dict)]
+        return all(isinstance(one, str | int | dict | None) for one in both) and None not in map(read_asset, records)
     kind = (ASSET if line["network"] is None else NETWORK).get(name, ANY)
     return kind.issuperset(map(type, both)) and (
         name not in AMOUNTS or are_decimals([one for one in both if one is not None])

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from marketctl.files.journal import append_journal, read_journal
+from marketctl.files.snapshots import encode_json
 from tests.files.python import run_python
 
 AT = 1_767_225_600_000  # 2026-01-01T00:00:00.000Z
@@ -62,3 +63,14 @@ except errors.StorageFailed as error:
 
 def test_journal_absent_is_empty(tmp_path: Path) -> None:
     assert read_journal(tmp_path / "no.jsonl", 0) == ([], 0)
+
+
+def test_a_figure_beyond_all_floats_is_a_figure_and_no_infinity(tmp_path):
+    path = tmp_path / "X.changes.jsonl"
+    path.write_text(
+        '{"at": "2026-01-02T03:04:05.678Z", "after": 1e999}\n{"at": "2026-01-02T03:04:05.678Z", "after": NaN}\n'
+    )
+    entries, broken = read_journal(path)
+    assert ([encode_json(one) for one in entries], broken) == (
+        ['{"after": "1E+999", "at": "2026-01-02T03:04:05.678Z"}'], 1,
+    )  # fmt: skip
