@@ -144,6 +144,24 @@ assert CacheConfig().get_max_size() > 0 and not isinstance(recorder, lean_import
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_redis_py_that_cannot_do_without_ssl_gets_it(tmp_path):
+    """As 5.0.8 does, the oldest that is allowed."""
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "redis" / "__init__.py").touch()
+    (tmp_path / "redis" / "connection.py").write_text("import ssl\nCONTEXT = ssl.SSLContext\n")
+    program = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import marketctl.__main__
+from marketctl import lean_imports
+lean_imports.import_redis("redis://host")
+from redis.connection import CONTEXT
+import ssl
+assert CONTEXT is ssl.SSLContext
+"""
+    run(program, str(tmp_path))
+
+
 def test_patterns_of_urllib3_are_compiled_when_they_are_used_and_say_the_same():
     program = """
 import re
