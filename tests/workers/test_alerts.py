@@ -1,6 +1,8 @@
 """Alerts with workers: told once over all machines, from what Redis has, whichever of them looks."""
 
 import json
+import subprocess
+from functools import partial
 
 import pytest
 
@@ -8,6 +10,7 @@ pytest.importorskip("celery", reason="celery is not installed: pip install celer
 pytest.importorskip("apprise", reason="apprise is not installed: pip install apprise (the extra notify)")
 
 from marketctl.cli import invoke
+from marketctl.errors import EXIT_BUSY
 from tests.notify.receivers import PATIENCE_S, SECRET, Webhook
 from tests.workers.fleet import Fleet, wait_for
 
@@ -35,6 +38,12 @@ def wallets(fleet: Fleet, capsys: pytest.CaptureFixture[str], closed: bool) -> N
     pytest.fail("the sandbox's network does not move")
 
 
+def unless_busy(fleet: Fleet, words: tuple[str, ...]) -> subprocess.CompletedProcess[str] | None:
+    """Return what the command said, or None where a worker was telling at that moment (75: "another run tells")."""
+    said = fleet.marketctl(*words)
+    return None if said.returncode == EXIT_BUSY else said
+
+
 def test_alerts_are_told_once_over_all_machines_from_what_redis_has(tmp_path, capsys, no_sleep):
     fleet = Fleet(tmp_path)
     try:
@@ -56,7 +65,7 @@ def test_alerts_are_told_once_over_all_machines_from_what_redis_has(tmp_path, ca
             assert [one["key"] for one in shown["active"]] == ["door USDT tron withdraw"]
             # Who looks by hand goes by what the workers told, and by their wallets.
             for words in (("notify", "run", "--dry-run"), ("notify", "run")):
-                looked = fleet.marketctl(*words)
+                looked = wait_for(partial(unless_busy, fleet, words), PATIENCE_S)
                 assert (looked.returncode, looked.stdout, hook.messages) == (0, "", [closed])
             fleet.kill("south", "worker")  # whoever told it: the other goes on
             wallets(fleet, capsys, closed=False)
