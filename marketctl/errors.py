@@ -197,6 +197,10 @@ class RedisFailed(MarketctlError):
     reason = "redis"
 
 
+class ForeignValue(RedisFailed):
+    """A key of ours holds what marketctl does not write there."""
+
+
 class StorageFailed(MarketctlError):
     """A file or folder could not be read or written."""
 

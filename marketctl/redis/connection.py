@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from marketctl.errors import ConfigError, RedisFailed
+from marketctl.errors import ConfigError, ForeignValue, RedisFailed
 from marketctl.lean_imports import import_redis
 
 if TYPE_CHECKING:
@@ -89,6 +89,21 @@ class RedisConnection:
         if len(commands) > 1 and self.sharded:
             return [self.call(*command) for command in commands]
         return self.send([packed(*command) for command in commands], keys)
+
+    def batch_of_many(self, commands: Sequence[Sequence[str | int | bytes]]) -> list[Any]:
+        """Do what `batch` does for keys of many providers: one of another type costs its own reply, which is told."""
+        keys = [_key_of(command) for command in commands]
+        sent = [packed(*command) for command in commands]
+        if len(commands) > 1 and self.sharded:
+            replies = [self._round_trip([one], 1, key)[0] for one, key in zip(sent, keys, strict=True)]
+        else:
+            replies = self._round_trip(sent, len(keys), keys[0])
+        refused = {
+            place: self._refused(one, keys[place]) for place, one in enumerate(replies) if isinstance(one, Exception)
+        }
+        if wrong := next((one for one in refused.values() if not isinstance(one, ForeignValue)), None):
+            raise wrong
+        return [refused.get(place, one) for place, one in enumerate(replies)]
 
     def send(self, sent: Sequence[bytes], keys: Sequence[str]) -> list[Any]:
         """Send packed commands and return the replies, one for each of `keys`: what it is about."""

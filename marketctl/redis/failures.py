@@ -1,15 +1,10 @@
 """Why Redis refused: an error of redis-py in one line, with what to do next, and never a password."""
 
-from marketctl.errors import RedisFailed
+from marketctl.errors import ForeignValue, RedisFailed
 from marketctl.text import printable
 
 # word in the error's class or text · message · hint
 KNOWN_FAILURES = (
-    (
-        "WRONGTYPE",
-        "{where}: key {key} is of another type: something else wrote it",
-        "Delete it, or change redis_prefix.",
-    ),
     ("NOAUTH", "{where} wants a password", "Write it into redis_url: redis://:PASSWORD@host."),
     ("Authentication required", "{where} wants a password", "Write it into redis_url: redis://:PASSWORD@host."),
     (
@@ -90,10 +85,13 @@ def open_question(error: Exception, key: str) -> tuple[str, ...]:
 def refusal(error: Exception, where: str, url: str, key: str = "", told: bytes = b"") -> RedisFailed:
     """Put an error into one line; `told` is the reply to the open question."""
     text, kind = printable(str(error)), type(error).__name__
-    expected = kept_as(key)
-    if told and "WRONGTYPE" in text and expected is not None:
-        found = f"{where}: key {printable(key)} is a {told.decode()}, not a {expected}"
-        return RedisFailed(f"{found}: something else wrote it", hint="Delete it, or change redis_prefix.")
+    if "WRONGTYPE" in text:
+        expected = kept_as(key)
+        found = "of another type" if not told or expected is None else f"a {told.decode()}, not a {expected}"
+        return ForeignValue(
+            f"{where}: key {printable(key)} is {found}: something else wrote it",
+            hint="Delete it, or change redis_prefix.",
+        )
     if b"_mode:sentinel" in told:  # redis_mode, Valkey: server_mode
         return RedisFailed(
             f"{where} is a Redis Sentinel, which holds no data",

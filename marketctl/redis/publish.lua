@@ -49,13 +49,14 @@ end
 local live_ms = number(before[1])
 local seq = number(before[2]) or 0
 local live_count = call('HLEN', live)
+local earlier = number(before[8]) and format('%.0f', number(before[8])) or false
 
 sent = tonumber(sent)
 local found = call('HLEN', fresh)
 if live_ms == collected and live_count > 0 and before[3] == run_id and again ~= '1' then
   -- The reply of our own publish was lost on the way: give it again.
   return refuse('same', seq, live_count, number(before[5]) or 0, number(before[6]) or 0, number(before[7]) or 0, '',
-                before[8], ahead)
+                earlier, ahead)
 end
 if found ~= sent then return refuse('incomplete', found) end
 if live_ms and live_count > 0 and force ~= '1' and live_ms > collected and live_ms <= latest then
@@ -106,7 +107,7 @@ if live_ms == collected and again ~= '1' and equal == sent and (kept == live_cou
   call('HSET', meta, 'run_id', run_id, 'status', 'ok', 'last_ok_ms', format('%.0f', now), 'interval_s', interval_s,
        'skipped', skipped)
   call('PEXPIREAT', live, expire_at)
-  return refuse('same', seq, live_count, 0, 0, 0, '', before[8], ahead)
+  return refuse('same', seq, live_count, 0, 0, 0, '', earlier, ahead)
 end
 
 -- Half an answer never replaces a whole one. Compared is what is asked for now; with what was published last where
@@ -193,7 +194,7 @@ end
 -- Replaced under the same time, the set before stays the set before.
 if live_ms and live_ms ~= collected then call('HSET', meta, 'earlier_ms', before[1]) end
 if not live_ms then call('HDEL', meta, 'earlier_ms') end
-local earlier = live_ms == collected and before[8] or live_ms and before[1] or false
+if live_ms ~= collected then earlier = live_ms and format('%.0f', live_ms) or false end
 local trouble = ''
 local reply = pcall_('XADD', events, 'MAXLEN', '~', '1000', '*', 'run_id', run_id, 'seq', format('%.0f', seq),
                      'count', count, 'added', added, 'removed', removed, 'changed', changed, 'held', #held / 2)

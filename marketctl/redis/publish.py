@@ -143,7 +143,7 @@ def _published(
 ) -> Published:
     """Read what the script says of a set that is out; of one that it had already it names no pairs."""
     words, after = printable(trouble.decode()) if trouble else None, _ms(earlier) if pairs else collected_ms
-    as_they_were, gone = (text.decode().split("\n") if text else [] for text in pairs or (b"", b""))
+    as_they_were, gone = (text.decode(errors="replace").split("\n") if text else [] for text in pairs or (b"", b""))
     still = set(as_they_were)
     moved = [pair for pair in quotes if pair not in still] if pairs else []
     return Published(count, added, removed, changed, seq, words, _ms(earlier), _ms(ahead), moved, gone, after)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from marketctl.errors import RedisFailed
+from marketctl.errors import ForeignValue
 from marketctl.files.snapshots import Block, block_of, encode_json, write_snapshot
 from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
@@ -238,9 +238,9 @@ def _read_meta(store: RedisConnection, key: str, raw: list[bytes]) -> dict[str, 
     return meta
 
 
-def _garbage(store: RedisConnection, key: str, what: str, value: bytes) -> RedisFailed:
+def _garbage(store: RedisConnection, key: str, what: str, value: bytes) -> ForeignValue:
     found = printable(value.decode(errors="replace"), 60)
-    return RedisFailed(
+    return ForeignValue(
         f"{store.where}: key {key} is not as marketctl writes it: {what} {found}",
         hint="Delete it, or change redis_prefix: something else wrote it.",
     )

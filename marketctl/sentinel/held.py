@@ -16,7 +16,7 @@ from marketctl.redis.connection import RedisConnection
 from marketctl.redis.quotes import DECIMALS, see_record
 from marketctl.sentinel.judge import Span, Verdict, percent
 from marketctl.sentinel.sheet import Good
-from marketctl.text import are_decimals
+from marketctl.text import are_decimals, printable
 from marketctl.views.held import Records, redis_record
 from marketctl.views.snapshots import NotCollected, snapshot
 
@@ -67,33 +67,39 @@ def read_aside(
 ) -> tuple[Records, Records, dict[str, Span]]:
     """Return what is held, what is marked (pair → record as Redis holds it) and what a person let pass.
 
-    What is not as we write it is left out; a mirror that cannot be read is told: the next one takes its place.
+    What is not as we write it is left out and told, as a mirror that cannot be read is: what goes out next takes its
+    place.
     """
+    told = {"provider": entry.name, "job": "prices"}
     if store is not None:
-        held, marked, released = map(_records, replies)
-        return _sound(held), _sound(marked), _spans(released)
+        records = [_records(raw) for raw in replies]
+        held, marked = map(_sound, records[:2])
+        for name, read, sound in zip(("held", "marked"), records, (held, marked), strict=False):
+            if lost := read.keys() - sound.keys():
+                words = (
+                    f"{printable(min(lost))} is not as marketctl writes it: what the sentinel said of it is not known"
+                )
+                log.warning("%s: key %s: %s", store.where, store.key(entry.name, name), words, extra=told)
+        return held, marked, _spans(records[2])
     found: Mapping[str, Any] = {"held": {}, "marked": {}}
     try:
         found = snapshot(registry, "prices", entry.name)
     except NotCollected:
         pass
     except StorageFailed as error:
-        told = {"provider": entry.name, "job": "prices"}
         log.warning("%s: what the sentinel held is not known any more", error.message, extra=told)
     held, marked = ({pair: redis_record(one) for pair, one in found[name].items()} for name in ("held", "marked"))
     return held, marked, _spans(_released(_path(registry, entry)))
 
 
 def _records(raw: list[bytes]) -> Records:
-    """Read a hash of JSON records."""
+    """Read a hash of JSON records; what is none is an empty one, which is not sound."""
     found = {}
     for pair, value in zip(raw[::2], raw[1::2], strict=True):
-        try:
+        one = None
+        with suppress(ValueError, RecursionError):
             one = json.loads(value)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(one, dict):
-            found[pair.decode(errors="replace")] = one
+        found[pair.decode(errors="replace")] = one if isinstance(one, dict) else {}
     return found
 
 

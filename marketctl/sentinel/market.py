@@ -13,7 +13,8 @@ from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.config.sentinel import SentinelSettings
-from marketctl.errors import MarketctlError
+from marketctl.errors import ForeignValue, MarketctlError
+from marketctl.log import log
 from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.quotes import read_l1
@@ -72,6 +73,7 @@ class Market:
         self._ahead: dict[str, tuple[float, list[Any]]] = {}  # what Redis said beside the sets, and when, until used
         self.bands = Bands()
         self.limits: SentinelSettings | None = None  # what the width of the bands is of
+        self._said: dict[str, str] = {}  # what cannot be read, by venue
 
     def venue(self, name: str) -> Venue:
         """Return a venue, empty when nothing is known."""
@@ -87,8 +89,8 @@ class Market:
     ) -> list[Any]:
         """Read the sets that are newer than those known; return the replies to what Redis is asked beside it.
 
-        What was just asked ahead for this `name` is not asked again. Raises RedisFailed; a mirror that is broken is
-        left out.
+        What was just asked ahead for this `name` is not asked again. What a venue has that is not as we write it is
+        told once and left out: it is no harm to the others. Raises RedisFailed.
         """
         asked_at, replies = self._ahead.pop(name, (float("-inf"), []))
         heard = time.monotonic() - asked_at < ASK_S
@@ -142,29 +144,48 @@ class Market:
         self._asked = now
         # A run publishes a provider once: its id tells one set from the next.
         asked = [("HGET", store.key(entry.name, "l1:meta"), "run_id") for entry in entries]
-        replies = store.batch([*asked, *also])
-        told = [None if one is None else one.decode() for one in replies[: len(asked)]]
-        stale = [entry.name for entry, run_id in zip(entries, told, strict=True) if not self._known(entry.name, run_id)]
+        replies = store.batch_of_many([*asked, *also])
+        stale = [entry.name for entry, one in zip(entries, replies, strict=False) if not self._known(entry.name, one)]
         if stale:
             self._read_anew(store, stale)
+        if wrong := next((one for one in replies[len(asked) :] if isinstance(one, ForeignValue)), None):
+            raise wrong
         return replies[len(asked) :]
 
-    def _known(self, name: str, run_id: str | None) -> bool:
+    def _known(self, name: str, told: bytes | ForeignValue | None) -> bool:
         """Tell whether the set of this run is what we have; no set at all is known at once."""
+        run_id = None if isinstance(told, ForeignValue) else _text(told)
+        if isinstance(told, ForeignValue):
+            self._say(name, told.message)
         if run_id is None:
             self.venues[name] = Venue(name)
         return run_id is None or self.venue(name).token == run_id
 
+    def _say(self, name: str, words: str) -> None:
+        """Tell what cannot be read of a venue, once until it is something else."""
+        if self._said.get(name) != words:
+            told = f"{words}. The sentinel goes without it until {name} publishes anew"
+            log.warning("%s", told, extra={"provider": name, "job": "prices"})
+        self._said[name] = words
+
     def _read_anew(self, store: RedisConnection, names: Sequence[str]) -> None:
         fields = ("run_id", "collected_ms", "earlier_ms")
         metas = [("HMGET", store.key(name, "l1:meta"), *fields) for name in names]
-        replies = store.batch([*metas, *(("GET", store.key(name, "reference")) for name in names)])
-        for name, meta, raw in zip(names, replies[: len(names)], replies[len(names) :], strict=True):
-            run_id, collected, earlier = (None if one is None else one.decode() for one in meta)
+        keys = [store.key(name, "reference") for name in names]
+        replies = store.batch_of_many([*metas, *(("GET", key) for key in keys)])
+        for name, key, meta, raw in zip(names, keys, replies[: len(names)], replies[len(names) :], strict=True):
+            run_id, collected, earlier = (None,) * 3 if isinstance(meta, ForeignValue) else map(_text, meta)
             venue = self.venues[name] = Venue(name, run_id, _number(collected), _number(earlier))
-            venue.sheet = None if raw is None else Sheet.read(raw, run_id)
-            if venue.sheet is None:
-                self._take_values(venue, read_l1(store, name)[0])
+            try:
+                venue.sheet = _sheet(raw, run_id, f"{store.where}: key {key}")
+                self._said.pop(name, None)
+            except ForeignValue as error:
+                self._say(name, error.message)
+            try:
+                if venue.sheet is None:
+                    self._take_values(venue, read_l1(store, name)[0])
+            except ForeignValue as error:
+                self._say(name, error.message)
             self.bands.take(venue.middles())
 
     def _take_values(self, venue: Venue, quotes: Mapping[str, Mapping[str, Any]]) -> None:
@@ -195,7 +216,8 @@ class Market:
                 continue
             try:
                 found = snapshot(registry, "prices", entry.name)
-            except MarketctlError:  # it tells nothing; the commands that show prices say so
+            except MarketctlError as error:
+                self._say(entry.name, error.message)
                 continue
             venue.collected_ms, venue.earlier_ms = (
                 ms_or_none(found["collected_at"]),
@@ -242,6 +264,20 @@ def _middles(goods: Mapping[str, Good]) -> Iterable[tuple[str, float]]:
             yield pair, good.middle
         except (TypeError, ValueError):  # a foreign file: no price, nothing to hold against
             continue
+
+
+def _sheet(raw: bytes | ForeignValue | None, run_id: str | None, where: str) -> Sheet | None:
+    """Read the reference of a run. Raises ForeignValue."""
+    if isinstance(raw, ForeignValue):
+        raise raw
+    try:
+        return None if raw is None else Sheet.read(raw, run_id)
+    except ValueError:
+        raise ForeignValue(f"{where} is not as marketctl writes it") from None
+
+
+def _text(raw: bytes | None) -> str | None:
+    return None if raw is None else raw.decode(errors="replace")
 
 
 def _number(text: str | None) -> int | None:

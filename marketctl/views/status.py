@@ -63,8 +63,9 @@ def see_standstill(reader: Reader, entry: ProviderEntry, told: dict[str, Any], n
         return
     try:
         live = reader.look(entry)
-    except MarketctlError:
-        return  # a moment ago it could be read
+    except MarketctlError as error:
+        told |= {"state": "failing", "reason": error.reason, "message": error.message}
+        return
     age = live.set_age_ms(now_ms)
     if live.quotes and is_stale(age, standstill_ms(entry.prices_interval_s, live.kept_ms, rates=live.rates)):
         told |= {"state": "stale", "age_ms": age, "message": f"the source's own time {stands(age)}"}

@@ -57,6 +57,20 @@ def test_garbage_in_meta_is_no_time_and_no_count(store: RedisConnection) -> None
     assert read_meta(store, "BYBIT")["seq"] == 2
 
 
+def test_odd_bytes_of_others_are_replaced(store: RedisConnection) -> None:
+    put(store, {"BTC/USDT": quote("1"), "A/B": quote("1")})
+    store.call("HSET", store.key("BYBIT", "l1"), b"\xff/USDT", "x")
+    store.call("HSET", store.key("BYBIT", "l1:meta"), "earlier_ms", "abc")
+    quotes = {"BTC/USDT": quote("1"), "A/B": quote("1"), "C/D": quote("1")}
+    assert put(store, quotes).earlier_ms is None  # of the same time
+    store.call("HSET", store.key("BYBIT", "l1"), b"\xff/USDT", "x")
+    published = put(store, quotes, after_s=5)
+    assert (published.gone, published.earlier_ms) == (["\ufffd/USDT"], puts.T0)
+    assert sorted(live(store)) == ["A/B", "BTC/USDT", "C/D"]
+    store.call("HSET", store.key("BYBIT", "l1:meta"), "earlier_ms", "abc")
+    assert put(store, quotes, after_s=5).earlier_ms is None
+
+
 def test_publish_without_a_right_changes_nothing(server: Path, store: RedisConnection) -> None:
     """Each right the script needs after the rename is proven before it."""
     put(store, {"A/B": quote("1"), "C/D": quote()})

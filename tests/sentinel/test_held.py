@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from marketctl.redis.connection import RedisConnection
 from marketctl.sentinel.held import read_aside
 from marketctl.sentinel.judge import Span
 from tests.desk import make_desk
@@ -16,7 +17,7 @@ RELEASED = {"A/B": {"bid": "1", "ask": "2"}, "C/D": {"bid": 5}, "E/F": {"mid": "
 PASSES = {"A/B": Span(Decimal(1), Decimal(2))}
 
 
-def test_records_in_redis_that_are_none_are_left_out(tmp_path):
+def test_records_in_redis_that_are_none_are_left_out_and_told(tmp_path, caplog):
     desk = make_desk(tmp_path, NOW, "none")
     entry = desk.provider("KUCOIN")
 
@@ -24,7 +25,13 @@ def test_records_in_redis_that_are_none_are_left_out(tmp_path):
         return [one.encode() for pair, record in records.items() for one in (pair, json.dumps(record))]
 
     held = flat({f"{number}/B": one for number, one in enumerate(FOREIGN)} | {"A/B": GOOD})
-    assert read_aside(desk, object(), entry, [held, [b"X/Y", b"{"], flat(RELEASED)]) == ({"A/B": GOOD}, {}, PASSES)
+    with RedisConnection("redis://127.0.0.1:1", tmp_path, "p") as store:
+        assert read_aside(desk, store, entry, [held, [b"X/Y", b"{"], flat(RELEASED)]) == ({"A/B": GOOD}, {}, PASSES)
+    assert [one.getMessage() for one in caplog.records] == [
+        f"Redis at redis://127.0.0.1:1: key p:{{KUCOIN}}:{key}: {pair} is not as marketctl writes it: what the sentinel"
+        " said of it is not known"
+        for key, pair in (("held", "0/B"), ("marked", "X/Y"))
+    ]
 
 
 @pytest.mark.parametrize("released", [json.dumps(RELEASED), "[" * 100_000, "5"])

@@ -122,3 +122,42 @@ def test_what_cannot_be_read_ahead_is_told_by_its_job_alone(ctl: Any, folder: An
     assert found == {"BYBIT": told, "HTX": told}
     assert "Traceback" not in err
     assert code == (1 if task == "prices" else 3)
+
+
+NOT_OURS = "is not as marketctl writes it"
+SPOILT: dict[str, tuple[list[tuple[Any, ...]], str]] = {
+    "text": ([("SETRANGE", "reference", -3, "x")], f"reference {NOT_OURS}"),
+    "type": ([("DEL", "reference"), ("LPUSH", "reference", "x")], "reference is a list, not a string"),
+    "set": ([("SET", "reference", b"\xff"), ("HSET", "l1", b"\xff/USDT", "x")], f"l1 {NOT_OURS}"),
+    "meta": ([("DEL", "l1:meta"), ("SET", "l1:meta", "x")], "l1:meta is a string, not a hash"),
+    "odd meta": ([("HSET", "l1:meta", "run_id", b"\xff", "earlier_ms", b"\xff")], f"l1:meta {NOT_OURS}"),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILT)
+def test_what_is_spoilt_of_one_venue_is_told_once_and_harms_no_other(
+    desk: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    commands, words = SPOILT[kind]
+    assert desk.collect()[0] == 0
+    size = desk.redis.say("STRLEN", "marketctl:{BYBIT}:reference")
+    for command, key, *more in commands:
+        desk.redis.say(command, f"marketctl:{{BYBIT}}:{key}", *(size + one if one == -3 else one for one in more))
+    monkeypatch.setattr(market_module, "_markets", {})  # another process
+    code, out, err = desk.collect("MEXC", "KUCOIN")
+    assert (code, out.count("ok")) == (0, 2)
+    told = [line for line in err.splitlines() if "BYBIT" in line]
+    assert len(told) == (2 if kind == "set" else 1)
+    assert f"key marketctl:{{BYBIT}}:{words}" in told[-1]
+    assert told[-1].endswith("The sentinel goes without it until BYBIT publishes anew")
+
+
+@pytest.mark.parametrize("kind", ["text", "set", "odd meta"])
+def test_a_spoilt_reference_is_replaced_by_the_next_collection(
+    desk: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    test_what_is_spoilt_of_one_venue_is_told_once_and_harms_no_other(desk, monkeypatch, kind)
+    monkeypatch.setattr(market_module, "_markets", {})
+    assert desk.collect("BYBIT")[0] == 0
+    monkeypatch.setattr(market_module, "_markets", {})
+    assert "BYBIT" not in desk.collect("MEXC")[2]

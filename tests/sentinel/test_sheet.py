@@ -55,22 +55,36 @@ def test_a_set_of_none_and_of_one(quotes):
 
 @pytest.mark.parametrize(
     "change",
+    [lambda raw: raw.replace(b"run-1", b"run-2"), lambda raw: raw.replace(b'"version": "3 ', b'"version": "2 ')],
+)
+def test_what_is_of_another_set_or_version_is_not_read(change):
+    raw = Draft.of(QUOTES).pack(None).to_bytes("run-1", 9)
+    assert Sheet.read(change(raw), "run-1") is None
+
+
+@pytest.mark.parametrize(
+    "change",
     [
-        lambda raw: raw.replace(b"run-1", b"run-2"),
-        lambda raw: raw.replace(b'"version": "2 ', b'"version": "1 '),
+        lambda raw: raw.replace(b"1.10 ", b"1.1x "),
+        lambda raw: raw.replace(b"1.10 ", b"9.10 "),
         lambda raw: raw.replace(b"1.10 ", b"1.10"),
         lambda raw: raw.replace(b'["A/USDT", ', b"["),
         lambda raw: raw[:-8],
         lambda raw: raw[:-3],
+        lambda raw: raw[:-1] + b"x",
         lambda raw: raw[:20],
         lambda _: b"",
         lambda _: b"a\nb\nc\nd\ne\nf",
+        lambda _: b"[]\n",
+        lambda _: b"[" * 100_000,
+        lambda _: b"\xff\n",
     ],
 )
-def test_what_is_of_another_set_or_shape_is_not_read(change):
+def test_what_is_not_as_it_was_written_is_told(change):
     raw = Draft.of(QUOTES).pack(None).to_bytes("run-1", 9)
     assert Sheet.read(raw, "run-1") is not None
-    assert Sheet.read(change(raw), "run-1") is None
+    with pytest.raises(ValueError, match=r"no head|another sum"):
+        Sheet.read(change(raw), "run-1")
 
 
 def test_names_serve_again_while_they_are_the_same():

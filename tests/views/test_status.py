@@ -5,6 +5,9 @@ import pytest
 from marketctl.errors import ConfigError
 from marketctl.models import Quote
 from marketctl.providers.loader import load_registry
+from marketctl.redis.connection import RedisConnection
+from marketctl.redis.embedded import EmbeddedRedis
+from marketctl.redis.publish import publish_l1
 from marketctl.redis.quotes import write_mirror
 from marketctl.times import now_ms
 from marketctl.views.quotes import Reader
@@ -24,6 +27,19 @@ path = "marketctl.providers.bank.ecb:EcbBankAdapter"
 
 def sent(at_ms: int | None, mid: str | None = None) -> Quote:
     return Quote("S", None if mid else "1", None if mid else "2", None, None, None, mid, None, None, None, at_ms)
+
+
+def test_prices_that_nobody_can_read_are_not_fresh(tmp_path):
+    (tmp_path / "providers.toml").write_text(REGISTRY)
+    with EmbeddedRedis(tmp_path / "data"), RedisConnection("embedded", tmp_path / "data", "marketctl") as store:
+        registry = load_registry(tmp_path / "providers.toml", environ={})
+        now, told = now_ms(), {"run_id": "r", "interval_s": 10, "skipped": 0}
+        publish_l1(store, "KUCOIN", {"A/B": sent(None)}, collected_ms=now, **told)
+        store.call("HSET", store.key("KUCOIN", "l1"), "A/B", "nonsense")
+        found = status(registry, Reader(registry, store, None), now, [], [])
+    job = next(job for job in found["jobs"] if (job["provider"], job["job"]) == ("KUCOIN", "prices"))
+    assert (job["state"], job["reason"]) == ("failing", "redis")
+    assert "l1 is not as marketctl writes it: A/B holds nonsense" in job["message"]
 
 
 @pytest.mark.parametrize(
