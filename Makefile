@@ -15,7 +15,7 @@ TIMED := tests/workers/test_workers.py tests/workers/test_promises.py
 LATER := $(addprefix --ignore=,$(TIMED))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers test-units test-long torture test-browser lint format docs site dist bench clean
+.PHONY: help demo test test-servers test-lowest test-units test-long torture test-browser lint format docs site dist bench clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: $(VENV)/.dev ## Run the tests, offline
 
 test-servers: $(VENV)/.dev ## Test against every Redis and Valkey that wheels and Debian's apt give; prints a table
 	@$(RUN)python tools/test_servers.py
+
+test-lowest: | $(VENV)/bin/python ## Run the tests with the oldest libraries that are allowed
+	@$(RUN)python tools/test_lowest.py $(PARALLEL) --ignore=tests/browser $(LATER)
 
 test-units: $(VENV)/.dev ## Run the units by a real systemd on a machine of its own, fill its disk, cut its power (root, debootstrap)
 	@$(RUN)python tools/test_units.py
@@ -67,7 +70,7 @@ bench: $(VENV)/.dev ## Measure marketctl beside its peers, in one run
 	@$(RUN)python benchmarks/run.py
 
 clean: ## Remove what the targets made, the demo's data included; your own data stay
-	rm -rf $(VENV) benchmarks/.venv build dist site *.egg-info .servers .mypy_cache .pytest_cache .ruff_cache data/demo
+	rm -rf $(VENV) benchmarks/.venv build dist site *.egg-info .servers .lowest .mypy_cache .pytest_cache .ruff_cache data/demo
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "marketctl needs Python 3.11 or newer; name it: make PYTHON=/path/to/python3"; exit 4; }

@@ -190,14 +190,8 @@ def import_redis(url: str) -> None:
             package.__package__, package.__path__ = "redis", list(spec.submodule_search_locations or ())
             sys.modules["redis"] = package
         own = _own_process()
-        with _stood_in(*(REDIS if own else ())):
-            try:
-                with _left_out(*(() if url.startswith("rediss:") or not own else ("ssl",))):
-                    import_module("redis.connection")
-            except ImportError as error:
-                if error.name != "ssl":
-                    raise
-                import_module("redis.connection")  # a redis-py that cannot do without it (5.0)
+        with _left_out(*(() if url.startswith("rediss:") or not own else ("ssl",))), _stood_in(*(REDIS if own else ())):
+            import_module("redis.connection")
 
 
 def _own_process() -> bool:

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.libraries import of_today
+
 
 def run(program: str, *words: str) -> str:
     """Run a program in a process of its own, which has to end well; return what it printed."""
@@ -89,6 +91,7 @@ def test_the_command_line_reads_the_same_with_stand_ins_and_without(words):
     assert run(program, *words) == run(real + program, *words) != ""
 
 
+@of_today
 def test_what_was_left_out_of_a_library_is_there_when_somebody_asks():
     program = """
 import sys
@@ -111,6 +114,7 @@ assert requests.compat.urlparse and redis.asyncio.Redis and charset_normalizer.f
 REDIS_PARTS = ("asyncio", "redis.cache", "redis.observability", "redis.observability.recorder", "ssl")
 
 
+@of_today
 @pytest.mark.parametrize(
     ("first", "url", "there"),
     [
@@ -142,24 +146,6 @@ assert CacheConfig().get_max_size() > 0 and not isinstance(recorder, lean_import
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_a_redis_py_that_cannot_do_without_ssl_gets_it(tmp_path):
-    """As 5.0.8 does, the oldest that is allowed."""
-    (tmp_path / "redis").mkdir()
-    (tmp_path / "redis" / "__init__.py").touch()
-    (tmp_path / "redis" / "connection.py").write_text("import ssl\nCONTEXT = ssl.SSLContext\n")
-    program = """
-import sys
-sys.path.insert(0, sys.argv[1])
-import marketctl.__main__
-from marketctl import lean_imports
-lean_imports.import_redis("redis://host")
-from redis.connection import CONTEXT
-import ssl
-assert CONTEXT is ssl.SSLContext
-"""
-    run(program, str(tmp_path))
 
 
 def test_patterns_of_urllib3_are_compiled_when_they_are_used_and_say_the_same():

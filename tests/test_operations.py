@@ -65,10 +65,15 @@ def command_lines(text: str) -> list[list[str]]:
     return found
 
 
+def kept_apart(context: click.Context) -> list[str]:
+    """Return the name of a group's command: click keeps it apart, under another name before 8.2."""
+    return next(held for name in ("_protected_args", "protected_args") if (held := vars(context).get(name)) is not None)
+
+
 def parse(args: list[str]) -> None:
     """Have the real command line read the arguments. Raises click.UsageError."""
     context = root.make_context("marketctl", list(args))
-    while isinstance(context.command, click.Group) and (rest := [*context._protected_args, *context.args]):
+    while isinstance(context.command, click.Group) and (rest := [*kept_apart(context), *context.args]):
         name, command, rest = context.command.resolve_command(context, rest)
         assert command is not None
         context = command.make_context(name, rest, parent=context)

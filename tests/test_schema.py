@@ -2,12 +2,13 @@
 
 import json
 import sys
+from contextlib import redirect_stdout
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from marketctl.cli import root
+from marketctl.cli import invoke, root
 from marketctl.providers.loader import load_registry
 from marketctl.redis.connection import connect_running
 from marketctl.sandbox.base import Sandbox
@@ -76,8 +77,12 @@ def desk(tmp_path_factory, market):
         call(path, "redis stop")
 
 
-def call(path: Path, line: str):
-    return CliRunner().invoke(root, ["--config", str(path), *line.split()], standalone_mode=False)
+def call(path: Path, line: str) -> str:
+    """Return what a command prints."""
+    with redirect_stdout(TextIOWrapper(BytesIO(), "utf-8")) as said:
+        invoke(["--config", str(path), *line.split()])
+    said.seek(0)
+    return said.read()
 
 
 VENUES = "-p BYBIT -p MEXC -p WHITEBIT -p HTX -p KUCOIN"
@@ -138,9 +143,9 @@ def test_everything_that_is_written_is_as_promised(desk, market, no_sleep):
         if line.startswith("fault "):
             market.fault(*line.split()[1:])
             continue
-        done = call(desk, line.replace("data/", f"{desk.parent}/data/"))
-        assert done.stdout, (line, done.stderr, done.exception)
-        told = json.loads(done.stdout)
+        said = call(desk, line.replace("data/", f"{desk.parent}/data/"))
+        assert said, line
+        told = json.loads(said)
         assert line.startswith(told["command"])
         assert told["results"] or line.startswith(("rates check", "redis")), line
         name = told["command"].replace(" ", "-")

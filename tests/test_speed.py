@@ -34,6 +34,7 @@ from marketctl.providers.fields import seven_plain
 from marketctl.providers.loader import load_registry
 from marketctl.providers.pairs import remembered_list
 from marketctl.sandbox.setup import write_setup
+from tests.libraries import of_today
 
 # Of these none is needed where nothing is fetched and nothing goes wrong.
 LATE = {"bz2", "idna", "lzma", "textwrap", "traceback", "uuid", "zipfile"}
@@ -92,6 +93,7 @@ def test_providers_list_imports_the_adapters_and_no_library(registry):
     } & found == set()
 
 
+@of_today
 def test_a_run_imports_nothing_it_does_not_use(registry):
     found = modules_of("--config", str(registry), "prices", "collect", "-p", "MEXC")
     assert found & UNUSED == set()
@@ -275,6 +277,7 @@ class Quiet(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@of_today
 def test_all_hosts_share_one_tls_context_and_one_reading_of_the_bundle(certificate, monkeypatch):
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     transport._load_context.cache_clear()  # another test may have read it

@@ -333,14 +333,13 @@ class RedisConnection:
             "retry": Retry(NoBackoff(), 0),
             "protocol": 2,
         }
-        if "redis.driver_info" in sys.modules:
-            options["driver_info"] = None  # to tell its own version it would look through all installed packages
+        # To tell its own version it would look through all installed packages, and wait for the server's answer.
+        untold = ("driver_info",) if "redis.driver_info" in sys.modules else ("lib_name", "lib_version")  # before 7.2
+        options |= dict.fromkeys(untold)
         if self._embedded is not None:
             options.pop("socket_connect_timeout")
             kind: Any = UnixDomainSocketConnection
             return kind(path=self._embedded.start(), **options)
-        if self._url.startswith("rediss:") and "ssl_cert_reqs=none" not in self._url.lower():
-            options["ssl_check_hostname"] = True  # redis-py 5 takes a certificate of any host
         try:
             pool = ConnectionPool.from_url(self._url, **options)
             if address is not None:

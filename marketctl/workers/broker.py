@@ -26,7 +26,7 @@ def broker_url(redis_url: str) -> tuple[str, dict[str, Any] | None]:
         return f"marketctl+socket://{parts.netloc}{parts.path}{database}", None
     tls = {name: value for name, value in query.items() if name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")}
     url = parts._replace(scheme="marketctl", query="").geturl()
-    strict = {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}  # the latter is off in redis-py 5
+    strict = {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
     return url, strict | tls if parts.scheme == "rediss" else None
 
 

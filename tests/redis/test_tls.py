@@ -80,7 +80,7 @@ def test_unknown_authority_is_refused(plain: int, tmp_path: Path) -> None:
 
 
 def test_certificate_of_another_host_is_refused(authority: Path, tmp_path: Path) -> None:
-    """redis-py 5 would take it, and send the password to whoever holds any certificate of a trusted authority."""
+    """Else the password would go to whoever holds any certificate of a trusted authority."""
     process, port = serve(authority, tmp_path, "elsewhere", "no")
     try:
         with pytest.raises(RedisFailed, match="cannot be trusted: IP address mismatch, certificate is not valid for"):
