@@ -155,7 +155,7 @@ OF_PRICES = {**dict.fromkeys(("quotes?", "published?", "marked?"), COUNT), "comp
              "skipped_by?": by(COUNT), "held_by?": unknown(by(COUNT)), "marked_by?": by(COUNT)}  # fmt: skip
 OF_STATS = {**dict.fromkeys(("pairs?", "assets?", "networks?"), unknown(COUNT)), "quota?": unknown(QUOTA),
             "quota_runs_dry_at?": unknown(TIME), "skipped?": COUNT, "skipped_by?": by(COUNT)}  # fmt: skip
-OF_DUMP: dict[str, Schema] = {"file?": TEXT, "written?": FLAG}
+OF_DUMP: dict[str, Schema] = {"file?": unknown(TEXT), "written?": FLAG}
 OF_ANY = {**OF_WALLET, **OF_PRICES, **OF_STATS}
 DONE = shape(OF_ANY, RESULT)
 CHECKED = shape({

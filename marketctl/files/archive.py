@@ -21,8 +21,9 @@ from threading import Lock
 from typing import NamedTuple
 
 from marketctl.files.atomic import make_folder, safe_name, storage_failed, write_all
+from marketctl.files.look import open_regular
 from marketctl.files.snapshots import to_bytes
-from marketctl.times import from_iso, to_iso
+from marketctl.times import DAY_MS, from_iso, ms_or_none, to_iso
 
 PRICES = ("bid", "ask", "last", "mid")  # what a line may tell of a pair
 WHOLE_MS = 3_600_000  # from one member with every pair to the next
@@ -32,7 +33,6 @@ LOST = -1
 TAIL = 1 << 18  # nearly always the last member is shorter; else more is looked through
 
 _header = re.compile(rb"\x1f\x8b\x08\x08.{6}([0-9a-f]{12})\.([0-9]{13})\.([0-9]{13})\.jsonl\x00", re.DOTALL)
-_day = re.compile(r"\d{4}-\d{2}-\d{2}").fullmatch
 
 
 class Member(NamedTuple):
@@ -154,7 +154,7 @@ def make_member(start: int, at_ms: int, whole_ms: int, data: bytes) -> bytes:
 
 def last_member(path: Path) -> Member | None:
     """Return the last whole member of a file, None without any; what a crash left behind it does not count."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         size = file.seek(0, os.SEEK_END)
         reach = min(TAIL, size)
         while reach:
@@ -183,7 +183,7 @@ def _whole(data: memoryview) -> int | None:
 
 def _torn_from(path: Path, end: int) -> int:
     """Return where the next member goes: over one that a crash has cut, but behind anything else, which stays."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         file.seek(end)
         rest = file.read()
     if len(rest) >= HEADER:
@@ -243,20 +243,24 @@ def days(data_dir: Path) -> list[str]:
     """Return the days that have a folder, in order. Raises StorageFailed."""
     try:
         with os.scandir(data_dir / "history") as found:
-            return sorted(one.name for one in found if _day(one.name) and one.is_dir())
+            return sorted(one.name for one in found if _is_day(one.name) and one.is_dir())
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         raise storage_failed("look into", data_dir / "history", error) from error
 
 
+def _is_day(name: str) -> bool:
+    return len(name) == len("2026-11-26") and (at_ms := ms_or_none(name)) is not None and day_of(at_ms) == name
+
+
 def members(path: Path) -> list[Member]:
     """Return the members of a file in order, the last one whole or not; none of no file. Raises StorageFailed.
 
-    What lies ahead of the first one is a `lost` one, also where there is no member.
+    What lies ahead of the first one is a `lost` one, also where there is no member; and so is one of another day.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             if not os.fstat(file.fileno()).st_size:
                 return []
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -266,7 +270,9 @@ def members(path: Path) -> list[Member]:
         return []
     except OSError as error:
         raise storage_failed("read", path, error) from error
-    first, at_ms, _ = found[0] if found else (size, from_iso(f"{path.parent.name}T00:00:00Z"), LOST)
+    midnight = from_iso(f"{path.parent.name}T00:00:00Z")
+    found = [one if midnight <= one[1] < midnight + DAY_MS else (one[0], midnight, LOST) for one in found]
+    first, at_ms, _ = found[0] if found else (size, midnight, LOST)
     if first >= HEADER:  # less is what a crash left of the first one
         found.insert(0, (0, at_ms, LOST))
     elif not found:
@@ -284,14 +290,14 @@ def read_members(
 ) -> Iterator[tuple[Member, bytes]]:
     """Yield the lines of members; what was cut by a crash is left out. Raises StorageFailed.
 
-    `broken` gets those that are damaged or of another day, and those behind which something is that cannot be read.
+    `broken` gets those that are damaged or lost, and those behind which something is that cannot be read.
     """
     broken = [] if broken is None else broken
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             for member in chosen:
-                if member.lost or day_of(member.at_ms) != path.parent.name:
+                if member.lost:
                     broken.append(member)
                     continue
                 file.seek(member.start)

@@ -9,6 +9,7 @@ from typing import Any
 from marketctl.errors import StorageFailed
 from marketctl.files.atomic import storage_failed, write_all
 from marketctl.files.locks import flocked
+from marketctl.files.look import open_regular
 from marketctl.files.snapshots import decode_line, encode_json, to_bytes
 from marketctl.times import from_iso
 
@@ -55,7 +56,7 @@ def append_journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> Callable[[
 def size_with(path: Path, lines: Sequence[Mapping[str, Any]]) -> int:
     """Return how long the journal is when these lines stand behind its last whole one. Raises StorageFailed."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return _end_of_lines(file.fileno()) + len(_encoded(lines))
     except (FileNotFoundError, IsADirectoryError):  # none yet; what is no file is told by who appends
         return len(_encoded(lines))
@@ -88,7 +89,7 @@ def lines_after(path: Path, at: str) -> list[dict[str, Any]]:
         size = path.stat().st_size
         room = 65536
         while True:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 file.seek(max(0, size - room))
                 lines = file.read().splitlines()
             found = _later(lines if room >= size else lines[1:], since)
@@ -134,7 +135,7 @@ def read_journal(path: Path, since_ms: int | None = None, *, start: int = 0) -> 
     entries: list[dict[str, Any]] = []
     broken = 0
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             file.seek(start)
             for line in file:
                 if not line.strip():

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from marketctl.errors import StorageFailed
 from marketctl.files.atomic import safe_name, write_atomic
+from marketctl.files.look import read_regular
 from marketctl.files.snapshots import to_bytes
 from marketctl.times import now_ms
 
@@ -47,7 +48,7 @@ class Memory:
     def get(self, key: str, max_age_s: float) -> tuple[Any, int] | None:
         """Return the value and when it was stored (ms), or None."""
         try:
-            return self._read(self._unsaved.get(key) or self._path(key).read_bytes(), max_age_s)
+            return self._read(self._unsaved.get(key) or read_regular(self._path(key)), max_age_s)
         except OSError:
             return None
 
@@ -108,7 +109,7 @@ def make_ahead(cache_dir: Path, provider: str, key: str, make: Callable[[Any], A
     """Make what a provider's memory has under a key already now: `get_made` will find it."""
     path = _path(cache_dir, safe_name(provider), key)
     try:
-        stamp, told = _stamp(path), json.loads(path.read_bytes())
+        stamp, told = _stamp(path), json.loads(read_regular(path))
         base_url, at_ms, value = told["base_url"], told["at_ms"], told["value"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return

@@ -11,6 +11,7 @@ from typing import Any
 
 from marketctl.errors import StorageFailed
 from marketctl.files.atomic import staged, storage_failed, write_atomic
+from marketctl.files.look import read_regular
 
 SCHEMA = 1
 
@@ -120,10 +121,10 @@ def document_bytes(document: Mapping[str, Any]) -> bytes:
     return to_bytes(_pretty(document) + "\n")
 
 
-def read_snapshot(path: Path) -> dict[str, Any] | None:
+def read_snapshot(path: Path, read: Callable[[Path], bytes] = read_regular) -> dict[str, Any] | None:
     """Read a snapshot; None when there is none. Raises StorageFailed when it is not one of ours."""
     try:
-        data = path.read_bytes()
+        data = read(path)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -145,7 +146,7 @@ def read_lines(path: Path, records_key: str) -> tuple[dict[str, Any], list[str]]
     Raises ValueError when it is not in our layout, as `read_snapshot` will tell or can read.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_regular(path).decode()
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -7,6 +7,7 @@ from typing import Any
 
 from marketctl.files.atomic import safe_name, storage_failed
 from marketctl.files.locks import flocked
+from marketctl.files.look import read_regular
 from marketctl.files.snapshots import SCHEMA, write_document
 from marketctl.times import ms_or_none, to_iso
 
@@ -52,7 +53,7 @@ def read_state(state_dir: Path, provider: str) -> dict[str, dict[str, Any]]:
     """
     path = state_dir / f"{safe_name(provider)}.json"
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(read_regular(path))
     except (FileNotFoundError, ValueError, RecursionError):
         return {}
     except OSError as error:

@@ -30,14 +30,14 @@ def dump_job(
     """
     result = Result(entry.name, job)
     path = Path(output) if output else dump_path(run, entry.name, job)
-    result.counts = {"file": str(path), "written": False}
+    result.counts = {"file": None, "written": False}
     started = now_ms()
     error: tuple[str, str] | None = None
     batch = None
     adapter = None
     try:
         if not say and not run.options.force and is_there(path):
-            result.message = KEPT
+            result.counts["file"], result.message = str(path), KEPT
             return result
         # Without a memory: a dump is to hold what the job needs, also what an earlier run has asked.
         adapter = open_adapter(run, entry, recording=True, memory=NO_MEMORY)
@@ -59,6 +59,7 @@ def dump_job(
             result.counts["written"] = True
         else:
             result.message = KEPT  # another one was made meanwhile
+        result.counts["file"] = str(path)
     except MarketctlError as failure:
         settle(run, entry, result, failure)
     if adapter is not None:

@@ -1,18 +1,21 @@
 """The file of a dump: every request of a job with its answer as received, and what was read of it."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import StorageFailed
 from marketctl.files.atomic import write_new, write_output
+from marketctl.files.look import read_regular
 from marketctl.files.snapshots import document_bytes, read_snapshot
 from marketctl.jobs.run import Run
+from marketctl.models import JOBS
 from marketctl.providers.base import Provider
 from marketctl.redact import redact, redact_bytes, redact_data
-from marketctl.times import to_iso
+from marketctl.text import kind_of, printable
+from marketctl.times import ms_or_none, to_iso
 
 if TYPE_CHECKING:
     from marketctl.http.messages import Exchange
@@ -65,16 +68,90 @@ def write_dump(path: Path, made: Mapping[str, Any], *, force: bool = False) -> b
     return write_new(path, document_bytes(made))
 
 
-def read_dump(path: Path) -> dict[str, Any]:
+def read_named(path: Path) -> bytes:
+    """Return what stands where the operator points: a file, or a pipe that another command fills."""
+    return path.read_bytes() if path.is_fifo() else read_regular(path)
+
+
+def read_dump(path: Path, read: Callable[[Path], bytes] = read_regular) -> dict[str, Any]:
     """Read a dump. Raises StorageFailed when the file is none of ours."""
     try:
-        found = read_snapshot(path)
+        found = read_snapshot(path, read)
     except StorageFailed as error:  # whatever it is, no next run writes it
         raise StorageFailed(error.message, hint="marketctl dump list") from error
     if found is None:
         raise StorageFailed(f"{path}: no such file", hint="marketctl dump list")
-    wanted = {"provider": str, "job": str, "requests": list, "collected_at": str, "base_url": str}
-    for key, kind in wanted.items():
-        if not isinstance(found.get(key), kind):
-            raise StorageFailed(f"{path} is no dump of marketctl: {key} is missing", hint="marketctl dump list")
+    if wrong := _wrong(found, DUMP) or next(filter(None, map(_wrong_request, enumerate(found["requests"]))), None):
+        raise StorageFailed(f"{path} is no dump of marketctl: {wrong}", hint="marketctl dump list")
     return found
+
+
+def _is_text(found: object) -> bool:
+    return isinstance(found, str)
+
+
+def _is_time(found: object) -> bool:
+    return ms_or_none(found) is not None
+
+
+def _are_texts(found: object) -> bool:
+    return isinstance(found, list) and all(isinstance(one, str) for one in found)
+
+
+def _is_table(found: object) -> bool:
+    return isinstance(found, dict) and _are_texts([*found.values()])
+
+
+Rule = tuple[Callable[[Any], object], str]
+
+DUMP: Mapping[str, Rule] = {
+    "provider": (_is_text, "a name"),
+    "job": (JOBS.__contains__, " or ".join(JOBS)),
+    "collected_at": (_is_time, "a time"),
+    "base_url": (_is_text, "a URL"),
+    "pairs": (_are_texts, "a list of texts"),
+    "requests": (lambda found: isinstance(found, list), "a list"),
+    "batch": (lambda found: isinstance(found, dict | None), "an object or null"),
+}
+
+REQUEST: Mapping[str, Rule] = {
+    "method": (_is_text, "a text"),
+    "path": (_is_text, "a text"),
+    "query": (_is_table, "an object of texts"),
+    "status": (lambda found: found is None or type(found) is int, "a whole number or null"),
+    "headers": (_is_table, "an object of texts"),
+    "started_at": (_is_time, "a time"),
+    "duration_ms": (lambda found: type(found) is int, "a whole number"),
+    "encoding": (lambda found: found in ("utf-8", "base64"), "utf-8 or base64"),
+    "body": (_is_text, "a text"),
+}
+
+
+def _wrong(found: Mapping[str, Any], rules: Mapping[str, Rule]) -> str | None:
+    """Return what is wrong with a dump or one of its requests, None where nothing is."""
+    for key, (fits, expected) in rules.items():
+        if not fits(value := found.get(key)):
+            shown = f'"{printable(value, 40)}"' if isinstance(value, str) else kind_of(value)
+            return f"{key}: found {shown if key in found else 'nothing'}, expected {expected}"
+    return None
+
+
+def _wrong_request(numbered: tuple[int, Any]) -> str | None:
+    index, one = numbered
+    if not isinstance(one, dict):
+        return f"requests[{index}]: found {kind_of(one)}, expected an object"
+    if wrong := _wrong(one, REQUEST):
+        return f"requests[{index}].{wrong}"
+    try:
+        body_of(one)
+    except ValueError as error:
+        return f"requests[{index}].body: {error}"
+    return None
+
+
+def body_of(recorded: Mapping[str, Any]) -> bytes:
+    """Return the body of a recorded answer as received. Raises ValueError where it is not encoded as it says."""
+    text: str = recorded["body"]
+    if recorded["encoding"] == "base64":
+        return base64.b64decode(text, validate=True)
+    return text.encode("utf-8", "surrogatepass")

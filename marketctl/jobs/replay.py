@@ -1,13 +1,13 @@
 """Run today's reader over the answers of a dump, offline."""
 
-import base64
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from marketctl.config.registry import ProviderEntry
-from marketctl.errors import BadAnswer, NetworkFailed
+from marketctl.errors import BadAnswer, MarketctlError, NetworkFailed
 from marketctl.files.memory import Memory
+from marketctl.jobs.dump_file import body_of
 from marketctl.jobs.prices import prices_batch
 from marketctl.jobs.stats import stats_to_dict
 from marketctl.jobs.wallet import wallet_batch
@@ -61,7 +61,7 @@ class ReplayClient:
         self.clock_offset_ms = 0
         self.requests = self.retries = self.bytes = 0
         self.recorded: list[Any] | None = None
-        self._exchanges = [one for one in dump["requests"] if isinstance(one, dict)]
+        self._exchanges: list[dict[str, Any]] = list(dump["requests"])
 
     def ask(
         self,
@@ -78,26 +78,19 @@ class ReplayClient:
 
         one = self._recorded(method, path, query or {}, body)
         self.requests += 1
-        text = str(one.get("body") or "")
-        content = base64.b64decode(text) if one.get("encoding") == "base64" else text.encode("utf-8", "surrogatepass")
+        content = body_of(one)
         raw = f"{method} {path}" in self.formats
         parsed, is_json = (content, False) if raw else read_json(content)
-        sent = from_iso(str(one.get("started_at") or "1970-01-01T00:00:00Z"))
-        answer = Answer(
-            int(one["status"]),
-            dict(one.get("headers") or {}),
-            parsed,
-            content,
-            is_json,
-            sent,
-            sent + int(one.get("duration_ms") or 0),
-            raw,
-            f"{method} {path}",
-        )
+        sent = from_iso(one["started_at"])
+        received = sent + one["duration_ms"]
+        where = f"{method} {path}"
+        answer = Answer(one["status"], one["headers"], parsed, content, is_json, sent, received, raw, where)
         check(answer)
-        readable = is_json or (raw and content.strip() and not looks_html(content))
+        page = looks_html(content)
+        readable = is_json or (raw and content.strip() and not page)
         if not readable or not 200 <= answer.status < 300:
-            raise BadAnswer(f"{method} {path}: the recorded answer is HTTP {answer.status}, {len(content)} bytes")
+            what = "" if readable else ", a web page" if page else " of no use" if raw else " without readable JSON"
+            raise BadAnswer(f"{where}: the recorded answer is HTTP {answer.status}, {len(content)} bytes{what}")
         return answer
 
     def _recorded(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> Mapping[str, Any]:
@@ -110,9 +103,9 @@ class ReplayClient:
         same = [
             one
             for one in self._exchanges
-            if (one.get("method"), one.get("path")) == (method, path) and one.get("status") is not None
+            if (one["method"], one["path"]) == (method, path) and one["status"] is not None
         ]
-        exact = [one for one in same if one.get("query") == wanted and one.get("request_body", told) == told]
+        exact = [one for one in same if one["query"] == wanted and one.get("request_body", told) == told]
         if not same:
             raise NetworkFailed(f"the dump has no answer to {method} {path}")
         fit = exact or same
@@ -128,10 +121,14 @@ def replay(entry: ProviderEntry, dump: Mapping[str, Any]) -> dict[str, Any]:
         ReplayClient(dump, cls.formats),  # type: ignore[arg-type]
         NO_MEMORY,
         credentials=dict.fromkeys(cls.credentials, "replayed"),
-        pairs=tuple(str(pair) for pair in dump.get("pairs") or ()),
+        pairs=tuple(dump["pairs"]),
         options=entry.options,
     )
-    return normalise(adapter, str(dump["job"]))
+    try:
+        return normalise(adapter, dump["job"])
+    except MarketctlError as error:  # nobody was asked: neither to wait nor to ask again helps
+        error.hint = "report it with this dump" if isinstance(error, BadAnswer) else None
+        raise
 
 
 def differences(before: Any, after: Any, path: str = "") -> list[str]:

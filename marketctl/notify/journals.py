@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from marketctl.config.registry import Registry
+from marketctl.files.look import open_regular
 from marketctl.notify.conditions import Wallets, door_key
 from marketctl.notify.ledger import Ledger
 from marketctl.providers.networks import common_network
@@ -41,7 +42,7 @@ def _read(path: Path, name: str, ledger: Ledger) -> list[dict[str, Any]]:
         return []
     if stat.st_size < offset or (inode and inode != stat.st_ino):  # another file than the one we know
         offset = 0
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         file.seek(offset)
         data = file.read()
     whole = data[: data.rfind(b"\n") + 1]

@@ -113,9 +113,10 @@ class FileStore:
     def load(self) -> Ledger:
         """Read the file; none is a new ledger. Raises StorageFailed."""
         from marketctl.files.atomic import storage_failed
+        from marketctl.files.look import read_regular
 
         try:
-            text = self.path.read_bytes()
+            text = read_regular(self.path)
         except FileNotFoundError:
             return Ledger()
         except OSError as error:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from marketctl.files.atomic import storage_failed, write_atomic
+from marketctl.files.look import read_regular
 from marketctl.files.snapshots import SCHEMA, encode_json, to_bytes
 from marketctl.times import from_iso, ms_or_none, to_iso
 from marketctl.views.sound import COUNT, TEXT, Kinds, columns_of
@@ -42,7 +43,7 @@ def read_account(folder: Path) -> Account:
     """Return the account; an empty one where nothing was built yet. Raises StorageFailed."""
     path = folder / NAME
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_regular(path))
         built = Account(
             from_iso(found["built_at"]),
             str(found["run_id"]),

@@ -9,6 +9,7 @@ from typing import Any
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import StorageFailed
 from marketctl.files.atomic import write_atomic
+from marketctl.files.look import read_regular
 from marketctl.files.snapshots import to_bytes
 from marketctl.log import log
 from marketctl.models import Quote
@@ -154,7 +155,7 @@ def _path(registry: Registry, entry: ProviderEntry) -> Path:
 
 def _released(path: Path) -> Records:
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_regular(path))
     except (OSError, ValueError, RecursionError):
         return {}
     return {pair: one for pair, one in found.items() if isinstance(one, dict)} if isinstance(found, dict) else {}

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from marketctl.files.atomic import storage_failed
+from marketctl.files.look import open_regular
 from marketctl.times import ms_or_none
 from marketctl.views.changes import is_change
 from marketctl.views.doors import DOORS
@@ -22,7 +23,7 @@ def closed_since(path: Path) -> dict[Place, int]:
     found: dict[Place, int] = {}
     provider = path.name.removesuffix(".changes.jsonl")
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             for line in file:
                 if not any(mark in line for mark in _MARKS):
                     continue

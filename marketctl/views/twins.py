@@ -17,6 +17,7 @@ from typing import Any
 from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.files.atomic import write_atomic
+from marketctl.files.look import read_regular
 from marketctl.files.snapshots import encode_json, to_bytes
 from marketctl.providers.networks import native_coins
 from marketctl.times import ms_or_none
@@ -161,7 +162,7 @@ def _known_coins(registry: Registry, files: Mapping[str, list[int]]) -> Coins:
             return known[1]
         path = data_dir / "cache" / "coins.json"
         try:
-            kept = json.loads(path.read_bytes())
+            kept = json.loads(read_regular(path))
             if kept["version"] == CACHE_VERSION and kept["files"] == files:
                 coins = Coins(*[_tables(kept[name], depth) for name, depth in KEPT.items()])
                 _remembered[str(data_dir)] = (files, coins)

@@ -358,7 +358,8 @@ def test_a_copy_of_another_day_tells_nothing_twice(run):
     records = archived(registry, entry, "A/B", T0 - DAY_MS, T0 + 9000, broken)
     assert ([one["bid"] for one in records], len(broken)) == (["1"], 1)
     (path.parents[1] / "2026-11-20").write_text("a file, no day")
-    assert quotes_at(registry, entry, T0 - DAY_MS) is None
+    with pytest.raises(StorageFailed, match=f"^{re.escape(str(path))} is damaged: the set of all quotes before "):
+        quotes_at(registry, entry, T0 - DAY_MS)
 
 
 def test_a_pair_that_history_no_longer_keeps_is_not_known_from_then_on(run, tmp_path):
