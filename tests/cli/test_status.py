@@ -127,9 +127,12 @@ def test_an_old_wallet_does_not_say_what_is_closed(ctl, monkeypatch):
     assert (document["closed"], document["unknown"]) == ([], ["USDT", "USDC", "BTC", "ETH"])
 
 
+HELD = '{"verdict":"jump","why":"far off","bid":"1","ask":"2","since":1767225600000}'
+
+
 def test_status_of_held_expired_and_old(ctl, collected, monkeypatch):
     with RedisConnection("embedded", collected / "data", "marketctl") as store:
-        store.call("HSET", "marketctl:{KUCOIN}:held", "BTC/USDT", "{}")
+        store.call("HSET", "marketctl:{KUCOIN}:held", "BTC/USDT", HELD)
         store.call("RENAME", "marketctl:{MEXC}:l1", "marketctl:{MEXC}:away")
         try:
             jobs = {(one["provider"], one["job"]): one for one in json.loads(ctl("status", "--json")[1])["results"]}
@@ -138,7 +141,7 @@ def test_status_of_held_expired_and_old(ctl, collected, monkeypatch):
             # All of them are held: none has expired.
             count = store.call("HGET", "marketctl:{MEXC}:l1:meta", "count")
             store.call("HSET", "marketctl:{MEXC}:l1:meta", "count", "0")
-            store.call("HSET", "marketctl:{MEXC}:held", "BTC/USDT", "{}")
+            store.call("HSET", "marketctl:{MEXC}:held", "BTC/USDT", HELD)
             jobs = {(one["provider"], one["job"]): one for one in json.loads(ctl("status", "--json")[1])["results"]}
             assert [jobs["MEXC", "prices"][name] for name in ("state", "count", "held")] == ["fresh", 0, 1]
             store.call("HSET", "marketctl:{MEXC}:l1:meta", "count", count)
