@@ -148,8 +148,20 @@ def tell_moment(error: MarketctlError, now: int) -> None:
         error.hint = f"not before {to_iso(until)}{more}"
 
 
+# Nobody asked for them: we name no older answer and no range.
+PARTS = {
+    HTTPStatus.PARTIAL_CONTENT: "a part of an answer, where the whole was asked for",
+    HTTPStatus.NOT_MODIFIED: "not modified, where the whole answer was asked for",
+}
+
+
 def refuse_redirect(request: Request, answer: Answer) -> None:
-    """Raise BadAnswer for an answer that sends elsewhere: keys go to the configured host alone."""
+    """Raise BadAnswer for an answer that sends elsewhere, keys go to the configured host alone, or is not the whole."""
+    if answer.status in PARTS:
+        raise BadAnswer(
+            f"{request.method} {request.host}{request.path}: HTTP {answer.status}, {PARTS[answer.status]}",
+            hint="check base_url and proxy of this provider: a cache in between is at fault",
+        )
     if 300 <= answer.status < 400:
         try:
             target = urlsplit(answer.headers.get("location", "")).hostname or request.host

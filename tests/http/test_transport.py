@@ -40,6 +40,21 @@ def test_a_redirect_is_not_followed_and_its_host_named(serve, connect, status, l
     assert len(wire.asked) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [
+        (206, "HTTP 206, a part of an answer, where the whole was asked for"),
+        (304, "HTTP 304, not modified, where the whole answer was asked for"),
+    ],
+)
+def test_a_part_of_an_answer_is_none(serve, connect, status, told):
+    wire = serve(reply(status, b'{"a": 1}' if status == 206 else b""))
+    error = failure(connect(wire.url), BadAnswer)
+    assert error.message == f"GET 127.0.0.1/x: {told}"
+    assert error.hint == "check base_url and proxy of this provider: a cache in between is at fault"
+    assert len(wire.asked) == 1
+
+
 def test_credentials_never_reach_the_host_of_a_redirect(serve, adapt, no_sleep):
     other = serve()
     wire = serve(reply(302, b"", location=f"{other.url}/api/v3/capital/config/getall"))

@@ -1,6 +1,6 @@
 """Banks, one page: the dates, nominals and encodings of the four sources, and what a rate's own date means."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
@@ -80,11 +80,24 @@ def test_a_rate_that_cannot_be_trusted_is_left_out_and_counted(given, reason):
     assert (fixing.rates, [why for _symbol, why in fixing.skips]) == ({}, [reason])
 
 
-def test_of_two_rates_of_a_currency_the_second_is_left_out():
+@pytest.mark.parametrize(
+    ("more", "kept", "reasons"),
+    [
+        ([("1.152", DAY)], "1.1520", ["duplicate"]),
+        ([("9.9", DAY)], None, ["contradiction"]),
+        ([("1.1520", DAY + timedelta(days=1))], None, ["contradiction"]),
+        ([("9.9", DAY), ("1.1520", DAY)], None, ["contradiction", "duplicate"]),
+        ([("9.9", DAY), ("9.9", DAY)], None, ["contradiction", "contradiction"]),
+    ],
+)
+def test_of_two_rates_of_a_currency_that_differ_neither_is_taken(more, kept, reasons):
     fixing = Fixing("EUR")
-    for value in ("1.1520", "9.9"):
-        fixing.add("USD", value, DAY)
-    assert (fixing.rates["USD"].value, fixing.skips) == ("1.1520", [("USD", "duplicate")])
+    for value, day in (("1.1520", DAY), *more):
+        fixing.add("USD", value, day)
+    fixing.add("JPY", "180.70", DAY)
+    rate = fixing.rates.get("USD")
+    assert (rate and rate.value, fixing.skips) == (kept, [("USD", reason) for reason in reasons])
+    assert fixing.rates["JPY"].value == "180.70"
 
 
 # Encodings --------------------------------------------------------------------------------

@@ -47,6 +47,7 @@ class Fixing:
         self.home = home
         self.home_first = home_first
         self.rates: dict[str, Rate] = {}
+        self.told: dict[str, Rate] = {}  # the first rate of each currency, also where others contradict it
         self.skips: list[tuple[object, str]] = []
 
     def day(self, currency: object, told: object, form: str) -> date | None:
@@ -69,8 +70,8 @@ class Fixing:
     ) -> None:
         """Take a rate for `nominal` units. `per_unit` is the bank's own division: it has to agree.
 
-        Left out with a reason: `no-code`, `no-price`, `not-a-number`, `negative`, `contradiction`, `duplicate` (a
-        second one of a currency).
+        Left out with a reason: `no-code`, `no-price`, `not-a-number`, `negative`, `duplicate` (told twice, the same),
+        `contradiction`. Of two rates of a currency that differ neither is taken: which one is right, nobody can say.
         """
         key = code(currency)
         try:
@@ -88,8 +89,15 @@ class Fixing:
         if told is not None and abs(Decimal(told) - Decimal(text)) > CONTRADICTION * Decimal(text):
             self.skips.append((currency, "contradiction"))
             return
-        if self.rates.setdefault(key.upper(), rate := Rate(text, day, name, exact)) is not rate:
+        key = key.upper()
+        known = self.told.setdefault(key, rate := Rate(text, day, name, exact))
+        if known is rate:
+            self.rates[key] = rate
+        elif (Decimal(known.value), known.day) == (Decimal(text), day):
             self.skips.append((currency, "duplicate"))
+        else:
+            self.rates.pop(key, None)
+            self.skips.append((currency, "contradiction"))
 
 
 def divide(text: str, units: int) -> tuple[str, bool]:
