@@ -92,6 +92,11 @@ def help_blocks(command: click.Command) -> Iterator[str]:
             yield " ".join(part.split())
 
 
+def option_words(kind: type | tuple[str | int, ...]) -> str:
+    """Say what an adapter's own option may be."""
+    return " or ".join(map(str, kind)) if isinstance(kind, tuple) else kind.__name__
+
+
 def options(command: click.Command, wanted: str = "Options") -> Iterator[tuple[str, str]]:
     """Yield name and meaning of a command's options: its own, or those of another section of its help."""
     for param in command.params:
@@ -146,7 +151,7 @@ def providers_page() -> str:
         facts = [f"- **{name}**: {words}" for name, words in card.parts.items()]
         facts.append(f"- **Base URL**: <{cls.base_url}>")
         if cls.options:
-            told = ", ".join(f"`{name}` ({kind.__name__})" for name, kind in sorted(cls.options.items()))
+            told = ", ".join(f"`{name}` ({option_words(kind)})" for name, kind in sorted(cls.options.items()))
             facts.append(f"- **Options in providers.toml**: {told}")
         facts.append("- **Endpoints**: " + ", ".join(f"`{endpoint}`" for endpoint in cls.endpoints))
         sections.append(f"## {entry.name}\n\n{card.title}\n\n" + "\n".join(facts))

@@ -378,7 +378,8 @@ def _is_pair(text: str) -> bool:
 
 
 def _is_named_pair(text: str) -> bool:
-    return _is_pair(text) and "*" not in text  # no pattern: each is asked for by its name
+    base, _, quote = text.partition("/")
+    return _is_pair(text) and "*" not in text and base != quote  # no pattern: each is asked for by its name
 
 
 def _is_pair_pattern(text: str) -> bool:

@@ -149,7 +149,7 @@ def tell_moment(error: MarketctlError, now: int) -> None:
 
 
 # Nobody asked for them: we name no older answer and no range.
-PARTS = {
+PARTS: dict[int, str] = {
     HTTPStatus.PARTIAL_CONTENT: "a part of an answer, where the whole was asked for",
     HTTPStatus.NOT_MODIFIED: "not modified, where the whole answer was asked for",
 }

@@ -92,8 +92,8 @@ class Provider(Refusals):
     canary: ClassVar[str] = "BTC/USDT"
     # Its card, where that is not the module's docstring.
     card_text: ClassVar[str | None] = None
-    # Options of its table in providers.toml beside the common ones, with their types.
-    options: ClassVar[Mapping[str, type]] = {}
+    # Options of its table in providers.toml beside the common ones, with their types or all values they may have.
+    options: ClassVar[Mapping[str, type | tuple[str | int, ...]]] = {}
 
     def __init__(
         self,

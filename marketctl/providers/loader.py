@@ -65,12 +65,20 @@ def _check_entry(entry: ProviderEntry) -> None:
     _check_options(entry.where, entry.options, declared)
 
 
-def _check_options(where: str, options: Mapping[str, object], declared: Mapping[str, type]) -> None:
+Declared = Mapping[str, type | tuple[str | int, ...]]
+
+
+def _check_options(where: str, options: Mapping[str, object], declared: Declared) -> None:
     expected = {bool: "true or false", int: "an integer", float: "a number", str: "a text", list: "a list"}
     for key, value in options.items():
         if key not in declared:
             raise unknown_key(where, key, [*ENTRY_KEYS, *declared])
         wanted = declared[key]
+        if isinstance(wanted, tuple):
+            if type(value) is not type(wanted[0]) or (value.upper() if isinstance(value, str) else value) not in wanted:
+                told = " or ".join(map(str, wanted))
+                raise ConfigError(f"{where} {key}: found {found_text(value)}, expected {told}")
+            continue
         accepted = int | float if wanted is float else wanted
         if not isinstance(value, accepted) or (isinstance(value, bool) and wanted is not bool):
             name = expected.get(wanted, wanted.__name__)

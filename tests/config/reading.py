@@ -18,6 +18,7 @@ from marketctl.providers.base import Provider
 class MyAdapter(Provider):
     kind = "BANK"
     options = {"branch": str, "depth": int, "fast": bool, "codes": list, "factor": float}
+    options |= {"side": ("LEFT", "RIGHT"), "version": (2, 3)}
 
 class NotAnAdapter:
     pass

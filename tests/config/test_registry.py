@@ -204,6 +204,7 @@ UPPER = 'expected upper-case "BASE/QUOTE"'
         ('pairs = ["BTC /USD"]', f'pairs: found "BTC /USD" (string), {UPPER}'),
         ('pairs = ["*/USD"]', f'pairs: found "*/USD" (string), {UPPER}'),
         ("pairs = [1]", f"pairs: found 1 (integer), {UPPER}"),
+        ('pairs = ["EUR/EUR"]', f'pairs: found "EUR/EUR" (string), {UPPER}'),
         ('pairs = ["A/B", "A/B"]', 'pairs: found "A/B" twice, expected it once'),
     ],
 )

@@ -19,12 +19,18 @@ pytestmark = pytest.mark.usefixtures("here")
         ("fast = 1", "fast: found 1 (integer), expected true or false"),
         ('codes = "a"', 'codes: found "a" (string), expected a list'),
         ('factor = "2"', 'factor: found "2" (string), expected a number'),
+        ('side = "up"', 'side: found "up" (string), expected LEFT or RIGHT'),
+        ('side = ["LEFT"]', "side: found a list, expected LEFT or RIGHT"),
+        ("version = 1", "version: found 1 (integer), expected 2 or 3"),
+        ("version = true", "version: found true (boolean), expected 2 or 3"),
+        ("version = 2.0", "version: found 2.0 (float), expected 2 or 3"),
+        ('version = "2"', 'version: found "2" (string), expected 2 or 3'),
         ("brunch = 3", 'unknown key "brunch"; did you mean "branch"?'),
         (
             "zzz = 3",
             'unknown key "zzz"; expected one of path, enabled, needs_api, kind, stablecoin, base_url, proxy, '
             "ping_url, timeout_s, deadline_s, attempts, prices_interval_s, wallet_interval_s, stats_interval_s, "
-            "pairs_max_age_s, pairs, taker_fee, branch, depth, fast, codes, factor",
+            "pairs_max_age_s, pairs, taker_fee, branch, depth, fast, codes, factor, side, version",
         ),
     ],
 )

@@ -48,7 +48,7 @@ class KucoinAdapter(Exchange):
 
     base_url = "https://api.kucoin.com"
     credentials = ("api_key", "api_secret", "passphrase")
-    options = {"key_version": int}
+    options = {"key_version": (2, 3)}
     endpoints = (
         "GET /api/v1/market/allTickers",
         "GET /api/v1/status",
