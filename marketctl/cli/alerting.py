@@ -40,18 +40,21 @@ class Alerts:
             self._thread = threading.Thread(target=self._work, daemon=True)
             self._thread.start()
 
-    def cycle(self, *, wait: bool = False) -> None:
-        """Tell what the cycle that just ended brought; with `wait` other venues are being asked, so soon is enough."""
+    def cycle(self, *, wait: bool = False) -> bool:
+        """Tell what the cycle that just ended brought; with `wait` other venues are being asked, so soon is enough.
+
+        Returns whether it could look, True where that is done behind.
+        """
         now = time.monotonic()
         if wait:
             self._waiting_since = self._waiting_since or now
             if now - self._waiting_since < WAIT_S:
-                return
+                return True
         self._waiting_since = 0.0
         if self._thread is None:
-            self._tell()
-        else:
-            self._wanted.set()
+            return self._tell()
+        self._wanted.set()
+        return True
 
     def close(self) -> None:
         """Let a message that is on its way arrive."""
@@ -68,7 +71,7 @@ class Alerts:
                 self._tell()
                 self._over.wait(PAUSE_S)
 
-    def _tell(self) -> None:
+    def _tell(self) -> bool:
         import traceback
 
         from marketctl.cli.output import sentence
@@ -84,7 +87,9 @@ class Alerts:
             with kept(self._registry.settings, away_is_own=True) as store:
                 wallets = self._wallets.readable() if store.redis is None else None
                 tell(self._registry, self._urls, store, wallets=wallets)
+            return True
         except MarketctlError as error:
             log.error("%s", sentence(f"nobody was told: {error.message}", error.hint))
         except Exception:  # noqa: BLE001  (a bug: told with its traceback, harms no job, and the next look is made)
             log.error("nobody was told:\n%s", redact(traceback.format_exc().rstrip()))
+        return False

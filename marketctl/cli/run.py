@@ -114,7 +114,7 @@ def command(
         results, code = do_work(given, run, work, "run", watch)
         made = make_of_results(desk, results, rates, board)
         if alerts is not None:
-            alerts.cycle()
+            made &= alerts.cycle()
         print_results(given, run, "run", results, as_json)
         return code if made else code or EXIT_PARTIAL
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from marketctl.errors import Blocked, MarketctlError, RateLimited, StorageFailed
-from marketctl.times import now_ms, to_iso
+from marketctl.times import DAY_MS, now_ms, to_iso
 
 SHORT_WAIT_S = 5.0  # a named wait up to this long is waited for; for a longer one nobody sleeps
 
@@ -52,11 +52,14 @@ class Hold(NamedTuple):
     reason: str
     words: str
 
-    def error(self) -> MarketctlError:
-        """Return what a job is told that comes before its time."""
+    def error(self, undone_by: str) -> MarketctlError:
+        """Return what a job is told that comes before its time; of more than a day also what would undo it."""
         cls = Blocked if self.reason == Blocked.reason else Waiting
         told = f"{self.words} (told at {to_iso(self.told_ms)}; not asked again)"
-        return cls(told, hint=f"not before {to_iso(self.until_ms)}", until_ms=self.until_ms)
+        hint = f"not before {to_iso(self.until_ms)}"
+        if self.until_ms - self.told_ms > DAY_MS:
+            hint += f"; if that cannot be right: {undone_by}"
+        return cls(told, hint=hint, until_ms=self.until_ms)
 
     def to_json(self) -> str:
         """Return it as it is kept."""
@@ -101,7 +104,7 @@ class Pace:
         lasts that the provider named.
         """
         if hold := self.held():
-            raise hold.error()
+            raise hold.error(self.undone_by)
         with self._budget() as (handle, whole_at, now):
             whole_at = max(whole_at, now) + weight / self.rate
             wait = max(0.0, round(whole_at - self.burst / self.rate - now, 6))  # as exact as the file is
@@ -152,6 +155,11 @@ class Pace:
         except OSError as error:
             place = self._hold_path
             raise StorageFailed(f"{place}: {error.strerror}", hint=f"remove it: rm {place}") from error
+
+    @property
+    def undone_by(self) -> str:
+        """What to type so that a named wait is forgotten."""
+        return f"rm {self._hold_path}"
 
     @property
     def _hold_path(self) -> Path:

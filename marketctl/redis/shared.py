@@ -101,12 +101,22 @@ def as_told(text: bytes | str, left_ms: int) -> Hold:
     return read_hold(text, now) or Hold(now + int(left_ms), now, RateLimited.reason, "told another machine")
 
 
-class WatchedPace(Pace):
-    """The machine's own count, and the waits named to any machine: for who looks, and writes nothing there."""
+class _PaceBeside(Pace):
+    """The machine's own count, and what Redis has of the same address: `P:{api.bybit.com}:pace` and `hold`."""
 
     def __init__(self, store: "RedisConnection", address: str, own: Pace) -> None:
         super().__init__(own.path, own.rate, own.burst)
-        self._store, self._hold_key = store, store.key(address, "hold")
+        self._store = store
+        self._key, self._hold_key = store.key(address, "pace"), store.key(address, "hold")
+
+    @property
+    def undone_by(self) -> str:
+        """What to type so that a named wait is forgotten, here and there."""
+        return f"rm -f {self._hold_path}; redis-cli DEL '{self._hold_key}'"
+
+
+class WatchedPace(_PaceBeside):
+    """The machine's own count, and the waits named to any machine: for who looks, and writes nothing there."""
 
     def held(self) -> Hold | None:
         """Return the wait the provider named, here or there: the one that lasts longer."""
@@ -117,22 +127,17 @@ class WatchedPace(Pace):
         return max((hold for hold in found if hold is not None), key=lambda hold: hold.until_ms, default=None)
 
 
-class SharedPace(Pace):
-    """One budget an address for all who share a Redis server, at `P:{api.bybit.com}:pace`; the named wait beside it.
+class SharedPace(_PaceBeside):
+    """One budget an address for all who share a Redis server; the named wait beside it.
 
     The machine's own count while Redis is down. Limits belong to a key or to an address. Machines share keys, and
     often addresses: one budget is right for both. How long a named wait lasts is told by the server's clock.
     """
 
-    def __init__(self, store: "RedisConnection", address: str, own: Pace) -> None:
-        super().__init__(own.path, own.rate, own.burst)
-        self._store = store
-        self._key, self._hold_key = store.key(address, "pace"), store.key(address, "hold")
-
     def reserve(self, weight: float = 1.0, longest_s: float = float("inf")) -> float:
         """Take `weight` units from the budget; return the seconds to wait before using them. Raises as its base."""
         if hold := self.held():
-            raise hold.error()
+            raise hold.error(self.undone_by)
         try:
             return self._ask(weight, min(longest_s, 1e9), 0.0)
         except RedisFailed:
@@ -157,5 +162,5 @@ class SharedPace(Pace):
         args = [f"{word:.9f}" for word in (self.rate, self.burst, *words)]
         wait, *held = self._store.run_script(RESERVE, [self._key, self._hold_key], args)
         if held:
-            raise as_told(*held).error()
+            raise as_told(*held).error(self.undone_by)
         return float(wait)

@@ -97,6 +97,16 @@ def test_a_named_wait_holds_with_its_own_moment_whatever_names_it(desk, case):
     assert abs(until_of(first) - before - seconds * 1000) < 3000
 
 
+def test_a_wait_of_more_than_a_day_names_what_would_undo_it(desk):
+    wire = desk.start(reply(429, b'{"code": 429, "msg": "slow"}', retry_after="315360000"), reply(500, b""))
+    desk(wire, "MEXC")
+    undone = desk(wire, "MEXC").hint.partition("; if that cannot be right: ")[2]
+    program, path = undone.split()
+    assert (program, len(wire.asked)) == ("rm", 1)
+    Path(path).unlink()
+    assert desk(wire, "MEXC").reason == "unavailable"
+
+
 def test_two_entries_of_one_exchange_share_its_ban_and_another_address_is_free(desk):
     wire = desk.start(reply(429, b"{}", retry_after="600"))
     free = desk.start(reply(429, b"{}", retry_after="600"))

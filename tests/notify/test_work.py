@@ -449,7 +449,7 @@ def test_a_bug_in_a_look_is_told_and_ends_neither_the_run_nor_the_looks(folder, 
         channels(folder, hook=hook.url)
         monkeypatch.setattr("marketctl.notify.work.tell", broken)
         code, _, err = ctl("run", "--once", "--task", "wallet", "--notify", "-q")
-    assert (code, err.splitlines()[0], err.splitlines()[-1]) == (0, "nobody was told:", "ZeroDivisionError")
+    assert (code, err.splitlines()[0], err.splitlines()[-1]) == (3, "nobody was told:", "ZeroDivisionError")
 
 
 def test_run_needs_a_channel_before_it_begins(folder, ctl):

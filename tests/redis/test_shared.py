@@ -80,7 +80,9 @@ def test_a_named_wait_holds_for_all_until_its_own_moment(
         with pytest.raises(kind) as error:
             pace.reserve()
         assert (error.value.until_ms, error.value.retryable) == (until, False)
-        assert error.value.hint == f"not before {to_iso(until)}"
+        undone = "rm -f {}; redis-cli DEL 'p:{{BYBIT}}:hold'" if shared else "rm {}"
+        place = undone.format(pace.path.with_suffix(".hold"))
+        assert error.value.hint == f"not before {to_iso(until)}; if that cannot be right: {place}"
         assert error.value.message == f"GET x/y: HTTP 418: ip banned (told at {to_iso(now)}; not asked again)"
 
 
