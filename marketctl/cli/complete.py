@@ -99,13 +99,15 @@ def _keys(ctx: click.Context, job: str) -> Iterator[str]:
     import re
     from pathlib import Path
 
+    from marketctl.files.look import read_regular
+
     record = re.compile(rb'^    "((?:[^"\\]|\\.)+)": \{', re.MULTILINE)
     registry = _registry(ctx)
     names = [entry.name for entry in registry.enabled()] if registry is not None else []
     for name in names:
         path = Path(registry.settings.data_dir, job, f"{name}.json") if registry is not None else Path()
         try:
-            content = path.read_bytes()
+            content = read_regular(path)
         except OSError:
             continue
         for key in record.findall(content):

@@ -141,12 +141,12 @@ def replay(file: Path, as_json: bool) -> int:
 
     Exit codes: 0 read the same (or nothing was read then), 1 cannot be read or differs.
     """
-    from marketctl.jobs.dump_file import read_dump, read_named
+    from marketctl.jobs.dump_file import read_dump
     from marketctl.jobs.replay import differences
     from marketctl.jobs.replay import replay as replay_dump
 
     given = globals_of()
-    found = read_dump(file, read_named)
+    found = read_dump(file, named=True)
     entry = given.registry().provider(found["provider"])
     batch = replay_dump(entry, found)
     before = found.get("batch")

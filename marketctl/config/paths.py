@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from marketctl.errors import ConfigError
+from marketctl.files.look import read_named
 from marketctl.text import printable
 
 REGISTRY_NAME = "providers.toml"
@@ -106,21 +107,20 @@ def read_text(path: Path, *, forbidden: int, complaint: str, chmod: str, instead
     Raises FileNotFoundError when there is none, ConfigError for everything else.
     """
     try:
-        with path.open("rb") as file:
-            status = os.fstat(file.fileno())
-            mode = stat.S_IMODE(status.st_mode)
-            if stat.S_ISREG(status.st_mode) and mode & forbidden:
-                advice = f"chmod {chmod} {shlex.quote(str(path))}"
-                if read_only(path) or os.geteuid() not in (0, status.st_uid):
-                    advice = instead or f"mount it with another mode: {advice}"
-                elif instead and not mode & 0o222:
-                    advice += f"; where that cannot be done, {instead}"
-                raise ConfigError(f"{path}: {complaint} (mode {mode:04o})", hint=advice)
-            content = file.read()
+        status, content = read_named(path)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}", hint=_readable(path, error)) from error
+        why = error.strerror or error
+        raise ConfigError(f"{path}: cannot be read: {why}", hint=_readable(path, error)) from error
+    mode = stat.S_IMODE(status.st_mode)
+    if stat.S_ISREG(status.st_mode) and mode & forbidden:
+        advice = f"chmod {chmod} {shlex.quote(str(path))}"
+        if read_only(path) or os.geteuid() not in (0, status.st_uid):
+            advice = instead or f"mount it with another mode: {advice}"
+        elif instead and not mode & 0o222:
+            advice += f"; where that cannot be done, {instead}"
+        raise ConfigError(f"{path}: {complaint} (mode {mode:04o})", hint=advice)
     if encoding := next((name for mark, name in MARKS.items() if content.startswith(mark)), None):
         raise ConfigError(f"{path}: found {encoding}, expected plain UTF-8", hint="save it as UTF-8 without a BOM")
     try:

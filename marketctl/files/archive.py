@@ -21,7 +21,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from marketctl.files.atomic import make_folder, safe_name, storage_failed, write_all
-from marketctl.files.look import open_regular
+from marketctl.files.look import open_regular, open_to_add
 from marketctl.files.snapshots import to_bytes
 from marketctl.times import DAY_MS, from_iso, ms_or_none, to_iso
 
@@ -118,7 +118,7 @@ class Archive:
         new = not self.path.exists()
         try:
             make_folder(self.path.parent)
-            fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            fd = open_to_add(self.path)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX)
                 start = 0 if self._end is None else self._end.size

@@ -9,7 +9,7 @@ from typing import Any
 from marketctl.errors import StorageFailed
 from marketctl.files.atomic import storage_failed, write_all
 from marketctl.files.locks import flocked
-from marketctl.files.look import open_regular
+from marketctl.files.look import open_regular, open_to_add
 from marketctl.files.snapshots import decode_line, encode_json, to_bytes
 from marketctl.times import from_iso
 
@@ -26,7 +26,7 @@ def append_journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> Callable[[
     lock = path.with_name(f".{path.name}.append.lock")
     with flocked(lock):
         try:
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            fd = open_to_add(path)
             try:
                 size = _end_of_lines(fd)
                 os.ftruncate(fd, size)

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import time
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,15 +25,28 @@ def stat_of(path: Path) -> os.stat_result | None:
         raise storage_failed("look at", path, error) from error
 
 
+PIPE_S = 10.0  # so long who fills a pipe is waited for
+
+MOST_NAMED = 256 << 20  # bytes: a dump is smaller
+
 LARGEST = 1 << 30  # bytes: many times what any file of ours has
 
 
 def open_regular(path: Path) -> BinaryIO:
     """Open a file to read. Raises OSError, also for what is no regular file: of a pipe a reader waits for ever."""
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    return os.fdopen(_regular(path), "rb")
+
+
+def open_to_add(path: Path) -> int:
+    """Open a file, or make one, to read it and add to its end. Raises OSError as `open_regular` does."""
+    return _regular(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
+
+
+def _regular(path: Path, flags: int = os.O_RDONLY) -> int:
+    fd = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
     found = os.fstat(fd)
-    if stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST:
-        return os.fdopen(fd, "rb")
+    if stat.S_ISREG(found.st_mode) and (flags != os.O_RDONLY or found.st_size <= LARGEST):
+        return fd
     os.close(fd)
     if stat.S_ISDIR(found.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
@@ -47,6 +61,31 @@ def read_regular(path: Path) -> bytes:
     """Return what a file holds. Raises OSError, also for what is no regular file."""
     with open_regular(path) as file:
         return file.read()
+
+
+def read_named(path: Path) -> tuple[os.stat_result, bytes]:
+    """Return what it is that the operator names, and what it holds: a file, or a pipe that another command fills.
+
+    Raises OSError, also for what does not come to its end in time.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.fstat(fd), _to_end(fd)
+    finally:
+        os.close(fd)
+
+
+def _to_end(fd: int) -> bytes:
+    from select import POLLIN, poll
+
+    waiting, found, until = poll(), bytearray(), time.monotonic() + PIPE_S
+    waiting.register(fd, POLLIN)
+    while len(found) <= MOST_NAMED and waiting.poll(max(0.0, until - time.monotonic()) * 1000):
+        part = os.read(fd, 1 << 16)
+        if not part:
+            return bytes(found)
+        found += part
+    raise OSError(f"it did not come to its end within {PIPE_S:g} s and {MOST_NAMED >> 20} MiB")
 
 
 def files_in(folder: Path, ending: str) -> list[Path]:

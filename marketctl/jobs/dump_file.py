@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import StorageFailed
 from marketctl.files.atomic import write_new, write_output
-from marketctl.files.look import read_regular
+from marketctl.files.look import read_named, read_regular
 from marketctl.files.snapshots import document_bytes, read_snapshot
 from marketctl.jobs.run import Run
 from marketctl.models import JOBS
@@ -68,15 +68,10 @@ def write_dump(path: Path, made: Mapping[str, Any], *, force: bool = False) -> b
     return write_new(path, document_bytes(made))
 
 
-def read_named(path: Path) -> bytes:
-    """Return what stands where the operator points: a file, or a pipe that another command fills."""
-    return path.read_bytes() if path.is_fifo() else read_regular(path)
-
-
-def read_dump(path: Path, read: Callable[[Path], bytes] = read_regular) -> dict[str, Any]:
-    """Read a dump. Raises StorageFailed when the file is none of ours."""
+def read_dump(path: Path, *, named: bool = False) -> dict[str, Any]:
+    """Read a dump; the one that the operator `named` may be a pipe. Raises StorageFailed when it is none of ours."""
     try:
-        found = read_snapshot(path, read)
+        found = read_snapshot(path, (lambda path: read_named(path)[1]) if named else read_regular)
     except StorageFailed as error:  # whatever it is, no next run writes it
         raise StorageFailed(error.message, hint="marketctl dump list") from error
     if found is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from marketctl.config.paths import absolute
 from marketctl.errors import ConfigError, StorageFailed
 from marketctl.files.atomic import storage_failed, write_atomic
+from marketctl.files.look import read_named
 from marketctl.rates.account import read_account
 from marketctl.rates.export import elder_text, json_text, xml_text
 
@@ -66,7 +67,7 @@ def withdraw(folder: Path, rates: Path) -> list[Path]:
     """
     paths = [*read_account(folder).files, folder / "rates.xml", folder / "rates.json"]
     with suppress(OSError, ValueError, RecursionError, AttributeError, ConfigError):
-        told = tomllib.loads(rates.read_text(encoding="utf-8")).get("export", {})
+        told = tomllib.loads(read_named(rates)[1].decode()).get("export", {})
         named = [text for key, text in told.items() if key in ("xml", "xml_elder", "json") and isinstance(text, str)]
         paths += [absolute(text, rates.parent, str(rates)) for text in named]
     return each(dict.fromkeys(path for path in paths if not path.is_dir()), empty)
