@@ -77,7 +77,7 @@ def at(providers: tuple[str, ...], at_ms: int, words: tuple[str, ...], as_json: 
     if missing:
         log.warning("not known yet: %s", ", ".join(missing))
     everything = {pair for one in found for pair in one.quotes}
-    pairs = [choose_pair(word, everything, "was quoted then: no") for word in words if "/" in word]
+    pairs = [choose_pair(word, everything, f"at {to_iso(at_ms)} nobody quoted") for word in words if "/" in word]
     rows = [one.row(pair) for one in found for pair in sorted(pairs or one.quotes) if pair in one.quotes]
     if as_json:
         document = {"schema": 1, "command": "prices at", "at": to_iso(at_ms), "results": rows, "unknown": missing}

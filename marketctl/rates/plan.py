@@ -201,7 +201,8 @@ def _read_code(section: Section, code: str) -> Code:
     from marketctl.providers.networks import network_names
 
     if not _code(code):
-        raise section.error("asset", f'found the code "{printable(code, 40)}", expected capital letters and digits')
+        found = f'found the code "{printable(code, 40)}"'
+        raise section.error("asset", f"{found}, expected 2 to 20 capital letters and digits")
     section.expect("asset", "network", "decimals", "contract")
     asset = section.needed(section.word("asset", _asset, "a ticker such as USDT"), "asset", "a ticker such as USDT")
     network = section.word("network", bool, "a network")

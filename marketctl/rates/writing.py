@@ -51,7 +51,7 @@ def write_if_changed(path: Path, text: str) -> bool:
 def _content(path: Path) -> bytes | None:
     """Return what a file holds, None where there is none. Raises StorageFailed."""
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
+        if path.exists() and not path.is_file():
             raise StorageFailed(f"{path} is no regular file, and is not replaced", hint="name another file in [export]")
         return path.read_bytes()
     except FileNotFoundError:

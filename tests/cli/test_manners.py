@@ -119,7 +119,7 @@ providers show X | providers enable X | providers disable X | credentials set X 
 NAMES = """
 wallet show KUCOIN X | wallet changes X | wallet routes X | asset X | convert 1 X USDT
 prices show KUCOIN X/Y | prices show X/Y | prices compare X/Y | prices history KUCOIN X/Y | prices gaps X/Y
-prices release KUCOIN X/Y
+prices release KUCOIN X/Y | prices at 0s KUCOIN X/Y
 """
 
 

@@ -84,6 +84,7 @@ def test_the_whole_file(world):
         ('to = "SBERRUB"', 'to = "USDTTRC20"', 17, 6, "USDTTRC20 for USDTTRC20: expected another code"),
         ('"tron", d', '"trun", d', 12, 41, 'codes USDTTRC20 network: no such network "trun"; did you mean tron?'),
         ('asset = "USDT"', 'asset = "US<DT"', 12, 23, 'found "US<DT" (string), expected a ticker such as USDT'),
+        ("SBERRUB = { asset", "S = { asset", 13, 15, 'found the code "S", expected 2 to 20 capital letters and digits'),
         (', network = "tron", d', ", d", 12, 1, "expected the network on which USDT moves, such as tron"),
         ("decimals = 2", "decimals = 2.5", 12, 60, "found 2.5 (number), expected a whole number from 0 to 18"),
         ("decimals = 2", "decimal = 2", 12, 49, 'no such key; did you mean "decimals"?'),

@@ -97,13 +97,20 @@ def test_a_build_replaces_no_device(world):
     world.build()  # it stands in the account as a file of the last build
 
 
+def test_a_folder_that_is_named_for_the_export_is_not_to_be_moved_away(world):
+    world.rates.write_text(world.rates.read_text().replace("[export]", '[export]\nxml = "data"'))
+    with pytest.raises(StorageFailed, match="/data is no regular file, and is not replaced") as error:
+        world.build()
+    assert error.value.hint == "name another file in [export]"
+
+
 def test_a_file_that_cannot_be_written_leaves_no_other_with_old_rates(world):
     world.build()
     assert len(json.loads((world.data / "rates" / "rates.json").read_text())["rates"]) == 1
     world.xml.unlink()
     world.xml.mkdir()
     world.wallet("MEXC", USDT=usdt(deposit=False))
-    with pytest.raises(StorageFailed, match="Is a directory"):
+    with pytest.raises(StorageFailed, match="is no regular file"):
         world.build()
     assert json.loads((world.data / "rates" / "rates.json").read_text())["rates"] == []
     world.rates.write_text("broken")
