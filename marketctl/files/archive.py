@@ -211,13 +211,12 @@ def make_room(data_dir: Path, now_ms: int, max_bytes: int) -> list[str]:
     folder, gone = data_dir / "history", []
     sizes = {day: sum(map(_size, (folder / day).glob("*.jsonl.gz"))) for day in days(data_dir)}
     total = sum(sizes.values())
-    for day, size in sizes.items():
+    for day in sizes:
         if total <= max_bytes or day >= day_of(now_ms):
             break
-        if size:
-            _remove(folder / day)
+        if freed := _remove(folder / day):
             gone.append(day)
-        total -= size
+        total -= freed
     return gone
 
 
@@ -228,12 +227,17 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _remove(day: Path) -> None:
+def _remove(day: Path) -> int:
+    """Remove the files of a day and return how large they were; what cannot be removed stays."""
+    freed = 0
     for path in day.glob("*.jsonl.gz"):
         with suppress(OSError):
+            size = path.stat().st_size
             path.unlink()
+            freed += size
     with suppress(OSError):
         day.rmdir()
+    return freed
 
 
 # Reading -----------------------------------------------------------------------------------

@@ -120,6 +120,13 @@ def test_old_days_go_and_what_is_not_ours_stays(tmp_path):
     assert [one.name for one in (tmp_path / "history" / "2026-11-27").iterdir()] == ["notes.txt"]
 
 
+def test_a_day_that_cannot_be_removed_is_not_told_as_forgotten(tmp_path, forgetful):
+    (tmp_path / "history" / "2026-11-01" / "MEXC.jsonl.gz").mkdir(parents=True)  # a folder: it cannot be unlinked
+    Archive(tmp_path, "BYBIT", T0, 30, 1).append(["[1]"])
+    assert Archive(tmp_path, "BYBIT", T0 + DAY_MS, 30, 1).append(["[2]"]) == ["2026-11-26"]
+    assert days(tmp_path) == ["2026-11-01", "2026-11-27"]
+
+
 def test_beyond_its_size_the_oldest_days_go_first_and_the_present_one_stays(tmp_path, forgetful):
     def step(at_ms, max_bytes, size):
         one = Archive(tmp_path, "BYBIT", at_ms, 30, max_bytes)
