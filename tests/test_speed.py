@@ -19,7 +19,7 @@ from marketctl.cli import invoke as marketctl
 from marketctl.config.credentials import load_credentials
 from marketctl.files import atomic, snapshots
 from marketctl.files.atomic import staged
-from marketctl.files.memory import Memory
+from marketctl.files.memory import Memory, sealed, unsealed
 from marketctl.files.snapshots import read_records, write_snapshot
 from marketctl.http import transport
 from marketctl.http.client import Client
@@ -165,8 +165,8 @@ def test_list_of_pairs_of_another_version_is_asked_for_anew(registry, sandbox, r
     words = ["--config", str(registry), "prices", "collect", "-p", "MEXC", "-q"]
     assert marketctl(words) == 0
     path = registry.parent / "data" / "cache" / "MEXC.pairs.json"
-    good = json.loads(path.read_bytes())
-    path.write_text(json.dumps(good | {"value": rows}))
+    good = unsealed(path.read_bytes())
+    path.write_bytes(sealed(good | {"value": rows}))
     assert marketctl(words) == 0
     assert sandbox.requests("MEXC")["GET /api/v3/exchangeInfo"] == 2
     assert json.loads(path.read_bytes())["value"] == good["value"]

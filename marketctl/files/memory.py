@@ -1,7 +1,8 @@
 """What adapters remember between runs: small files that may be lost."""
 
 import json
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -10,6 +11,22 @@ from marketctl.files.atomic import safe_name, write_atomic
 from marketctl.files.look import read_regular
 from marketctl.files.snapshots import to_bytes
 from marketctl.times import now_ms
+
+
+def sealed(document: Mapping[str, Any]) -> bytes:
+    """Write what may be forgotten, with its sum in front: what is not as it was written is not remembered."""
+    rest = to_bytes(json.dumps(document) + "\n")[1:]
+    return b'{"sum": "%08x", %b' % (zlib.crc32(rest), rest)
+
+
+def unsealed(raw: bytes) -> dict[str, Any]:
+    """Read what `sealed` wrote. Raises ValueError for what is not as it was written."""
+    head, _, rest = raw.partition(b", ")
+    if head != b'{"sum": "%08x"' % zlib.crc32(rest):
+        raise ValueError("another sum")
+    found: dict[str, Any] = json.loads(raw)
+    del found["sum"]
+    return found
 
 
 class _Made(NamedTuple):
@@ -28,7 +45,7 @@ _made: dict[Path, _Made] = {}  # of this process; a file that was replaced since
 class Memory:
     """What an adapter remembers between runs, such as its list of pairs: `cache_dir/<PROVIDER>.<key>.json`.
 
-    Whatever cannot be read, was written for another server or comes from the future is not remembered. A read-only
+    Whatever was changed since, was written for another server or comes from the future is not remembered. A read-only
     one keeps what is put into it to itself, so that one run need not ask twice.
     """
 
@@ -40,7 +57,7 @@ class Memory:
         self._provider = safe_name(provider)
         self._base_url = base_url
         self._read_only = read_only
-        self._unsaved: dict[str, str] = {}
+        self._unsaved: dict[str, bytes] = {}
 
     def _path(self, key: str) -> Path:
         return _path(self._cache_dir, self._provider, key)
@@ -78,18 +95,19 @@ class Memory:
     def _young(at_ms: int, max_age_s: float) -> bool:
         return 0 <= now_ms() - at_ms <= max_age_s * 1000
 
-    def _read(self, envelope: str | bytes, max_age_s: float) -> tuple[Any, int] | None:
+    def _read(self, envelope: bytes, max_age_s: float) -> tuple[Any, int] | None:
         try:
-            told = json.loads(envelope)
-            value, at_ms, base_url = told["value"], told["at_ms"], told["base_url"]
-        except (ValueError, TypeError, KeyError, RecursionError):
+            told = unsealed(envelope)
+        except ValueError:
             return None
-        if type(at_ms) is not int or base_url != self._base_url or not self._young(at_ms, max_age_s):
+        value, at_ms, base_url = told["value"], told["at_ms"], told["base_url"]
+        if base_url != self._base_url or not self._young(at_ms, max_age_s):
             return None
         return value, at_ms
 
-    def _envelope(self, value: Any, at_ms: int | None) -> str:
-        return json.dumps({"at_ms": now_ms() if at_ms is None else at_ms, "base_url": self._base_url, "value": value})
+    def _envelope(self, value: Any, at_ms: int | None) -> bytes:
+        at_ms = now_ms() if at_ms is None else at_ms
+        return sealed({"at_ms": at_ms, "base_url": self._base_url, "value": value})
 
     def put(self, key: str, value: Any, at_ms: int | None = None) -> None:
         """Remember a JSON value, as of now or the time given. Failing costs the next run a request, nothing more."""
@@ -98,7 +116,7 @@ class Memory:
             self._unsaved[key] = envelope
             return
         try:
-            write_atomic(self._path(key), to_bytes(envelope + "\n"), sync=False)
+            write_atomic(self._path(key), envelope, sync=False)
         except StorageFailed as error:
             import logging
 
@@ -109,12 +127,10 @@ def make_ahead(cache_dir: Path, provider: str, key: str, make: Callable[[Any], A
     """Make what a provider's memory has under a key already now: `get_made` will find it."""
     path = _path(cache_dir, safe_name(provider), key)
     try:
-        stamp, told = _stamp(path), json.loads(read_regular(path))
-        base_url, at_ms, value = told["base_url"], told["at_ms"], told["value"]
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        stamp, told = _stamp(path), unsealed(read_regular(path))
+    except (OSError, ValueError):
         return
-    if type(at_ms) is int:
-        _made[path] = _Made(stamp, make, base_url, at_ms, make(value))
+    _made[path] = _Made(stamp, make, told["base_url"], told["at_ms"], make(told["value"]))
 
 
 def _path(cache_dir: Path, provider: str, key: str) -> Path:

@@ -52,7 +52,7 @@ class SharedMemory(Memory):
         if not self._read_only:
             self._call("SET", key, self._envelope(value, at_ms), "PX", MEMORY_MS)
 
-    def _call(self, command: str, key: str, *rest: str | int) -> Any:
+    def _call(self, command: str, key: str, *rest: str | int | bytes) -> Any:
         if self._store is None:
             return None
         try:

@@ -5,7 +5,6 @@ providers tell one on the same network, equal addresses make them the same coin,
 tells stays unknown, and unknown is no twin.
 """
 
-import json
 import re
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
@@ -18,7 +17,7 @@ from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import MarketctlError
 from marketctl.files.atomic import write_atomic
 from marketctl.files.look import read_regular
-from marketctl.files.snapshots import encode_json, to_bytes
+from marketctl.files.memory import sealed, unsealed
 from marketctl.providers.networks import native_coins
 from marketctl.times import ms_or_none
 from marketctl.views.freshness import age_ms, is_stale, limit_ms
@@ -65,7 +64,7 @@ def _canonical(contract: str) -> str:
 
 CACHE_VERSION = 3
 
-KEPT = {"twins": 3, "closed": 2, "collected": 1, "unread": 1}  # tables, so many inside each other
+KEPT = ("twins", "closed", "collected", "unread")
 
 DOORS = {"deposit": "deposits", "withdraw": "withdrawals"}
 
@@ -162,30 +161,20 @@ def _known_coins(registry: Registry, files: Mapping[str, list[int]]) -> Coins:
             return known[1]
         path = data_dir / "cache" / "coins.json"
         try:
-            kept = json.loads(read_regular(path))
+            kept = unsealed(read_regular(path))
             if kept["version"] == CACHE_VERSION and kept["files"] == files:
-                coins = Coins(*[_tables(kept[name], depth) for name, depth in KEPT.items()])
+                coins = Coins(*[kept[name] for name in KEPT])
                 _remembered[str(data_dir)] = (files, coins)
                 return coins
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        except (OSError, ValueError):
             pass
         coins = read_coins(registry, files)
         told = {name: getattr(coins, name) for name in KEPT}
         told |= {"version": CACHE_VERSION, "files": files}
         with suppress(MarketctlError):  # it is made again next time
-            write_atomic(path, to_bytes(encode_json(told) + "\n"), sync=False)
+            write_atomic(path, sealed(told), sync=False)
         _remembered[str(data_dir)] = (files, coins)
         return coins
-
-
-def _tables(found: Any, depth: int) -> Any:
-    """Return tables inside each other, so many deep, of texts or lists of them. Raises TypeError for anything else."""
-    for one in found.values() if isinstance(found, dict) else (None,):
-        if depth > 1:
-            _tables(one, depth - 1)
-        elif not all(isinstance(text, str) for text in (one if isinstance(one, list) else [one])):
-            raise TypeError
-    return found
 
 
 def _files(registry: Registry) -> dict[str, list[int]]:

@@ -1,5 +1,7 @@
 """What may be forgotten: its age, its server, its shape."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,10 +31,35 @@ def test_memory_misses_old_future_and_of_another_server(tmp_path: Path) -> None:
     assert Memory(tmp_path, "BYBIT", "http://127.0.0.1:1").get("pairs", 60) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b'{"value": 1, "at_ms": "now", "base_url": "x"}'])
-def test_memory_unreadable_is_a_miss(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "BYBIT.pairs.json").write_bytes(content)
-    assert Memory(tmp_path, "BYBIT", "x").get("pairs", 60) is None
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda raw: raw[:-3],
+        lambda raw: raw.replace(b"ETH", b"BTC"),
+        lambda raw: raw.replace(b'"x"', b'"y"'),
+        lambda raw: raw.replace(b'"at_ms": 1', b'"at_ms": 2'),
+        lambda raw: raw[20:],
+        lambda raw: b"{" + raw[20:],
+        lambda _: b'{"sum": "00000000", ',
+        lambda _: b'{"sum": "\xff", {}',
+        lambda _: b"",
+        lambda _: b"[]",
+        lambda _: b"{}",
+        lambda _: b"\xff",
+        lambda _: b"[" * 100_000,
+        lambda _: b'{"value": 1, "at_ms": "now", "base_url": "x"}',
+    ],
+)
+def test_memory_that_was_changed_is_a_miss(tmp_path: Path, change: Callable[[bytes], bytes]) -> None:
+    memory, path = Memory(tmp_path, "BYBIT", "x"), tmp_path / "BYBIT.pairs.json"
+    memory.put("pairs", {"ETHUSDT": "ETH/USDT", "odd": "\x7f\u2028\ud800"})
+    raw = path.read_bytes()
+    assert json.loads(raw)["value"]["ETHUSDT"] == "ETH/USDT"
+    path.write_bytes(change(raw))
+    for url in ("x", "y"):
+        assert Memory(tmp_path, "BYBIT", url).get("pairs", 1e12) is None
+    path.write_bytes(raw)
+    assert memory.get("pairs", 60)[0] == {"ETHUSDT": "ETH/USDT", "odd": "\x7f\u2028\ud800"}  # type: ignore[index]
 
 
 def test_memory_read_only_keeps_what_is_put_to_itself(tmp_path: Path) -> None:

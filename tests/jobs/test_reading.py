@@ -11,6 +11,7 @@ import pytest
 from marketctl.cli import invoke as marketctl
 from marketctl.errors import StorageFailed
 from marketctl.files.journal import append_journal, read_journal
+from marketctl.files.memory import sealed, unsealed
 from marketctl.files.snapshots import read_records
 from marketctl.providers.cex import kucoin
 from marketctl.providers.loader import load_adapter, load_registry
@@ -265,11 +266,11 @@ def test_other_options_read_anew(sync, folder, read):
 def test_after_a_day_it_is_read_in_any_case(sync, folder, read):
     sync()
     path = folder / "data/cache/KUCOIN.wallet-answer.json"
-    kept = json.loads(path.read_text())
-    path.write_text(json.dumps(kept | {"at_ms": kept["at_ms"] - 86_400_001}))
+    kept = unsealed(path.read_bytes())
+    path.write_bytes(sealed(kept | {"at_ms": kept["at_ms"] - 86_400_001}))
     sync()
     assert len(read) == 2
-    path.write_text(json.dumps(kept | {"at_ms": kept["at_ms"] - 80_000_000}))
+    path.write_bytes(sealed(kept | {"at_ms": kept["at_ms"] - 80_000_000}))
     sync()
     assert len(read) == 2
 
@@ -278,9 +279,9 @@ def test_after_a_day_it_is_read_in_any_case(sync, folder, read):
 def test_rubbish_in_the_cache_is_not_known(sync, folder, read, rubbish):
     sync()
     path = folder / "data/cache/KUCOIN.wallet-answer.json"
-    kept = json.loads(path.read_text())
+    kept = unsealed(path.read_bytes())
     value = kept["value"] | json.loads(rubbish) if "networks" in rubbish else {}
-    path.write_text(json.dumps(kept | {"value": value}) if "networks" in rubbish else rubbish)
+    path.write_bytes(sealed(kept | {"value": value}) if "networks" in rubbish else rubbish.encode())
     sync()
     assert len(read) == 2
 
