@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -157,14 +158,30 @@ def read_history(
     records = []
     for entry_id, fields in reversed(entries):
         try:
-            texts = [field.decode() for field in fields]
-        except UnicodeDecodeError:
-            raise _garbage(store, key, "it holds", b"".join(fields)) from None
-        at_ms = int(entry_id.partition(b"-")[0])
-        if at_ms >= END_MS or not are_decimals(texts[1::2]):
-            raise _garbage(store, key, f"{entry_id.decode()} holds", b" ".join(fields))
-        records.append({"at_ms": at_ms, **dict(zip(texts[::2], texts[1::2], strict=True))})
+            records.append(_moment(entry_id, fields))
+        except ValueError:
+            raise _garbage(store, key, f"{entry_id.decode()} holds", b" ".join(fields)) from None
     return records
+
+
+def _moment(entry_id: bytes, fields: Sequence[bytes]) -> dict[str, Any]:
+    """Read an entry of a history. Raises ValueError where it is not of our shape."""
+    texts = [field.decode() for field in fields]
+    at_ms = int(entry_id.partition(b"-")[0])
+    if at_ms >= END_MS or not are_decimals(texts[1::2]):
+        raise ValueError
+    return {"at_ms": at_ms, **dict(zip(texts[::2], texts[1::2], strict=True))}
+
+
+def last_of_history(store: RedisConnection, provider: str, pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the newest entry of each pair, as `read_history` does; a pair without one of our shape is left out."""
+    asked = [("XREVRANGE", store.key(provider, f"h:{pair}"), "+", "-", "COUNT", 1) for pair in pairs]
+    found = {}
+    for pair, told in zip(pairs, store.batch_of_many(asked) if asked else (), strict=True):
+        if told and not isinstance(told, ForeignValue):
+            with suppress(ValueError):
+                found[pair] = _moment(*told[0])
+    return found
 
 
 def first_of_history(store: RedisConnection, provider: str, pair: str) -> int | None:

@@ -12,6 +12,7 @@ from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.models import Quote
 from marketctl.providers.columns import Sides
 from marketctl.redis.connection import RedisConnection
+from marketctl.redis.quotes import last_of_history
 from marketctl.sentinel.held import aside_commands, forget_releases, last_good_of, make_record, read_aside
 from marketctl.sentinel.judge import Before, Case, Peer, Span, Verdict, judge
 from marketctl.sentinel.market import market_of
@@ -65,6 +66,7 @@ class Guard:
         self.market = market_of(registry)
         self.now = now_ms()
         self._coins: Coins | None = None
+        self._away: dict[str, Good] = {}
 
     def examine(
         self,
@@ -91,7 +93,8 @@ class Guard:
             # One that lies in the band of its pair, with the last good ones of everybody, itself among them, passes:
             # then no rule can say anything, whichever of them are fresh and of the same coin.
             suspects = self.market.apart(self.entry.name, draft)
-            suspects += [pair for pair in {*held, *released}.difference(suspects) if pair in quotes]
+            self._away = self._came_back(draft, held)
+            suspects += [pair for pair in {*held, *released, *self._away}.difference(suspects) if pair in quotes]
             found = Examined(quotes)
             if suspects:
                 self._judge_all(found, suspects, held, marked, released, run_id, collected_ms, force)
@@ -126,6 +129,19 @@ class Guard:
         with self.market.lock:
             self.market.forget(self.entry.name)
 
+    def _came_back(self, draft: Draft, held: Records) -> dict[str, Good]:
+        """Return the last good quotes of pairs that were not in the set before this one, as far as history has them."""
+        venue = self.market.venue(self.entry.name)
+        known = [] if venue.sheet is None else venue.sheet.names.pairs
+        if self.store is None or not (known or venue.goods) or known == draft.names.pairs:
+            return {}
+        new = list(set(draft.names.pairs).difference(known, venue.goods, held, draft.halted))
+        last = last_of_history(self.store, self.entry.name, new)
+        return {
+            pair: Good(one.get("bid"), one.get("ask"), one.get("mid"), False, None, one["at_ms"])
+            for pair, one in last.items()
+        }
+
     # The closer look --------------------------------------------------------------------------
 
     def _judge_all(
@@ -143,7 +159,7 @@ class Guard:
         peers = self._peers()
         for pair in suspects:
             quote = quotes[pair]
-            own = self.market.venue(self.entry.name).good(pair) or last_good_of(held.get(pair))
+            own = self.market.venue(self.entry.name).good(pair) or last_good_of(held.get(pair)) or self._away.get(pair)
             case = self._case(pair, quote, own, peers, held.get(pair), released.get(pair), collected_ms)
             verdict = judge(case) if case is not None else None
             if verdict is not None and verdict.held and force:

@@ -8,7 +8,7 @@ from marketctl.errors import RedisFailed
 from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.publish import Published
-from marketctl.redis.quotes import read_history, read_l1, read_meta, write_mirror
+from marketctl.redis.quotes import last_of_history, read_history, read_l1, read_meta, write_mirror
 from tests.redis.puts import put, quote
 
 
@@ -53,8 +53,19 @@ def test_foreign_meta_and_history_are_refused_and_named(store: RedisConnection) 
     with pytest.raises(RedisFailed, match=r"l1:meta is not as marketctl writes it: seq is many$"):
         read_meta(store, "BYBIT")
     store.call("XADD", store.key("BYBIT", "h:A/B"), "5-0", "bid", b"\xff")
-    with pytest.raises(RedisFailed, match=r"h:A/B is not as marketctl writes it: it holds bid"):
+    with pytest.raises(RedisFailed, match=r"h:A/B is not as marketctl writes it: 5-0 holds bid"):
         read_history(store, "BYBIT", "A/B")
     store.call("SET", store.key("BYBIT", "l1"), "mine")
     with pytest.raises(RedisFailed, match=r"key t\d+:\{BYBIT\}:l1 is a string, not a hash: something else wrote it$"):
         read_l1(store, "BYBIT")
+
+
+def test_of_the_last_entries_of_histories_those_of_another_shape_are_left_out(store: RedisConnection) -> None:
+    for at_ms, bid in (("4-0", "1"), ("5-0", "2.50")):
+        store.call("XADD", store.key("BYBIT", "h:A/B"), at_ms, "bid", bid, "ask", "3")
+    store.call("XADD", store.key("BYBIT", "h:C/D"), "5-0", "bid", b"\xff")
+    store.call("XADD", store.key("BYBIT", "h:E/F"), "5-0", "bid", "many")
+    store.call("SET", store.key("BYBIT", "h:G/H"), "mine")
+    found = last_of_history(store, "BYBIT", ["A/B", "C/D", "E/F", "G/H", "I/J"])
+    assert found == {"A/B": {"at_ms": 5, "bid": "2.50", "ask": "3"}}
+    assert last_of_history(store, "BYBIT", []) == {}

@@ -1,6 +1,7 @@
 """Incidents from the field, replayed on the sandbox: what goes out, what is told, what a person types next."""
 
 import json
+import re
 
 import pytest
 
@@ -227,3 +228,29 @@ def test_two_accounts_of_one_exchange_are_one_venue(desk):
     assert desk.collect("BYBIT", "BYBIT-2", "KUCOIN")[0] == 0
     told = {one["pair"]: one for one in desk.held("KUCOIN")}["LTC/USDT"]
     assert (told["verdict"], told["held"], told["by"]) == ("disagree", False, ["BYBIT"])
+
+
+def test_a_rate_that_was_away_for_a_cycle_is_held_against_its_last_good_one(desk, redis_server):
+    """What an answer leaves out, as a row that cannot be read is, must not let the next one pass whatever it says."""
+    path = desk.folder / "providers.toml"
+    whole = path.read_text()
+    few = '[providers.TWELVEDATA]\npairs = ["EUR/USD", "GBP/USD"]'
+
+    def collect(text: str) -> tuple[int, str, str]:
+        path.write_text(text)
+        desk.sandbox.apis["TWELVEDATA"].spent.clear()
+        return desk.collect("TWELVEDATA")
+
+    assert collect(whole)[0] == 0
+    good = in_redis(desk, redis_server, "TWELVEDATA")[0]["USD/RUB"]
+    assert collect(re.sub(r"\[providers.TWELVEDATA\](?=\n)([^[]*)pairs = \[[^]]*\]", few + r"\1", whole))[0] == 0
+    assert set(in_redis(desk, redis_server, "TWELVEDATA")[0]) == {"EUR/USD", "GBP/USD"}
+    desk.sandbox.fault("TWELVEDATA=off:USD/RUB:100")
+    code, _, err = collect(whole)
+    quotes, _, held, _ = in_redis(desk, redis_server, "TWELVEDATA")
+    assert (code, held["USD/RUB"]["verdict"], "USD/RUB" in quotes) == (0, "jump", False), err
+    assert held["USD/RUB"]["last_good"]["mid"] == good["mid"]
+    assert set(quotes) == {"EUR/USD", "GBP/USD", "USD/TRY", "USD/JPY", "USD/CNY", "USD/KZT"}
+    desk.sandbox.fault()
+    assert collect(whole)[0] == 0
+    assert "USD/RUB" in in_redis(desk, redis_server, "TWELVEDATA")[0]
