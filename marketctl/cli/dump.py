@@ -8,7 +8,7 @@ from marketctl.cli.complete import complete_dump
 from marketctl.cli.globals import HELP, Command, Group, global_options, globals_of
 from marketctl.cli.options import json_option, provider_option
 from marketctl.cli.output import Column, print_document, print_rows, sentence, write
-from marketctl.cli.param_types import FILE
+from marketctl.cli.param_types import FILE, Named
 from marketctl.cli.progress import Progress
 from marketctl.cli.working import open_run
 from marketctl.log import log
@@ -129,7 +129,7 @@ def list_(as_json: bool) -> int:
 
 
 @command.command(cls=Command, context_settings=HELP)
-@click.argument("file", type=click.Path(path_type=Path), shell_complete=complete_dump)
+@click.argument("file", type=Named(path_type=Path), shell_complete=complete_dump)
 @json_option
 @global_options
 def replay(file: Path, as_json: bool) -> int:

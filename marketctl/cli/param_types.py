@@ -7,8 +7,18 @@ import click
 if TYPE_CHECKING:
     from decimal import Decimal
 
-FILE = click.Path(dir_okay=False)
-FOLDER = click.Path(file_okay=False)
+
+class Named(click.Path):
+    """A file or folder that has a name: an empty one is a variable of a script that was never set."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("found nothing, expected the name of a file or folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+FILE = Named(dir_okay=False)
+FOLDER = Named(file_okay=False)
 
 
 class Since(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.2 on alone

@@ -144,6 +144,21 @@ def test_an_unknown_name_ends_every_command_alike(ctl):
 @pytest.mark.parametrize(
     "line",
     [
+        "report -o X", "check -o X --format prometheus", "run --once --metrics X", "run --once --report X",
+        "rates check --rates X", "dump prices -p KUCOIN -o X", "dump replay X", "service systemd -o X",
+        "--config X status", "--data-dir X status",
+    ],
+)  # fmt: skip
+def test_a_name_that_is_empty_is_refused(ctl, line):
+    code, out, err = ctl(*["" if word == "X" else word for word in line.split()])
+    assert (code, out) == (2, "")
+    assert ": found nothing, expected the name of a file or folder Try 'marketctl" in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
         "convert none USDT RUB",
         "convert 0 USDT RUB",
         "convert 1 USDT@ RUB",
