@@ -22,7 +22,7 @@ from marketctl.files.look import stat_of
 from marketctl.log import log
 from marketctl.redis.connection import NoReply, RedisConnection
 from marketctl.redis.quotes import meta_of, read_parts
-from marketctl.redis.sets import read_texts
+from marketctl.redis.sets import read_texts, seen_as
 from marketctl.times import ms_or_none, now_ms
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.quotes import Live, Reader, open_reader
@@ -106,7 +106,7 @@ class Changes:
 
     def _say(self, words: str, of: str = "") -> None:
         """Tell what is wrong (of a provider), once until it is something else."""
-        if words != self._said.get(of):
+        if words not in self._said.values():  # of a server's refusal all providers would tell
             log.warning("%s", words)
         self._said[of] = words
 
@@ -196,7 +196,7 @@ class Changes:
             return read_parts(store, entry.name, name, some)
 
         self._take(entry, seen, number, texts, read, own)
-        seen.seq = str(meta.get("seq", ""))
+        seen.seq = seen_as(live, about)
         self._facts(entry, seen, number, Live(entry.name, "redis", "ok" if live else "held" if held else "expired",
                     collected_ms=collected, earlier_ms=earlier), limit_ms(entry.prices_interval_s, kept))  # fmt: skip
 

@@ -1,14 +1,15 @@
 """A provider's set as it is written, one text a key: to read thousands of small replies takes ten times as long."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import Any
 
 from marketctl.errors import RedisFailed
 from marketctl.redis.connection import NoReply, RedisConnection
 
-# Live, held and marked quotes as lines, and meta, of one moment; nothing where the run is the one already seen.
+# Live, held and marked quotes as lines, and meta, of one moment; nothing where the set is the one already seen: a live
+# one may vanish without a run.
 SCRIPT = """
-if redis.call('HGET', KEYS[4], 'seq') == ARGV[1] then return {} end
+if (redis.call('HGET', KEYS[4], 'seq') or '') .. ' ' .. redis.call('HLEN', KEYS[1]) == ARGV[1] then return {} end
 local told = {}
 for i = 1, 3 do
   local all, lines = redis.call('HGETALL', KEYS[i]), {}
@@ -27,7 +28,7 @@ Texts = dict[bytes, bytes]  # pair -> compact JSON
 def read_texts(store: RedisConnection, provider: str, seen: str = "") -> tuple[Texts, Texts, Texts, list[bytes]] | None:
     """Return live, held and marked quotes, and meta as it was replied; all of one moment.
 
-    None where the run is the one of this `seq`. Raises RedisFailed.
+    None where the set is the one `seen` (`seen_as`). Raises RedisFailed.
     """
     keys = [store.key(provider, name) for name in ("l1", "held", "marked", "l1:meta")]
     try:
@@ -41,10 +42,16 @@ def read_texts(store: RedisConnection, provider: str, seen: str = "") -> tuple[T
     except (RedisFailed, ValueError):
         # No right to run scripts, or a key of another type, or a foreign line: asked one by one, which tells.
         meta, *replies = of_one_moment(store, keys[3], [("HGETALL", key) for key in keys[:3]])
-        if seen and seen.encode() == dict(zip(meta[::2], meta[1::2], strict=True)).get(b"seq"):
-            return None
         live, held, marked = (list(zip(one[::2], one[1::2], strict=True)) for one in replies)
+        if seen and seen == seen_as(live, meta):
+            return None
         return dict(live), dict(held), dict(marked), meta
+
+
+def seen_as(live: Sized, meta: Sequence[bytes]) -> str:
+    """Return what tells this set from the next: the run's number, and how many quotes are left of it."""
+    seq = dict(zip(meta[::2], meta[1::2], strict=True)).get(b"seq", b"")
+    return f"{seq.decode(errors='replace')} {len(live)}"
 
 
 def of_one_moment(store: RedisConnection, meta: str, commands: Sequence[tuple[str, ...]]) -> list[Any]:

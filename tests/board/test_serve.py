@@ -176,6 +176,29 @@ def test_what_redis_holds_of_another_shape_is_said_once_and_harms_no_other_provi
     ]
 
 
+def test_a_set_that_vanishes_without_a_run_is_gone_and_what_the_server_refuses_is_said_once(tmp_path, capsys):
+    set_up(0, False, "text")
+    with RedisServer(tmp_path / "redis") as redis:
+        desk = make_desk(tmp_path / "desk", now_ms(), redis.url)
+        with connect(redis.url, tmp_path) as store:
+            quotes = {"BTC/USDT": quote("200.10", "200.20"), "ETH/USDT": quote("10.1", "10.2")}
+            publish_l1(store, "KUCOIN", quotes, run_id="r2", collected_ms=now_ms(), interval_s=10, skipped=0)
+            changes, reader = Changes(desk), Reader(desk, store, None)
+            changes.look(reader)
+            assert len(changes.watched["KUCOIN"].rows) == 2
+            redis.say("DEL", store.key("KUCOIN", "l1"))  # evicted
+            for _ in range(2):
+                changes.look(reader)
+                assert changes.serial == 2
+            assert changes.watched["KUCOIN"].rows == {}
+            redis.say("CONFIG", "SET", "replica-serve-stale-data", "no")
+            redis.say("REPLICAOF", "127.0.0.1", "1")
+            changes.look(reader)
+            changes.look(reader)
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.endswith(" is a replica that has lost its primary, and answers nothing")
+
+
 def test_a_new_wallet_and_a_server_that_began_anew_make_the_page_load_anew(desk):
     with served(desk) as server:
         time.sleep(0.3)

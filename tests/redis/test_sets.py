@@ -8,7 +8,7 @@ import pytest
 from marketctl.errors import RedisFailed
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.embedded import EmbeddedRedis
-from marketctl.redis.sets import read_texts
+from marketctl.redis.sets import read_texts, seen_as
 
 LIVE = {"A/B": '{"bid":"1"}', "Ä\t/B": '{"bid":"2","symbol":"a\\tb"}', "C/D": "{}"}
 
@@ -66,8 +66,13 @@ def test_a_set_is_one_round_trip_of_few_replies(server):
 
 
 def test_a_run_that_was_seen_is_not_told_again(store):
-    assert read_texts(store, "X", "7") is None
-    assert read_texts(store, "X", "6") is not None
+    assert read_texts(store, "X", "7 3") is None
+    assert read_texts(store, "X", "6 3") is not None
+    assert read_texts(store, "X", "7 2") is not None  # one of them vanished
+    assert read_texts(store, "NOBODY", " 0") is None
+    found = read_texts(store, "X")
+    assert found is not None
+    assert seen_as(found[0], found[3]) == "7 3"
 
 
 def test_a_provider_that_never_published(store):
