@@ -286,7 +286,7 @@ COMMANDS: dict[str, tuple[Schema, dict[str, Schema]]] = {
     "prices compare": (COMPARED, {"pair": TEXT, "held": many(HELD), "providers": many(LIVE),
                                   "best": shape({"bid": SIDE, "ask": SIDE, **SPREAD})}),
     "prices history": (MOMENT, {"provider": WORD, "pair": TEXT, "since": TIME, "begins_at": unknown(TIME),
-                               "broken": COUNT}),
+                               "broken": COUNT, "missing": many(TEXT)}),
     "prices at": (shape({"provider": WORD, "pair": TEXT, "held": unknown(VERDICT), "age_ms": unknown(INTEGER),
                          "told_at": TIME, "collected_at": TIME, **{name: schema for name, schema in
                          MOMENT["properties"].items() if name != "at"}}), {"at": TIME, "unknown": many(WORD),

@@ -26,7 +26,7 @@ def history(providers: tuple[str, ...], words: tuple[str, ...], since_ms: int, a
     """Show how a quote changed, oldest first; on a terminal with a small chart of the middle price.
 
     There is a line for each change: between two lines the first one held. It comes from Redis, and what has left that
-    from the archive; where less is kept than was asked for, or a part of the archive is damaged, that is said.
+    from the archive; where less is kept than was asked for, a day is missing or a part damaged, that is said.
 
     \b
     Example:
@@ -57,12 +57,15 @@ def history(providers: tuple[str, ...], words: tuple[str, ...], since_ms: int, a
         log.warning("asked since %s, but nothing is kept from before %s", since, found.begins_at or "now")
     elif not records:
         log.warning("%s %s did not change since %s", provider.upper(), key, since)
+    if found.missing:
+        days = ", ".join(found.missing[:3]) + (f" and {len(found.missing) - 3} more" if len(found.missing) > 3 else "")
+        log.warning("nothing is kept of %s: what %s %s was then is not known", days, provider.upper(), key)
     if found.broken:
         log.error("%s", damaged(provider.upper(), found.broken))
     if as_json:
         document = {"schema": 1, "command": "prices history", "provider": provider.upper(), "pair": key}
-        told = {"since": since, "begins_at": found.begins_at, "broken": found.broken, "results": records}
-        print_document(given, document | told)
+        told = {"since": since, "begins_at": found.begins_at, "missing": list(found.missing), "broken": found.broken}
+        print_document(given, document | told | {"results": records})
     elif as_csv:
         print_csv(columns, [[record[column] for column in columns] for record in records])
     else:

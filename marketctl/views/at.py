@@ -10,8 +10,9 @@ from marketctl.config.registry import ProviderEntry, Registry
 from marketctl.errors import StorageFailed
 from marketctl.files.archive import PRICES, Member, archive_path, begins_ms, day_of, days, members, read_members
 from marketctl.files.journal import is_cut, read_journal
+from marketctl.files.look import is_there
 from marketctl.text import are_decimals, kind_of, printable
-from marketctl.times import from_iso, ms_or_none, to_iso
+from marketctl.times import DAY_MS, from_iso, ms_or_none, to_iso
 from marketctl.views.changes import is_change
 from marketctl.views.snapshots import snapshot
 from marketctl.views.sound import read_assets
@@ -114,6 +115,16 @@ def archived(
                     if not records or {name: records[-1].get(name) for name in PRICES if name in records[-1]} != prices:
                         records.append({"at_ms": member.at_ms, **prices})
     return sorted(records, key=lambda one: one["at_ms"])  # a clock that went back wrote older ones behind newer ones
+
+
+def missing_days(registry: Registry, entry: ProviderEntry, since_ms: int) -> list[str]:
+    """Return the days since then of which a provider has no file, though it has earlier and later ones."""
+    data_dir = registry.settings.data_dir
+    kept = [day for day in days(data_dir) if is_there(archive_path(data_dir, entry.name, day))]
+    if not kept:
+        return []
+    first, last = (from_iso(f"{day}T00:00:00Z") for day in (max(kept[0], day_of(since_ms)), kept[-1]))
+    return [day for at_ms in range(first, last, DAY_MS) if (day := day_of(at_ms)) not in kept]
 
 
 def quoted_then(registry: Registry) -> list[ProviderEntry]:

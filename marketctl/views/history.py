@@ -9,7 +9,7 @@ from marketctl.errors import MarketctlError, RedisFailed, StorageFailed
 from marketctl.files.archive import PRICES, Member
 from marketctl.redis.quotes import first_of_history, read_history
 from marketctl.times import END_MS, from_iso, to_iso
-from marketctl.views.at import archived, known_from
+from marketctl.views.at import archived, known_from, missing_days
 from marketctl.views.choose import choose_pair, how_to_have
 from marketctl.views.quotes import open_reader
 from marketctl.views.snapshots import number
@@ -18,7 +18,8 @@ from marketctl.views.snapshots import number
 class History(NamedTuple):
     """Changes of a pair, oldest first, unknown sides None; `begins_at` is the oldest moment anything is known of.
 
-    `away` says why Redis was not asked; `broken` parts of the archive could not be read, and may have told of more.
+    `away` says why Redis was not asked; `broken` parts of the archive could not be read, and may have told of more. Of
+    `missing` days nothing is kept: what the price was then is not known.
     """
 
     pair: str
@@ -26,6 +27,7 @@ class History(NamedTuple):
     begins_at: str | None
     away: MarketctlError | None = None
     broken: int = 0
+    missing: Sequence[str] = ()
 
 
 def history(registry: Registry, provider: str, word: str, since_ms: int) -> History:
@@ -62,7 +64,9 @@ def history(registry: Registry, provider: str, word: str, since_ms: int) -> Hist
         del kept[0]  # a value that was told twice
     rows = [{"at": to_iso(one["at_ms"]), **{name: one.get(name) for name in PRICES}} for one in (*older, *kept)]
     begins = min((one for one in (from_archive, first) if one is not None), default=None)
-    return History(pair, rows, to_iso(begins), away, len(broken))
+    told = {(to_iso(one["at_ms"]) or "")[:10] for one in kept}
+    missing = [day for day in missing_days(registry, entry, since_ms) if day not in told]
+    return History(pair, rows, to_iso(begins), away, len(broken), missing)
 
 
 BARS = "▁▂▃▄▅▆▇█"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from marketctl.cli import invoke
 from marketctl.config.credentials import load_credentials
 from marketctl.errors import StorageFailed
 from marketctl.files.archive import Archive, Member, archive_path, day_of, members
@@ -23,7 +24,7 @@ from marketctl.jobs.run import Run
 from marketctl.models import NETWORK_FIELDS, Quote
 from marketctl.providers.loader import load_registry
 from marketctl.times import from_iso, to_iso
-from marketctl.views.at import PRICES, archived, quotes_at, wallet_at
+from marketctl.views.at import PRICES, archived, missing_days, quotes_at, wallet_at
 
 T0 = from_iso("2026-11-26T21:00:00Z")
 DAY_MS = 86_400_000
@@ -374,3 +375,22 @@ def test_a_pair_that_history_no_longer_keeps_is_not_known_from_then_on(run, tmp_
     keep_in_archive(few, entry, quotes, collected_ms=T0 + 1, after_ms=T0, moved=[], fresh=["B/USDT"], **told)
     assert sorted(quotes_at(run.registry, entry, T0).quotes) == ["A/USDT", "B/USDT"]
     assert sorted(quotes_at(run.registry, entry, T0 + 1).quotes) == ["A/USDT"]
+
+
+def test_days_without_a_file_between_others_are_told(run, capsys):
+    registry, entry = run.registry, run.registry.provider("BYBIT")
+    for day in (0, 2, 5):
+        at_ms = T0 + day * DAY_MS
+        archive = Archive(registry.settings.data_dir, "BYBIT", at_ms, 36500)
+        head = {"at": to_iso(at_ms), "run_id": "20261126T210000000Z-a4ceb9", "whole": archive.whole}
+        line = {"at": to_iso(at_ms), "pair": "A/B", "bid": str(day + 1)}
+        archive.append([json.dumps(one, separators=(",", ":")) for one in (head, line)])
+    days = [day_of(T0 + day * DAY_MS) for day in range(6)]
+    assert missing_days(registry, entry, T0 - 9 * DAY_MS) == [days[1], days[3], days[4]]
+    assert missing_days(registry, entry, T0 + 3 * DAY_MS) == [days[3], days[4]]
+    assert missing_days(registry, entry, T0 + 5 * DAY_MS) == []
+    assert missing_days(registry, entry, T0 + 9 * DAY_MS) == []
+    assert missing_days(registry, registry.provider("BYBIT")._replace(name="MEXC"), T0) == []
+    assert invoke(["--config", str(registry.path), "prices", "history", "BYBIT", "A/B", "--since", "2020-01-01"]) == 0
+    told = f"nothing is kept of {days[1]}, {days[3]}, {days[4]}: what BYBIT A/B was then is not known\n"
+    assert told in capsys.readouterr().err
