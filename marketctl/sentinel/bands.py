@@ -44,6 +44,10 @@ class Bands:
                 centres[pair] = NOWHERE
         self._laid.clear()
 
+    def near(self, value: float, centre: float) -> bool:
+        """Tell whether a middle lies in the band around another one."""
+        return self._low * centre <= value <= self._high * centre
+
     def apart(
         self, venue: str, names: Names, middles: list[float], published: Callable[[str], Iterable[float]]
     ) -> list[str]:

@@ -15,7 +15,7 @@ from marketctl.redis.connection import RedisConnection
 from marketctl.redis.quotes import last_of_history
 from marketctl.sentinel.held import aside_commands, forget_releases, last_good_of, make_record, read_aside
 from marketctl.sentinel.judge import Before, Case, Peer, Span, Verdict, judge
-from marketctl.sentinel.market import market_of
+from marketctl.sentinel.market import market_of, middles_of
 from marketctl.sentinel.sheet import Draft, Good, Sheet
 from marketctl.times import now_ms
 from marketctl.views.freshness import age_ms, limit_ms
@@ -93,8 +93,8 @@ class Guard:
             # One that lies in the band of its pair, with the last good ones of everybody, itself among them, passes:
             # then no rule can say anything, whichever of them are fresh and of the same coin.
             suspects = self.market.apart(self.entry.name, draft)
-            self._away = self._came_back(draft, held)
-            suspects += [pair for pair in {*held, *released, *self._away}.difference(suspects) if pair in quotes]
+            self._away, moved = self._came_back(draft, held)
+            suspects += [pair for pair in {*held, *released, *moved}.difference(suspects) if pair in quotes]
             found = Examined(quotes)
             if suspects:
                 self._judge_all(found, suspects, held, marked, released, run_id, collected_ms, force)
@@ -129,18 +129,22 @@ class Guard:
         with self.market.lock:
             self.market.forget(self.entry.name)
 
-    def _came_back(self, draft: Draft, held: Records) -> dict[str, Good]:
-        """Return the last good quotes of pairs that were not in the set before this one, as far as history has them."""
+    def _came_back(self, draft: Draft, held: Records) -> tuple[dict[str, Good], list[str]]:
+        """Return the last good quotes of pairs that are not in the set before this one, and which of them have moved.
+
+        They were left out for a cycle, or the set has expired; history still has them.
+        """
         venue = self.market.venue(self.entry.name)
         known = [] if venue.sheet is None else venue.sheet.names.pairs
-        if self.store is None or not (known or venue.goods) or known == draft.names.pairs:
-            return {}
+        if self.store is None or venue.token is None or known == draft.names.pairs:
+            return {}, []
         new = list(set(draft.names.pairs).difference(known, venue.goods, held, draft.halted))
-        last = last_of_history(self.store, self.entry.name, new)
-        return {
+        goods = {
             pair: Good(one.get("bid"), one.get("ask"), one.get("mid"), False, None, one["at_ms"])
-            for pair, one in last.items()
+            for pair, one in last_of_history(self.store, self.entry.name, new).items()
         }
+        middles = dict(zip(draft.names.pairs, draft.middles, strict=True)) if goods else {}
+        return goods, [pair for pair, value in middles_of(goods) if not self.market.bands.near(middles[pair], value)]
 
     # The closer look --------------------------------------------------------------------------
 

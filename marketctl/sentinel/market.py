@@ -60,7 +60,7 @@ class Venue:
         """Yield its pairs and their middles."""
         if self.sheet is not None:
             yield from zip(self.sheet.names.pairs, self.sheet.middles, strict=True)
-        yield from _middles(self.goods)
+        yield from middles_of(self.goods)
 
 
 class Market:
@@ -245,7 +245,7 @@ class Market:
             if venue.sheet is not None and place is not None:
                 yield venue.sheet.middles[place]
             elif (good := venue.goods.get(pair)) is not None:
-                yield from (middle for _, middle in _middles({pair: good}))
+                yield from (middle for _, middle in middles_of({pair: good}))
 
     def limit(self, limits: SentinelSettings) -> None:
         """Take other limits: bands of another width are laid of what is known."""
@@ -258,7 +258,8 @@ class Market:
                 self.bands.take(venue.middles())
 
 
-def _middles(goods: Mapping[str, Good]) -> Iterable[tuple[str, float]]:
+def middles_of(goods: Mapping[str, Good]) -> Iterable[tuple[str, float]]:
+    """Yield pairs and the middles of their quotes; one without any is left out."""
     for pair, good in goods.items():
         try:
             yield pair, good.middle

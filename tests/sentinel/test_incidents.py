@@ -8,6 +8,7 @@ import pytest
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.quotes import read_set
 from marketctl.sandbox.base import Sandbox
+from marketctl.sentinel import market
 
 EXCHANGES = ("BYBIT", "MEXC", "WHITEBIT", "HTX", "KUCOIN")
 RATES = ("TWELVEDATA", "OPENEXCHANGERATES")
@@ -254,3 +255,16 @@ def test_a_rate_that_was_away_for_a_cycle_is_held_against_its_last_good_one(desk
     desk.sandbox.fault()
     assert collect(whole)[0] == 0
     assert "USD/RUB" in in_redis(desk, redis_server, "TWELVEDATA")[0]
+
+
+def test_a_set_that_has_expired_is_no_first_collection(desk, redis_server):
+    assert desk.collect("TWELVEDATA", "KUCOIN")[0] == 0
+    for provider in ("TWELVEDATA", "KUCOIN"):
+        redis_server.say("DEL", f"marketctl:{{{provider}}}:l1", f"marketctl:{{{provider}}}:reference")
+    market._markets.clear()  # as another process
+    desk.sandbox.apis["TWELVEDATA"].spent.clear()
+    desk.sandbox.fault("TWELVEDATA=off:USD/RUB:100")
+    code, _, err = desk.collect("TWELVEDATA", "KUCOIN")
+    quotes, _, held, _ = in_redis(desk, redis_server, "TWELVEDATA")
+    assert (code, sorted(held), held["USD/RUB"]["verdict"], len(quotes)) == (0, ["USD/RUB"], "jump", 6), err
+    assert in_redis(desk, redis_server, "KUCOIN")[2] == {}
