@@ -207,6 +207,10 @@ class StorageFailed(MarketctlError):
     reason = "storage"
 
 
+# What an adapter's bug may be: one that calls sys.exit() is one, and ends no run.
+BUGS = (Exception, SystemExit)
+
+
 class Stopped(BaseException):
     """A signal asked us to end: no error, so nothing that handles errors may catch it."""
 

@@ -13,6 +13,7 @@ from marketctl.check.health import CHECKS, REMOTE, SKEW_FAIL_MS, SKEW_WARN_MS, C
 from marketctl.check.published import LookAtPublished, RedisView, look_at_redis
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import (
+    BUGS,
     AuthFailed,
     Blocked,
     DeadlineExceeded,
@@ -172,7 +173,7 @@ class Checkup:
             check.note(self.judge(error))
             if name in REMOTE and error.reason in HOPELESS:
                 self.hopeless = self.hopeless or check
-        except Exception as error:  # noqa: BLE001  (a bug of an adapter: told with its traceback, the others go on)
+        except BUGS as error:  # told with its traceback, the others go on
             check.note(Finding("fail", f"{type(error).__name__}: {error}", "internal", "report the traceback"))
             log.error(redact(traceback.format_exc().rstrip()), extra={"provider": self.entry.name, "job": "check"})
         check.duration_ms = round((time.monotonic() - started) * 1000)

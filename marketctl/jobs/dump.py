@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from marketctl.config.registry import ProviderEntry
-from marketctl.errors import BadAnswer, MarketctlError
+from marketctl.errors import BUGS, BadAnswer, MarketctlError
 from marketctl.files.look import is_there
 from marketctl.jobs.adapter import open_adapter, require_key
 from marketctl.jobs.dump_file import document, dump_path, write_dump
-from marketctl.jobs.job import settle
+from marketctl.jobs.job import settle, settle_bug
 from marketctl.jobs.replay import NO_MEMORY, normalise
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run
@@ -62,6 +62,8 @@ def dump_job(
         result.counts["file"] = str(path)
     except MarketctlError as failure:
         settle(run, entry, result, failure)
+    except BUGS as failure:
+        settle_bug(result, failure)
     if adapter is not None:
         client = adapter.client
         result.requests, result.retries, result.bytes = client.requests, client.retries, client.bytes

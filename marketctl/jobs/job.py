@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry
-from marketctl.errors import MarketctlError, NoCredentials, NotSupported, StorageFailed
+from marketctl.errors import BUGS, MarketctlError, NoCredentials, NotSupported, StorageFailed
 from marketctl.files.state import record_state
 from marketctl.jobs.adapter import open_adapter, require_key
 from marketctl.jobs.result import Result
@@ -33,12 +33,8 @@ def run_job(run: Run, entry: ProviderEntry, job: str) -> Result:
             _work(job)(run, entry, adapter, result)
     except MarketctlError as error:
         settle(run, entry, result, error)
-    except Exception as error:  # noqa: BLE001  (told with its traceback, see below)
-        # A bug of ours or of a third party's adapter: loud, but the other providers still get their turn.
-        result.status, result.reason = "failed", "internal"
-        result.message = redact(f"{type(error).__name__}: {error}")
-        result.hint = "report this with the traceback above"
-        log.error(redact(traceback.format_exc().rstrip()), extra={"provider": entry.name, "job": job})
+    except BUGS as error:
+        settle_bug(result, error)
     if adapter is not None:
         client = adapter.client
         result.requests, result.retries, result.bytes = client.requests, client.retries, client.bytes
@@ -95,6 +91,14 @@ def settle(run: Run, entry: ProviderEntry, result: Result, error: MarketctlError
     pardoned = not (run.options.strict or entry.name in run.options.named)
     if isinstance(error, NotSupported) or (isinstance(error, NoCredentials) and pardoned):
         result.status = "skipped"
+
+
+def settle_bug(result: Result, error: BaseException) -> None:
+    """Note a bug of ours or of a third party's adapter: loud, but the other providers still get their turn."""
+    result.status, result.reason = "failed", "internal"
+    result.message = redact(f"{type(error).__name__}: {error}")
+    result.hint = "report this with the traceback above"
+    log.error(redact(traceback.format_exc().rstrip()), extra={"provider": result.provider, "job": result.job})
 
 
 def _note_end(run: Run, entry: ProviderEntry, job: str, result: Result, started: int) -> None:

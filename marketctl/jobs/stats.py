@@ -14,6 +14,7 @@ from marketctl.log import log
 from marketctl.models import JOBS, KeyInfo, Stats
 from marketctl.providers.base import Provider
 from marketctl.times import DAY_MS, now_ms, to_iso
+from marketctl.views.sound import read_stats
 
 if TYPE_CHECKING:
     from marketctl.redis.connection import RedisConnection
@@ -42,6 +43,8 @@ def collect_stats(run: Run, entry: ProviderEntry, adapter: Provider, result: Res
         _refuse_half(entry, before, stats, accepted)
     result.collected_at = to_iso(collected)
     result.batch = {"stats": stats_to_dict(stats)}
+    if read_stats(result.batch["stats"]) is None:
+        raise TypeError(f"statistics are not as models.Stats has them: {stats!r}")
     document = run.head(entry, "stats", collected) | result.batch
     result.counts = {
         "pairs": stats.pairs.get("total"),

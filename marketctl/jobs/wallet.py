@@ -15,7 +15,9 @@ from marketctl.jobs.run import Run, copy_to_redis
 from marketctl.jobs.whole import LastGood, last_good, refuse_half
 from marketctl.providers.base import Provider
 from marketctl.providers.batch import AssetBatch
+from marketctl.text import printable
 from marketctl.times import now_ms, to_iso
+from marketctl.views.sound import name_of, read_assets
 
 if TYPE_CHECKING:
     from marketctl.jobs.changes import Changes
@@ -120,6 +122,10 @@ def _read(entry: ProviderEntry, adapter: Provider, last: LastGood, anew: bool) -
 def _read_whole(adapter: Provider) -> Reading:
     batch = adapter.read(adapter.assets)
     assets = {code: asset.to_dict() for code, asset in batch.assets.items()}
+    _, wrong = read_assets(assets)
+    if wrong or not {str}.issuperset(map(type, assets)):
+        told = next((code for code in assets if not isinstance(code, str) or name_of(code, assets[code]) in wrong), "")
+        raise TypeError(f"asset {printable(told)} is not as models.Asset has it: {printable(repr(batch.assets[told]))}")
     networks = sum(len(asset["networks"]) for asset in assets.values())
     lines = {code: encode_json(asset) for code, asset in assets.items()}
     return Reading(lines, Known(networks, dict(sorted(batch.skipped.items()))), batch, assets)

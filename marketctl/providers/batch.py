@@ -12,11 +12,11 @@ from typing import Any, Self
 
 from marketctl.errors import BadAnswer
 from marketctl.models import Asset, Pair, Quote, Skip
+from marketctl.providers.bugs import own_time, see_quotes, see_times
 from marketctl.providers.columns import COLUMNS, ROWS, Sides, column, in_columns, new_quote
 from marketctl.providers.fields import NotANumber, code, decimal_text, flag, is_zero, seven_plain
-from marketctl.providers.pairs import PairList
+from marketctl.providers.pairs import PairList, is_key
 from marketctl.text import printable
-from marketctl.times import END_MS
 
 __all__ = ["AssetBatch", "PairList", "QuoteBatch"]
 
@@ -117,7 +117,7 @@ class QuoteBatch:
         if bid is not None and ask is not None and float(bid) >= float(ask) and Decimal(bid) > Decimal(ask):
             self.skip(symbol, "crossed", pair, quote_volume)
             return
-        at_ms = _time(at_ms)
+        at_ms = own_time(at_ms)
         self._quotes[key] = new_quote(
             (pair.symbol, bid, ask, bid_size, ask_size, last, None, volume, turnover, pair.status, at_ms, False)
         )
@@ -136,7 +136,7 @@ class QuoteBatch:
         """
         columns = [column(found, name) for name in fields]
         columns[0] = list(symbols) if symbols is not None else columns[0]
-        times = list(map(_time, at_ms)) if isinstance(at_ms, Sequence) else [_time(at_ms)] * len(found)
+        times = list(map(own_time, at_ms)) if isinstance(at_ms, Sequence) else [own_time(at_ms)] * len(found)
         for rows in (slice(start, start + ROWS) for start in range(0, len(times), ROWS)):
             self._add_columns([one[rows] for one in columns], times[rows])
         return self
@@ -181,7 +181,9 @@ class QuoteBatch:
         except NotANumber:
             self.skip(pair, "not-a-number")
             return
-        if pair in self._quotes:
+        if not is_key(*pair.partition("/")[::2]):
+            self.skip(pair, "unknown-symbol")
+        elif pair in self._quotes:
             self.skip(pair, "duplicate")
         elif middle is None and bid is None and ask is None:
             self.skip(pair, "no-price")
@@ -190,7 +192,7 @@ class QuoteBatch:
         elif bid is not None and ask is not None and Decimal(bid) > Decimal(ask):
             self.skip(pair, "crossed")
         else:
-            at_ms = _time(at_ms)
+            at_ms = own_time(at_ms)
             self._quotes[pair] = Quote(pair, bid, ask, None, None, None, middle, None, None, None, at_ms, derived)
 
     def gone(self, pairs: Iterable[str]) -> list[str]:
@@ -209,9 +211,12 @@ class QuoteBatch:
     def refuse_if_empty(self) -> None:
         """Raise BadAnswer when not one row could be read: an outage must not look like "no prices".
 
-        The batch is whole then: what its list of pairs has learned is remembered.
+        The batch is whole then: what its list of pairs has learned is remembered. Raises TypeError for a bug (bugs.py).
         """
         self.pairs.remember_unlisted()
+        see_times(self.collected_ms, self.until_ms, *self.own_ms.values())
+        if type(self.quotes) is not MappingProxyType:
+            see_quotes(self.quotes)
         if self.quotes:
             return
         if not self.rows:
@@ -225,10 +230,6 @@ class QuoteBatch:
 def _price(value: object) -> str | None:
     text = decimal_text(value)
     return None if text is None or is_zero(text) else text
-
-
-def _time(at_ms: int | None) -> int | None:
-    return at_ms if at_ms is not None and 0 < at_ms < END_MS else None
 
 
 class AssetBatch:

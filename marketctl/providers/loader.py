@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from marketctl.config.registry import ENTRY_KEYS, ProviderEntry, Registry, read_registry
 from marketctl.config.table import found_text, unknown_key
-from marketctl.errors import ConfigError
+from marketctl.errors import BUGS, ConfigError
 from marketctl.text import closest, printable
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _import_adapter(where: str, path: str) -> "type[Provider]":
         if error.name and f"{module_name}.".startswith(f"{error.name}."):
             raise ConfigError(f'{found}, expected a module that can be imported: there is no "{error.name}"') from error
         raise ConfigError(f"{found}, which does not import: {_told(error)}") from error
-    except Exception as error:  # code that is not ours runs here, and one adapter must not stop the others
+    except BUGS as error:  # code that is not ours runs here, and one adapter must not stop the others
         raise ConfigError(f"{found}, which does not import: {_told(error)}") from error
     adapter: object = getattr(module, class_name, None)
     if adapter is None:
@@ -111,5 +111,5 @@ def _import_adapter(where: str, path: str) -> "type[Provider]":
     return adapter
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     return f"{type(error).__name__}: {printable(str(error))}"

@@ -110,6 +110,12 @@ class PairList:
         return [pair for pair in self.by_symbol.values() if pair.spot]
 
 
+def is_key(base: str, quote: str) -> bool:
+    """Tell whether a key can be made of these that says where the quote begins, and that a terminal may show."""
+    both = base + quote
+    return bool(base and quote) and "/" not in both and both.isprintable()
+
+
 def _with_keys(pairs: Iterable[Pair]) -> list[Pair]:
     """Give each pair the key it is published under: its tickers, or its codes where another has that key."""
     pairs = list(pairs)
@@ -119,9 +125,8 @@ def _with_keys(pairs: Iterable[Pair]) -> list[Pair]:
     taken: dict[str, str] = {}
     renamed = []
     for pair in pairs:
-        both = pair.base + pair.quote
-        if not pair.spot or not pair.base or "/" in both or not both.isprintable():
-            continue  # no key could be made of it that says where the quote begins, or that a terminal may show
+        if not pair.spot or not is_key(pair.base, pair.quote):
+            continue
         # The pair whose codes are its tickers keeps the key, wherever it stands.
         if (pair.base_code, pair.quote_code) == (pair.base, pair.quote):
             taken.setdefault(f"{pair.base}/{pair.quote}", pair.symbol)

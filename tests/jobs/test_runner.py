@@ -259,6 +259,53 @@ def test_a_bug_in_one_adapter_is_loud_and_the_others_go_on(ctl, folder, monkeypa
     assert "KeyError: 'oops'" in err
 
 
+@pytest.mark.parametrize("command", ["prices collect", "wallet sync", "stats collect", "dump prices"])
+def test_an_adapter_that_ends_the_process_ends_its_own_job_alone(ctl, folder, monkeypatch, command):
+    from marketctl.providers.cex.kucoin import KucoinAdapter
+
+    for job in ("prices", "assets", "stats"):
+        monkeypatch.setattr(KucoinAdapter, job, lambda _: sys.exit(0))
+    code, out, err = ctl(*command.split(), "-p", "KUCOIN", "-p", "BYBIT", "--json")
+    results = {one["provider"]: one for one in json.loads(out)["results"]}
+    assert (code, results["KUCOIN"]["reason"], results["BYBIT"]["status"]) == (3, "internal", "ok")
+    assert "SystemExit: 0" in err
+
+
+ODD_ASSETS = [
+    {"withdraw_fee": Decimal("1E+3")}, {"withdraw_fee": 0.1}, {"withdraw_fee": "NaN"}, {"deposit": "yes"},
+    {"precision": "6"}, {"note": ["x"]}, {"contract": b"x"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD_ASSETS)
+def test_an_asset_of_another_type_is_a_bug_of_its_adapter_and_is_not_stored(ctl, folder, monkeypatch, odd):
+    from marketctl.models import Asset, Network
+    from marketctl.providers.batch import AssetBatch
+    from marketctl.providers.cex.bybit import BybitAdapter
+
+    def assets(_: object) -> AssetBatch:
+        batch = AssetBatch()
+        batch.add(Asset("USDT", "USDT", networks={"TRX": Network(deposit=True)}))
+        batch.add(Asset("BTC", "BTC", networks={"BTC": Network(**odd)}))
+        return batch
+
+    monkeypatch.setattr(BybitAdapter, "assets", assets)
+    code, _, err = ctl("wallet", "sync", "-p", "BYBIT")
+    assert (code, "TypeError: asset BTC is not as models.Asset has it: Asset(code='BTC'" in err) == (1, True)
+    assert not (folder / "data/wallet/BYBIT.json").exists()
+
+
+def test_statistics_of_another_type_are_a_bug_of_their_adapter_and_are_not_stored(ctl, folder, monkeypatch):
+    from marketctl.models import Clock, Platform, Stats
+    from marketctl.providers.cex.bybit import BybitAdapter
+
+    odd = Stats({"total": 5.5}, {}, {}, {}, Clock(), Platform(), None)  # type: ignore[dict-item]
+    monkeypatch.setattr(BybitAdapter, "stats", lambda _: odd)
+    code, _, err = ctl("stats", "collect", "-p", "BYBIT")
+    assert (code, "TypeError: statistics are not as models.Stats has them: Stats(" in err) == (1, True)
+    assert not (folder / "data/stats/BYBIT.json").exists()
+
+
 def test_adapter_without_stats_is_skipped_not_failed(ctl, folder, monkeypatch):
     from marketctl.providers.base import Provider
     from marketctl.providers.cex.kucoin import KucoinAdapter
