@@ -50,7 +50,10 @@ def load_adapter(entry: ProviderEntry) -> "type[Provider]":
     """Import a provider's adapter class and check the entry's options against it. Raises ConfigError."""
     adapter = _import_adapter(entry.where, entry.path)
     _check_options(entry.where, entry.options, adapter.options)
-    return adapter.for_options(entry.options)
+    try:
+        return adapter.for_options(entry.options)
+    except ConfigError as error:
+        raise ConfigError(f"{entry.where} {error.message}", hint=error.hint) from error
 
 
 def _check_entry(entry: ProviderEntry) -> None:

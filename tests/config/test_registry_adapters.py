@@ -49,6 +49,22 @@ def test_option_of_an_adapter_that_does_not_import_is_told_when_it_is_used(here:
     assert error.value.message == "providers.toml: [providers.MINE] branch: found 3 (integer), expected a text"
 
 
+def test_what_an_adapter_says_of_its_options_names_file_and_table(here: Path) -> None:
+    more = """
+class One(MyAdapter):
+    @classmethod
+    def for_options(cls, options):
+        from marketctl.errors import ConfigError
+
+        raise ConfigError("branch: not set, expected one", hint="ask them")
+"""
+    module(here, "my_adapters", ADAPTERS + more)
+    with pytest.raises(ConfigError) as error:
+        load_adapter(read('[providers.MINE]\npath = "my_adapters:One"\n').providers["MINE"])
+    assert error.value.message == "providers.toml: [providers.MINE] branch: not set, expected one"
+    assert error.value.hint == "ask them"
+
+
 def test_option_typo_is_told_even_if_the_adapter_does_not_import() -> None:
     assert wrong('[providers.MINE]\npath = "gone:Gone"\nneeds_apy = true\n') == (
         'providers.toml: [providers.MINE] unknown key "needs_apy"; did you mean "needs_api"?'
