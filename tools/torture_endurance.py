@@ -236,7 +236,9 @@ class Endurance:
         broken = lasting or (read_only and job == "prices")
         words = f"{name} {job} under {fault}, Redis read-only {read_only}: {result}"
         free = result["requests"] == 0 and result["cached"] and not read_only  # an older answer, told as such
-        if broken and status == "ok" and not free:
+        # Statistics of sets that were accepted ask for clock and platform alone: what these do not tell stays unknown.
+        beside = job == "stats" and result["requests"] <= 2
+        if broken and status == "ok" and not (free or beside):
             self.problems.add("lied", words)
         if not broken and status == "failed" and (name, kind) not in HARMLESS:
             self.problems.add("failed without a fault", words)
