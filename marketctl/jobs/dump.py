@@ -51,6 +51,9 @@ def dump_job(
                     raise
                 error = (failure.reason, redact(failure.message))
                 result.message = f"the answers were kept, but cannot be read: {error[1]}"
+            except BUGS as failure:
+                settle_bug(result, failure)
+                return result
         text = document(run, entry, job, adapter, batch, error)
         if say:
             say(json.dumps(text, ensure_ascii=True, indent=2, sort_keys=True))
@@ -62,8 +65,6 @@ def dump_job(
         result.counts["file"] = str(path)
     except MarketctlError as failure:
         settle(run, entry, result, failure)
-    except BUGS as failure:
-        settle_bug(result, failure)
     if adapter is not None:
         client = adapter.client
         result.requests, result.retries, result.bytes = client.requests, client.retries, client.bytes
