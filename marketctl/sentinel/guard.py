@@ -136,9 +136,9 @@ class Guard:
         """
         venue = self.market.venue(self.entry.name)
         known = [] if venue.sheet is None else venue.sheet.names.pairs
-        if self.store is None or venue.token is None or known == draft.names.pairs:
+        if self.store is None or venue.token is None or known == (others := draft.others({*held, *draft.halted})):
             return {}, []
-        new = list(set(draft.names.pairs).difference(known, venue.goods, held, draft.halted))
+        new = list(set(others).difference(known, venue.goods))
         goods = {
             pair: Good(one.get("bid"), one.get("ask"), one.get("mid"), False, None, one["at_ms"])
             for pair, one in last_of_history(self.store, self.entry.name, new).items()

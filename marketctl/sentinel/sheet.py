@@ -114,12 +114,19 @@ class Draft:
 
     def without(self, pairs: Collection[str]) -> "Draft":
         """Return the columns of the others."""
-        gone = [self.halted[pair] if pair in self.halted else self.names.place(pair) for pair in pairs]
-        if not (places := sorted(place for place in gone if place is not None)):
+        if not (places := self._places(pairs)):
             return self
         names, bids, asks = (_without(one, places) for one in (self.names.pairs, self._bids, self._asks))
         ats = self._ats if len(self._ats) == 1 else _without(self._ats, places)
         return Draft(Names(names), bids, asks, ats, _without(self.middles, places))
+
+    def others(self, pairs: Collection[str]) -> list[str]:
+        """Return the other pairs, in order."""
+        return _without(self.names.pairs, self._places(pairs))
+
+    def _places(self, pairs: Collection[str]) -> list[int]:
+        gone = [self.halted[pair] if pair in self.halted else self.names.place(pair) for pair in pairs]
+        return sorted(place for place in gone if place is not None)
 
     def pack(self, before: "Sheet | None") -> "Sheet":
         """Return the columns as they are kept; the names of the set before serve again where they are the same."""
