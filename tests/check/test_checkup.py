@@ -89,7 +89,7 @@ def test_keys_that_are_not_to_be_used_are_no_complaint(check, folder):
     ("fault", "status", "reason", "words"),
     [
         ("drop", "fail", "network", "GET 127.0.0.1/v5/market/time: the connection was closed without an answer"),
-        ("slow:1", "fail", "timeout", "GET 127.0.0.1/v5/market/time: no answer within 0.2 s"),
+        ("slow:2", "fail", "timeout", "GET 127.0.0.1/v5/market/time: no answer within 0.5 s"),
         (
             "403",
             "unknown",
@@ -102,7 +102,7 @@ def test_keys_that_are_not_to_be_used_are_no_complaint(check, folder):
 def test_hopeless_answer_ends_the_questions_but_not_the_local_checks(
     check, folder, sandbox, fault, status, reason, words
 ):
-    edit(folder, "[settings]", "[settings]\nattempts = 1\ntimeout_s = 0.2")
+    edit(folder, "[settings]", "[settings]\nattempts = 1\ntimeout_s = 0.5")
     collect(folder, "KUCOIN")
     sandbox.fault(f"BYBIT={fault}")
     sandbox.apis["BYBIT"].calls.clear()
