@@ -39,9 +39,22 @@ class Timetable(Scheduler):  # type: ignore[misc]  # Celery has no types
         self._full: set[str] = set()
         self._looked = 0.0
         self._complaint = ""
+        self._ticking = False
 
     def tick(self, *_: Any, **__: Any) -> float:
         """Send the turns that are due; return the seconds until the next look."""
+        self._ticking = True
+        try:
+            return self._tick()
+        finally:
+            self._ticking = False
+
+    def close(self) -> None:
+        """Leave the broker, but not in the midst of a tick: a signal's handler calls this, and the end once more."""
+        if not self._ticking:
+            super().close()
+
+    def _tick(self) -> float:
         registry = self._desk.now().registry
         now = now_ms()
         if registry is not self._registry or now < self._now - SET_BACK_MS:

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import signal
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pytest
 
 pytest.importorskip("celery", reason="celery is not installed: pip install celery")
 
+from marketctl.workers.app import LOOK_S
 from tests.dead_man import PATH, DeadMan
 from tests.workers.fleet import TICKERS, Fleet, wait_for
 
@@ -61,6 +63,23 @@ def test_a_worker_and_beat_do_every_job_and_stop_when_told(tmp_path, service):
         # Each job is a run of its own to the provider's dead-man service.
         done = sum(line["provider"] == "KUCOIN" for line in lines)
         assert service.actions == ["/start", ""] * done
+    finally:
+        fleet.close()
+
+
+def test_a_beat_that_is_stopped_while_it_sends_ends_well(tmp_path):
+    fleet = Fleet(tmp_path)
+    try:
+        fleet.start("north", "beat")
+        wait_for(lambda: fleet.server.say("LLEN", "marketctl:celery:prices"), PATIENCE_S)
+        (beat,) = fleet.processes.values()
+        with fleet.server.stopped():
+            time.sleep(LOOK_S + 0.5)  # it waits for an answer by now
+            beat.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+        code = beat.wait(PATIENCE_S)
+        told = "".join(path.read_text() for path in fleet.folder.glob("*.log"))
+        assert (code, "Traceback" in told) == (0, False), told[-5000:]
     finally:
         fleet.close()
 
