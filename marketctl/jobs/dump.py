@@ -53,7 +53,7 @@ def dump_job(
                 result.message = f"the answers were kept, but cannot be read: {error[1]}"
             except BUGS as failure:
                 settle_bug(result, failure)
-                return result
+                return _counted(result, adapter, started)
         text = document(run, entry, job, adapter, batch, error)
         if say:
             say(json.dumps(text, ensure_ascii=True, indent=2, sort_keys=True))
@@ -65,6 +65,10 @@ def dump_job(
         result.counts["file"] = str(path)
     except MarketctlError as failure:
         settle(run, entry, result, failure)
+    return _counted(result, adapter, started)
+
+
+def _counted(result: Result, adapter: Provider | None, started: int) -> Result:
     if adapter is not None:
         client = adapter.client
         result.requests, result.retries, result.bytes = client.requests, client.retries, client.bytes

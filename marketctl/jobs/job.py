@@ -34,6 +34,8 @@ def run_job(run: Run, entry: ProviderEntry, job: str) -> Result:
     except MarketctlError as error:
         settle(run, entry, result, error)
     except BUGS as error:
+        if _ends_the_process(error):
+            raise
         settle_bug(result, error)
     if adapter is not None:
         client = adapter.client
@@ -91,6 +93,11 @@ def settle(run: Run, entry: ProviderEntry, result: Result, error: MarketctlError
     pardoned = not (run.options.strict or entry.name in run.options.named)
     if isinstance(error, NotSupported) or (isinstance(error, NoCredentials) and pardoned):
         result.status = "skipped"
+
+
+def _ends_the_process(error: BaseException) -> bool:
+    """Tell whether a pool of workers was told to stop: billiard's handler exits with the signal's number less 256."""
+    return isinstance(error, SystemExit) and type(error.code) is int and -256 < error.code < -128
 
 
 def settle_bug(result: Result, error: BaseException) -> None:

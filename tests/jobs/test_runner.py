@@ -271,6 +271,25 @@ def test_an_adapter_that_ends_the_process_ends_its_own_job_alone(ctl, folder, mo
     assert "SystemExit: 0" in err
 
 
+def test_a_worker_that_is_told_to_stop_in_the_midst_of_a_job_is_no_bug_of_the_adapter():
+    """What Celery's pool raises at SIGTERM passes: a job that was stopped has not failed."""
+    pytest.importorskip("billiard", reason="celery is not installed: pip install celery[redis] (the extra celery)")
+    program = """
+from billiard.common import _shutdown_cleanup
+from marketctl.jobs import job
+job.open_adapter = lambda *_, **_named: _shutdown_cleanup(15, None)
+from marketctl.jobs.result import Result
+from types import SimpleNamespace
+options = SimpleNamespace(dump_raw=False, dry_run=True)
+try:
+    job.run_job(SimpleNamespace(options=options), SimpleNamespace(name="KUCOIN"), "prices")
+except SystemExit as error:
+    print("stopped", error.code)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("stopped -241\n", "")
+
+
 ODD_ASSETS = [
     {"withdraw_fee": Decimal("1E+3")}, {"withdraw_fee": 0.1}, {"withdraw_fee": "NaN"}, {"deposit": "yes"},
     {"precision": "6"}, {"note": ["x"]}, {"contract": b"x"},
