@@ -194,6 +194,14 @@ def import_redis(url: str) -> None:
             import_module("redis.connection")
 
 
+def import_msgspec() -> None:
+    """Import msgspec; what describes its types is loaded when somebody asks for it."""
+    if "msgspec" not in sys.modules:
+        with _left_out("typing_extensions"):  # it takes what Python's own typing has as well
+            sys.modules.setdefault("msgspec.inspect", _LateModule("msgspec.inspect"))
+            import_module("msgspec")
+
+
 def _own_process() -> bool:
     return "marketctl.__main__" in (*sys.modules, getattr(sys.modules["__main__"].__spec__, "name", ""))
 

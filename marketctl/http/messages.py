@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from marketctl import __version__
-from marketctl.http.columns import read_columns
+from marketctl.http.columns import read_long
 
 USER_AGENT = f"marketctl/{__version__} (python-requests)"
 
@@ -25,6 +25,8 @@ FORMATS = {
     "csv": "text/csv",
     "text": "text/plain",
 }
+
+LONG = 20_000  # bytes of JSON that are worth a faster decoder's import
 
 
 @dataclass(eq=False, repr=False, slots=True)  # its headers hold what nobody should see
@@ -99,9 +101,9 @@ def read_json(content: bytes, names: Sequence[str] = ()) -> tuple[Any, bool]:
     refuse it would cost a third more time for every answer.
     """
     trouble = (ValueError, ArithmeticError, RecursionError)  # ArithmeticError: an exponent beyond Decimal's
-    if names:
+    if len(content) >= LONG:
         with suppress(*trouble):
-            return read_columns(content, names, _loads), True
+            return read_long(content, names), True
     try:
         return _loads(content), True
     except trouble:

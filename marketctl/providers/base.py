@@ -72,7 +72,8 @@ class Provider(Refusals):
     # where the server says windows-1251; `failure` sees them first (`answer.body`), also with an error's status.
     formats: ClassVar[Mapping[str, str]] = {}
     # Those that hold a long list of rows, with the names that are read of a row: its rows may come in columns then,
-    # which `QuoteBatch.add_rows` and `column` read in half the time. Other names of a row are lost, numbers are texts.
+    # which `QuoteBatch.add_rows` and `column` read in half the time. Other names of a row are lost, and numbers that
+    # are not whole are texts.
     columns: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     # The largest body it reads, unpacked. More than the default wants a reason beside it.
     body_limit: ClassVar[int] = 16 * 1024 * 1024

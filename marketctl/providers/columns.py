@@ -10,7 +10,7 @@ from typing import Any
 
 from marketctl.http.columns import Columns
 from marketctl.models import Quote
-from marketctl.providers.fields import NotANumber, decimal_text, integer
+from marketctl.providers.fields import LIMIT, NotANumber, decimal_text, integer
 from marketctl.providers.pairs import Listed
 
 # Without the keywords and defaults of Quote(...), which take longer than all else.
@@ -76,6 +76,8 @@ class Sides:
 
 def integers(column: list[Any]) -> list[int | None]:
     """Return what `integer` makes of each value."""
+    if set(map(type, column)) == {int} and -LIMIT < min(column) <= max(column) < LIMIT:
+        return column
     with suppress(TypeError, ValueError):  # not texts alone, or one is empty
         digits = "".join(column)
         if digits.isascii() and digits.isdecimal() and max(map(len, column)) <= 18:

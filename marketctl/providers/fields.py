@@ -146,6 +146,9 @@ def code(value: object) -> str | None:
     return found
 
 
+LIMIT = 10**18  # of whole numbers
+
+
 def integer(value: object) -> int | None:
     """Return a whole number told as number or as digits, else None."""
     if isinstance(value, str):
@@ -154,7 +157,7 @@ def integer(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return value if abs(value) < 10**18 else None
+        return value if abs(value) < LIMIT else None
     if isinstance(value, Decimal):
         # adjusted() first: arithmetic on 1e9999999 overflows.
         whole = value.is_finite() and value.adjusted() < 18 and value == value.to_integral_value()

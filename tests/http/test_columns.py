@@ -1,4 +1,4 @@
-"""Long lists of rows in columns: what comes of it is what JSON's decoder finds, or the decoder reads it."""
+"""Long texts, lists of rows in columns: what comes of it is what JSON's own decoder finds, or that one reads it."""
 
 import json
 from decimal import Decimal
@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from marketctl.http import columns
+from marketctl.http import messages
 from marketctl.http.columns import Columns
 from marketctl.http.messages import read_json
 from marketctl.providers.fields import rows, told_by
@@ -16,8 +16,8 @@ NAMES = ("symbol", "bid", "n")
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
-    """Have short texts read in columns as well."""
-    monkeypatch.setattr(columns, "LEAST", 0)
+    """Have short texts read like long ones."""
+    monkeypatch.setattr(messages, "LONG", 0)
 
 
 def body_of(*found: object, separators: tuple[str, str] = (",", ":"), indent: int | None = None) -> bytes:
@@ -27,6 +27,13 @@ def body_of(*found: object, separators: tuple[str, str] = (",", ":"), indent: in
 
 def row(symbol: object = "AB", bid: object = "1.5", n: object = 3, **more: object) -> dict[str, object]:
     return {"symbol": symbol, "x": "y z", "bid": bid, "low": 0.5, "n": n, "none": None, "on": True, **more}
+
+
+def with_odd(odd: str, place: int) -> bytes:
+    """Return a list of three usual rows, and of another element at a place."""
+    texts = [json.dumps(row(name), separators=(",", ":")) for name in "ABC"]
+    texts.insert(place, odd)
+    return f'{{"data":{{"list":[{",".join(texts)}]}}}}'.encode()
 
 
 def in_columns(content: bytes, names: tuple[str, ...] = NAMES) -> object:
@@ -48,9 +55,9 @@ def test_rows_that_are_alike_are_read_in_columns():
     assert len(found) == 5
     assert found.column("symbol") == ["A", "B", "C", "D", "Ж"]
     assert found.column("bid") == ["1.5", "", None, "1E-5", "6"]
-    assert found.column("n") == ["3", "40", None, Decimal("-0.5"), "1e-07"]  # the decoder's where a row is not so usual
+    assert found.column("n") == [3, 40, None, "-0.5", "1e-07"]
     assert found.column("") == [None] * 5
-    assert found[1] == {"symbol": "B", "bid": "", "n": "40"}
+    assert found[1] == {"symbol": "B", "bid": "", "n": 40}
     assert rows(body, "data", "list") is found
 
 
@@ -66,22 +73,26 @@ def test_a_body_that_is_all_rows_names_its_request():
     [
         (r'{"symbol":"\u0041\"","bid":"1","n":2}', ('A"', "1", 2)),
         ('{"bid":"7","symbol":"B","extra":[{"symbol":"no"}],"n":5}', ("B", "7", 5)),
-        ('{"symbol":1.50,"bid":true,"n":{"a":[]}}', (Decimal("1.50"), True, {"a": []})),
+        ('{"symbol":1.50,"bid":true,"n":{"a":[]}}', ("1.50", True, {"a": []})),
         ('{"symbol":"a","symbol":"b"}', ("b", None, None)),
-        ('"text"', (None, None, None)),
-        ("[]", (None, None, None)),
-        ("7", (None, None, None)),
     ],
 )
 @pytest.mark.parametrize("place", [0, 1, 2, 3])
-def test_a_row_that_is_otherwise_is_left_to_the_decoder(odd, told, place):
-    texts = [json.dumps(row(name), separators=(",", ":")) for name in "ABC"]
-    texts.insert(place, odd)
-    content = f'{{"data":{{"list":[{",".join(texts)}]}}}}'.encode()
-    found = in_columns(content)
+def test_a_row_that_is_otherwise_stands_in_its_place(odd, told, place):
+    found = in_columns(with_odd(odd, place))
     assert found is not None
     assert found[place] == dict(zip(NAMES, told, strict=True))
     assert [one["symbol"] for one in found if one is not found[place]] == ["A", "B", "C"]
+
+
+@pytest.mark.parametrize("odd", ['"text"', "[]", "7", "null"])
+@pytest.mark.parametrize("place", [0, 1, 2, 3])
+def test_with_one_that_is_no_row_the_list_is_none_of_columns(odd, place):
+    content = with_odd(odd, place)
+    found = rows(read_json(content, NAMES)[0], "data", "list")
+    assert in_columns(content) is None
+    assert found[place] == {}
+    assert [one["symbol"] for one in found if one] == ["A", "B", "C"]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +101,14 @@ def test_a_row_that_is_otherwise_is_left_to_the_decoder(odd, told, place):
         b"",
         b"[]",
         b'{"data":{"list":[]}}',
-        b'{"data":{"list":[{"symbol":"A"}]}}',  # it lacks a name
+        b'{"data":{"list":[{"other":"A","more":"B"}]}}',  # it has none of the names
+        body_of(row("A"), row("B")).replace(b'"at":1', b'"at":1.50'),
+        body_of(row("A"), row("B")).replace(b'"at":1', b'"at":[1]'),
+        body_of(row("A"), row("B")).replace(b'"at":1', b'"coins":[{"name":"A"}]'),  # rows of another kind
+        body_of(row("A"), row("B")).replace(b'"at":1', b'"more":[{"symbol":"A","name":"a"}]'),
+        b'{"a":{"b":{"c":' + body_of(row("A"), row("B")) + b"}}}",  # deeper than such lists are
+        json.dumps(row("A"), separators=(",", ":")).encode(),
+        b'{"ticker":{"at":1.50,"big":123456789012345678901234567890,"small":1e-9,"much":-0.0}}',
         body_of(row("A"), row("B"))[:-1],
         body_of(row("A"), row("B")) + b"]",
         body_of(row("A"), row("B")).replace(b"},{", b"},,{"),
@@ -102,7 +120,6 @@ def test_a_row_that_is_otherwise_is_left_to_the_decoder(odd, told, place):
         body_of(row("A"), row("B")).replace(b"y z", b"y\nz"),
         body_of(row("A"), row("B")).replace(b"y z", b"\xff"),
         body_of(row("A"), row("B")).replace(b"0.5", b"00.5"),
-        body_of(row("A"), row("B")).replace(b"0.5", b"0.5e1000000000000000000"),
         body_of(row("A"), row("B")).replace(b"true", b"NaN"),
         body_of(row("A"), row("B")).replace(b'"A"', b"True"),
         b'{"data":{"list":"' + body_of(row("A"), row("B"), row("C")) + b'"}}',
@@ -115,6 +132,12 @@ def test_a_row_that_is_otherwise_is_left_to_the_decoder(odd, told, place):
 )
 def test_what_is_not_that_simple_is_read_as_without_columns(content):
     assert read_json(content, NAMES) == read_json(content)
+
+
+def test_a_number_beyond_all_that_nobody_reads_costs_no_row():
+    content = body_of(row("A"), row("B")).replace(b"0.5", b"0.5e10000000000000000000")
+    assert [one["symbol"] for one in in_columns(content)] == ["A", "B"]
+    assert read_json(content) == (None, False)
 
 
 @pytest.mark.parametrize("seed", range(200))
