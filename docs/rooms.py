@@ -11,7 +11,7 @@ PACKAGE = ROOT / "marketctl"
 
 # From the bottom to the top: a room uses those below it, never one above, wherever in a function the import stands.
 ORDER = (
-    *("errors", "times", "redact", "text", "log", "models", "lean_imports"),  # words for everybody
+    *("errors", "times", "redact", "text", "log", "models", "alarms", "lean_imports"),  # words for everybody
     *("files", "config", "http", "redis", "providers", "views", "sentinel", "jobs"),
     *("rates", "convert", "notify", "check", "board", "monitoring", "workers", "scaffold", "sandbox", "cli"),
 )

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from marketctl.alarms import Alarm
 from marketctl.errors import StorageFailed
 from marketctl.files.atomic import make_folder, safe_name, storage_failed
 
@@ -82,7 +83,7 @@ class JobLocks:
         self._fds: dict[tuple[str, str], int] = {}
         self._in_hand: set[tuple[str, str]] = set()
         self._changing = threading.Lock()
-        self._moment: threading.Timer | None = None
+        self._moment: Alarm | None = None
         self._behind = False  # another run that began a moment earlier does all of it
         self.busy: frozenset[tuple[str, str]] = frozenset()
 
@@ -113,8 +114,7 @@ class JobLocks:
         """Take all that are free for the first moment of a run. Raises StorageFailed."""
         locks = cls.acquire(state_dir, wanted)
         locks._behind = bool(locks.busy) and not locks._fds
-        locks._moment = threading.Timer(MOMENT_S, locks._end_moment)
-        locks._moment.daemon = True
+        locks._moment = Alarm(MOMENT_S, locks._end_moment)
         locks._moment.start()
         return locks
 

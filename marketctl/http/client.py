@@ -9,12 +9,12 @@ web page is `blocked` all the same, an empty body and every status but 2xx a fai
 the bytes first. A POST is declared like a GET; its body is recorded as it was before signing.
 """
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from marketctl.alarms import Alarm
 from marketctl.errors import BadAnswer, Blocked, DeadlineExceeded, MarketctlError, RateLimited, Unavailable
 from marketctl.http.failures import (
     refuse_failure,
@@ -108,7 +108,7 @@ class Client:
         self._lines, self._way = lines, f"{self.base_url} {proxy or ''}"
         self._transport = lines.lend(self._way) if lines else Transport()
         # Time limits of sockets start anew with each byte: only this ends an answer that drips.
-        self._watchdog: threading.Timer | None = None
+        self._watchdog: Alarm | None = None
         self._closed = False
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
 
@@ -185,8 +185,7 @@ class Client:
     def watch(self) -> None:
         """Cut all connections when the deadline comes."""
         if self._watchdog is None:
-            self._watchdog = threading.Timer(max(0.0, self.left_s()), self._transport.cut)
-            self._watchdog.daemon = True
+            self._watchdog = Alarm(self.left_s(), self._transport.cut)
             self._watchdog.start()
 
     def left_s(self) -> float:

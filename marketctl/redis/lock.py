@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from marketctl.alarms import Alarm
 from marketctl.errors import MarketctlError
 from marketctl.files.locks import POLL_S
 from marketctl.redis.connection import NoReply, packed
@@ -86,7 +87,7 @@ class RedisLock:
         self._turn = 0
         self._ended = False
         self._over = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, daemon=True)
+        self._renewal = Alarm(LEASE_S / BEATS, self._keep)  # most jobs have ended by then
 
     def take(
         self,
@@ -131,18 +132,20 @@ class RedisLock:
         self._ended = True
 
     def __enter__(self) -> "RedisLock":
-        self._keeper.start()
+        self._renewal.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._keeper.join()
+        self._renewal.cancel()
+        self._renewal.join()
         with suppress(MarketctlError):  # it expires by itself
             turn = self._turn if self._ended else ""
             args: list[str | int] = [self._token, int(TURN_S * 1000), int(AHEAD_S * 1000), turn]
             self._store.run_script(RELEASE, self._keys, args)
 
     def _keep(self) -> None:
-        while not self._over.wait(LEASE_S / BEATS):
+        while not self._over.is_set():
             with suppress(MarketctlError):
                 self._store.run_script(RENEW, self._keys[:1], [self._token, int(LEASE_S * 1000)])
+            self._over.wait(LEASE_S / BEATS)

@@ -50,11 +50,11 @@ def test_a_dead_owner_is_forgotten_after_its_lease(store: RedisConnection, monke
 
 
 def test_a_job_that_goes_on_keeps_its_lock(store: RedisConnection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turn, "LEASE_S", 0.6)
+    monkeypatch.setattr(turn, "LEASE_S", 0.9)
     one = RedisLock(store, "BYBIT", "prices")
     assert one.take() == "taken"
     with one:
-        time.sleep(0.9)
+        time.sleep(1.2)
         assert RedisLock(store, "BYBIT", "prices").take() == "busy"
         store.call("FLUSHALL")  # the server came back empty
         time.sleep(0.4)
