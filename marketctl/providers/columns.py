@@ -20,7 +20,7 @@ ABSENT, MIDDLE = "-", "="
 
 COLUMNS = ("symbol", "bid", "ask", "bid_size", "ask_size", "last", "volume", "quote_volume")  # of a ticker list
 
-ROWS = 2000  # read at a time: what one look at them has fetched from memory is still at hand for the next
+ROWS = 500  # read at a time: what one look at them has fetched from memory is still at hand for the next
 
 # Possessive: nothing in it can be read in two ways, and to remember where one might takes twice the time.
 _plain_lines = re.compile(r"(?:(?:(?:0|[1-9][0-9]{0,59}+)(?:\.[0-9]{1,60}+)?+)?+\n)*+").fullmatch
