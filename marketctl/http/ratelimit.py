@@ -18,6 +18,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from marketctl.errors import Blocked, MarketctlError, RateLimited, StorageFailed
+from marketctl.files.look import read_regular
 from marketctl.times import DAY_MS, now_ms, to_iso
 
 SHORT_WAIT_S = 5.0  # a named wait up to this long is waited for; for a longer one nobody sleeps
@@ -149,12 +150,12 @@ class Pace:
     def held(self) -> Hold | None:
         """Return the wait the provider named, while it lasts."""
         try:
-            return read_hold(self._hold_path.read_bytes(), now_ms())
+            return read_hold(read_regular(self._hold_path), now_ms())
         except FileNotFoundError:
             return None
         except OSError as error:
             place = self._hold_path
-            raise StorageFailed(f"{place}: {error.strerror}", hint=f"remove it: rm {place}") from error
+            raise StorageFailed(f"{place}: {error.strerror or error}", hint=f"remove it: rm {place}") from error
 
     @property
     def undone_by(self) -> str:

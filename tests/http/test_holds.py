@@ -1,6 +1,7 @@
 """Waits that a provider names: kept to their own moment, for its address, by every job, entry and run that comes."""
 
 import json
+import os
 import time
 from email.utils import formatdate
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from marketctl.config.credentials import load_credentials
+from marketctl.errors import StorageFailed
 from marketctl.http.ratelimit import AHEAD_MS, Hold, Pace, address_of, read_hold
 from marketctl.jobs.desk import Desk
 from marketctl.jobs.run import Options, Run
@@ -155,6 +157,17 @@ def test_a_refused_region_names_no_time_and_holds_nothing(desk):
 def test_what_is_no_hold_holds_nobody(tmp_path, text):
     (tmp_path / "x.hold").write_text(text)
     assert Pace(tmp_path / "x.pace", 10, 3).reserve() == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "words"), [(os.mkfifo, "it is no regular file"), (Path.mkdir, "Is a directory")], ids=["pipe", "folder"]
+)
+def test_what_is_no_file_in_place_of_a_hold_is_told_at_once(tmp_path, make, words):
+    place = tmp_path / "x.hold"
+    make(place)
+    with pytest.raises(StorageFailed) as error:
+        Pace(tmp_path / "x.pace", 10, 3).reserve()
+    assert (error.value.message, error.value.hint) == (f"{place}: {words}", f"remove it: rm {place}")
 
 
 def test_a_hold_of_a_clock_that_ran_ahead_is_none(tmp_path):
