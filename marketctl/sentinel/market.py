@@ -294,7 +294,8 @@ _markets: dict[str, Market] = {}
 def market_of(registry: Registry) -> Market:
     """Return what this process knows of a registry's venues."""
     settings = registry.settings
-    market = _markets.setdefault(f"{settings.data_dir}\n{settings.redis_url}\n{settings.redis_prefix}", Market())
+    address = f"{settings.data_dir}\n{settings.redis_url}\n{settings.redis_prefix}"
+    market = _markets.get(address) or _markets.setdefault(address, Market())
     if market.limits is not registry.sentinel:
         market.limit(registry.sentinel)
     return market
