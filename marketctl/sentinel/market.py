@@ -288,14 +288,13 @@ def _number(text: str | None) -> int | None:
         return None
 
 
-_markets: dict[str, Market] = {}
+_markets: dict[tuple[Any, ...], Market] = {}
 
 
 def market_of(registry: Registry) -> Market:
     """Return what this process knows of a registry's venues."""
-    settings = registry.settings
-    address = f"{settings.data_dir}\n{settings.redis_url}\n{settings.redis_prefix}"
-    market = _markets.get(address) or _markets.setdefault(address, Market())
+    place = registry.settings.data_dir, registry.settings.redis_url, registry.settings.redis_prefix
+    market = _markets.get(place) or _markets.setdefault(place, Market())
     if market.limits is not registry.sentinel:
         market.limit(registry.sentinel)
     return market
