@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from marketctl.errors import BadAnswer
 from marketctl.providers.bridge.proof import Row
 from marketctl.providers.bridge.venue import cards
 from tests.providers.venue_samples import JOBS, VENUES, Digits, Path_, adapter_of, bodies_of, changed, outcome
@@ -21,7 +22,6 @@ from tests.providers.venue_samples import JOBS, VENUES, Digits, Path_, adapter_o
 pytestmark = pytest.mark.skipif(not find_spec("ccxt"), reason="the extra ccxt is not installed: pip install ccxt")
 
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?").fullmatch
-LOOPS = {"binance", "gate", "htx", "kucoin"}  # which ccxt reads in loops of its own: a row of these costs all
 # What venues call an open door or pair, and a closed one.
 WORDS = {"true": "false", "OK": "MAINTENANCE", "normal": "suspended", "allowed": "prohibited", "TRADING": "BREAK"}
 
@@ -126,21 +126,61 @@ def renamed(value: Any) -> Any:
     return value.replace("QRS", "ZZZ").replace("qrs", "zzz").replace("Qrs", "Zzz")
 
 
-@pytest.mark.parametrize("venue", sorted({*VENUES} - LOOPS))
-def test_a_row_that_ccxt_cannot_read_costs_no_other_pair(venue):
-    bodies, broken = bodies_of(venue), 0
-    bid = outcome(venue, bodies, ("prices",)).get(("quote", "bid"))
+def lists_of(venue: str) -> Iterator[tuple[Path_, Any]]:
+    """Yield the lists that prices are made of: where they stand, and their rows."""
+    bodies = bodies_of(venue)
     for where in {where[: where.index(0)] for where, _ in leaves(bodies) if 0 in where[:4]}:
-        if where[0] not in asked_by(venue, "prices"):
-            continue
         rows: Any = bodies
         for key in where:
             rows = rows[key]
-        for leaf, _ in leaves(rows[0]):
-            bad = changed(renamed(rows[0]), leaf, "x")
-            assert outcome(venue, changed(bodies, where, [*rows, bad]), ("prices",)).get(("quote", "bid")) == bid, leaf
+        if where[0] in asked_by(venue, "prices"):
+            yield where, rows
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_row_that_ccxt_cannot_read_costs_no_other_pair(venue):
+    bodies, broken = bodies_of(venue), 0
+    bid = outcome(venue, bodies, ("prices",)).get(("quote", "bid"))
+    for where, rows in lists_of(venue):
+        odd = [changed(renamed(rows[0]), leaf, new) for leaf, _ in leaves(rows[0]) for new in ("x", None, [])]
+        for row in [*odd, "x", None, [], {}, 5]:
+            found = outcome(venue, changed(bodies, where, [row, *rows, row]), ("prices",))
+            assert found.get(("quote", "bid")) == bid, (where, row)
             broken += 1
     assert broken or not bid or venue == "kraken"  # its rows are no list
+
+
+@pytest.mark.parametrize(
+    ("venue", "where", "row"),
+    [
+        ("binance", ("GET /api/v3/ticker/24hr",), {"symbol": "ZZZUSDT", "lastPrice": "x", "priceChange": "1"}),
+        ("gate", ("GET /api/v4/spot/currency_pairs",), {"id": "ZZZ"}),
+        ("htx", ("GET /v1/common/symbols", "data"), None),
+        ("kucoin", ("GET /api/v2/symbols", "data"), {"symbol": "ZZZ"}),
+        ("kucoin", ("GET /api/v1/market/allTickers", "data", "ticker"), None),
+        ("kucoin", ("GET /api/v1/market/allTickers", "data", "ticker"), {"symbol": "ZZZ-USDT", "changeRate": "x"}),
+    ],
+)
+def test_odd_rows_are_counted_and_nothing_is_asked_for_them(venue, where, row):
+    rows: Any = dict(lists_of(venue))[where]
+    adapter: Any = adapter_of(venue)
+    adapter.client.bodies = changed(bodies_of(venue), where, [row, *rows, row])
+    adapter.client.asked.clear()
+    batch = adapter.prices()
+    # What is not in the list of pairs costs its quote, where that has one.
+    odd = 2 if "icker" in where[0] else 0
+    assert (len(batch.quotes), batch.rows, dict(batch.skipped)) == (1, 1 + odd, {"unknown-symbol": odd} if odd else {})
+    assert len(adapter.client.asked) == len(set(adapter.client.asked))
+
+
+@pytest.mark.parametrize("venue", ["binance", "gate", "htx", "kucoin"])
+@pytest.mark.parametrize("shape", ["x", None, [], {}, 5, ["x"], [None, None], {"data": "x"}, {"data": {"ticker": 5}}])
+def test_an_answer_of_another_shape_is_a_failure(venue, shape):
+    for path in {where[0] for where, _ in lists_of(venue)}:
+        adapter: Any = adapter_of(venue)
+        adapter.client.bodies = bodies_of(venue) | {path: shape}
+        with pytest.raises(BadAnswer):
+            adapter.prices().refuse_if_empty()
 
 
 def follows_another(place: tuple[str, ...], value: Any, bodies: dict[str, Any]) -> bool:

@@ -9,13 +9,14 @@ Quirks: a figure counts where it stands in the answer as it was sent, a flag whe
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property, lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from marketctl.errors import AuthFailed, ConfigError, MarketctlError, NotSupported
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair
 from marketctl.providers.base import Exchange, Provider, measure
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
-from marketctl.providers.bridge.carrier import Call, bridged, read, read_numbers
+from marketctl.providers.bridge.carrier import Call, bridged, read, read_numbers, read_rows
 from marketctl.providers.bridge.loading import IDS, VERSION, load_exchange
 from marketctl.providers.bridge.proof import Row
 from marketctl.providers.bridge.venue import Card, Survey, cards, survey, tune
@@ -53,9 +54,12 @@ class CcxtAdapter(Exchange):
         if self.public.has.get(wanted) is not True:
             raise self.cannot("ccxt has no answer for all its pairs at once", "prices")
         batch = self.quote_batch()
-        found = read(self.public.fetch_bids_asks if self.proved.bids_asks else self.public.fetch_tickers)
-        for symbol, ticker in found.items():
+        reader = self.public.fetch_bids_asks if self.proved.bids_asks else self.public.fetch_tickers
+        found, odd = read_rows(self.public, reader)
+        for symbol, ticker in chain.from_iterable(part.items() for part in found):
             add_ticker(batch, self.symbol_of(symbol), ticker)
+        for _ in range(odd):
+            batch.add(None)  # of an unknown symbol
         if batch.rows and not batch.quotes and set(batch.skipped) == {"no-price"}:
             raise self.cannot("no bid and ask in its answer for all pairs", "prices")
         return batch
@@ -78,8 +82,8 @@ class CcxtAdapter(Exchange):
 
     def markets(self) -> list[dict[str, Any]]:
         """Ask for the markets; one without an id or a symbol is none."""
-        found = read(getattr(self.public, self.seen.markets), {})
-        return [dict(one) for one in found if one and one.get("symbol") and code(one.get("id"))]
+        found, _odd = read_rows(self.public, getattr(self.public, self.seen.markets), {})
+        return [dict(one) for one in chain.from_iterable(found) if one and one.get("symbol") and code(one.get("id"))]
 
     def symbol_of(self, symbol: str) -> str:
         """Return the venue's own symbol for ccxt's."""

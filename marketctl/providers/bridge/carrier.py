@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from marketctl.http.messages import Answer, Request
 
 T = TypeVar("T")
+Heard = dict[str, Any]  # answers, by what was asked
+Place = tuple[str, ...]  # the keys that lead to a list
 
 # ccxt's classes of errors by name, the nearest of their ancestors counts.
 ERRORS: dict[str, type[MarketctlError]] = {
@@ -117,13 +119,21 @@ def bridged(source: type[Any], carry: Callable[[Call, float], Any], settings: di
     class Bridged(source):  # type: ignore[misc]
         present_ms: int | None = None
         unread = 0
+        # What was answered, for `read_rows`, which has it read once more, in parts and without asking.
+        heard: Heard | None = None
+        again: Heard | None = None
 
         def fetch2(self, path: Any, api: Any = "public", method: str = "GET", *given: Any) -> Any:
+            if self.again is not None:
+                return self.again[f"{api} {path}"]
             params, config = (*given, {}, {})[:2]
             if method != "GET":
                 raise NotSupported(f"{self.id}: ccxt asks by {method} for this, and the bridge only reads by GET")
             weight = float(self.calculate_rate_limiter_cost(api, method, path, params, config) or 1)
-            return carry(Call(self, path, api, method, params), weight)
+            answer = carry(Call(self, path, api, method, params), weight)
+            if self.heard is not None:
+                self.heard[f"{api} {path}"] = answer
+            return answer
 
         # A row that ccxt cannot read costs itself alone: without its pair a ticker is counted as of an unknown symbol.
         # Not so a coin: one that is left out would be told as delisted.
@@ -165,8 +175,8 @@ def kind_of(names: list[str]) -> type[MarketctlError] | None:
 def row_or_none(reader: Callable[..., Any], *given: Any) -> Any:
     """Return what ccxt makes of one row, None where it stumbles."""
     try:
-        return reader(*given)
-    except STUMBLES:
+        return read(reader, *given)
+    except BadAnswer:
         return None
 
 
@@ -183,3 +193,64 @@ def read(reader: Callable[..., T], *given: Any) -> T:
         if isinstance(error, STUMBLES):
             raise BadAnswer(f"ccxt cannot read the answer: {names[0]}: {printable(str(error), 120)}") from error
         raise
+
+
+def read_rows(exchange: Any, reader: Callable[..., T], *given: Any) -> tuple[list[T], int]:
+    """Let ccxt read a list, as `read` does; a row that it stumbles over, in a loop of its own, costs itself alone.
+
+    Returns what it made of the rows, in parts, and how many it could not read; where that is all of them it raises.
+    """
+    heard: Heard = {}
+    exchange.heard = heard
+    try:
+        return [read(reader, *given)], 0
+    except BadAnswer:
+        for asked, answer in heard.items():
+            for place in lists_in(answer):
+
+                def part(rows: list[Any], asked: str = asked, answer: Any = answer, place: Place = place) -> T:
+                    exchange.again = heard | {asked: with_rows(answer, place, rows)}
+                    return read(reader, *given)
+
+                parts, odd = readable(part, rows_at(answer, place))
+                if any(parts):
+                    return parts, odd
+        raise
+    finally:
+        exchange.heard = exchange.again = None
+
+
+def readable(part: Callable[[list[Any]], T], rows: list[Any]) -> tuple[list[T], int]:
+    """Read rows in parts that can be read, and count those that cannot."""
+    if not rows:
+        return [], 0
+    try:
+        return [part(rows)], 0
+    except BadAnswer:
+        half = len(rows) // 2
+        if not half:
+            return [], 1
+        (left, odd), (right, more) = readable(part, rows[:half]), readable(part, rows[half:])
+        return left + right, odd + more
+
+
+def lists_in(answer: Any, place: Place = ()) -> Iterator[Place]:
+    """Yield where the lists of an answer stand that are in no other list."""
+    if isinstance(answer, list):
+        yield place
+    elif isinstance(answer, dict):
+        for key, one in answer.items():
+            yield from lists_in(one, (*place, key))
+
+
+def rows_at(answer: Any, place: Place) -> list[Any]:
+    """Return a list of an answer."""
+    for key in place:
+        answer = answer[key]
+    found: list[Any] = answer
+    return found
+
+
+def with_rows(answer: Any, place: Place, rows: list[Any]) -> Any:
+    """Return an answer with other rows in one of its lists."""
+    return answer | {place[0]: with_rows(answer[place[0]], place[1:], rows)} if place else rows
