@@ -6,8 +6,8 @@ A run sets two a job, and hardly one comes due: a thread each (threading.Timer) 
 import math
 import os
 import threading
-import time
 from collections.abc import Callable
+from time import monotonic
 
 
 class Alarm:
@@ -20,7 +20,7 @@ class Alarm:
 
     def start(self) -> None:
         """Set it."""
-        _watch.add(self, time.monotonic() + max(0.0, self._after_s))
+        _watch.add(self, monotonic() + max(0.0, self._after_s))
 
     def cancel(self) -> None:
         """Forget it; what is being done already goes on. May be called again, and before the start."""
@@ -62,7 +62,7 @@ class _Watch:
     def _wait(self) -> None:
         with self._changed:
             while True:
-                now = time.monotonic()
+                now = monotonic()
                 for alarm in [alarm for alarm, due in self._due.items() if due <= now]:
                     del self._due[alarm]
                     alarm.ring()
