@@ -59,8 +59,14 @@ def _regular(path: Path, flags: int = os.O_RDONLY) -> int:
 
 def read_regular(path: Path) -> bytes:
     """Return what a file holds. Raises OSError, also for what is no regular file."""
-    with open_regular(path) as file:
-        return file.read()
+    fd = _regular(path)
+    try:
+        parts, most = list[bytes](), os.fstat(fd).st_size + 1
+        while part := os.read(fd, most):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(fd)
 
 
 def read_named(path: Path) -> tuple[os.stat_result, bytes]:

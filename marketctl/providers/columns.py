@@ -23,7 +23,9 @@ COLUMNS = ("symbol", "bid", "ask", "bid_size", "ask_size", "last", "volume", "qu
 ROWS = 500  # read at a time: what one look at them has fetched from memory is still at hand for the next
 
 # Possessive: nothing in it can be read in two ways, and to remember where one might takes twice the time.
-_plain_lines = re.compile(r"(?:(?:(?:0|[1-9][0-9]{0,59}+)(?:\.[0-9]{1,60}+)?+)?+\n)*+").fullmatch
+_PLAIN = r"(?:0|[1-9][0-9]{0,59}+)(?:\.[0-9]{1,60}+)?+"
+_plain_lines = re.compile(rf"(?:(?:{_PLAIN})?+\n)*+").fullmatch
+_number_lines = re.compile(rf"(?:(?:{_PLAIN}(?:[eE][-+]?+[0-5]?[0-9])?+)?+\n)*+").fullmatch  # also 4.147E-5
 
 
 def column(found: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
@@ -150,8 +152,8 @@ def plain_texts(column: list[Any]) -> tuple[list[str], set[int]]:
         told = set(map(type, column)) <= _TOLD
         texts = [value if type(value) is str else _shown(value) for value in column]
         lines = "\n".join(texts)
-    if "E" in lines or "e" in lines:
-        texts = [_spread(text) if "E" in text else text for text in lines.upper().split("\n")]
+    if ("E" in lines or "e" in lines) and _number_lines(f"{lines}\n"):
+        texts = [f"{Decimal(text):f}" if "E" in text else text for text in lines.upper().split("\n")]
         lines = "\n".join(texts)
     # A value with a line break in it would pass as two.
     if told and _plain_lines(f"{lines}\n") and lines.count("\n") == len(column) - 1:
@@ -159,27 +161,6 @@ def plain_texts(column: list[Any]) -> tuple[list[str], set[int]]:
     found = ["" if one is None else _digits(one) for one in column]
     odd = {place for place, text in enumerate(found) if text.startswith("-")}
     return ["" if place in odd else text for place, text in enumerate(found)], odd
-
-
-_ZEROS = {f"-{places}": f"0.{'0' * (places - 1)}" for places in range(1, 10)}
-_PLACES = {f"{places}": places for places in range(1, 16)}
-
-
-def _spread(text: str) -> str:
-    """Write out 4.147E-5, which is how many write what is small or large; Decimal takes six times as long.
-
-    Of what is no number comes none.
-    """
-    first, _, exponent = text.partition("E")
-    if len(first) == 1 or first[1:2] == ".":
-        zeros, rest = _ZEROS.get(exponent), first[2:]
-        if zeros is not None:
-            return f"{zeros}{first[0]}{rest}"
-        places = _PLACES.get(exponent, 0)
-        if places and (rest.isdecimal() or len(first) == 1):
-            tail = f".{rest[places:]}" if places < len(rest) else "0" * (places - len(rest))
-            return f"{first[0]}{rest[:places]}{tail}"
-    return _digits(text)
 
 
 def _digits(value: object) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from marketctl.errors import BadAnswer
 from marketctl.models import Pair, Skip
+from marketctl.providers.columns import plain_texts
 from tests.providers.batches import BTC, batch_of, pair, quote
 
 # Quotes ------------------------------------------------------------------------------------
@@ -211,6 +212,12 @@ def test_rows_in_columns_and_one_by_one_come_out_the_same(seed, monkeypatch):
         sizes = {"bid_size": bid_size, "ask_size": ask_size}
         alone.add(symbol, bid, ask, **sizes, last=last, volume=volume, quote_volume=turnover, at_ms=5)
     assert (in_columns.quotes, in_columns.skips, in_columns.rows) == (alone.quotes, alone.skips, alone.rows)
+
+
+def test_exponents_in_a_column_are_written_out_with_the_digits_that_were_sent():
+    told = ["1.755157E-6", "4.2139e10", "1.50E-3", "0.0e2", "7", ""]
+    assert plain_texts(told) == (["0.000001755157", "42139000000", "0.00150", "0", "7", ""], set())
+    assert plain_texts(["1E60", "1_0E5", "5", "2E1\n3"]) == (["", "", "5", ""], {0, 1, 3})
 
 
 def test_a_symbol_left_out_is_told_fit_for_a_terminal():
