@@ -312,7 +312,8 @@ COMMANDS: dict[str, tuple[Schema, dict[str, Schema]]] = {
     "redis status": (SERVER, {}),
     "notify test": (shape({**CHANNEL, "status": words("ok", "failed")}), {}),
     "notify run": (EVENT, {"muted": many(EVENT), "failed": ANYTHING, "quiet": ANYTHING}),
-    "notify status": (shape({**CHANNEL, "waiting": COUNT, "last_ok": ANYTHING, "failures": COUNT}), {
+    "notify status": (shape({**CHANNEL, "waiting": COUNT, "last_ok": ANYTHING, "failures": COUNT,
+                             "next_try": unknown(TIME)}), {
         "muted": by(unknown(TIME)), "active": many(shape({"key": TEXT, "since": TIME})), "looked_at": unknown(TIME)}),
     "notify log": (shape({"at": TIME, "kind": WORD, "status": WORD, "keys": many(TEXT), "text": TEXT,
                           "channels?": many(WORD), "muted?": FLAG}), {}),

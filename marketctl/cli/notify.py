@@ -14,6 +14,7 @@ CHANNELS = (
     Column("waiting", "number"),
     Column("last ok", "time"),
     Column("failures", "number", blank="0"),
+    Column("next try", "time"),
     Column("error"),
 )
 TESTED = (Column("channel", "name"), Column("to", "name"), Column("status", "word"), Column("error"))
@@ -47,15 +48,19 @@ def command() -> None:
 def test(channels: tuple[str, ...], as_json: bool) -> int:
     """Send a test message to every channel, or to the named ones, and tell which took it.
 
+    One that took it is tried again at the next look, however often it had failed.
+
     \b
     Example:
       marketctl notify test ops
 
     Exit codes: 0 all took it, 1 none did, 3 some did, 4 configuration.
     """
-    from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL, ConfigError
+    from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL, ConfigError, RedisFailed, StorageFailed
+    from marketctl.log import log
     from marketctl.notify.channels import open_channel, send, shown
     from marketctl.notify.words import INFO, WORDS
+    from marketctl.notify.work import end_pauses
     from marketctl.redact import redact
     from marketctl.text import closest, printable
 
@@ -70,12 +75,13 @@ def test(channels: tuple[str, ...], as_json: bool) -> int:
                 hint=f"marketctl notify test {close}" if close else "marketctl notify status",
             )
     say = WORDS[registry.watch.language]
-    results = []
+    results, took = [], []
     for name in channels or urls:
         try:
             why = send(open_channel(name, urls[name]), "marketctl", say["test"], INFO)
         except ConfigError as error:
             why = sentence(error.message, error.hint)
+        took += [] if why else [name]
         error_words = printable(redact(why)) if why else None
         told = {"channel": name, "to": shown(urls[name]), "status": "failed" if why else "ok", "error": error_words}
         results.append(told)
@@ -83,6 +89,10 @@ def test(channels: tuple[str, ...], as_json: bool) -> int:
         print_document(given, {"schema": 1, "command": "notify test", "results": results})
     elif not (given.quiet and all(one["status"] == "ok" for one in results)):
         print_rows(given, TESTED, [[one[column.key] for column in TESTED] for one in results])
+    try:
+        end_pauses(registry, took)
+    except (StorageFailed, RedisFailed) as error:
+        log.warning("%s", sentence(error.message, error.hint))
     failed = sum(one["status"] == "failed" for one in results)
     return EXIT_OK if not failed else EXIT_FAILED if failed == len(results) else EXIT_PARTIAL
 
@@ -102,6 +112,9 @@ def run(dry_run: bool, as_json: bool) -> int:
       marketctl notify run
       marketctl notify run --dry-run
 
+    A channel that fails again and again is left alone for a minute, then two, up to an hour; one that takes a message
+    ends that, that of `notify test` as well.
+
     Exit codes: 0 told, or nothing to tell, 1 no channel took it, 3 some did not, 4 configuration, 75 another run tells.
     """
     from marketctl.errors import EXIT_BUSY, EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
@@ -119,12 +132,13 @@ def run(dry_run: bool, as_json: bool) -> int:
         return EXIT_BUSY
     if as_json:
         document = {"schema": 1, "command": "notify run", "results": outcome.lines, "muted": outcome.muted}
-        print_document(given, document | {"failed": outcome.failed, "quiet": outcome.quiet})
+        print_document(given, document | {"failed": outcome.failed | outcome.paused, "quiet": outcome.quiet})
     elif not given.quiet:
         print_rows(given, EVENTS, [[line[column.key] for column in EVENTS] for line in outcome.lines])
-    if not outcome.failed:
-        return EXIT_OK
-    return EXIT_FAILED if len(outcome.failed) == len(urls) else EXIT_PARTIAL
+    for name, why in outcome.paused.items():
+        log.error("notify %s: %s", name, why)
+    waiting = len(outcome.failed) + len(outcome.paused)
+    return EXIT_OK if not waiting else EXIT_FAILED if waiting == len(urls) else EXIT_PARTIAL
 
 
 @command.command(cls=Command, context_settings=HELP)
@@ -140,6 +154,7 @@ def status(as_json: bool) -> int:
     from marketctl.log import log
     from marketctl.notify.channels import shown
     from marketctl.notify.ledger import kept
+    from marketctl.notify.outbox import next_try_ms
     from marketctl.times import now_ms, to_iso
 
     given = globals_of()
@@ -157,6 +172,7 @@ def status(as_json: bool) -> int:
                 "waiting": len(ledger.outbox.get(name, ())),
                 "last_ok": told.get("last_ok"),
                 "failures": told.get("failures", 0),
+                "next_try": to_iso(next_try_ms(told, now_ms())),
                 "error": told.get("last_error"),
             }
         )

@@ -17,6 +17,8 @@ ONE_BY_ONE = 3  # so many lines are messages of their own, more are one message
 BODY = 3000  # characters; Telegram takes 4096
 MESSAGES = 3  # of one digest
 KEPT = 500  # lines for a channel that is away; beyond, only the last one of each matter
+PAUSE_MS = 60_000  # after the second failure in a row; doubled by each further one
+LONGEST_PAUSE_MS = 3_600_000
 LATE_MS = 120_000  # what is sent later than that says when it was
 
 Send = Callable[[Any, str, str, str], str | None]
@@ -51,6 +53,13 @@ def is_quiet(quiet: tuple[time, time] | None, timezone: str, now_ms: int) -> boo
     return start <= now < end if start < end else now >= start or now < end
 
 
+def next_try_ms(told: Mapping[str, Any], now_ms: int) -> int | None:
+    """Return until when a channel is left alone because it failed; None where it is not."""
+    until: int | None = told.get("next_try_ms")
+    # What is further away a clock left that ran ahead.
+    return until if until is not None and now_ms < until <= now_ms + LONGEST_PAUSE_MS else None
+
+
 def deliver(
     ledger: Ledger,
     urls: Mapping[str, str],
@@ -58,31 +67,41 @@ def deliver(
     now_ms: int,
     save: Callable[[], None],
     send: Send = channels.send,
-) -> dict[str, str]:
+) -> tuple[dict[str, str], dict[str, str]]:
     """Send what waits, channel by channel; what was taken is gone from the outbox before the next is tried.
 
-    Returns the channels that failed with the reason. One that fails is left alone until the next time.
+    Returns the channels that failed, and those that were not tried, with the reason. One that fails is left alone until
+    the next time, and from its second failure on for a pause that grows.
     """
     failed: dict[str, str] = {}
+    paused: dict[str, str] = {}
     for name in [name for name in ledger.outbox if name not in urls]:
         del ledger.outbox[name]  # nobody can be told there any more
     for name, url in urls.items():
         told = ledger.channels.setdefault(name, {"last_ok": None, "failures": 0, "last_error": None})
+        until = next_try_ms(told, now_ms)
+        if until is not None and ledger.outbox.get(name):
+            paused[name] = f"{told['last_error']}; {len(ledger.outbox[name])} lines wait until {to_iso(until)}"
+            continue
+        pause = 0
         try:
             while waiting := ledger.outbox.get(name):
                 taken, title, body, kind = compose(waiting, language, now_ms)
                 why = send(channels.open_channel(name, url), title, body, kind)
                 if why is not None:
+                    pause = min(PAUSE_MS << min(told["failures"] - 1, 6), LONGEST_PAUSE_MS) if told["failures"] else 0
                     raise ConfigError(why)
                 del waiting[:taken]
-                told |= {"last_ok": to_iso(now_ms), "failures": 0, "last_error": None}
+                told |= {"last_ok": to_iso(now_ms), "failures": 0, "last_error": None, "next_try_ms": None}
                 save()
         except ConfigError as error:
             failed[name] = printable(redact(error.message)).rstrip(".")
-            told |= {"failures": told["failures"] + 1, "last_error": failed[name]}
+            until = now_ms + pause if pause else None
+            told |= {"failures": told["failures"] + 1, "last_error": failed[name], "next_try_ms": until}
             save()
-            log.error("notify %s: %s; %d lines wait", name, failed[name], len(ledger.outbox[name]))
-    return failed
+            later = f" until {to_iso(until)}" if until is not None else ""
+            log.error("notify %s: %s; %d lines wait%s", name, failed[name], len(ledger.outbox[name]), later)
+    return failed, paused
 
 
 def compose(waiting: list[dict[str, Any]], language: str, now_ms: int) -> tuple[int, str, str, str]:

@@ -12,7 +12,7 @@ from marketctl.files.journal import append_journal, read_journal, unread_lines
 from marketctl.notify import outbox
 from marketctl.notify.conditions import Wallets, look
 from marketctl.notify.journals import new_lines, toggles
-from marketctl.notify.ledger import Store
+from marketctl.notify.ledger import Store, kept
 from marketctl.notify.rules import compare, is_muted
 from marketctl.notify.scope import forget_unwatched
 from marketctl.notify.words import lines as in_words
@@ -23,11 +23,15 @@ from marketctl.views.wallets import WalletFiles, shared_wallets
 
 @dataclass
 class Outcome:
-    """What came of a look: the lines, those muted, the channels that failed; `busy` where another process tells."""
+    """What came of a look: the lines, those muted, the channels that failed, and those left alone because they did.
+
+    `busy` where another process tells.
+    """
 
     lines: list[dict[str, Any]] = field(default_factory=list)
     muted: list[dict[str, Any]] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    paused: dict[str, str] = field(default_factory=dict)
     quiet: bool = False
     busy: bool = False
 
@@ -96,7 +100,7 @@ def tell(
         _note(registry, outcome, at, urls)
         outcome.quiet = outbox.is_quiet(registry.watch.quiet, registry.watch.timezone, at)
         if not outcome.quiet:
-            outcome.failed = outbox.deliver(
+            outcome.failed, outcome.paused = outbox.deliver(
                 ledger,
                 urls,
                 registry.watch.language,
@@ -105,6 +109,21 @@ def tell(
                 **({"send": send} if send else {}),
             )
     return outcome
+
+
+def end_pauses(registry: Registry, names: list[str]) -> None:
+    """Have channels that took a message tried again at the next look. Raises StorageFailed, RedisFailed."""
+    with kept(registry.settings, away_is_own=True) as store:
+        channels = store.load().channels
+        if not any(channels.get(name, {}).get("next_try_ms") for name in names):
+            return
+        with store.lock() as ours:
+            if ours:
+                ledger = store.load()
+                for name in names:
+                    if name in ledger.channels:
+                        ledger.channels[name] |= {"failures": 0, "last_error": None, "next_try_ms": None}
+                store.save(ledger)
 
 
 def _wallets(registry: Registry, store: Store) -> Wallets:

@@ -54,4 +54,4 @@ def tell_alerts(desk: "Desk") -> dict[str, Any]:
         return {"reason": error.reason, "message": redact(error.message)}
     if outcome.busy:
         return {"busy": True}
-    return {"lines": len(outcome.lines), "muted": len(outcome.muted), "failed": sorted(outcome.failed)}
+    return {"lines": len(outcome.lines), "muted": len(outcome.muted), "failed": sorted(outcome.failed | outcome.paused)}

@@ -71,6 +71,7 @@ GOOD = {
         {"channels": {"ops": {}}},
         {"channels": {"ops": CHANNEL | {"failures": True}}},
         {"channels": {"ops": CHANNEL | {"last_ok": 5}}},
+        {"channels": {"ops": CHANNEL | {"next_try_ms": "x"}}},
         {"unsaid": {"a": {"active": 5, "fees": {}}}},
         {"unsaid": {"a": {"active": None, "fees": None}}},
         {"damped": {"a": None}},
