@@ -46,11 +46,14 @@ def require_extra() -> None:
         )
 
 
-def write_board(path: Path, reader: "Reader") -> int:
-    """Make the page and put it in place of the old one, whole; return its size. Raises ConfigError, StorageFailed."""
-    page = build_board(reader, now_ms())
-    write_output(path, page)
-    return len(page)
+def write_board(path: Path, reader: "Reader") -> list[str]:
+    """Make the page and put it in place of the old one, whole. Raises ConfigError, StorageFailed.
+
+    Returns what could not be read, which the page tells too.
+    """
+    found = look(reader, now_ms(), ways=True)
+    write_output(path, render(found))
+    return [words for _reason, words in found["problems"]]
 
 
 def build_board(reader: "Reader", made_ms: int, live: str | None = None) -> bytes:
@@ -58,17 +61,27 @@ def build_board(reader: "Reader", made_ms: int, live: str | None = None) -> byte
 
     `live` is the state from which on a server tells the page what changes; a file has none.
     """
+    return render(look(reader, made_ms, ways=live is None) | {"live": live})
+
+
+def look(reader: "Reader", made_ms: int, *, ways: bool) -> dict[str, Any]:
+    """Gather what a page shows. Raises ConfigError without the extra."""
     require_extra()
-    from marketctl.board.charts import draw
     from marketctl.board.gather import gather
 
-    found = gather(reader, made_ms, ways=live is None) | {"live": live}
+    return gather(reader, made_ms, ways=ways) | {"live": None}
+
+
+def render(found: dict[str, Any]) -> bytes:
+    """Write the page of what was gathered."""
+    from marketctl.board.charts import draw
+
     script = page_script()
     page = _template().render(
         charts=draw(found["stats"]),
         css=_style(),
         data=embed(found),
-        made=(to_iso(made_ms) or "")[:19].replace("T", " "),
+        made=(to_iso(found["made"]) or "")[:19].replace("T", " "),
         script=script,
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
         version=found["version"],

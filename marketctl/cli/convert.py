@@ -11,7 +11,7 @@ from marketctl.cli.globals import HELP, Command, global_options, globals_of
 from marketctl.cli.options import json_option
 from marketctl.cli.output import Column, print_document, print_rows
 from marketctl.cli.param_types import Amount, Place
-from marketctl.errors import EXIT_FAILED, EXIT_OK
+from marketctl.errors import EXIT_FAILED, EXIT_OK, EXIT_PARTIAL
 
 COLUMNS = (
     Column("way", "number"),
@@ -52,7 +52,8 @@ def command(
     Example:
       marketctl convert 1000 USDT@MEXC RUB@RAPIRA
 
-    Exit codes: 0 there is a way, 1 there is none, 2 usage, 4 configuration.
+    Exit codes: 0 there is a way, 1 there is none, 2 usage, 3 there is one, and some quotes or wallets cannot be read or
+    expired, 4 configuration.
     """
     from marketctl.convert.assumed import in_words
     from marketctl.convert.ways import convert
@@ -83,7 +84,8 @@ def command(
         for words in dict.fromkeys(words for way in found.ways for words in way["assumptions"]):
             log.warning("assumed: %s", words)
     for problem in found.problems:
-        log.warning("%s", problem.words)
+        say = log.error if problem.is_unread else log.warning
+        say("%s", problem.words)
     if not found.complete:
         log.warning("the search ended before it was sure that these are the best ways: use --steps or --avoid")
     if not found.ways:
@@ -91,7 +93,9 @@ def command(
         left_out = f" (left out: {why})" if why else ""
         because = f": {cause}" if cause else ""
         log.error("there is now no way of %s %s to %s%s%s", found.amount, source, target, because, left_out)
-    return EXIT_OK if found.ways else EXIT_FAILED
+    if not found.ways:
+        return EXIT_FAILED
+    return EXIT_PARTIAL if any(problem.is_unread for problem in found.problems) else EXIT_OK
 
 
 def row(number: int, step: Mapping[str, Any]) -> tuple[Any, ...]:

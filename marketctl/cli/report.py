@@ -30,10 +30,11 @@ def command(output: str | None, show: bool) -> int:
       marketctl report --open
       marketctl report -o /var/www/html/market.html
 
-    Exit codes: 0 written, 1 could not be written, 2 usage, 4 configuration or the extra is missing.
+    Exit codes: 0 written, 1 could not be written, 2 usage, 3 written, and some of what was collected cannot be read, 4
+    configuration or the extra is missing.
     """
     from marketctl.board import require_extra, write_board
-    from marketctl.errors import StorageFailed
+    from marketctl.errors import EXIT_OK, EXIT_PARTIAL, StorageFailed
     from marketctl.files.look import files_in
     from marketctl.log import log, set_up
     from marketctl.views.quotes import open_reader
@@ -47,16 +48,18 @@ def command(output: str | None, show: bool) -> int:
     if output and not path.absolute().parent.is_dir():  # a typo makes no folder
         raise StorageFailed(f"{path}: there is no such folder", hint=f"mkdir -p {path.parent}")
     with open_reader(registry, history=True) as reader:
-        write_board(path, reader)
+        problems = write_board(path, reader)
     if not given.quiet:
         click.echo(path.absolute())
+    for problem in problems:
+        log.error("%s", problem)
     with suppress(StorageFailed):  # the page says what could not be read
         if not files_in(registry.settings.data_dir / "state", ".json"):
             log.warning("nothing was collected yet, and the page says so. Next: marketctl run --once")
     if show:
         with environment_without_keys():
             click.launch(path.absolute().as_uri())
-    return 0
+    return EXIT_PARTIAL if problems else EXIT_OK
 
 
 @contextmanager

@@ -28,6 +28,11 @@ class Problem(NamedTuple):
     whose: str
     words: str
 
+    @property
+    def is_unread(self) -> bool:
+        """Tell whether quotes or a wallet that are there could not be read: a better way may lie there."""
+        return self.key in ("failed", "expired", "wallet", "records")
+
 
 @dataclass
 class Converted:

@@ -5,6 +5,10 @@ import json
 import pytest
 
 from marketctl.cli import invoke
+from marketctl.redis.connection import RedisConnection
+from marketctl.redis.embedded import EmbeddedRedis
+from marketctl.redis.publish import publish_l1
+from marketctl.times import now_ms
 from tests.desk import asset, quote
 from tests.rates.world import World, usdt
 
@@ -79,7 +83,36 @@ def test_every_view_tells_what_of_a_wallet_cannot_be_read_and_shows_the_rest(wor
     (job,) = [one for one in json.loads(out)["results"] if (one["provider"], one["job"]) == ("KUCOIN", "wallet")]
     assert (code, job["state"], job["reason"], job["message"], job["count"]) == (0, "failing", "storage", LINE, None)
     code, out, err = call("convert 100 USDT@MEXC RUB@RAPIRA --json")
-    assert (code, LINE in err.splitlines()) == (0, True)
+    assert (code, LINE in err.splitlines(), len(json.loads(out)["results"])) == (3, True, 1)
+    assert call("convert 100 USDT@MEXC RUB@RAPIRA --avoid KUCOIN")[0] == 0
+    code, out, err = call(f"-q report -o {world.data}/page.html")
+    assert (code, out, err) == (3, "", f"{LINE}\n")
+
+
+@pytest.mark.parametrize("words", ["convert 100 USDT@MEXC RUB@RAPIRA", "report -o {data}/page.html"])
+@pytest.mark.parametrize("job", ["prices", "wallet"])
+def test_a_file_that_cannot_be_read_is_one_line_and_3(world, call, words, job):
+    path = world.data / job / "KUCOIN.json"
+    path.write_text("{")
+    code, _, err = call(f"-q {words.format(data=world.data)}")
+    told = [line for line in err.splitlines() if not line.startswith("assumed: ")]
+    assert (code, [f"{path} is not JSON" in line for line in told]) == (3, [True])
+    if words.startswith("convert"):
+        # Where nothing is found that is what counts.
+        assert call("convert 100 SOL@MEXC USDT@MEXC")[0] == 1
+
+
+def test_expired_quotes_may_have_had_a_better_way(tmp_path, capsys):
+    world = World(tmp_path / "desk", "embedded")
+    with EmbeddedRedis(world.data), RedisConnection("embedded", world.data, "marketctl") as store:
+        told = {"run_id": "r", "interval_s": 10, "skipped": 0}
+        for name in ("MEXC", "RAPIRA"):
+            quotes = {"USDT/RUB": quote("92", "93", status="trading")}
+            publish_l1(store, name, quotes, collected_ms=now_ms(), **told)
+            world.wallet(name, USDT=usdt(withdraw_fee="1"))
+        store.call("DEL", store.key("MEXC", "l1"))
+        code = invoke(["--config", str(world.path), "convert", "1000", "USDT@MEXC", "RUB@RAPIRA"])
+    assert (code, "MEXC: its quotes expired, the last were of 2" in capsys.readouterr().err) == (3, True)
 
 
 def test_a_network_that_cannot_be_read_takes_its_direction_out(world, call):
