@@ -237,7 +237,7 @@ class Endurance:
         words = f"{name} {job} under {fault}, Redis read-only {read_only}: {result}"
         free = result["requests"] == 0 and result["cached"] and not read_only  # an older answer, told as such
         # Statistics of sets that were accepted ask for clock and platform alone: what these do not tell stays unknown.
-        beside = job == "stats" and result["requests"] <= 2
+        beside = job == "stats" and result["requests"] <= 3 and result["bytes"] < 1000  # no list is so short
         if broken and status == "ok" and not (free or beside):
             self.problems.add("lied", words)
         if not broken and status == "failed" and (name, kind) not in HARMLESS:
