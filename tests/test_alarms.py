@@ -2,6 +2,8 @@
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -87,6 +89,67 @@ def test_hundreds_are_waited_for_by_one_thread():
     assert threading.active_count() <= before
     for alarm in alarms:
         alarm.cancel()
+
+
+def test_a_clock_that_a_test_holds_holds_no_alarm(monkeypatch):
+    Alarm(0, lambda: None).start()
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+    time.sleep(0.02)
+    done = threading.Event()
+    Alarm(0.01, done.set).start()
+    assert done.wait(5)
+
+
+def test_a_system_that_has_no_thread_to_give_is_asked_again(monkeypatch):
+    asked, first, second = [], threading.Event(), threading.Event()
+    start = threading.Thread.start
+
+    def scarce(thread: threading.Thread) -> None:
+        asked.append(thread)
+        if len(asked) <= 3:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    began = time.monotonic()
+    Alarm(0.01, first.set).start()
+    Alarm(0.02, second.set).start()
+    wait_for(first)
+    wait_for(second)
+    assert len(asked) == 5
+    assert time.monotonic() - began > 0.1
+
+
+SIGNALS = """
+import faulthandler, random, signal, threading
+from marketctl.alarms import Alarm
+
+faulthandler.dump_traceback_later(20, exit=True)  # it stands still
+
+def stop(number, frame):
+    raise InterruptedError
+
+signal.signal(signal.SIGALRM, stop)
+for _ in range(1000):
+    try:
+        signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 1e-4))
+        while True:
+            alarm = Alarm(60, print)
+            alarm.start()
+            alarm.cancel()
+    except InterruptedError:
+        pass
+    alarm.cancel()
+    alarm.join()
+done = threading.Event()
+Alarm(0.01, done.set).start()
+print(done.wait(5))
+"""
+
+
+def test_a_signal_at_any_moment_leaves_nothing_locked():
+    done = subprocess.run([sys.executable, "-c", SIGNALS], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("True\n", "", 0)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
