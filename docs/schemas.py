@@ -204,9 +204,10 @@ ROUTE = shape({
 GAP = shape({"pair": TEXT, "buy_at": WORD, "ask": DECIMAL, "sell_at": WORD, "bid": DECIMAL, "gross_percent": DECIMAL,
              "net_percent": unknown(DECIMAL), "amount": DECIMAL, "network": unknown(WORD), "fee": unknown(DECIMAL),
              "identity": unknown(IDENTITY), "why": unknown(TEXT), "age_ms": unknown(INTEGER), "at": TIME})  # fmt: skip
-STANDS = shape({"provider": WORD, "job": JOB, "state": words(*STATES), "age_ms": unknown(INTEGER), "failures": COUNT,
-                "reason": unknown(REASON), "message": unknown(TEXT), "last_success": unknown(TIME),
-                "count": unknown(COUNT), "held": unknown(COUNT)})  # fmt: skip
+STANDS = shape({"provider": WORD, "job": JOB, "state": words(*STATES), "age_ms": unknown(INTEGER),
+                "failures": unknown(COUNT), "reason": unknown(REASON), "message": unknown(TEXT),
+                "last_success": unknown(TIME), "count": unknown(COUNT), "held": unknown(COUNT),
+                "problem": unknown(TEXT)})  # fmt: skip
 DOOR = shape({"asset": TEXT, "network": WORD, "door": words("deposit", "withdraw"), "closed": ANYTHING,
               "open": many(WORD), "unknown": ANYTHING, "of": ANYTHING, "words": TEXT,
               "instead": many(shape({"network": WORD, "fee": unknown(DECIMAL)}))})  # fmt: skip
@@ -346,7 +347,7 @@ SCHEMAS: dict[str, tuple[str, Schema]] = {
          "gone?": {"const": True}, "held?": VERDICT,
          **{f"{name}?": DECIMAL for name in ("bid", "ask", "last", "mid")}})),
     "files/state": ("data/state/BYBIT.json", shape(
-        {"schema": {"const": 1}, "provider": WORD, "jobs": shape({f"{job}?": LAST for job in JOBS})})),
+        {"schema": {"const": 1}, "provider": WORD, "jobs": shape({f"{job}?": unknown(LAST) for job in JOBS})})),
     "files/dump": ("a dump, data/raw/prices-BYBIT.json", DUMP),
     "files/rates": ("the JSON export of `rates build`", shape({"schema": {"const": 1}, "rates": many(RATE)})),
     "files/run-log-line": ("a line of the run log: a job's result, or a build of the rates", {"anyOf": [

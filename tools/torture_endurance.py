@@ -246,7 +246,7 @@ class Endurance:
             self.problems.add("no reason", words)
         known = self.model.setdefault(f"{name} {job}", {"failures": 0, "ok": 0, "history": []})
         known["failures"] = 0 if status == "ok" else known["failures"] + (status == "failed")
-        state = read_state(self.data / "state", name).get(job, {})
+        state = read_state(self.data / "state", name, job)
         if (state.get("failures"), state.get("last_reason")) != (known["failures"], result["reason"]):
             self.problems.add("state", f"{words}: {state}")
         if job == "prices":

@@ -13,6 +13,7 @@ from torture_readers import Problems, check_journal
 from torture_world import Children, RedisServer, StampedSandbox, desk, price_stamps
 
 from marketctl.files.state import read_state
+from marketctl.models import JOBS
 
 NAMES = ("BYBIT", "KUCOIN")
 WAIT_S = 300
@@ -112,8 +113,9 @@ class Overlap:
                 if meta[b"run_id"].decode() != mirror["run_id"]:
                     self.problems.add("mixed", f"{name}: {meta[b'run_id']!r} and {mirror['run_id']}")
                 self.figures["journal lines"] += check_journal(data, name, self.problems)
-                for job, state in read_state(data / "state", name).items():
-                    if state["failures"]:
+                for job in JOBS:
+                    state = read_state(data / "state", name, job)
+                    if state.get("failures"):
                         self.problems.add("state", f"{name} {job}: {state}")
         if left := list(data.rglob("*.tmp")):
             self.problems.add("temporary files left", str(left))

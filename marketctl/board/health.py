@@ -53,7 +53,7 @@ def gather_health(
 def gather_job(registry: Registry, entry: ProviderEntry, job: str, collected: int | None) -> dict[str, Any]:
     """Return the facts that a job's state is made of: when it was collected, how old that may be, what went wrong."""
     try:
-        state = read_state(registry.settings.data_dir / "state", entry.name).get(job, {})
+        state = read_state(registry.settings.data_dir / "state", entry.name, job)
     except MarketctlError as error:  # how it went nobody knows: no good job, as `status` has it
         state = {"failures": 1, "last_reason": error.reason}
     return {

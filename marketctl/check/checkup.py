@@ -28,7 +28,7 @@ from marketctl.jobs.adapter import open_adapter, require_key
 from marketctl.jobs.run import Run
 from marketctl.jobs.schedule import Schedule, Turn, turns
 from marketctl.log import log
-from marketctl.models import Quota, Quote
+from marketctl.models import JOBS, Quota, Quote
 from marketctl.providers.base import Provider
 from marketctl.providers.batch import QuoteBatch
 from marketctl.redact import redact
@@ -97,10 +97,9 @@ def forgive(run: Run, health: Health, fail_after: int) -> None:
     if fail_after <= 1 or not failed:
         return
     try:
-        jobs = read_state(run.desk.state_dir, health.provider)
+        in_a_row = max((1, *(read_state(run.desk.state_dir, health.provider, job).get("failures", 0) for job in JOBS)))
     except StorageFailed:
         return
-    in_a_row = max((1, *(entry["failures"] for entry in jobs.values())))
     if in_a_row < fail_after:
         for one in failed:
             one.status = "warn"

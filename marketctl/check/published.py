@@ -1,13 +1,13 @@
 """The last check: what readers get of a provider, how old it is, what is held, and whether Redis takes the next set."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from marketctl.check.health import Finding, Health
 from marketctl.config.registry import ProviderEntry
-from marketctl.errors import MarketctlError, RedisFailed
+from marketctl.errors import MarketctlError, RedisFailed, StorageFailed
 from marketctl.files.state import read_state
 from marketctl.jobs.run import Run
 from marketctl.log import log
@@ -82,13 +82,18 @@ class LookAtPublished:
 
     def findings(self) -> list[Finding]:
         """Look at Redis; at the files where Redis is not to be asked. Raises MarketctlError where it cannot be read."""
-        from marketctl.redis.server import prove_writable
-
         if self.redis.error is not None:
             raise self.redis.error
-        last_good = ms_or_none(
-            read_state(self.run.desk.state_dir, self.entry.name).get("prices", {}).get("last_success")
-        )
+        try:
+            state = read_state(self.run.desk.state_dir, self.entry.name, "prices")
+        except StorageFailed as error:
+            return [*self._findings({}), Finding("warn", error.message, error.reason, error.hint)]
+        return self._findings(state)
+
+    def _findings(self, state: Mapping[str, Any]) -> list[Finding]:
+        from marketctl.redis.server import prove_writable
+
+        last_good = ms_or_none(state.get("last_success"))
         live = Reader(self.run.registry, self.redis.store, None).look(self.entry)
         if self.redis.store is None:
             off = self.run.settings.redis_url == "none"
@@ -143,7 +148,8 @@ class LookAtPublished:
         hint = f"marketctl prices collect -p {self.entry.name}"
         at, now = live.collected_ms, now_ms()
         if at is None:
-            return Finding(bad, f"never published; {where}", "suspect", hint)
+            told = "never published" if live.state != "failed" else "whether it ever published is not known"
+            return Finding(bad, f"{told}; {where}", "suspect", hint)
         if age_ms(now, at) is None:
             told = f"{words} {(at - now) / 1000:.0f} s in the future; {where}"
             return Finding(bad, told, "clock-skew", "sync the clocks (NTP)")

@@ -40,6 +40,7 @@ def command(watch_s: float | None, as_json: bool) -> int:
 
 def show(given: Globals, as_json: bool = False) -> int:
     """Print the status; return the exit code, which is 0: it is an answer, however bad. `check` is for monitoring."""
+    from marketctl.log import log
     from marketctl.times import now_ms
     from marketctl.views.quotes import open_reader
     from marketctl.views.status import WELL
@@ -52,7 +53,9 @@ def show(given: Globals, as_json: bool = False) -> int:
     jobs = found["jobs"]
     if any(job["count"] for job in jobs):
         tell_mirror(reader)
-    well = all(job["state"] in WELL and not job["held"] for job in jobs)
+    for problem in dict.fromkeys(job["problem"] for job in jobs if job["problem"]):
+        log.error("%s", problem)
+    well = all(job["state"] in WELL and not job["held"] and not job["problem"] for job in jobs)
     if as_json:
         print_document(given, {"schema": 1, "command": "status", "results": jobs, "closed": found["closed"]}
                        | {"unknown": found["unknown"], "totals": found["totals"], "healthy": well})  # fmt: skip

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from marketctl.errors import StorageFailed
 from marketctl.files.atomic import safe_name, storage_failed
 from marketctl.files.locks import flocked
 from marketctl.files.look import read_regular
 from marketctl.files.snapshots import SCHEMA, write_document
+from marketctl.models import JOBS
 from marketctl.times import ms_or_none, to_iso
 
 
@@ -21,16 +23,18 @@ def record_state(
     ok: bool | None,
     reason: str | None,
     crossed: Sequence[str] = (),
-) -> None:
+) -> StorageFailed | None:
     """Note how a job ended: ok, failed, or neither (`None`: skipped, which is no failure).
 
     `crossed` are the pairs whose bid was above their ask, some of them. The jobs of a provider may end in several
-    processes at once. Raises StorageFailed.
+    processes at once. Returns what of the file was no state: that is unknown (null) from now on, until its job ends.
+    Raises StorageFailed.
     """
     path = state_dir / f"{safe_name(provider)}.json"
     with flocked(state_dir / f".{provider}.json.lock"):
-        jobs = read_state(state_dir, provider)
-        entry = jobs.setdefault(job, {"last_attempt": None, "last_success": None, "failures": 0, "last_reason": None})
+        jobs, wrong = _read(path)
+        entry = jobs.get(job) or {"last_attempt": None, "last_success": None, "failures": 0, "last_reason": None}
+        jobs[job] = entry
         entry["last_attempt"] = to_iso(at_ms)
         entry["last_reason"] = reason
         if ok:
@@ -42,24 +46,41 @@ def record_state(
         elif ok is False:
             entry["failures"] += 1
         write_document(path, {"schema": SCHEMA, "provider": provider, "jobs": jobs})
+    return StorageFailed(f"{path}: {wrong}; it is written anew") if wrong else None
 
 
-def read_state(state_dir: Path, provider: str) -> dict[str, dict[str, Any]]:
-    """Return job → `{"last_attempt", "last_success", "failures", "last_reason"}`; what is broken is left out.
+def read_state(state_dir: Path, provider: str, job: str) -> dict[str, Any]:
+    """Return how a job ended last, `{"last_attempt", "last_success", "failures", "last_reason"}`; {} if it never did.
 
-    Those of prices have "crossed" beside it where pairs were.
+    That of prices has "crossed" beside it where pairs were.
 
-    Raises StorageFailed when the file cannot be opened.
+    Raises StorageFailed when the file cannot be opened, and where what it says of the job is no state.
     """
     path = state_dir / f"{safe_name(provider)}.json"
+    jobs, wrong = _read(path)
+    entry = jobs.get(job, {})
+    if entry is None:
+        told = wrong or f"how its {job} ended is not known, it was no state"
+        raise StorageFailed(f"{path}: {told}", hint=f"marketctl run --once -p {provider}")
+    return entry
+
+
+def _read(path: Path) -> tuple[dict[str, dict[str, Any] | None], str | None]:
+    """Return what a file says of each job, None where that is no state, and what is wrong with it in words."""
     try:
         document = json.loads(read_regular(path))
-    except (FileNotFoundError, ValueError, RecursionError):
-        return {}
+    except FileNotFoundError:
+        return {}, None
+    except (ValueError, RecursionError):
+        return dict.fromkeys(JOBS), "it is not JSON, so how its jobs ended is not known"
     except OSError as error:
         raise storage_failed("read", path, error) from error
     jobs = document.get("jobs") if isinstance(document, dict) else None
-    return {job: entry for job, entry in jobs.items() if _is_state(entry)} if isinstance(jobs, dict) else {}
+    if not isinstance(jobs, dict):
+        return dict.fromkeys(JOBS), "it has no table of jobs, so how they ended is not known"
+    wrong = [job for job in JOBS if jobs.get(job) is not None and not _is_state(jobs[job])]
+    told = f"what it says of {', '.join(wrong)} is no state, so how that ended is not known" if wrong else None
+    return {job: None if job in wrong else jobs[job] for job in JOBS if job in jobs}, told
 
 
 def _is_state(entry: Any) -> bool:

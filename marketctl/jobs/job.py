@@ -114,10 +114,13 @@ def _note_end(run: Run, entry: ProviderEntry, job: str, result: Result, started:
     ok = {"ok": True, "failed": False, "skipped": None}[result.status]
     try:
         place = run.desk.state_dir
-        record_state(place, entry.name, job, at_ms=started, ok=ok, reason=result.reason, crossed=result.crossed)
+        wrong = record_state(place, entry.name, job, at_ms=started, ok=ok, reason=result.reason, crossed=result.crossed)
     except StorageFailed as error:
         if result.status == "ok":
             result.fail(error)
+    else:
+        if wrong is not None:
+            log.warning("%s", wrong.message, extra={"provider": entry.name, "job": job})
     if job == "prices" and ok is False and result.reason != "redis":
         from marketctl.redis.publish import mark_failed
 

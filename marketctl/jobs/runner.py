@@ -165,7 +165,10 @@ def _done_since(run: Run, provider: str, job: str, due_ago_ms: int) -> bool:
     if run.task_due_ms is not None:  # by another machine's clock: the lock in Redis knows
         return False
     now = now_ms()
-    at_ms = ms_or_none(read_state(run.desk.state_dir, provider).get(job, {}).get("last_attempt"))
+    try:
+        at_ms = ms_or_none(read_state(run.desk.state_dir, provider, job).get("last_attempt"))
+    except StorageFailed:  # nobody knows, so it is done; its end tells what is wrong there
+        return False
     return at_ms is not None and now - due_ago_ms < at_ms <= now
 
 

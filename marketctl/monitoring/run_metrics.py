@@ -38,9 +38,8 @@ class Metrics:
 
     def text(self) -> str:
         """Return all gauges."""
-        states = {name: read_state(self.desk.state_dir, name) for name, _ in self.last}
         rows = [
-            Row(result, states[name].get(job, {}), self.desk.registry.provider(name).interval_s(job))
+            Row(result, read_state(self.desk.state_dir, name, job), self.desk.registry.provider(name).interval_s(job))
             for (name, job), result in self.last.items()
         ]
         told = families(rows)

@@ -31,7 +31,7 @@ def look_at_jobs(picture: Picture, registry: Registry, reader: Reader) -> None:
             if told["state"] == "failing" and settings.failing_after_s is not None:
                 since = ms_or_none(told["last_success"])
                 facts |= {"since": told["last_success"]}
-                long = since is None and told["failures"] >= 3
+                long = since is None and (told["failures"] or 0) >= 3
                 if long or (since is not None and picture.at_ms - since >= settings.failing_after_s * 1000):
                     picture.add(Condition(failing, "failing", facts, str(told["reason"]), since))
             elif told["state"] in ("stale", "expired") and settings.stale and job != "stats":
@@ -64,7 +64,7 @@ def look_at_crossed(picture: Picture, registry: Registry) -> None:
     venues: dict[str, list[str]] = {}
     for entry in registry.enabled():
         try:
-            state = read_state(registry.settings.data_dir / "state", entry.name).get("prices", {})
+            state = read_state(registry.settings.data_dir / "state", entry.name, "prices")
             crossed = state.get("crossed", ())
         except MarketctlError:
             told = {pair: picture.told_of(f"crossed {pair}").get("venues", ()) for pair in registry.watch.pairs}

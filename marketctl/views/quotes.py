@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
-from marketctl.errors import ConfigError, MarketctlError, RedisFailed
+from marketctl.errors import ConfigError, MarketctlError, RedisFailed, StorageFailed
 from marketctl.files.look import is_there
 from marketctl.files.state import read_state
 from marketctl.redis.connection import NoReply, RedisConnection, connect_running, connect_woken
@@ -191,7 +191,11 @@ class Reader:
 
     def _mirror(self, entry: ProviderEntry) -> Live:
         data_dir = self.registry.settings.data_dir
-        state = read_state(data_dir / "state", entry.name).get("prices", {})
+        unknown: StorageFailed | None = None
+        try:
+            state = read_state(data_dir / "state", entry.name, "prices")
+        except StorageFailed as error:
+            state, unknown = {}, error
         live = Live(entry.name, "mirror", "never", state.get("failures", 0) > 0)
         if live.failing:
             live.last_ok_at, live.last_error = state.get("last_success"), printable(state.get("last_reason"), 40)
@@ -202,10 +206,12 @@ class Reader:
             live.held, live.marked = found["held"], found["marked"]
             if not live.quotes and live.held:
                 live.state = "held"
-        elif isinstance(self.away, RedisFailed) and (self._shared or state.get("last_success")):
+        elif isinstance(self.away, RedisFailed) and (self._shared or unknown or state.get("last_success")):
             # There may be quotes where nobody can look.
             told = f"{self.away.message.rstrip('.')}, and there is no mirror"
             live.state, live.last_error = "failed", sentence(told, self.away.hint).rstrip(".")
+        elif unknown is not None:  # nobody can say that it never published
+            live.state, live.last_error = "failed", sentence(unknown.message, unknown.hint).rstrip(".")
         return live
 
 

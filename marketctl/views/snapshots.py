@@ -168,7 +168,7 @@ def snapshots(
 def without(registry: Registry, job: str, entry: ProviderEntry) -> list[str]:
     """Return a provider without a snapshot in words, with its last run's reason; nothing where it never has one."""
     try:
-        reason = read_state(registry.settings.data_dir / "state", entry.name).get(job, {}).get("last_reason")
+        reason = read_state(registry.settings.data_dir / "state", entry.name, job).get("last_reason")
     except StorageFailed as error:
         reason = error.reason
     return [] if reason == "not-supported" else [entry.name + (f" ({printable(reason, 40)})" if reason else "")]

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
-from marketctl.errors import MarketctlError
+from marketctl.errors import MarketctlError, StorageFailed
 from marketctl.files.state import read_state
 from marketctl.models import JOBS
 from marketctl.redis.quotes import read_meta
+from marketctl.text import sentence
 from marketctl.times import ms_or_none, to_iso
 from marketctl.views.doors import Door, doors, ways_out
 from marketctl.views.freshness import age_ms, is_stale, limit_ms, stands, standstill_ms
@@ -29,11 +30,17 @@ def job_status(
     """Tell how one job of a provider stands: state, age of its data, failures in a row and the last reason.
 
     What cannot be read is told as the state `failing` with its words; nothing is raised. `wallets` may be read already.
+    Where it is the state file, `problem` has its words, and what only that file tells is unknown (null).
     """
     told: dict[str, Any] = {"provider": entry.name, "job": job, "state": "never", "age_ms": None, "failures": 0}
     told |= {"reason": None, "message": None, "last_success": None, "count": None, "held": None}
+    told["problem"] = None
     try:
-        state = read_state(registry.settings.data_dir / "state", entry.name).get(job, {})
+        state = read_state(registry.settings.data_dir / "state", entry.name, job)
+    except StorageFailed as error:
+        state = {"failures": None}
+        told["problem"] = sentence(error.message, error.hint)
+    try:
         found = _prices(registry, reader, entry) if job == "prices" else _snapshot(registry, entry, job, wallets)
     except MarketctlError as error:
         return told | {"state": "failing", "reason": error.reason, "message": error.message}
@@ -48,6 +55,8 @@ def job_status(
         told["state"] = SKIPPED[told["reason"]]
     elif told["failures"]:
         told["state"] = "failing"
+    elif collected is None and told["problem"] is not None:
+        told |= {"state": "failing", "reason": "storage"}
     elif collected is None and told["last_success"] is None:
         told["state"] = "never"
     elif not live:

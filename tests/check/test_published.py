@@ -84,6 +84,26 @@ def test_asleep_or_absent_redis_is_told_from_the_state_file(check, folder):
     assert told(check("BYBIT"), "published")[::2] == ("pass", 'collected 20 s ago; redis_url is "none"')
 
 
+def test_a_state_file_that_holds_no_state_is_a_warning_and_does_not_say_never(check, folder):
+    state(folder, "BYBIT")
+    path = folder / "data/state/BYBIT.json"
+    path.write_text("{")
+    words = f"{path}: it is not JSON, so how its jobs ended is not known"
+    found = [one for one in check("BYBIT").checks if one.check == "published"]
+    assert [(one.status, one.message, one.hint) for one in found] == [
+        (
+            "warn",
+            f"whether it ever published is not known; embedded Redis is asleep; {words}",
+            "marketctl prices collect -p BYBIT",
+        )
+    ]
+    collect(folder, "BYBIT")
+    path.write_text("{")
+    status, _, message, hint = told(check("BYBIT"), "published")
+    assert (status, hint) == ("warn", "marketctl run --once -p BYBIT")
+    assert words in message
+
+
 def test_it_is_asleep_only_where_it_can_wake(check, folder, monkeypatch):
     """No program to start: that is a failure, in the words of a run."""
 

@@ -319,4 +319,4 @@ def test_plan_that_runs_dry_is_forecast_in_stats_and_warned_of_in_check(ctl, fol
     told = parse(tmp_path / "r.prom")["marketctl_task_quota_runs_dry_timestamp_seconds"]
     (third,) = json.loads(ctl("stats", "show", "OPENEXCHANGERATES", "--json")[1])["results"]
     assert told == {(("provider", "OPENEXCHANGERATES"),): from_iso(third["quota_runs_dry_at"]) / 1000}
-    assert read_state(folder / "data/state", "OPENEXCHANGERATES")["stats"]["failures"] == 0
+    assert read_state(folder / "data/state", "OPENEXCHANGERATES", "stats")["failures"] == 0

@@ -102,6 +102,30 @@ def test_a_file_that_cannot_be_read_is_one_line_and_3(world, call, words, job):
         assert call("convert 100 SOL@MEXC USDT@MEXC")[0] == 1
 
 
+@pytest.mark.parametrize(
+    ("content", "why", "unknown"),
+    [
+        ("{", "it is not JSON, so how its jobs ended is not known", {"prices", "wallet", "stats"}),
+        ('{"jobs": {"prices": 5}}', "what it says of prices is no state, so how that ended is not known", {"prices"}),
+    ],
+)
+def test_a_state_file_that_holds_no_state_is_one_line_and_nothing_is_guessed(world, call, content, why, unknown):
+    path = world.data / "state" / "KUCOIN.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content)
+    line = f"{path}: {why}. Next: marketctl run --once -p KUCOIN."
+    code, out, err = call("status --json")
+    jobs = {one["job"]: one for one in json.loads(out)["results"] if one["provider"] == "KUCOIN"}
+    assert (code, err, json.loads(out)["healthy"]) == (0, f"{line}\n", False)
+    assert {job for job, one in jobs.items() if one["problem"] == line and one["failures"] is None} == unknown
+    # What the snapshots tell is told all the same, and of what nobody knows not that it never ran.
+    assert (jobs["prices"]["state"], jobs["wallet"]["state"], jobs["prices"]["count"]) == ("fresh", "fresh", 2)
+    assert jobs["stats"]["state"] == ("failing" if "stats" in unknown else "never")
+    assert call("-q status")[2] == f"{line}\n"
+    (world.data / "prices" / "KUCOIN.json").unlink()
+    assert call("prices show KUCOIN")[2].rstrip().endswith(f"{path}: {why}. Next: marketctl run --once -p KUCOIN")
+
+
 def test_expired_quotes_may_have_had_a_better_way(tmp_path, capsys):
     world = World(tmp_path / "desk", "embedded")
     with EmbeddedRedis(world.data), RedisConnection("embedded", world.data, "marketctl") as store:

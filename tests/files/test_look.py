@@ -55,7 +55,7 @@ def test_a_file_larger_than_any_of_ours_is_not_read(tmp_path, monkeypatch):
         ("prices/BYBIT.json", read_snapshot),
         ("wallet/BYBIT.changes.jsonl", read_journal),
         ("wallet/BYBIT.changes.jsonl", lambda path: append_journal(path, [{"at": "2026-11-26T00:00:00Z"}])),
-        ("state/BYBIT.json", lambda path: read_state(path.parent, "BYBIT")),
+        ("state/BYBIT.json", lambda path: read_state(path.parent, "BYBIT", "prices")),
         ("history/2026-11-26/BYBIT.jsonl.gz", members),
         (
             "history/2026-11-26/BYBIT.jsonl.gz",

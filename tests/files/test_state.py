@@ -18,7 +18,7 @@ HOUR = 3_600_000
 def test_state_counts_failures_in_a_row_and_a_skip_is_none(tmp_path: Path) -> None:
     def record(at_ms: int, ok: bool | None, reason: str | None, job: str = "prices") -> dict[str, object]:
         record_state(tmp_path, "BYBIT", job, at_ms=at_ms, ok=ok, reason=reason)
-        return read_state(tmp_path, "BYBIT")[job]
+        return read_state(tmp_path, "BYBIT", job)
 
     assert record(AT, False, "timeout") == {
         "last_attempt": "2026-01-01T00:00:00.000Z", "last_success": None, "failures": 1, "last_reason": "timeout"
@@ -52,14 +52,71 @@ def test_state_counts_failures_in_a_row_and_a_skip_is_none(tmp_path: Path) -> No
     }
 
 
+NOT_JSON = "it is not JSON, so how its jobs ended is not known"
+NO_TABLE = "it has no table of jobs, so how they ended is not known"
+
+
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b'{"jobs": []}', b'{"jobs": {"prices": {"failures": "3"}}}', b"\xff", b"null"]
+    ("content", "words"),
+    [
+        (b"", NOT_JSON),
+        (b"{", NOT_JSON),
+        (b"\xff", NOT_JSON),
+        (b"[" * 100_000, NOT_JSON),
+        (b"[]", NO_TABLE),
+        (b"null", NO_TABLE),
+        (b'{"jobs": []}', NO_TABLE),
+    ],
 )
-def test_state_corrupt_is_rebuilt(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "BYBIT.json").write_bytes(content)
-    assert read_state(tmp_path, "BYBIT") == {}
-    record_state(tmp_path, "BYBIT", "prices", at_ms=AT, ok=True, reason=None)
-    assert read_state(tmp_path, "BYBIT")["prices"]["last_success"] == "2026-01-01T00:00:00.000Z"
+def test_a_file_of_another_kind_is_told_and_written_anew(tmp_path: Path, content: bytes, words: str) -> None:
+    path = tmp_path / "BYBIT.json"
+    path.write_bytes(content)
+    for job in ("prices", "wallet"):
+        with pytest.raises(StorageFailed) as caught:
+            read_state(tmp_path, "BYBIT", job)
+        assert (caught.value.message, caught.value.hint) == (f"{path}: {words}", "marketctl run --once -p BYBIT")
+    told = record_state(tmp_path, "BYBIT", "prices", at_ms=AT, ok=True, reason=None)
+    assert told is not None
+    assert told.message == f"{path}: {words}; it is written anew"
+    assert read_state(tmp_path, "BYBIT", "prices")["last_success"] == "2026-01-01T00:00:00.000Z"
+    # How the others ended is no better known than before, and told once.
+    with pytest.raises(StorageFailed, match=r"how its wallet ended is not known, it was no state$"):
+        read_state(tmp_path, "BYBIT", "wallet")
+    assert record_state(tmp_path, "BYBIT", "wallet", at_ms=AT, ok=False, reason="network") is None
+    assert read_state(tmp_path, "BYBIT", "wallet")["failures"] == 1
+
+
+GOOD = {"last_attempt": None, "last_success": "2026-01-01T00:00:00.000Z", "failures": 2, "last_reason": "network"}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        5,
+        [],
+        {},
+        GOOD | {"failures": "3"},
+        GOOD | {"failures": -1},
+        GOOD | {"failures": True},
+        GOOD | {"failures": float("nan")},
+        GOOD | {"last_success": "yesterday"},
+        GOOD | {"last_attempt": 1},
+        GOOD | {"last_reason": []},
+        GOOD | {"crossed": "x"},
+    ],
+)
+def test_an_entry_that_is_no_state_costs_its_own_job_alone(tmp_path: Path, entry: object) -> None:
+    path = tmp_path / "BYBIT.json"
+    path.write_text(json.dumps({"schema": 1, "provider": "BYBIT", "jobs": {"wallet": GOOD, "prices": entry}}))
+    words = "what it says of prices is no state, so how that ended is not known"
+    assert (read_state(tmp_path, "BYBIT", "wallet"), read_state(tmp_path, "BYBIT", "stats")) == (GOOD, {})
+    with pytest.raises(StorageFailed, match=f"^{path}: {words}$"):
+        read_state(tmp_path, "BYBIT", "prices")
+    told = record_state(tmp_path, "BYBIT", "wallet", at_ms=AT, ok=False, reason="network")
+    assert told is not None
+    assert told.message == f"{path}: {words}; it is written anew"
+    assert read_state(tmp_path, "BYBIT", "wallet")["failures"] == 3
+    assert json.loads(path.read_text())["jobs"]["prices"] is None
 
 
 def test_state_of_jobs_ending_in_several_processes_loses_nothing(tmp_path: Path) -> None:
@@ -72,14 +129,14 @@ for i in range(20):
     running = [run_python(code, tmp_path, job) for job in ("wallet", "prices", "stats", "prices")]
     for process in running:
         process.communicate(timeout=30)
-    counted = {job: entry["failures"] for job, entry in read_state(tmp_path, "BYBIT").items()}
+    counted = {job: read_state(tmp_path, "BYBIT", job)["failures"] for job in ("wallet", "prices", "stats")}
     assert counted == {"wallet": 20, "prices": 40, "stats": 20}
 
 
 @pytest.mark.parametrize("name", ["../../x", "", "a/b", ".hidden", "a\n", "a\x00b"])
 def test_names_cannot_leave_the_folder(tmp_path: Path, name: str) -> None:
     with pytest.raises(StorageFailed):
-        read_state(tmp_path, name)
+        read_state(tmp_path, name, "prices")
     with pytest.raises(StorageFailed):
         Memory(tmp_path, name, "https://x")
     with pytest.raises(StorageFailed):

@@ -419,3 +419,16 @@ def test_turnover_and_open_coins_are_counted_as_served(ctl, folder, sandbox):
         assert stats["assets"][f"{flag}_open"] == sum(one[flag] is True for one in assets.values())
         assert stats["networks"][f"{flag}_open"] == sum(one[flag] is True for one in networks)
     assert stats["networks"]["total"] == len(networks) > stats["networks"]["withdraw_open"] > 0
+
+
+def test_a_state_file_that_holds_no_state_is_told_once_and_written_anew(ctl, folder):
+    path = folder / "data/state/KUCOIN.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"jobs": {"prices": {"failures": "3"}, "wallet": 5}}')
+    code, _, err = ctl("run", "--once", "-p", "KUCOIN")
+    words = "what it says of wallet, prices is no state, so how that ended is not known; it is written anew"
+    assert (code, err.count("no state"), f"{path}: {words}\n" in err) == (0, 1, True)
+    assert {job: entry["failures"] for job, entry in json.loads(path.read_text())["jobs"].items()} == {
+        "wallet": 0, "prices": 0, "stats": 0
+    }  # fmt: skip
+    assert ctl("run", "--once", "-p", "KUCOIN", "-q") == (0, "", "")
