@@ -317,7 +317,7 @@ COMMANDS: dict[str, tuple[Schema, dict[str, Schema]]] = {
                              "next_try": unknown(TIME)}), {
         "muted": by(unknown(TIME)), "active": many(shape({"key": TEXT, "since": TIME})), "looked_at": unknown(TIME)}),
     "notify log": (shape({"at": TIME, "kind": WORD, "status": WORD, "keys": many(TEXT), "text": TEXT,
-                          "channels?": many(WORD), "muted?": FLAG}), {}),
+                          "channels?": many(WORD), "muted?": FLAG}), {"since": TIME, "begins_at": unknown(TIME)}),
     "notify mute": (MUTE, {}),
 }  # fmt: skip
 

@@ -197,7 +197,7 @@ def status(as_json: bool) -> int:
 @json_option
 @global_options
 def log_(since_ms: int, as_json: bool) -> int:
-    """Show what was told, oldest first, also what was muted or waits.
+    """Show what was told, oldest first, also what was muted or waits; the newest 2 to 4 MB are kept.
 
     \b
     Example:
@@ -211,20 +211,23 @@ def log_(since_ms: int, as_json: bool) -> int:
     from marketctl.times import to_iso
 
     given = globals_of()
-    found, problem = read_log(given.registry(), since_ms)
-    if problem is not None:
-        log.error("%s", problem.message)
-    code = EXIT_OK if problem is None else EXIT_PARTIAL
+    found = read_log(given.registry(), since_ms)
+    if found.problem is not None:
+        log.error("%s", found.problem.message)
+    if found.cut:
+        log.warning("asked since %s, but nothing is kept from before %s", to_iso(since_ms), found.begins_at)
+    code = EXIT_OK if found.problem is None else EXIT_PARTIAL
     if as_json:
-        print_document(given, {"schema": 1, "command": "notify log", "results": found})
+        document = {"schema": 1, "command": "notify log", "since": to_iso(since_ms), "begins_at": found.begins_at}
+        print_document(given, document | {"results": found.lines})
         return code
     rows = []
-    for line in found:
+    for line in found.lines:
         where = "muted" if line["muted"] else ", ".join(line["channels"])
         rows.append((line["at"], line["kind"], line["status"], where, line["text"]))
     print_rows(given, LOGGED, rows)
     if not rows:
-        log.warning("nothing%s was told since %s", " else" if problem else "", to_iso(since_ms))
+        log.warning("nothing%s was told since %s", " else" if found.problem else "", to_iso(since_ms))
     return code
 
 

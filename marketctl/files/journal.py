@@ -7,18 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from marketctl.errors import StorageFailed
-from marketctl.files.atomic import storage_failed, write_all
+from marketctl.files.atomic import replace_file, storage_failed, write_all
 from marketctl.files.locks import flocked
 from marketctl.files.look import open_regular, open_to_add
 from marketctl.files.snapshots import decode_line, encode_json, to_bytes
 from marketctl.times import from_iso
 
 
-def append_journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> Callable[[], None]:
+def append_journal(path: Path, lines: Sequence[Mapping[str, Any]], *, most: int | None = None) -> Callable[[], None]:
     """Append whole lines of JSON, in one write, on the disk when it returns; return what takes them back again.
 
     What a crash left of a line goes: the run that wrote it had not yet stored what it tells of, so it is told again.
     The lock is a file of its own: who may read the journal could hold it up. Both raise StorageFailed.
+
+    A journal that is longer than `most` bytes by then keeps its newest half, in whole lines.
     """
     if not lines:
         return lambda: None
@@ -39,6 +41,11 @@ def append_journal(path: Path, lines: Sequence[Mapping[str, Any]]) -> Callable[[
                     raise
             finally:
                 os.close(fd)
+            if most is not None and size + len(data) > most:
+                with open_regular(path) as file:
+                    file.seek(size + len(data) - most // 2 - 1)
+                    file.readline()  # what is left of a line, or the end of one
+                    replace_file(path, file.read())
         except OSError as error:
             raise storage_failed("append to", path, error) from error
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from marketctl.config.registry import Registry
 from marketctl.errors import StorageFailed
-from marketctl.files.journal import append_journal, read_journal, unread_lines
+from marketctl.files.journal import append_journal, read_journal, size_with, unread_lines
 from marketctl.notify import outbox
 from marketctl.notify.conditions import Wallets, look
 from marketctl.notify.journals import new_lines, toggles
@@ -16,9 +16,11 @@ from marketctl.notify.ledger import Store, kept
 from marketctl.notify.rules import compare, is_muted
 from marketctl.notify.scope import forget_unwatched
 from marketctl.notify.words import lines as in_words
-from marketctl.times import now_ms, to_iso
+from marketctl.times import from_iso, now_ms, to_iso
 from marketctl.views.quotes import Reader, open_reader
 from marketctl.views.wallets import WalletFiles, shared_wallets
+
+LOG_BYTES = 4 * 1024 * 1024  # of the log of all that was told; beyond, its elder half goes
 
 
 @dataclass
@@ -36,16 +38,29 @@ class Outcome:
     busy: bool = False
 
 
-def read_log(registry: Registry, since_ms: int) -> tuple[list[dict[str, Any]], StorageFailed | None]:
-    """Return what was told since that time, oldest first, and what is to be said of lines that cannot be read.
+class Log(NamedTuple):
+    """What was told, oldest first, and what is to be said of lines that cannot be read.
 
-    Raises StorageFailed.
+    `begins_at` is when the oldest line was told that is kept; `cut` where there may have been elder ones.
     """
+
+    lines: list[dict[str, Any]]
+    problem: StorageFailed | None
+    begins_at: str | None
+    cut: bool
+
+
+def read_log(registry: Registry, since_ms: int) -> Log:
+    """Return what was told since that time. Raises StorageFailed."""
     path = _log_path(registry)
-    lines, broken = read_journal(path, since_ms)
+    lines, broken = read_journal(path)
     good = [line for line in lines if _is_told(line)]
     broken += len(lines) - len(good)
-    return good, unread_lines(path, broken) if broken else None
+    wanted = [line for line in good if from_iso(line["at"]) >= since_ms]
+    begins_at = good[0]["at"] if good else None
+    # One that lost its elder half is not much shorter than that.
+    cut = begins_at is not None and from_iso(begins_at) > since_ms and size_with(path, ()) > LOG_BYTES // 4
+    return Log(wanted, unread_lines(path, broken) if broken else None, begins_at, cut)
 
 
 def _is_told(line: Mapping[str, Any]) -> bool:
@@ -143,4 +158,5 @@ def _note(registry: Registry, outcome: Outcome, at_ms: int, urls: Mapping[str, s
             }
             for line, muted in told
         ],
+        most=LOG_BYTES,
     )

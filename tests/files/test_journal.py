@@ -61,6 +61,22 @@ except errors.StorageFailed as error:
     assert path.read_text() == '{"at": "2026-01-01T00:00:00.000Z"}\n'
 
 
+def test_a_bounded_journal_keeps_its_newest_half_in_whole_lines(tmp_path: Path) -> None:
+    path = tmp_path / "notify.jsonl"
+    lines = [{"at": f"2026-01-01T00:00:{n:02}.000Z", "n": f"{n:02}"} for n in range(24)]
+    size = len(encode_json(lines[0])) + 1
+    append_journal(path, lines[:10], most=10 * size)
+    path.chmod(0o640)
+    assert read_journal(path) == (lines[:10], 0)
+    append_journal(path, lines[10:11], most=10 * size)
+    assert read_journal(path) == (lines[6:11], 0)
+    assert path.stat().st_mode & 0o777 == 0o640
+    # Where the half begins within a line that line goes too.
+    append_journal(path, lines[11:24], most=10 * size - 2)
+    assert read_journal(path) == (lines[20:24], 0)
+    assert {one.name for one in tmp_path.glob("*notify*")} == {"notify.jsonl", ".notify.jsonl.append.lock"}
+
+
 def test_journal_absent_is_empty(tmp_path: Path) -> None:
     assert read_journal(tmp_path / "no.jsonl", 0) == ([], 0)
 

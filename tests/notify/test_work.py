@@ -495,6 +495,27 @@ def test_a_working_directory_that_is_gone_is_told_and_loses_nothing(folder, ctl,
         assert len(hook.messages) == 1
 
 
+def test_the_log_is_bounded_and_tells_from_when_on_it_is_known(folder, ctl, monkeypatch):
+    monkeypatch.setattr("marketctl.notify.work.LOG_BYTES", 2000)
+    path = folder / "data/state/notify.jsonl"
+    line = {"kind": "door", "status": "new", "keys": ["k"], "text": "closed", "channels": ["ops"], "muted": False}
+    lines = [line | {"at": f"2026-01-01T00:00:{n:02}.000Z"} for n in range(30)]
+    append_journal(path, lines)
+    with Webhook() as hook:
+        channels(folder, hook=hook.url)
+        sync(ctl, until=True)
+        assert ctl("notify", "run", "-q") == (0, "", "")
+    assert 1000 - 200 < path.stat().st_size <= 1000
+    code, out, err = ctl("notify", "log", "--since", "2026-01-01", "--json")
+    told = json.loads(out)
+    kept = [one["at"] for one in told["results"]]
+    assert (code, told["begins_at"], kept[:-1]) == (0, kept[0], [one["at"] for one in lines[-len(kept) + 1 :]])
+    assert err == f"asked since 2026-01-01T00:00:00.000Z, but nothing is kept from before {kept[0]}\n"
+    assert ctl("notify", "log", "--since", kept[0])[2] == ""
+    path.write_text(json.dumps(lines[9]) + "\n")  # short: nothing went
+    assert ctl("notify", "log", "--since", "2026-01-01")[2] == ""
+
+
 def test_lines_of_the_log_that_cannot_be_read_are_told_and_end_with_3(folder, ctl):
     path = folder / "data/state/notify.jsonl"
     line = {"at": "2999-01-01T00:00:00.000Z", "kind": "door", "status": "new", "keys": ["k"], "text": "closed"}
