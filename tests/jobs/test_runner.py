@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -269,6 +270,25 @@ def test_an_adapter_that_ends_the_process_ends_its_own_job_alone(ctl, folder, mo
     results = {one["provider"]: one for one in json.loads(out)["results"]}
     assert (code, results["KUCOIN"]["reason"], results["BYBIT"]["status"]) == (3, "internal", "ok")
     assert "SystemExit: 0" in err
+
+
+@pytest.mark.parametrize("command", ["dump prices --force", "prices collect"])
+def test_a_bug_that_comes_after_the_answers_tells_what_was_asked(ctl, folder, monkeypatch, command):
+    from marketctl.providers.cex.kucoin import KucoinAdapter
+
+    def broken(self, asked=KucoinAdapter.prices):
+        asked(self)
+        raise KeyError("oops")
+
+    words = [*command.split(), "-p", "KUCOIN", "--json"]
+    (good,) = json.loads(ctl(*words)[1])["results"]
+    shutil.rmtree(folder / "data/cache", ignore_errors=True)  # so that both ask for the list of pairs
+    monkeypatch.setattr(KucoinAdapter, "prices", broken)
+    code, out, _ = ctl(*words)
+    (bad,) = json.loads(out)["results"]
+    assert (code, good["status"], bad["status"], bad["reason"]) == (1, "ok", "failed", "internal")
+    assert (bad["requests"], bad["retries"], good["requests"]) == (2, 0, 2)
+    assert (bad["bytes"] > 10_000, bad["duration_ms"] > 0) == (True, True)
 
 
 def test_a_worker_that_is_told_to_stop_in_the_midst_of_a_job_is_no_bug_of_the_adapter():
