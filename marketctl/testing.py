@@ -15,6 +15,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,16 @@ from typing import Any
 import pytest
 
 from marketctl.config.credentials import load_credentials, store_credentials
+from marketctl.config.registry import ProviderEntry
 from marketctl.errors import MarketctlError
 from marketctl.files.memory import Memory
 from marketctl.files.snapshots import read_snapshot
 from marketctl.http.client import Client
 from marketctl.jobs.desk import Desk
+from marketctl.jobs.dump import dump_job
+from marketctl.jobs.dump_file import read_dump
 from marketctl.jobs.job import run_job
+from marketctl.jobs.replay import differences, replay
 from marketctl.jobs.result import Result
 from marketctl.jobs.run import Run
 from marketctl.models import JOBS
@@ -160,13 +165,23 @@ class Bench:
 
     def run(self, job: str, **changed: object) -> tuple[Result, Counter[str]]:
         """Run a job, three attempts; return how it ended and how often each endpoint was asked so far."""
+        with self._at_desk(**changed) as (run, entry):
+            result = run_job(run, entry, job)
+        return result, self.sandbox.requests(self.name)
 
+    def dump(self, job: str) -> tuple[Result, Callable[[], dict[str, Any]]]:
+        """Dump a job; return how it ended, and what reads its answers again."""
+        path = self.folder / f"{job}.json"
+        with self._at_desk() as (run, entry):
+            return dump_job(run, entry, job, str(path)), lambda: replay(entry, read_dump(path))
+
+    @contextmanager
+    def _at_desk(self, **changed: object) -> Iterator[tuple[Run, ProviderEntry]]:
         registry = load_registry(self._registry, environ={})
         defaults = {"attempts": ATTEMPTS, "timeout_s": 1, "deadline_s": 20}
         entry = registry.provider(self.name)._replace(**{**defaults, **changed})  # type: ignore[arg-type]
         with Desk(registry, load_credentials(self.folder / "credentials.toml", {})) as desk:
-            result = run_job(Run(desk), entry, job)
-        return result, self.sandbox.requests(self.name)
+            yield Run(desk), entry
 
     def first_path(self) -> str:
         """Return the path that its first job asks first."""
@@ -219,6 +234,10 @@ def check_endpoints(name: str, cls: type[Provider], posts: Collection[str] = ())
         assert not re.search(r"order(?!book)|withdraw|transfer|trade/|cancel", endpoint.lower()), (
             f"{name}: {endpoint} can move money: marketctl only reads"
         )
+    for endpoint, names in cls.columns.items():
+        assert endpoint in cls.endpoints, f"{name}: `columns` has {endpoint!r}, which is not among its endpoints"
+        texts = isinstance(names, tuple | list) and all(isinstance(one, str) for one in names)
+        assert texts, f"{name}: `columns` of {endpoint} are the names of a row: a tuple of texts"
     unknown = {endpoint for endpoint in cls.endpoints if endpoint.startswith("POST")} - set(posts)
     assert not unknown, f"{name}: a POST that reads only must be named in the test (`posts`), with care: {unknown}"
 
@@ -245,6 +264,18 @@ def check_job(bench: Bench, job: str) -> None:
         told = {one["network"] for asset in stored["assets"].values() for one in asset["networks"].values()}
         unknown = sorted(told - {None, *network_names()})
         assert not unknown, f"{bench.name}: no common names: {unknown}; use common_network or own_networks"
+
+
+def check_columns(bench: Bench, job: str) -> None:
+    """Answers whose rows stand in columns, as those of long lists do, are read as they are without."""
+    result, read = bench.dump(job)
+    assert result.status == "ok", result.message
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("marketctl.http.messages.LONG", sys.maxsize)
+        without = read()
+        patch.setattr("marketctl.http.messages.LONG", 0)
+        other = differences(without, read())
+    assert not other, f"{bench.name} {job}: names are missing in `columns`, or read otherwise: {other[:3]}"
 
 
 def check_fault(bench: Bench, fault: str, exceptions: Exceptions | None = None) -> None:
@@ -314,7 +345,8 @@ def conformance(
         "sandbox": lambda cls: check_sandbox(api.name, cls, api),
     }
     done: dict[str, Callable[[Bench], None]] = {
-        **{f"job {job}": _job_if_there(job) for job in JOBS},
+        **{f"job {job}": _if_there(check_job, job) for job in JOBS},
+        **{f"columns {job}": _if_there(check_columns, job) for job in ("wallet", "prices")},
         **{f"fault {fault}": _with(check_fault, fault, allowed) for fault in FAULTS},
         "refused connection": check_refused_connection,
         "slow answer": check_slow_answer,
@@ -343,13 +375,13 @@ def _with(check: Callable[[Bench, str, Exceptions], None], word: str, allowed: E
     return lambda bench: check(bench, word, allowed)
 
 
-def _job_if_there(job: str) -> Callable[[Bench], None]:
-    def check(bench: Bench) -> None:
+def _if_there(check: Callable[[Bench, str], None], job: str) -> Callable[[Bench], None]:
+    def checked(bench: Bench) -> None:
         if job not in bench.jobs:
             pytest.skip(f"{bench.name} has no {job}")
-        check_job(bench, job)
+        check(bench, job)
 
-    return check
+    return checked
 
 
 # Fixtures: import them into conftest.py or the test -----------------------------------------

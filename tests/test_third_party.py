@@ -225,7 +225,7 @@ def conform(tmp_path, installed):
 
 def test_conformance_of_the_package_is_three_lines_and_passes(conform):
     failed, told = conform()
-    assert (failed, re.sub(r" in .*", "", told)) == ([], "26 passed, 1 skipped")
+    assert (failed, re.sub(r" in .*", "", told)) == ([], "28 passed, 1 skipped")
 
 
 def test_conformance_finds_what_is_wrong(conform):
@@ -237,3 +237,30 @@ def test_conformance_finds_what_is_wrong(conform):
     assert {"card", "attributes", "endpoints", "sandbox", "own bad-key"} <= set(failed)
     assert "job wallet" not in failed
     assert "fault drop" not in failed
+
+
+ROWS = """\
+        for row in board:
+            batch.add(row["id"], row["buy"], row["sell"])
+        return batch
+"""
+WHOLE = """\
+        return batch.add_rows(board, ("id", "buy", "sell", "", "", "", "", ""))
+"""
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ('{"GET /board": ["id", "base", "quote", "buy", "sell", "", ""]}', []),
+        ('{"GET /board": ("id", "base", "quote", "buy")}', ["columns prices"]),
+        ('{"GET /boards": ("id", "base", "quote", "buy", "sell")}', ["endpoints"]),
+        ('{"GET /board": "id"}', ["endpoints"]),
+    ],
+)
+def test_conformance_finds_what_is_wrong_with_columns(conform, declared, expected):
+    failed, _told = conform(
+        (ROWS, WHOLE),
+        ('    options = {"window": int}\n', f'    options = {{"window": int}}\n    columns = {declared}\n'),
+    )
+    assert failed == expected

@@ -29,7 +29,12 @@ class Columns(list[Any]):
         self._count = count
 
     def column(self, name: str) -> list[Any]:
-        """Return what the rows have under a name, None where one has nothing; of no name, nothing."""
+        """Return what the rows have under a name, None where one has nothing; of no name, nothing.
+
+        Raises LookupError for a name that was not asked for: what the rows have there is not known any more.
+        """
+        if name and name not in self._columns:
+            raise LookupError(f"{name!r} is not among the names that `columns` has of this list's rows")
         return self._columns[name] if name else [None] * self._count
 
     def __len__(self) -> int:
@@ -50,9 +55,10 @@ def read_long(content: bytes, names: Sequence[str] = ()) -> Any:
 
     Raises ValueError, ArithmeticError, RecursionError for what JSON's own decoder may read nevertheless.
     """
+    names = tuple(dict.fromkeys(filter(None, names)))
     if names:
         with suppress(ValueError):
-            body, lists = _in_columns(_of_rows(tuple(names)).decode(content), names)
+            body, lists = _in_columns(_of_rows(names).decode(content), names)
             if not content.isascii():
                 content.decode()  # what a row has beside these names was passed over, and has to be UTF-8 as well
             if lists == 1:

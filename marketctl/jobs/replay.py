@@ -54,8 +54,8 @@ def normalise(adapter: Provider, job: str) -> dict[str, Any]:
 class ReplayClient:
     """Stands in for `http.Client`: answers with what a dump recorded, and sends nothing."""
 
-    def __init__(self, dump: Mapping[str, Any], formats: Mapping[str, str] | None = None) -> None:
-        self.formats = formats or {}
+    def __init__(self, dump: Mapping[str, Any], cls: type[Provider]) -> None:
+        self.formats, self.columns = cls.formats, cls.columns
         self.base_url = dump["base_url"]
         self.provider = str(dump["provider"])
         self.clock_offset_ms = 0
@@ -79,18 +79,17 @@ class ReplayClient:
         one = self._recorded(method, path, query or {}, body)
         self.requests += 1
         content = body_of(one)
-        raw = f"{method} {path}" in self.formats
-        parsed, is_json = (content, False) if raw else read_json(content)
+        raw = (endpoint := f"{method} {path}") in self.formats
+        parsed, is_json = (content, False) if raw else read_json(content, self.columns.get(endpoint, ()))
         sent = from_iso(one["started_at"])
         received = sent + one["duration_ms"]
-        where = f"{method} {path}"
-        answer = Answer(one["status"], one["headers"], parsed, content, is_json, sent, received, raw, where)
+        answer = Answer(one["status"], one["headers"], parsed, content, is_json, sent, received, raw, endpoint)
         check(answer)
         page = looks_html(content)
         readable = is_json or (raw and content.strip() and not page)
         if not readable or not 200 <= answer.status < 300:
             what = "" if readable else ", a web page" if page else " of no use" if raw else " without readable JSON"
-            raise BadAnswer(f"{where}: the recorded answer is HTTP {answer.status}, {len(content)} bytes{what}")
+            raise BadAnswer(f"{endpoint}: the recorded answer is HTTP {answer.status}, {len(content)} bytes{what}")
         return answer
 
     def _recorded(self, method: str, path: str, query: Mapping[str, str], body: bytes | None) -> Mapping[str, Any]:
@@ -118,7 +117,7 @@ def replay(entry: ProviderEntry, dump: Mapping[str, Any]) -> dict[str, Any]:
     """Run today's reader over a dump, offline; return the normalised batch. Raises MarketctlError."""
     cls = load_adapter(entry)
     adapter = cls(
-        ReplayClient(dump, cls.formats),  # type: ignore[arg-type]
+        ReplayClient(dump, cls),  # type: ignore[arg-type]
         NO_MEMORY,
         credentials=dict.fromkeys(cls.credentials, "replayed"),
         pairs=tuple(dump["pairs"]),

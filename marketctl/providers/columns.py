@@ -29,8 +29,10 @@ _number_lines = re.compile(rf"(?:(?:{_PLAIN}(?:[eE][-+]?+[0-5]?[0-9])?+)?+\n)*+"
 
 
 def column(found: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
-    """Return what rows have under a name, None where one has nothing."""
-    return found.column(name) if type(found) is Columns else [row.get(name) for row in found]
+    """Return what rows have under a name, None where one has nothing; of no name, nothing."""
+    if type(found) is Columns:
+        return found.column(name)
+    return [row.get(name) for row in found] if name else [None] * len(found)
 
 
 class Sides:

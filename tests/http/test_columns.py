@@ -61,6 +61,14 @@ def test_rows_that_are_alike_are_read_in_columns():
     assert rows(body, "data", "list") is found
 
 
+def test_names_may_be_told_twice_and_what_is_not_told_has_none():
+    body, good = read_json(json.dumps([row("A"), row("B")]).encode(), ["symbol", "bid", "", "bid", ""])
+    assert good
+    assert [body.column(name) for name in ("symbol", "bid", "")] == [["A", "B"], ["1.5", "1.5"], [None, None]]
+    with pytest.raises(LookupError, match="'n' is not among the names that `columns` has of this list's rows"):
+        body.column("n")
+
+
 def test_a_body_that_is_all_rows_names_its_request():
     body, good = read_json(json.dumps([row("A"), row("B")]).encode(), NAMES)
     assert good

@@ -89,6 +89,12 @@ def test_job_works_against_the_sandbox(bench, name, job):
     testing.check_job(bench, job)
 
 
+@pytest.mark.parametrize("job", ["wallet", "prices"])
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_in_columns_are_read_as_without(bench, name, job):
+    testing.check_columns(bench, job)
+
+
 @pytest.mark.parametrize("word", testing.OWN_ERRORS)
 @pytest.mark.parametrize("name", [name for name in NAMES if load_api(name).keys])
 def test_providers_own_error_body(bench, name, word):
