@@ -195,11 +195,25 @@ def import_redis(url: str) -> None:
 
 
 def import_msgspec() -> None:
-    """Import msgspec; what describes its types is loaded when somebody asks for it."""
-    if "msgspec" not in sys.modules:
-        with _left_out("typing_extensions"):  # it takes what Python's own typing has as well
-            sys.modules.setdefault("msgspec.inspect", _LateModule("msgspec.inspect"))
+    """Import msgspec; what describes its types is loaded when somebody asks for it.
+
+    A run does so in the midst of its work: what another thread imports at this moment must be there for it.
+    """
+    if "msgspec" in sys.modules:
+        return
+    import typing
+
+    with _loading:
+        sys.modules.setdefault("msgspec.inspect", _LateModule("msgspec.inspect"))
+        late = _LateModule("typing_extensions")  # what is wanted of it, Python's own typing has as well
+        late.__path__ = []  # the import itself looks for it
+        late.__dict__.update({name: getattr(typing, name) for name in ("NotRequired", "Required", "get_type_hints")})
+        sys.modules.setdefault(late.__name__, late)
+        try:
             import_module("msgspec")
+        finally:
+            if sys.modules.get(late.__name__) is late:
+                del sys.modules[late.__name__]
 
 
 def _own_process() -> bool:

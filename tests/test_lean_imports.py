@@ -169,3 +169,36 @@ assert isinstance(url._IPV6_ADDRZ_RE.match.__self__, re.Pattern)
 """
     done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_another_thread_imports_beside_msgspec_is_there_for_it():
+    program = """
+import builtins
+from threading import Thread
+from marketctl import lean_imports
+
+told = []
+
+def work():
+    from typing_extensions import TypeIs, get_type_hints
+    import charset_normalizer
+    from importlib.metadata import version
+    told.append((TypeIs, charset_normalizer.__version__, version("msgspec")))
+
+usual = builtins.__import__
+
+def importing(name, globals=None, *more):
+    if name == "typing_extensions" and globals["__name__"] == "msgspec._utils" and not told:
+        other = Thread(target=work)
+        other.start()
+        other.join(20)
+    return usual(name, globals, *more)
+
+builtins.__import__ = importing
+lean_imports.import_msgspec()
+import charset_normalizer, msgspec.inspect, typing_extensions
+assert told == [(typing_extensions.TypeIs, charset_normalizer.__version__, msgspec.__version__)], told
+assert typing_extensions.__file__
+assert msgspec.inspect.type_info(int) == msgspec.inspect.IntType()
+"""
+    run(program)
