@@ -199,11 +199,11 @@ def import_msgspec() -> None:
 
     A run does so in the midst of its work: what another thread imports at this moment must be there for it.
     """
-    if "msgspec" in sys.modules:
-        return
     import typing
 
-    with _loading:
+    with _loading:  # threads that come in the meantime wait: it imports itself in a circle
+        if "msgspec" in sys.modules:
+            return
         sys.modules.setdefault("msgspec.inspect", _LateModule("msgspec.inspect"))
         late = _LateModule("typing_extensions")  # what is wanted of it, Python's own typing has as well
         late.__path__ = []  # the import itself looks for it

@@ -202,3 +202,27 @@ assert typing_extensions.__file__
 assert msgspec.inspect.type_info(int) == msgspec.inspect.IntType()
 """
     run(program)
+
+
+def test_threads_that_want_msgspec_at_the_same_moment_all_get_it():
+    program = """
+import builtins
+from threading import Thread
+from marketctl.http.columns import read_long
+
+told = []
+other = Thread(target=lambda: told.append(str(read_long(b'{"a": 1.50}')["a"])))
+usual = builtins.__import__
+
+def importing(name, globals=None, *more):
+    if name == "_core" and globals["__name__"] == "msgspec" and other.ident is None:
+        other.start()
+        other.join(0.3)  # it waits for us, or has taken what we are about to want
+    return usual(name, globals, *more)
+
+builtins.__import__ = importing
+told.append(read_long(b'[{"a": 1}]', ("a",)).column("a"))
+other.join(20)
+assert sorted(map(str, told)) == ["1.50", "[1]"], told
+"""
+    run(program)
