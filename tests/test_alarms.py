@@ -130,6 +130,7 @@ def stop(number, frame):
     raise InterruptedError
 
 signal.signal(signal.SIGALRM, stop)
+alarm = Alarm(60, print)  # a signal may come before the first one of the loop
 for _ in range(1000):
     try:
         signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 1e-4))
