@@ -17,6 +17,7 @@ ONE_BY_ONE = 3  # so many lines are messages of their own, more are one message
 BODY = 3000  # characters; Telegram takes 4096
 MESSAGES = 3  # of one digest
 KEPT = 500  # lines for a channel that is away; beyond, only the last one of each matter
+TAKEN: dict[str, Any] = {"failures": 0, "refused": 0, "last_error": None, "next_try_ms": None}
 PAUSE_MS = 60_000  # after the second failure in a row; doubled by each further one
 LONGEST_PAUSE_MS = 3_600_000
 LATE_MS = 120_000  # what is sent later than that says when it was
@@ -89,10 +90,12 @@ def deliver(
                 taken, title, body, kind = compose(waiting, language, now_ms)
                 why = send(channels.open_channel(name, url), title, body, kind)
                 if why is not None:
-                    pause = min(PAUSE_MS << min(told["failures"] - 1, 6), LONGEST_PAUSE_MS) if told["failures"] else 0
+                    refused = told.get("refused", 0)  # what fails for a fault of ours is tried at each look
+                    pause = min(PAUSE_MS << min(refused - 1, 6), LONGEST_PAUSE_MS) if refused else 0
+                    told["refused"] = refused + 1
                     raise ConfigError(why)
                 del waiting[:taken]
-                told |= {"last_ok": to_iso(now_ms), "failures": 0, "last_error": None, "next_try_ms": None}
+                told |= TAKEN | {"last_ok": to_iso(now_ms)}
                 save()
         except ConfigError as error:
             failed[name] = printable(redact(error.message)).rstrip(".")

@@ -84,6 +84,7 @@ def _is_channel(value: Any) -> bool:
     return (
         isinstance(value, dict)
         and _is_count(value.get("failures"))
+        and _is_count(value.get("refused", 0))
         and _is_moment_or_none(value.get("next_try_ms"))
         and all(name in value and (value[name] is None or _is_text(value[name])) for name in ("last_ok", "last_error"))
     )

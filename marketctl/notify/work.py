@@ -137,7 +137,7 @@ def end_pauses(registry: Registry, names: list[str]) -> None:
                 ledger = store.load()
                 for name in names:
                     if name in ledger.channels:
-                        ledger.channels[name] |= {"failures": 0, "last_error": None, "next_try_ms": None}
+                        ledger.channels[name] |= outbox.TAKEN
                 store.save(ledger)
 
 

@@ -86,8 +86,18 @@ def test_within_its_pause_a_channel_is_not_tried_and_loses_nothing():
         assert (failed, paused, receiver.tries) == ({}, {}, 5)
     assert receiver.told == ["line 0", "line 1", "later"]
     assert ledger.channels["ops"] == {
-        "last_ok": "2026-01-01T00:01:00.001Z", "failures": 0, "last_error": None, "next_try_ms": None
+        "last_ok": "2026-01-01T00:01:00.001Z", "failures": 0, "refused": 0, "last_error": None, "next_try_ms": None
     }  # fmt: skip
+
+
+def test_faults_of_our_own_are_no_refusals_and_lengthen_no_pause():
+    ledger, receiver, pauses = waiting(1), Receiver(), []
+    ledger.channels["ops"] = {"last_ok": None, "failures": 500, "last_error": "apprise is not installed"}
+    for at in (START, START + 1):
+        ledger, _, _ = look_at(ledger, receiver, at)
+        pauses.append(next_try_ms(ledger.channels["ops"], at))
+    assert pauses == [None, START + 1 + MINUTE]
+    assert ledger.channels["ops"]["failures"] == 502
 
 
 def test_a_pause_that_a_clock_left_which_ran_ahead_is_none():
