@@ -18,7 +18,7 @@ BODY = 3000  # characters; Telegram takes 4096
 MESSAGES = 3  # of one digest
 KEPT = 500  # lines for a channel that is away; beyond, only the last one of each matter
 TAKEN: dict[str, Any] = {"failures": 0, "refused": 0, "last_error": None, "next_try_ms": None}
-PAUSE_MS = 60_000  # after the second failure in a row; doubled by each further one
+PAUSE_MS = 60_000  # after the second refusal in a row; doubled by each further one
 LONGEST_PAUSE_MS = 3_600_000
 LATE_MS = 120_000  # what is sent later than that says when it was
 
@@ -55,7 +55,7 @@ def is_quiet(quiet: tuple[time, time] | None, timezone: str, now_ms: int) -> boo
 
 
 def next_try_ms(told: Mapping[str, Any], now_ms: int) -> int | None:
-    """Return until when a channel is left alone because it failed; None where it is not."""
+    """Return until when a channel is left alone because it refused; None where it is not."""
     until: int | None = told.get("next_try_ms")
     # What is further away a clock left that ran ahead.
     return until if until is not None and now_ms < until <= now_ms + LONGEST_PAUSE_MS else None
@@ -72,7 +72,7 @@ def deliver(
     """Send what waits, channel by channel; what was taken is gone from the outbox before the next is tried.
 
     Returns the channels that failed, and those that were not tried, with the reason. One that fails is left alone until
-    the next time, and from its second failure on for a pause that grows.
+    the next time, and from its second refusal in a row on for a pause that grows.
     """
     failed: dict[str, str] = {}
     paused: dict[str, str] = {}

@@ -25,7 +25,7 @@ LOG_BYTES = 4 * 1024 * 1024  # of the log of all that was told; beyond, its elde
 
 @dataclass
 class Outcome:
-    """What came of a look: the lines, those muted, the channels that failed, and those left alone because they did.
+    """What came of a look: the lines, those muted, the channels that failed, and those left alone because they refused.
 
     `busy` where another process tells.
     """
