@@ -226,3 +226,26 @@ other.join(20)
 assert sorted(map(str, told)) == ["1.50", "[1]"], told
 """
     run(program)
+
+
+def test_zlib_ng_stands_for_zlib_in_what_unpacks_answers_and_its_package_is_whole_when_somebody_asks():
+    program = """
+import sys, zlib
+import marketctl.__main__
+from marketctl import lean_imports
+lean_imports.import_requests()
+import urllib3.response
+fast = lean_imports.import_zlib()
+assert urllib3.response.zlib is fast is sys.modules["zlib_ng.zlib_ng"]
+assert not {"gzip", "zlib_ng.gzip_ng", "zlib_ng._version"}.intersection(sys.modules)
+errors = urllib3.response.HTTPResponse.DECODER_ERROR_CLASSES
+assert {zlib.error, fast.error} <= set(errors), errors
+lean_imports.import_requests()
+assert urllib3.response.HTTPResponse.DECODER_ERROR_CLASSES is errors
+text = b"1.50 " * 100000
+assert zlib.decompress(fast.compress(text, 2)) == fast.decompress(zlib.compress(text)) == text
+assert fast.crc32(text) == zlib.crc32(text)
+import zlib_ng, zlib_ng.gzip_ng
+assert zlib_ng.__version__ and zlib_ng.gzip_ng.decompress(zlib_ng.gzip_ng.compress(text)) == text
+"""
+    run(program)

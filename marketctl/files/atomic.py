@@ -28,7 +28,7 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
         if mode is None:
             mode = stat.S_IMODE(old.st_mode) if old else 0o644
         remove_leftovers(target)
-        fresh = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+        fresh = Path(_beside(target))
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -43,11 +43,7 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
         except BaseException:
             fresh.unlink(missing_ok=True)
             raise
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync_folder(target)
     except OSError as error:
         hint = EDIT_HINTS.get(error.errno or 0)
         raise StorageFailed(f"{path}: cannot be written: {error.strerror}", hint=hint) from error
@@ -164,41 +160,40 @@ def write_output(path: Path, data: bytes, mode: int = 0o644, *, exact: bool = Fa
 @contextmanager
 def staged(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True, exact: bool = False) -> Iterator[None]:
     """Write the data beside the file, and put them in its place when the block ends well. Raises StorageFailed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    temporary = _beside(path)
     try:
         try:
             remove_leftovers(path)
         except (FileNotFoundError, NotADirectoryError):
             make_folder(path.parent)
-        if path.is_dir():
+        if os.path.isdir(path):
             raise IsADirectoryError(errno.EISDIR, "")
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         try:
-            with os.fdopen(fd, "wb", buffering=0) as file:
-                write_all(file.fileno(), data)
+            try:
+                write_all(fd, data)
                 if exact:
-                    os.fchmod(file.fileno(), mode)
+                    os.fchmod(fd, mode)
                 if sync:
-                    os.fsync(file.fileno())
+                    os.fsync(fd)
+            finally:
+                os.close(fd)
         except BaseException:
-            with suppress(OSError):
-                temporary.unlink()
+            _unlink(temporary)
             raise
     except OSError as error:
         raise storage_failed("write", path, error) from error
     try:
         yield
     except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
+        _unlink(temporary)
         raise
     try:
-        temporary.replace(path)
+        os.replace(temporary, path)
         if sync:
-            _sync_folder(path.parent)
+            _sync_folder(path)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
+        _unlink(temporary)
         raise storage_failed("write", path, error) from error
 
 
@@ -207,7 +202,7 @@ def write_new(path: Path, data: bytes, mode: int = 0o644) -> bool:
 
     Raises StorageFailed.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    temporary = Path(_beside(path))
     try:
         make_folder(path.parent)
         remove_leftovers(path)
@@ -216,7 +211,7 @@ def write_new(path: Path, data: bytes, mode: int = 0o644) -> bool:
         write_atomic(temporary, data, mode)
         try:
             os.link(temporary, path)
-            _sync_folder(path.parent)
+            _sync_folder(path)
         except FileExistsError:
             return False
         except OSError as error:
@@ -250,17 +245,29 @@ def write_all(fd: int, data: bytes) -> None:
         done += os.write(fd, memoryview(data)[done:])
 
 
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _sync_folder(path: Path) -> None:
+    """Have the disk know what its folder calls a file."""
+    fd = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
     finally:
         os.close(fd)
 
 
+def _beside(path: Path) -> str:
+    """Return a name beside a file that nobody else has."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+
+
+def _unlink(temporary: str) -> None:
+    with suppress(OSError):
+        os.unlink(temporary)
+
+
 def remove_leftovers(path: Path) -> None:
     """Remove what killed writers of the same file left behind."""
-    for name in os.listdir(path.parent):  # noqa: PTH208  (run at each write, and there is nothing to join)
+    for name in os.listdir(os.path.dirname(path) or "."):
         found = TEMPORARY.fullmatch(name) if name.endswith(".tmp") else None
         if found is None:
             continue

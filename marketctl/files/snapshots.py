@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import lru_cache
 from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
@@ -87,13 +88,19 @@ def staged_snapshot(
 
 def block_of(records: Mapping[str, Any], lines: Lines | None = None) -> Block:
     """Write records, sorted; `lines` makes the lines of some that are no JSON yet: `"NAME": {...}`."""
-    names = sorted(records)
+    names = _in_order(tuple(records))
     block = []
     for start in range(0, len(names), LINES):
         some = [(name, records[name]) for name in names[start : start + LINES]]
         texts = _lines_of(some) if lines is None else lines(some)
         block += [b",\n    ", to_bytes(",\n    ".join(texts))]
     return [b"{\n    ", *block[1:], b"\n  }"] if block else [b"{}"]
+
+
+@lru_cache(maxsize=32)
+def _in_order(names: tuple[str, ...]) -> list[str]:
+    """Sort names; those of a provider are mostly the same at each turn."""
+    return sorted(names)
 
 
 def _snapshot_bytes(head: Mapping[str, Any], records_key: str, records: Mapping[str, Any] | Block) -> bytes:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import cache
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from marketctl.lean_imports import import_msgspec
@@ -59,8 +58,10 @@ def read_long(content: bytes, names: Sequence[str] = ()) -> Any:
     if names:
         with suppress(ValueError):
             body, lists = _in_columns(_of_rows(names).decode(content), names)
-            if not content.isascii():
-                content.decode()  # what a row has beside these names was passed over, and has to be UTF-8 as well
+            if not content.isascii():  # what a row has beside these names was passed over, and has to be UTF-8 as well
+                for row in content.split(b"}"):
+                    if not row.isascii():
+                        row.decode()
             if lists == 1:
                 return body
     return _of_anything().decode(content)
@@ -92,7 +93,9 @@ def _of_rows(names: tuple[str, ...]) -> "Decoder[Any]":
 def _in_columns(body: Any, names: Sequence[str]) -> tuple[Any, int]:
     """Put rows in columns; tell how many lists of them there were. Raises ValueError for rows of another kind."""
     if isinstance(body, list) and body:
-        columns = {name: list(map(attrgetter(f"n{place}"), body)) for place, name in enumerate(names)}
+        from msgspec.structs import astuple
+
+        columns = dict(zip(names, map(list, zip(*map(astuple, body), strict=True)), strict=True))
         if all(column.count(None) == len(column) for column in columns.values()):
             raise ValueError("rows without these names")
         return Columns(columns, len(body)), 1

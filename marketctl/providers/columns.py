@@ -1,12 +1,12 @@
 """Rows of a ticker list in whole columns: what a row costs is paid thousands of times."""
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 from marketctl.http.columns import Columns
 from marketctl.models import Quote
@@ -16,9 +16,13 @@ from marketctl.providers.pairs import Listed
 # Without the keywords and defaults of Quote(...), which take longer than all else.
 new_quote = partial(tuple.__new__, Quote)
 
+_written_out = Decimal.__format__
+
 ABSENT, MIDDLE = "-", "="
 
 COLUMNS = ("symbol", "bid", "ask", "bid_size", "ask_size", "last", "volume", "quote_volume")  # of a ticker list
+
+MOST_NAMED = 64  # looks that are remembered: 32,000 rows
 
 ROWS = 500  # read at a time: what one look at them has fetched from memory is still at hand for the next
 
@@ -94,37 +98,62 @@ def in_columns(
     times: list[int | None],
     listed: Listed,
     taken: Mapping[str, Quote],
-    wanted: Container[str],
+    wanted: frozenset[str],
 ) -> tuple[list[int], Iterator[tuple[str, Quote]], Sides]:
     """Return which rows have to be looked at one by one; and of each row in order, good of the others, pair and quote.
 
     Others than those alone have both sides, in order, of a pair that is listed, wanted and not yet `taken`: nearly
     every row.
     """
-    words = [name if type(name) is str else "" for name in columns[0]]
-    keys = list(map(listed.published.get, words, repeat("")))
+    named = _named(columns[0], listed, wanted)
+    words, keys = named.words, named.keys
     texts, odd = zip(*map(plain_texts, columns[1:]), strict=True)
     bids, asks, bid_sizes, ask_sizes, lasts, volumes, turnovers = texts
-    alone = set().union(*odd)
-    twice = len({*words, ""}) - 1 < len(words) - words.count("")
-    if twice or (taken and not taken.keys().isdisjoint(keys)):
+    alone = named.alone.union(*odd)
+    if taken and not taken.keys().isdisjoint(keys):
         alone.update(range(len(words)))  # the second one of a pair is left out
     sides, lows, highs = Sides(), _floats(bids), _floats(asks)
-    alone.update([
-        place
-        for place, (low, high, key) in enumerate(zip(lows, highs, keys, strict=True))
-        if not (0.0 < low < high and key and (not wanted or key in wanted))
-    ])  # fmt: skip
+    alone.update([place for place, (low, high) in enumerate(zip(lows, highs, strict=True)) if not 0.0 < low < high])
     last = [price if price.strip("0.") else None for price in lasts]
     sizes, volumes, turnovers = map(_known, (bid_sizes, ask_sizes)), _known(volumes), _known(turnovers)
     sides.bids, sides.asks, sides.times = bids, asks, times
-    sides.statuses = list(map(listed.statuses.get, words, repeat("trading")))
+    sides.statuses = named.statuses
     sides.middles = [(low + high) * 0.5 for low, high in zip(lows, highs, strict=True)]
     rows = zip(
         words, bids, asks, *sizes, last, repeat(None), volumes, turnovers, sides.statuses, times,
         repeat(False),
     )  # fmt: skip
     return sorted(alone), zip(keys, map(new_quote, rows), strict=True), sides
+
+
+class _Named(NamedTuple):
+    """What symbols tell: their keys ("" for none), statuses, and which of them have to be looked at one by one."""
+
+    words: list[str]
+    keys: list[str]
+    statuses: list[str | None]
+    alone: set[int]
+
+
+def _named(symbols: list[Any], listed: Listed, wanted: frozenset[str]) -> _Named:
+    """Return what these symbols tell; who asks again and again hears mostly the same ones in the same order."""
+    try:
+        known: _Named | None = listed.named.get(asked := (wanted, *symbols))
+    except TypeError:  # a list or a table in place of a symbol
+        known = asked = None
+    if known is not None:
+        return known
+    words = [name if type(name) is str else "" for name in symbols]
+    keys = list(map(listed.published.get, words, repeat("")))
+    alone = {place for place, key in enumerate(keys) if not key or (wanted and key not in wanted)}
+    if len({*words, ""}) - 1 < len(words) - words.count(""):
+        alone.update(range(len(words)))  # the second one of a pair is left out
+    found = _Named(words, keys, list(map(listed.statuses.get, words, repeat("trading"))), alone)
+    if asked and words == symbols:
+        if len(listed.named) == MOST_NAMED:
+            listed.named.clear()
+        listed.named[asked] = found
+    return found
 
 
 def _known(texts: list[str]) -> Sequence[str | None]:
@@ -155,7 +184,7 @@ def plain_texts(column: list[Any]) -> tuple[list[str], set[int]]:
         texts = [value if type(value) is str else _shown(value) for value in column]
         lines = "\n".join(texts)
     if ("E" in lines or "e" in lines) and _number_lines(f"{lines}\n"):
-        texts = [f"{Decimal(text):f}" if "E" in text else text for text in lines.upper().split("\n")]
+        texts = [_written_out(Decimal(text), "f") if "E" in text else text for text in lines.upper().split("\n")]
         lines = "\n".join(texts)
     # A value with a line break in it would pass as two.
     if told and _plain_lines(f"{lines}\n") and lines.count("\n") == len(column) - 1:

@@ -21,6 +21,7 @@ class Listed(Mapping[str, Pair]):
         odd = {pair.symbol: pair.key for pair in kept if pair.spot and pair.key}
         self.published: Mapping[str, str] = plain | odd if odd else plain  # symbol -> key of those that can be
         self.statuses = {pair.symbol: pair.status for pair in kept if pair.status != "trading"}  # all others trade
+        self.named: dict[Any, Any] = {}  # what was found for symbols in a row, for who reads such once more
 
     @classmethod
     def of(cls, pairs: Iterable[Pair]) -> "Listed":

@@ -5,15 +5,17 @@ What is done to a column at once takes a fraction of what a quote at a time woul
 
 import json
 import sys
-import zlib
 from array import array
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, Self, TypeVar
 
+from marketctl.lean_imports import import_zlib
 from marketctl.models import Quote
 from marketctl.providers.columns import ABSENT, MIDDLE, Sides
 from marketctl.sentinel.judge import Span
+
+crc32 = import_zlib().crc32
 
 T = TypeVar("T")
 
@@ -149,7 +151,7 @@ class Sheet:
         """Write it for `read`."""
         texts = "\n".join((self.names.text, str(self._bids), str(self._asks), ""))
         rest = b"".join((texts.encode(), self.middles.tobytes(), self._ats.tobytes()))
-        told = {"version": VERSION, "run_id": run_id, "collected_ms": collected_ms, "crc32": zlib.crc32(rest)}
+        told = {"version": VERSION, "run_id": run_id, "collected_ms": collected_ms, "crc32": crc32(rest)}
         return b"\n".join((json.dumps(told).encode(), rest))
 
     @classmethod
@@ -168,7 +170,7 @@ class Sheet:
             raise ValueError("no head")
         if (told.get("run_id"), told.get("version")) != (run_id, VERSION):
             return None
-        if told.get("crc32") != zlib.crc32(rest):
+        if told.get("crc32") != crc32(rest):
             raise ValueError("another sum")
         names, bids, asks, numbers = rest.split(b"\n", 3)
         pairs = json.loads(names)

@@ -127,6 +127,7 @@ def test_with_one_that_is_no_row_the_list_is_none_of_columns(odd, place):
         body_of(row("A"), row("B")).replace(b"y z", b"y\nz", 1),
         body_of(row("A"), row("B")).replace(b"y z", b"y\nz"),
         body_of(row("A"), row("B")).replace(b"y z", b"\xff"),
+        body_of(row("A"), row("B")).replace(b"y z", b"\xe4}\xb8\xad"),  # cut in two by a sign of its own
         body_of(row("A"), row("B")).replace(b"0.5", b"00.5"),
         body_of(row("A"), row("B")).replace(b"true", b"NaN"),
         body_of(row("A"), row("B")).replace(b'"A"', b"True"),

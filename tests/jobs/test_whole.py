@@ -1,6 +1,7 @@
 """Half an answer never replaces a whole one: wallet, statistics, and prices kept in files only."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -152,17 +153,17 @@ def test_journal_says_nothing_of_a_snapshot_that_could_not_be_written(ctl, folde
     path, journal = folder / "data/wallet/KUCOIN.json", folder / "data/wallet/KUCOIN.changes.jsonl"
     before = path.read_bytes()
 
-    def broken(self, target):
+    def broken(temporary, target):
         if Path(target) == path:
             raise OSError(16, "busy")
-        return replace(self, target)
+        replace(temporary, target)
 
-    replace = Path.replace
-    monkeypatch.setattr(Path, "replace", broken)
+    replace = os.replace
+    monkeypatch.setattr("os.replace", broken)
     code, (result,) = ctl("wallet", "sync", "-p", "KUCOIN")
     assert (code, result["reason"]) == (1, "storage")
     assert (path.read_bytes(), read_journal(journal)) == (before, ([], 0))
-    monkeypatch.setattr(Path, "replace", replace)
+    monkeypatch.setattr("os.replace", replace)
     assert ctl("wallet", "sync", "-p", "KUCOIN")[1][0]["updated"] > 0
     assert len(read_journal(journal)[0]) > 0
 
@@ -171,17 +172,17 @@ def test_journal_that_cannot_be_taken_back_is_told_beside_what_failed(ctl, folde
     """And the next run sets it right: the last word of the journal is what the snapshot holds."""
     assert ctl("wallet", "sync", "-p", "KUCOIN")[0] == 0
     path, journal = folder / "data/wallet/KUCOIN.json", folder / "data/wallet/KUCOIN.changes.jsonl"
-    replace = Path.replace
+    replace = os.replace
 
-    def broken(self, target):
+    def broken(temporary, target):
         if Path(target) == path:
             raise OSError(16, "busy")
-        return replace(self, target)
+        replace(temporary, target)
 
     def refused(*_):
         raise OSError(5, "broken")
 
-    monkeypatch.setattr(Path, "replace", broken)
+    monkeypatch.setattr("os.replace", broken)
     monkeypatch.setattr("marketctl.files.journal.os.truncate", refused)
     code, (result,) = ctl("wallet", "sync", "-p", "KUCOIN")
     assert (code, result["reason"]) == (1, "storage")
