@@ -23,3 +23,14 @@ def batch_of(*pairs: Pair, wanted: frozenset[str] = frozenset()) -> QuoteBatch:
 def quote(**told: object) -> Quote:
     empty = dict.fromkeys(Quote._fields) | {"symbol": "BTCUSDT", "status": "trading", "derived": False}
     return Quote(**empty | told)
+
+
+FIELDS = ("s", "b", "a", "bs", "as", "l", "v", "q")
+
+
+def row(symbol: object, *values: object) -> dict[str, object]:
+    return {name: value for name, value in zip(FIELDS, (symbol, *values), strict=False) if value is not ...}
+
+
+def coins(*names: str) -> tuple[Pair, ...]:
+    return tuple(pair(f"{name}USDT", name, "USDT") for name in names)

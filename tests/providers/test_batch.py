@@ -7,11 +7,8 @@ from random import Random
 import pytest
 
 from marketctl.errors import BadAnswer
-from marketctl.models import Pair, Skip
-from marketctl.providers.batch import QuoteBatch
-from marketctl.providers.columns import MOST_NAMED, plain_texts
-from marketctl.providers.pairs import PairList
-from tests.providers.batches import BTC, PERP, UNSPLIT, batch_of, pair, quote
+from marketctl.models import Skip
+from tests.providers.batches import BTC, FIELDS, batch_of, coins, pair, quote, row
 
 # Quotes ------------------------------------------------------------------------------------
 
@@ -121,17 +118,6 @@ def test_a_row_left_out_keeps_its_turnover_for_the_statistics():
     ]
 
 
-FIELDS = ("s", "b", "a", "bs", "as", "l", "v", "q")
-
-
-def row(symbol: object, *values: object) -> dict[str, object]:
-    return {name: value for name, value in zip(FIELDS, (symbol, *values), strict=False) if value is not ...}
-
-
-def coins(*names: str) -> tuple[Pair, ...]:
-    return tuple(pair(f"{name}USDT", name, "USDT") for name in names)
-
-
 def test_rows_of_a_list_are_taken_in_whole_columns_as_they_would_be_one_by_one():
     rows = [
         row("AUSDT", "1.10", "1.20", "5", "6.00", "1.15", "7", "8"),
@@ -214,45 +200,6 @@ def test_rows_in_columns_and_one_by_one_come_out_the_same(seed, monkeypatch):
         sizes = {"bid_size": bid_size, "ask_size": ask_size}
         alone.add(symbol, bid, ask, **sizes, last=last, volume=volume, quote_volume=turnover, at_ms=5)
     assert (in_columns.quotes, in_columns.skips, in_columns.rows) == (alone.quotes, alone.skips, alone.rows)
-
-
-def test_rows_of_symbols_that_were_read_before_come_out_the_same():
-    """What their names told is remembered with the list: by all of them in their order, and by what is wanted."""
-    pairs = PairList((*coins("A", "B", "C"), pair("HUSDT", "H", "USDT", status="halted"), PERP, UNSPLIT))
-    usual = ["AUSDT", "BUSDT", "HUSDT", "BTC_PERP", "OLDCOIN", "GHOST"]
-    some = frozenset({"B/USDT"})
-    asked = [
-        (usual, frozenset(), ["A/USDT", "B/USDT", "H/USDT"]),
-        (usual, some, ["B/USDT"]),
-        (usual[::-1], frozenset(), ["H/USDT", "B/USDT", "A/USDT"]),
-        (["AUSDT", "BUSDT", "AUSDT"], frozenset(), ["A/USDT", "B/USDT"]),
-        (["AUSDT", ["AUSDT"], 7, None, ""], frozenset(), ["A/USDT"]),
-        (["CUSDT", "BUSDT"], some, ["B/USDT"]),
-    ]
-    for turn in range(3):
-        for symbols, wanted, expected in asked:
-            rows = [row(symbol, f"{turn}.{place + 1}", "9") for place, symbol in enumerate(symbols)]
-            found, fresh = QuoteBatch(pairs, wanted), QuoteBatch(PairList(pairs.by_symbol.values()), wanted)
-            for batch in (found, fresh):
-                batch.add_rows(rows, FIELDS, 5)
-            assert list(found.quotes) == expected
-            assert (found.quotes, found.skips, found.rows) == (fresh.quotes, fresh.skips, fresh.rows)
-            assert found.quotes[expected[0]].bid == f"{turn}.{symbols.index(expected[0].replace('/', '')) + 1}"
-            assert vars(found.sides) == vars(fresh.sides)
-    assert found.pairs.by_symbol["HUSDT"].status == "halted"
-
-
-def test_names_that_are_remembered_with_a_list_are_bounded():
-    pairs = PairList(coins("A", "B"))
-    for place in range(200):
-        QuoteBatch(pairs).add_rows([row("AUSDT", "1", "2"), row(f"GHOST{place}", "1", "2")], FIELDS)
-    assert len(pairs.by_symbol.named) <= MOST_NAMED
-
-
-def test_exponents_in_a_column_are_written_out_with_the_digits_that_were_sent():
-    told = ["1.755157E-6", "4.2139e10", "1.50E-3", "0.0e2", "7", ""]
-    assert plain_texts(told) == (["0.000001755157", "42139000000", "0.00150", "0", "7", ""], set())
-    assert plain_texts(["1E60", "1_0E5", "5", "2E1\n3"]) == (["", "", "5", ""], {0, 1, 3})
 
 
 def test_a_symbol_left_out_is_told_fit_for_a_terminal():
