@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from marketctl.lean_imports import import_msgspec
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from msgspec.json import Decoder
 
 DEPTH = 3  # objects around the list, at most
+
+MOST_ROWS = 250_000  # a hundred times what a venue lists
 
 
 class Columns(list[Any]):
@@ -93,9 +96,9 @@ def _of_rows(names: tuple[str, ...]) -> "Decoder[Any]":
 def _in_columns(body: Any, names: Sequence[str]) -> tuple[Any, int]:
     """Put rows in columns; tell how many lists of them there were. Raises ValueError for rows of another kind."""
     if isinstance(body, list) and body:
-        from msgspec.structs import astuple
-
-        columns = dict(zip(names, map(list, zip(*map(astuple, body), strict=True)), strict=True))
+        if len(body) > MOST_ROWS:
+            raise ValueError("more rows than an answer of this size has with something in them")
+        columns = {name: list(map(attrgetter(f"n{place}"), body)) for place, name in enumerate(names)}
         if all(column.count(None) == len(column) for column in columns.values()):
             raise ValueError("rows without these names")
         return Columns(columns, len(body)), 1

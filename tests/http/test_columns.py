@@ -149,6 +149,16 @@ def test_a_number_beyond_all_that_nobody_reads_costs_no_row():
     assert read_json(content) == (None, False)
 
 
+def test_a_list_longer_than_any_venue_has_is_read_as_without_columns(monkeypatch):
+    """Of 16 MB of `{},` columns and rows together would be twice what the rows are."""
+    content = body_of(row("A"), row("B"), row("C"))
+    monkeypatch.setattr("marketctl.http.columns.MOST_ROWS", 3)
+    assert in_columns(content) is not None
+    monkeypatch.setattr("marketctl.http.columns.MOST_ROWS", 2)
+    assert in_columns(content) is None
+    assert read_json(content, NAMES) == read_json(content)
+
+
 @pytest.mark.parametrize("seed", range(200))
 def test_a_damaged_text_is_read_as_the_decoder_reads_it(seed):
     dice = Random(seed)
