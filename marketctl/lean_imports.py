@@ -177,14 +177,17 @@ def import_click() -> None:
 
 def import_requests() -> None:
     """Import requests; `import requests` finds it then, with a urllib3 that unpacks by zlib-ng."""
-    if "requests" not in sys.modules:
-        with _left_out(), _compiled_late(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it misses the library that guesses
-            import_module("requests")
-    reader: Any = import_module("urllib3.response")
-    if reader.zlib.__name__ == "zlib":
-        reader.zlib = zlib = import_zlib()
-        reader.BaseHTTPResponse.DECODER_ERROR_CLASSES += (zlib.error,)
+    with _loading:  # threads that come in the meantime wait: urllib3 imports itself in a circle
+        if "requests" not in sys.modules:
+            with _left_out(), _compiled_late(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it misses the library that guesses
+                import_module("requests")
+        import_module("requests")  # somebody else's import of it may not be through
+        reader: Any = import_module("urllib3.response")
+        if reader.zlib.__name__ == "zlib":
+            zlib = import_zlib()
+            reader.BaseHTTPResponse.DECODER_ERROR_CLASSES += (zlib.error,)
+            reader.zlib = zlib
 
 
 def import_redis(url: str) -> None:
@@ -202,7 +205,8 @@ def import_zlib() -> Any:
     """Import what zlib-ng has in place of `zlib`, and return it: half the time for the same bytes."""
     with _loading:
         _without_its_own_code("zlib_ng")
-        with _stood_in(*(("gzip",) if _own_process() else ())):  # it wants the name of an error of files
+        late = "zlib_ng.zlib_ng" not in sys.modules and _own_process()
+        with _stood_in(*(("gzip",) if late else ())):  # it wants the name of an error of files
             return import_module("zlib_ng.zlib_ng")
 
 

@@ -47,11 +47,12 @@ class Desk:
 
             require_server(self.settings.redis_url, self.settings.data_dir)
 
-    def import_redis(self) -> None:
-        """Import what speaks to Redis: before threads begin, for meanwhile modules are missing that others may want."""
-        if self.settings.redis_url != "none":
-            from marketctl.lean_imports import import_redis
+    def import_all(self) -> None:
+        """Import what asks and what speaks to Redis: before threads begin, for meanwhile others may miss modules."""
+        from marketctl.lean_imports import import_redis, import_requests
 
+        import_requests()
+        if self.settings.redis_url != "none":
             import_redis(self.settings.redis_url)
 
     def lines(self) -> "Lines":

@@ -40,7 +40,7 @@ def run_jobs(
     run.with_stats = frozenset(name for name, job in jobs if job == "stats")
     results: dict[tuple[str, str], Result] = {}
     if run.options.jobs > 1:
-        run.desk.import_redis()
+        run.desk.import_all()
     with _locks(run, jobs) as locks:
 
         def do(turn: Turn) -> Result:
@@ -84,7 +84,7 @@ class Repeating:
         """
 
         if self._options.jobs > 1:
-            self._desk.import_redis()
+            self._desk.import_all()
 
         def do(turn: Turn) -> tuple[Run, Result]:
             run = self._runs.get(turn.provider)
