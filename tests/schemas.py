@@ -135,7 +135,7 @@ def watching() -> Iterator[None]:
         look(
             publishing,
             "write_mirror",
-            lambda path, found, some, own=None: mirror(path, found, "quotes", quotes.mirror_block(some, own)),
+            lambda path, found, *some: mirror(path, found, "quotes", quotes.mirror_block(*some)),
         )
         yield
 

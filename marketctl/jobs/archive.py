@@ -8,6 +8,7 @@ from typing import Any
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import RedisFailed, StorageFailed
 from marketctl.files.archive import PRICES, Archive
+from marketctl.files.snapshots import read_snapshot
 from marketctl.jobs.run import Run
 from marketctl.log import log
 from marketctl.models import Quote
@@ -102,12 +103,12 @@ def quote_lines(at: str, quotes: Mapping[str, Quote], pairs: Iterable[str]) -> l
 def _carried(run: Run, entry: ProviderEntry, at: str, quotes: Mapping[str, Quote]) -> Iterator[str]:
     """Write the lines of pairs that could not be asked and stay live, with the time they were collected."""
     store = run.redis()
-    if store is None:
-        return
-    for pair, one in read_l1(store, entry.name)[0].items():
+    mirror = read_snapshot(run.path("prices", entry.name)) if store is None else None
+    live = read_l1(store, entry.name)[0] if store is not None else (mirror or {"quotes": {}})["quotes"]
+    for pair, one in live.items():
         if pair not in quotes:
-            known = "".join(f',"{name}":"{one[name]}"' for name in PRICES if name in one)
-            own = to_iso(one.get("collected_ms")) or at
+            known = "".join(f',"{name}":"{one[name]}"' for name in PRICES if one.get(name) is not None)
+            own = one.get("collected_at") or to_iso(one.get("collected_ms")) or at
             yield f'{{"at":"{own}","pair":{encode_basestring_ascii(pair)}{known}}}'
 
 

@@ -19,7 +19,7 @@ from marketctl.providers.batch import QuoteBatch
 from marketctl.providers.pairs import remembered_list
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.publish import Aside, Published, publish_l1
-from marketctl.redis.quotes import mirror_block, write_merged_mirror, write_mirror
+from marketctl.redis.quotes import live_ms, mirror_block, write_merged_mirror, write_mirror
 from marketctl.sentinel.guard import Examined, Guard
 from marketctl.sentinel.held import aside_commands
 from marketctl.sentinel.market import market_of
@@ -71,7 +71,7 @@ def publish_batch(run: Run, entry: ProviderEntry, batch: QuoteBatch, result: Res
     else:
         result.message = 'redis_url is "none" and the mirror is off: nothing was stored'
         return
-    tell_held(entry, way.found)
+    tell_held(entry, way.found, way.live)
 
 
 class _WayOut:
@@ -91,6 +91,7 @@ class _WayOut:
         result.counts |= self.found.counts()
         self.head: dict[str, Any] = run.head(entry, "prices", collected) | {"complete": batch.complete}
         self.block: Callable[[], Block] | None = None
+        self.live = 0  # quotes that are out now, those that were not asked for as well
         for name in KEPT:
             self.head[name] = {pair: mirror_record(one) for pair, one in getattr(self.found, name).items()}
 
@@ -122,6 +123,7 @@ class _WayOut:
             raise
         self.guard.published(found, earlier_ms=published.earlier_ms, **self.about)
         result.stored.append("redis")
+        self.live = published.count
         result.counts |= {
             "published": published.count,
             "added": published.added,
@@ -143,13 +145,29 @@ class _WayOut:
         count = len(self.batch.quotes)
         self.head |= refuse_half(before, count, self.collected, what="quotes", force=force, asked=asked)
         self.head["earlier_at"] = _earlier(before.head, self.collected)
-        moved, gone = compared(read_before(self.path).get("quotes"), found.quotes)
-        write_mirror(self.path, self.head, found.quotes, self.batch.own_ms)
+        mirror = read_before(self.path)
+        moved, gone = compared(mirror.get("quotes"), found.quotes)
+        carried = {} if self.batch.complete else self._carried(mirror, gone)
+        write_mirror(self.path, self.head, found.quotes, self.batch.own_ms, carried)
+        self.live = len(found.quotes) + len(carried)
         after = ms_or_none(before.head.get("collected_at"))
         self.result.message = 'redis_url is "none": written to the mirror only'
-        self._keep(moved, [pair for pair in gone if pair not in found.held], after)
+        self._keep(moved, [pair for pair in gone if pair not in found.held and pair not in carried], after)
         self.guard.published(found, earlier_ms=None, **self.about)
         self.result.stored.append("file")
+
+    def _carried(self, mirror: Mapping[str, Any], pairs: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return what stays of the mirror when not all was asked: as Redis does, as long as a live set would."""
+        oldest = self.collected - live_ms(self.entry.prices_interval_s)
+        carried = {}
+        for pair in pairs:
+            one = mirror["quotes"][pair]
+            if pair in self.found.held or not isinstance(one, dict):
+                continue
+            since = one.get("collected_at") or mirror.get("collected_at")
+            if (ms_or_none(since) or 0) > oldest:
+                carried[pair] = one | {"collected_at": since}
+        return carried
 
     def _keep(self, moved: Iterable[str], gone: Iterable[str], after_ms: int | None) -> None:
         """Put what changed into the archive, and tell where it could not be kept."""
@@ -190,8 +208,8 @@ def _tell_doubts(published: Published, result: Result) -> None:
         result.lack(f"published, but without history: {published.history_error}")
 
 
-def tell_held(entry: ProviderEntry, found: Examined) -> None:
-    """Say once what is newly held, and what goes out again. Raises Suspect when nothing is left to go out."""
+def tell_held(entry: ProviderEntry, found: Examined, live: int) -> None:
+    """Say once what is newly held, and what goes out again. Raises Suspect when nothing else is `live`."""
     extra = {"provider": entry.name, "job": "prices"}
     for pair in found.fresh[:TOLD]:
         words = in_words(pair, mirror_record(found.held[pair]))
@@ -200,7 +218,7 @@ def tell_held(entry: ProviderEntry, found: Examined) -> None:
         log.warning("held: %d more. Next: marketctl prices held %s", len(found.fresh) - TOLD, entry.name, extra=extra)
     if found.passed:
         log.info("no longer held: %s", ", ".join(found.passed[:TOLD]), extra=extra)
-    if found.held and not found.quotes:
+    if found.held and not live:
         raise Suspect(
             f"all {len(found.held)} quotes are held, such as {in_words(*first_of(found.held))}",
             hint=f"marketctl prices held {entry.name}",

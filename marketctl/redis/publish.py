@@ -12,6 +12,7 @@ from marketctl.errors import HalfAnswer, Overtaken, RedisFailed, Suspect
 from marketctl.models import Quote
 from marketctl.redis.connection import NoReply, NotReached, RedisConnection, packed
 from marketctl.redis.forms import l1_texts
+from marketctl.redis.quotes import live_ms
 from marketctl.text import printable
 from marketctl.times import FUTURE_MS, now_ms, to_iso
 
@@ -89,19 +90,18 @@ def publish_l1(
         raise Suspect(f"{provider}: no quotes to publish")
     live = store.key(provider, "l1")
     fresh = f"{live}:fill:{run_id}:{os.urandom(4).hex()}"
-    life_ms = int(max(10 * interval_s, 3600) * 1000)
     keys = [live, *(store.key(provider, name) for name in ("l1:meta", "events")), fresh]
     keys += [store.key(provider, name) for name in ("held", "marked", "reference")]
     if store.sharded:  # another node has it
         store.call("SADD", f"{store.prefix}:providers", provider)
     else:
         keys.append(f"{store.prefix}:providers")
-    rules = (until_ms, int(force), f"{store.prefix}:changed:{provider}", "\n".join(sorted(asked)))
+    rules = (live_ms(interval_s), until_ms, int(force), f"{store.prefix}:changed:{provider}", "\n".join(sorted(asked)))
     kept = _kept(store.key(provider, "h:"), quotes, history)
     beside = (_flat(aside.held), _flat(aside.marked), aside.reference or b"", int(aside.again), provider)
 
     def ask(known: int | str, **at_once: Any) -> list[Any]:
-        told = (run_id, collected_ms, now_ms(), len(quotes), skipped, int(complete), f"{interval_s:g}", life_ms)
+        told = (run_id, collected_ms, now_ms(), len(quotes), skipped, int(complete), f"{interval_s:g}")
         return store.run_script(_script(), keys, [*told, *rules, known, FUTURE_MS, *kept, *beside], **at_once)
 
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from marketctl.errors import ForeignValue
-from marketctl.files.snapshots import Block, block_of, encode_json, write_snapshot
+from marketctl.files.snapshots import Block, Records, block_of, encode_json, write_snapshot
 from marketctl.models import Quote
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.forms import mirror_lines, mirror_times
@@ -27,17 +27,40 @@ META_NUMBERS = frozenset(
 )  # fmt: skip
 
 
+def live_ms(interval_s: float) -> int:
+    """Return how long quotes live that nobody renews."""
+    return int(max(10 * interval_s, 3600) * 1000)
+
+
 def write_mirror(
-    path: Path, head: Mapping[str, Any], quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = None
+    path: Path,
+    head: Mapping[str, Any],
+    quotes: Mapping[str, Quote],
+    own_ms: Mapping[str, int] | None = None,
+    carried: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
-    """Write the JSON copy of what was just published whole; what is held stands in the head. Raises StorageFailed."""
-    write_snapshot(path, head, "quotes", mirror_block(quotes, own_ms))
+    """Write the JSON copy of what was just published; what is held stands in the head. Raises StorageFailed."""
+    write_snapshot(path, head, "quotes", mirror_block(quotes, own_ms, carried))
 
 
-def mirror_block(quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | None = None) -> Block:
-    """Return quotes as the mirror holds them; `own_ms` are the collection times of those that are older."""
+def mirror_block(
+    quotes: Mapping[str, Quote],
+    own_ms: Mapping[str, int] | None = None,
+    carried: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Block:
+    """Return quotes as the mirror holds them; `own_ms` are the collection times of those that are older.
+
+    `carried` are those of the mirror before that were not asked for.
+    """
     times = mirror_times()
-    return block_of(quotes, lambda some: mirror_lines(some, own_ms, times))
+    if not carried:
+        return block_of(quotes, lambda some: mirror_lines(some, own_ms, times))
+
+    def lines(some: Records) -> list[str]:
+        new = iter(mirror_lines([one for one in some if one[0] in quotes], own_ms, times))
+        return [next(new) if pair in quotes else f"{encode_json(pair)}: {encode_json(one)}" for pair, one in some]
+
+    return block_of({**carried, **quotes}, lines)
 
 
 def write_merged_mirror(path: Path, head: Mapping[str, Any], store: RedisConnection, provider: str) -> None:
