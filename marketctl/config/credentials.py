@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from marketctl.config.paths import VARIABLES, read_text
@@ -103,6 +104,7 @@ class Credentials:
         return list(dict.fromkeys([*(self._file[name][key] for name, key in fields), *filter(None, instead)]))
 
 
+@lru_cache(maxsize=256)
 def variable(provider: str, key: str) -> str:
     """Return the environment variable of a provider's field."""
     return "MARKETCTL_" + re.sub(r"[^A-Z0-9]", "_", f"{provider}_{key}".upper())

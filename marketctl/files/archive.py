@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -69,6 +70,7 @@ def day_of(at_ms: int) -> str:
     return (to_iso(at_ms) or "")[:10]
 
 
+@lru_cache(maxsize=64)
 def archive_path(data_dir: Path, provider: str, day: str) -> Path:
     """Return the file of a provider and day."""
     return Path(f"{data_dir}/history/{day}/{safe_name(provider)}.jsonl.gz")

@@ -1,6 +1,7 @@
 """The folder of this user for what belongs to the machine and not to a data folder."""
 
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -44,12 +45,15 @@ def _temporary() -> str:
 def _private(place: Path) -> Path:
     path = place / f"marketctl-{os.getuid()}"
     try:
-        path.mkdir(mode=0o700, exist_ok=True)
-        owner = path.lstat()
+        try:
+            owner = path.lstat()
+        except FileNotFoundError:
+            path.mkdir(mode=0o700, exist_ok=True)
+            owner = path.lstat()
         writable = os.access(path, os.W_OK)
     except OSError as error:
         raise StorageFailed(f"{path}: {error.strerror}", hint=HINT) from error
-    if owner.st_uid != os.getuid() or owner.st_mode & 0o077 or path.is_symlink():
+    if owner.st_uid != os.getuid() or owner.st_mode & 0o077 or not stat.S_ISDIR(owner.st_mode):
         raise StorageFailed(f"{path} is not a private folder of this user", hint=f"remove it: rm -r {path}")
     if not writable:
         raise StorageFailed(f"{path} cannot be written", hint=HINT)

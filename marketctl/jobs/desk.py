@@ -23,6 +23,7 @@ class Desk:
     def __init__(self, registry: Registry, keys: Credentials) -> None:
         self.registry = registry
         self.settings = registry.settings
+        self.state_dir = registry.settings.data_dir / "state"  # where states and locks live
         self.keys = keys
         self._redis: RedisConnection | None = None
         self._lines: Lines | None = None
@@ -76,11 +77,6 @@ class Desk:
     def path(self, job: str, provider: str, suffix: str = ".json") -> Path:
         """Return a file of a provider's job under data/."""
         return self.settings.data_dir / job / f"{provider}{suffix}"
-
-    @property
-    def state_dir(self) -> Path:
-        """Where states and locks live."""
-        return self.settings.data_dir / "state"
 
     def close(self) -> None:
         """Close the connections and leave Redis; the last one out stops the embedded one, unless it is to stay."""
