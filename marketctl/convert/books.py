@@ -31,19 +31,19 @@ class Books:
         self._into: dict[str, list[Trading]] = {}
         self._doubtful: dict[str, list[tuple[str, str]]] = {}  # ticker -> reason, pair
         self._is_judged = False
-        self._listed = "\n".join(["", *live.quotes, ""])
+        self._listed = "\n".join(["", *live.quotes, *live.held, ""])
 
     def __contains__(self, ticker: str) -> bool:
         return f"\n{ticker}/" in self._listed or f"/{ticker}\n" in self._listed
 
     def tickers(self) -> set[str]:
         """Return what is traded."""
-        return {ticker for pair in self.live.quotes for ticker in pair.split("/")}
+        return {ticker for pair in (*self.live.quotes, *self.live.held) for ticker in pair.split("/")}
 
     @property
     def rates(self) -> bool:
         """True for a source that has nothing but rates to look at."""
-        return all(quote.get("mid") is not None for quote in self.live.quotes.values())
+        return all(one.get("mid") is not None for told in (self.live.quotes, self.live.held) for one in told.values())
 
     @property
     def stale(self) -> bool:
@@ -80,6 +80,9 @@ class Books:
         self._is_judged = True
         out_of, into = self._out_of, self._into
         kept, avoided = self._kept, self._avoided
+        for pair in [pair for pair, one in self.live.held.items() if one.get("mid") is None]:
+            for ticker in pair.split("/"):
+                self._doubtful.setdefault(ticker, []).append(("held", pair))
         reasons: dict[object, str | None] = {}
         for pair, quote in self.live.quotes.items():
             get = quote.get

@@ -56,7 +56,7 @@ class Graph:
     def add_quotes(self, live: Live) -> None:
         """Take over a provider's books: those that are fresh as a set, and have a fee that somebody told."""
         entry = self.entries[live.provider]
-        if live.provider in self.avoid.providers or not live.quotes:
+        if live.provider in self.avoid.providers or not (live.quotes or live.held):
             return
         books = Books(live, entry, self.now_ms, self.avoid.tickers, self.left_out)
         self._listed.append((entry.name, books))
@@ -72,11 +72,11 @@ class Graph:
         entry = self.entries[wallet.provider]
         if entry.name in self.avoid.providers:
             return
+        self._listed.append((entry.name, wallet))
         age = age_ms(self.now_ms, ms_or_none(wallet.collected_at))
         if age is None or age > limit_ms(entry.wallet_interval_s):
             self._too_old.append(("wallet-stale", entry.name))
             return
-        self._listed.append((entry.name, wallet))
         self._wallets[entry.name] = wallet, age
 
     # What there is ----------------------------------------------------------------------------

@@ -174,6 +174,7 @@ def test_the_page_says_in_english_what_convert_says():
     assert {adapter: words[f"fee_source_{adapter}"][0] for adapter in sources} == sources
     reasons = {
         "stale",
+        "held",
         "halted",
         "wallet-stale",
         "two-coins",

@@ -204,9 +204,19 @@ def test_a_wallet_of_another_machine_is_that_in_redis_where_it_is_newer(tmp_path
         assert any("wallet:meta is a string, not a hash" in one.words for one in found.problems)
 
 
+def hold(world, provider="RAPIRA", **quotes):
+    """Keep the provider's USDT/RUB back; `quotes` are what it publishes."""
+    world.quotes(provider, **quotes)
+    path = world.data / "prices" / f"{provider}.json"
+    held = {"USDT/RUB": {"bid": "9", "ask": "9.1", "verdict": "outlier", "why": "far", "since": to_iso(NOW)}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"held": held}))
+
+
 @pytest.mark.parametrize(
     ("break_it", "reason"),
     [
+        (hold, "held"),
+        (lambda world: hold(world, **{"BTC/USDT": quote("1", "2")}), "held"),
         (lambda world: world.wallet("RAPIRA", USDT=usdt(contract="T" + "x" * 33)), "twin"),
         (lambda world: world.wallet("RAPIRA", USDT=usdt(deposit=False)), "network-closed"),
         (lambda world: world.wallet("RAPIRA", USDT=usdt(deposit=None)), "network-unknown"),
@@ -222,6 +232,16 @@ def test_what_is_in_doubt_is_on_no_way(world, break_it, reason):
     break_it(world)
     found = run(world, "1000", "USDT@MEXC", "RUB@RAPIRA", avoid=["KUCOIN"])
     assert (found.ways, list(found.left_out)) == ([], [reason])
+
+
+def test_what_is_held_or_in_an_old_wallet_alone_is_listed_all_the_same(world):
+    world.wallet("RAPIRA", USDT=usdt())
+    hold(world)
+    found = run(world, "1000", "USDT@MEXC", "RUB@RAPIRA", avoid=["KUCOIN"])
+    assert (found.ways, found.left_out) == ([], {"held": ["RAPIRA USDT/RUB"]})
+    world.wallet("RAPIRA", 5 * 3600, TON=asset("TON", {}))
+    found = run(world, "1000", "USDT@MEXC", "TON@RAPIRA", avoid=["KUCOIN"])
+    assert (found.ways, found.left_out) == ([], {"wallet-stale": ["RAPIRA"]})
 
 
 @pytest.mark.parametrize(
