@@ -1,7 +1,7 @@
 """marketctl wallet: coins and networks, what is open, at what fee."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from marketctl.cli.options import (
 from marketctl.cli.output import Column, print_document, print_rows
 from marketctl.cli.param_types import Moment
 from marketctl.cli.working import work_and_report
+
+if TYPE_CHECKING:
+    from marketctl.config.registry import ProviderEntry
 
 SHOWN = (
     Column("asset", "name"),
@@ -109,7 +112,9 @@ def show(providers: tuple[str, ...], words: tuple[str, ...], closed: bool, at_ms
     provider, assets = provider_and_words(providers, words)
     given = globals_of()
     if at_ms is None:
-        found = snapshot(given.registry(), "wallet", provider, {word.upper() for word in assets} or None)
+        registry = given.registry()
+        found = snapshot(registry, "wallet", provider, {word.upper() for word in assets} or None)
+        tell_old(registry.provider(provider), found)
     else:
         from marketctl.views.at import wallet_at
 
@@ -147,6 +152,17 @@ def show(providers: tuple[str, ...], words: tuple[str, ...], closed: bool, at_ms
             )
     print_rows(given, SHOWN, rows)
     return code
+
+
+def tell_old(entry: "ProviderEntry", wallet: Mapping[str, Any]) -> None:
+    """Say of a wallet that is too old that it does not tell what is open now."""
+    from marketctl.log import log
+    from marketctl.times import now_ms
+    from marketctl.views.doors import is_old
+
+    if is_old(entry, wallet, now_ms()):
+        told = f"of {wallet.get('collected_at')}, too old to say what is open now"
+        log.warning("%s", f"{entry.name}: {told}. Next: marketctl wallet sync -p {entry.name}")
 
 
 def closed_alone(assets: Mapping[str, Any]) -> dict[str, Any]:

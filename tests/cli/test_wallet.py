@@ -49,6 +49,16 @@ def test_show_marks_a_network_with_a_note(synced):
     ]
 
 
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_show_tells_of_a_wallet_that_is_too_old(synced, folder, words):
+    path = folder / "data/wallet/MEXC.json"
+    snapshot = json.loads(path.read_text()) | {"collected_at": "2026-01-02T03:04:05.678Z"}
+    path.write_text(json.dumps(snapshot))
+    code, out, err = synced("wallet", "show", "mexc", "half", *words)
+    told = "MEXC: of 2026-01-02T03:04:05.678Z, too old to say what is open now. Next: marketctl wallet sync -p MEXC\n"
+    assert (code, err, "ethereum" in out) == (0, told, True)
+
+
 def test_show_json_has_the_snapshot_with_the_chosen_assets(synced):
     code, out, _ = synced("wallet", "show", "KUCOIN", "GALA", "--json")
     document = json.loads(out)
