@@ -252,6 +252,7 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
       marketctl notify mute tron --off
     """
     from contextlib import nullcontext
+    from shlex import join
 
     from marketctl.errors import Busy
     from marketctl.log import notice
@@ -271,7 +272,8 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
     registry = given.registry()
     with kept(registry.settings) as store, nullcontext(True) if looked else store.lock() as ours:
         if not ours:
-            raise Busy("another run is telling", hint=f"marketctl notify mute {what or ''}".rstrip())
+            again = ["marketctl", "notify", "mute", printable(what, 60), *(["--off"] if off else ["--for", span])]
+            raise Busy("another run is telling", hint=join(again))
         ledger = store.load()
         now = now_ms()
         ledger.mutes = {key: at for key, at in ledger.mutes.items() if at is None or at > now}

@@ -4,6 +4,7 @@ The sandbox's network closes, and a webhook, a mail server and Telegram's API he
 """
 
 import json
+import shlex
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ import pytest
 from marketctl.cli import invoke
 from marketctl.files.journal import append_journal
 from marketctl.notify.channels import open_channel
+from marketctl.notify.ledger import FileStore
 from marketctl.sandbox.setup import write_setup
 from tests.notify.receivers import PATIENCE_S, SECRET, TOKEN, Mail, Webhook
 
@@ -283,6 +285,14 @@ def test_a_mute_of_nothing_is_said(folder, ctl, words, code, err):
     found, _, told = ctl("notify", "mute", *words)
     assert (found, told[: len(err)]) == (code, err)
     assert bool(told) == bool(err)
+
+
+@pytest.mark.parametrize("words", ["tron --for 24h", "tron --off", "'door USDT *' --for ever"])
+def test_a_mute_beside_a_run_that_tells_names_itself_to_be_typed_again(folder, ctl, words):
+    (folder / "data/state").mkdir(parents=True)
+    with FileStore(folder / "data/state").lock():
+        told = f"marketctl: another run is telling. Next: marketctl notify mute {words}.\n"
+        assert ctl("notify", "mute", *shlex.split(words)) == (75, "", told)
 
 
 def test_the_extra_is_imported_when_something_is_sent_and_not_before(folder, sandbox):
