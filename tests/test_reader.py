@@ -188,6 +188,36 @@ def test_a_server_that_is_away_or_hangs_up_is_one_line_in_other_languages(
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
 
 
+@PROGRAMS
+@pytest.mark.parametrize("words", [[], ["KUCOIN", "A/B"]])
+def test_a_reader_that_is_told_too_little_does_not_end_well(
+    registry: Path, server: str, program: str, script: str, words: list[str]
+) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"there is no {program} here")
+    publish(registry, server, {"A/B": sent("1", "2")})
+    command = [program, str(READERS / script), *([server] if words else []), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+
+
+@pytest.mark.parametrize(
+    ("program", "script", "text"),
+    [
+        ("node", "quotes.mjs", "import { quote } from %s; console.log(typeof quote);"),
+        ("php", "quotes.php", "<?php require %s; echo function_exists('quote') ? 'function' : '', PHP_EOL;"),
+    ],
+)
+def test_a_program_that_takes_the_reader_in_runs_alone(tmp_path: Path, program: str, script: str, text: str) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"there is no {program} here")
+    theirs = tmp_path / f"shop{Path(script).suffix}"
+    theirs.write_text(text % json.dumps(str(READERS / script)))
+    words = [program, str(theirs), "serve", "KUCOIN", "A/B", "30"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "function\n", "")
+
+
 def run_reader(program: str, script: str, place: str) -> subprocess.CompletedProcess[str]:
     words = [program, str(READERS / script), place, "KUCOIN", "A/B", "30", "r"]
     return subprocess.run(words, capture_output=True, text=True, check=False)

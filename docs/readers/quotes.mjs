@@ -34,7 +34,7 @@ export function quote(place, provider, pair, maxAgeS, prefix = "marketctl") {
   });
 }
 
-if (process.argv[2]) {
+if (import.meta.url.endsWith(`/${process.argv[1]?.split("/").pop()}`)) {  // not where another program imports it
   const [place, provider, pair, maxAge, prefix] = process.argv.slice(2);
   quote(place, provider, pair, Number(maxAge), prefix).then((q) => console.log(JSON.stringify(q)), (e) => { console.error(e.message); process.exitCode = 1; });
 }

@@ -34,7 +34,7 @@ function reply($redis) {
     return $rest === '-1' ? null : substr(stream_get_contents($redis, (int) $rest + 2), 0, -2);
 }
 
-if (isset($argv[4]) && realpath($argv[0]) === __FILE__) {
-    try { echo json_encode(quote($argv[1], $argv[2], $argv[3], (float) $argv[4], $argv[5] ?? 'marketctl')), "\n"; }
+if (isset($argv[0]) && realpath($argv[0]) === __FILE__) {
+    try { echo json_encode(quote($argv[1] ?? '', $argv[2] ?? '', $argv[3] ?? '', (float) ($argv[4] ?? -1), $argv[5] ?? 'marketctl')), "\n"; }
     catch (Throwable $e) { fwrite(STDERR, $e->getMessage() . "\n"); exit(1); }
 }
