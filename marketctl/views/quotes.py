@@ -76,7 +76,7 @@ class Live:
         if self.state == "never":
             told.append("never published a quote")
         if self.state == "held":
-            told.append(f"all its {len(self.held)} quotes are held: marketctl prices held {self.provider}")
+            told.append(f"all its quotes are held: marketctl prices held {self.provider}")
         if self.state == "expired":
             told.append(f"its quotes expired, the last were of {to_iso(self.collected_ms)}")
         if self.failing:
