@@ -343,7 +343,7 @@ SCHEMAS: dict[str, tuple[str, Schema]] = {
     "files/stats-history-line": ("a line of data/stats/BYBIT.history.jsonl", shape(
         {"at": TIME, "run_id": RUN_ID, "provider": WORD, "assets": OPEN, "networks": OPEN, "pairs": PAIRS})),
     "files/history-line": ("a line of data/history/2026-11-26/BYBIT.jsonl.gz: a publish, or a pair in it", shape(
-        {"at": TIME, "run_id?": RUN_ID, "whole?": FLAG, "pair?": TEXT, "pairs?": many(TEXT),
+        {"at": TIME, "run_id?": RUN_ID, "whole?": FLAG, "part?": {"const": True}, "pair?": TEXT, "pairs?": many(TEXT),
          "gone?": {"const": True}, "held?": VERDICT,
          **{f"{name}?": DECIMAL for name in ("bid", "ask", "last", "mid")}})),
     "files/state": ("data/state/BYBIT.json", shape(

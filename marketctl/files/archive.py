@@ -3,7 +3,8 @@
 They are JSON lines, `data/history/2026-11-26/BYBIT.jsonl.gz`, one gzip member a publish.
 
 A member holds a head line (`at`, `run_id`, `whole`), then a line for each pair that changed; once an hour, and first on
-each day, for every pair: what was known at a moment then stands in one file. The name in a member's header tells where
+each day, for every pair: what was known at a moment then stands in one file. Where a part was asked (`part`), all of
+that part has its line: what has none is as old as before. The name in a member's header tells where
 it begins, so that a torn end is found and cut off by the next append, and when it is of, so that a reader need not
 unpack what lies before. Any gzip reader reads the files. What is damaged or not ours stays where it is, and is told.
 """

@@ -28,8 +28,12 @@ def keep_in_archive(
     held: Mapping[str, str],
     fresh: Iterable[str] = (),
     complete: bool = True,
+    own_ms: Mapping[str, int] | None = None,
 ) -> str | None:
     """Append what changed: pairs that moved, that are gone, that are newly held (`fresh` of `held`, pair → verdict).
+
+    Where a part was asked, not `complete` or with quotes of a time of their own (`own_ms`), all of that part is
+    written: what is not told then is as old as it was.
 
     All of it was compared with the set of `after_ms`. Where the archive does not end with that one (a run that died
     after its publish, another machine's, a full disk), every pair is written.
@@ -46,17 +50,24 @@ def keep_in_archive(
         if archive.last_ms is not None and collected_ms <= archive.last_ms and not (archive.whole or fresh):
             return None  # the same answer once more
         at = to_iso(collected_ms) or ""
+        own_ms, part = own_ms or {}, bool(own_ms) or not complete
         wanted: Iterable[str] = quotes.keys() if archive.whole else moved
+        if part and not archive.whole:
+            changed = set(moved)
+            wanted = [pair for pair in quotes if pair not in own_ms or pair in changed]
         kept = ""
         if "*" not in history.pairs:
             wanted, fresh = filter(history.wants, wanted), filter(history.wants, fresh)
             kept = f',"pairs":{json.dumps(history.pairs)}'  # a reader drops what was kept before and no longer is
-        lines = quote_lines(at, quotes, wanted)
+        wanted = list(wanted)
+        lines = quote_lines(at, quotes, [pair for pair in wanted if pair not in own_ms])
+        for pair in own_ms.keys() & set(wanted):
+            lines += quote_lines(to_iso(own_ms[pair]) or at, quotes, [pair])
         if archive.whole and not complete:
             lines = [*lines, *_carried(run, entry, at, quotes)]
         lines += [f'{{"at":"{at}","pair":{encode_basestring_ascii(pair)},"gone":true}}' for pair in gone]
         lines += [f'{{"at":"{at}","pair":{encode_basestring_ascii(pair)},"held":"{held[pair]}"}}' for pair in fresh]
-        whole = "true" if archive.whole else "false"
+        whole = ("true" if archive.whole else "false") + (',"part":true' if part else "")
         forgotten = archive.append([f'{{"at":"{at}","run_id":"{run.run_id}","whole":{whole}{kept}}}', *lines])
     except (StorageFailed, RedisFailed) as error:
         return f"published, but not archived: {error.message}"

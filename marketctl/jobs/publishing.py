@@ -183,6 +183,7 @@ class _WayOut:
             held={pair: one["verdict"] for pair, one in found.held.items()},
             fresh=found.fresh,
             complete=self.batch.complete,
+            own_ms=self.batch.own_ms,
         )
         if lost is not None:
             self.result.lack(lost)

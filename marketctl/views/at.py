@@ -24,6 +24,7 @@ from marketctl.views.sound import read_assets
 class QuotesAt:
     """The quotes of a provider as they were known; `collected_ms` is that of the last publish before the moment.
 
+    `own_ms` are the times of pairs that were not asked for then, or are of a time of their own.
     `broken` parts of the archive could not be read: what they told of these quotes is missing.
     """
 
@@ -32,19 +33,28 @@ class QuotesAt:
     collected_ms: int
     quotes: dict[str, dict[str, Any]] = field(default_factory=dict)
     broken: int = 0
+    own_ms: dict[str, int] = field(default_factory=dict)
 
     def row(self, pair: str) -> dict[str, Any]:
         """Return a quote as `--json` shows it; `told_at` is when the archive last wrote it down."""
-        one = self.quotes[pair]
+        one, collected_ms = self.quotes[pair], self.own_ms.get(pair, self.collected_ms)
         return {
             "provider": self.provider,
             "pair": pair,
             **{name: one.get(name) for name in PRICES},
             "held": one.get("held"),
             "told_at": one["at"],
-            "collected_at": to_iso(self.collected_ms),
-            "age_ms": max(0, self.at_ms - self.collected_ms),
+            "collected_at": to_iso(collected_ms),
+            "age_ms": max(0, self.at_ms - collected_ms),
         }
+
+    def publish(self, at_ms: int, *, part: bool) -> None:
+        """Take the next publish: of a part, what it does not tell is as old as it was."""
+        if part:
+            self.own_ms = {pair: self.own_ms.get(pair, self.collected_ms) for pair in self.quotes}
+        else:
+            self.own_ms = {}
+        self.collected_ms = at_ms
 
 
 def quotes_at(registry: Registry, entry: ProviderEntry, at_ms: int) -> QuotesAt | None:
@@ -62,10 +72,12 @@ def quotes_at(registry: Registry, entry: ProviderEntry, at_ms: int) -> QuotesAt 
         based, broken = False, list[Member]()
         found = QuotesAt(entry.name, at_ms, past[begin or 0].at_ms)
         for member, lines in read_members(path, past[begin or 0 :], broken):
-            found.collected_ms = member.at_ms
+            part = False
             for line in _lines(path, lines):
                 pair = line.get("pair")
                 if pair is None:
+                    part = line.get("part") is True
+                    found.publish(member.at_ms, part=part)
                     if line.get("whole") is True:
                         based = True
                         found.quotes.clear()
@@ -78,6 +90,8 @@ def quotes_at(registry: Registry, entry: ProviderEntry, at_ms: int) -> QuotesAt 
                     found.quotes.pop(pair, None)
                 else:
                     found.quotes[pair] = line
+                    if part:
+                        found.own_ms[pair] = ms_or_none(line.get("at")) or found.collected_ms
         found.broken = len(broken)
         if not based:
             raise StorageFailed(f"{path} is damaged: the set of all quotes before {to_iso(at_ms)} cannot be read")

@@ -318,6 +318,41 @@ def test_a_publish_that_never_reached_the_archive_is_made_good_by_the_next(run):
     assert re.findall(rb'"whole":(\w+)', gzip.decompress(path.read_bytes())) == [b"true", b"false", b"true", b"false"]
 
 
+def test_what_was_not_asked_for_keeps_its_age(run):
+    """Credits used up, or rates of a time of their own: neither is of the publish that left them alone."""
+    registry, entry = run.registry, run.registry.provider("BYBIT")
+
+    def keep(second, after, pairs, **more):
+        times = {"collected_ms": T0 + second * 1000, "after_ms": None if after is None else T0 + after * 1000}
+        quotes = {pair: Quote("S", "1", "2", *[None] * 8) for pair in pairs}
+        assert keep_in_archive(run, entry, quotes, **times, gone=[], held={}, **{"moved": []} | more) is None
+
+    def seconds(at):
+        found = quotes_at(registry, entry, T0 + at * 1000)
+        rows = {pair: found.row(pair) for pair in found.quotes}
+        assert all(row["age_ms"] == at * 1000 - (from_iso(row["collected_at"]) - T0) for row in rows.values())
+        return {pair: (from_iso(row["collected_at"]) - T0) // 1000 for pair, row in rows.items()}
+
+    keep(0, None, ["A/B", "C/D", "E/F"], moved=["A/B", "C/D", "E/F"])
+    keep(10, 0, ["A/B"], complete=False)
+    keep(20, 10, ["C/D"], complete=False)
+    keep(30, 20, ["A/B", "C/D", "E/F"], own_ms={"C/D": T0 + 20_000, "E/F": T0})
+    keep(40, 30, ["A/B", "C/D", "E/F"])
+    assert [seconds(at) for at in (5, 15, 25, 35, 45)] == [
+        {"A/B": 0, "C/D": 0, "E/F": 0},
+        {"A/B": 10, "C/D": 0, "E/F": 0},
+        {"A/B": 10, "C/D": 20, "E/F": 0},
+        {"A/B": 30, "C/D": 20, "E/F": 0},
+        {"A/B": 40, "C/D": 40, "E/F": 40},
+    ]
+    path = archive_path(registry.settings.data_dir, "BYBIT", day_of(T0))
+    parts = [b"part" in line for line in gzip.decompress(path.read_bytes()).splitlines() if b"run_id" in line]
+    assert parts == [False, True, True, True, False]
+    # An hour later all are written once more, each under its own time.
+    keep(4000, 40, ["A/B", "C/D"], own_ms={"C/D": T0 + 3_990_000})
+    assert seconds(4001) == {"A/B": 4000, "C/D": 3990}
+
+
 @pytest.mark.parametrize("data", [bytes(4096), gzip.compress(b'{"hello":1}\n' * 99, mtime=0) + bytes(60)])
 def test_a_file_that_is_not_ours_is_told_and_never_read(run, data):
     registry, entry = run.registry, run.registry.provider("BYBIT")
