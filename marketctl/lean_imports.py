@@ -11,7 +11,7 @@ All stay what they are: what was left out is loaded when somebody asks for it.
 - requests looks for a library that guesses encodings; we read bytes. urllib3 and the cookies compile thirty patterns;
   a request uses a few.
 - requests and redis-py import `importlib.metadata`, to ask for a version they don't need then.
-- zlib-ng and its package import gzip, for files; we use the module that stands for zlib, and have urllib3 use it.
+- zlib-ng and its package import gzip, for files; we use the module that stands for zlib.
 - msgspec takes the names of a few types from typing_extensions where that is installed, and reads its own description.
 
 What it saves (medians of nine whole processes a variant in turn, Python 3.11, redis-py 8.1, requests 2.34,
@@ -176,18 +176,11 @@ def import_click() -> None:
 
 
 def import_requests() -> None:
-    """Import requests; `import requests` finds it then, with a urllib3 that unpacks by zlib-ng."""
-    with _loading:  # threads that come in the meantime wait: urllib3 imports itself in a circle
-        if "requests" not in sys.modules:
-            with _left_out(), _compiled_late(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # it misses the library that guesses
-                import_module("requests")
-        import_module("requests")  # somebody else's import of it may not be through
-        reader: Any = import_module("urllib3.response")
-        if reader.zlib.__name__ == "zlib":
-            zlib = import_zlib()
-            reader.BaseHTTPResponse.DECODER_ERROR_CLASSES += (zlib.error,)
-            reader.zlib = zlib
+    """Import requests; `import requests` finds it then."""
+    if "requests" not in sys.modules:
+        with _left_out(), _compiled_late(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it misses the library that guesses
+            import_module("requests")
 
 
 def import_redis(url: str) -> None:

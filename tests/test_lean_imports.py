@@ -228,57 +228,18 @@ assert sorted(map(str, told)) == ["1.50", "[1]"], told
     run(program)
 
 
-def test_zlib_ng_stands_for_zlib_in_what_unpacks_answers_and_its_package_is_whole_when_somebody_asks():
+def test_zlib_ng_is_imported_alone_and_its_package_is_whole_when_somebody_asks():
     program = """
 import sys, zlib
 import marketctl.__main__
 from marketctl import lean_imports
-lean_imports.import_requests()
-import urllib3.response
 fast = lean_imports.import_zlib()
-assert urllib3.response.zlib is fast is sys.modules["zlib_ng.zlib_ng"]
+assert fast is sys.modules["zlib_ng.zlib_ng"]
 assert not {"gzip", "zlib_ng.gzip_ng", "zlib_ng._version"}.intersection(sys.modules)
-errors = urllib3.response.HTTPResponse.DECODER_ERROR_CLASSES
-assert {zlib.error, fast.error} <= set(errors), errors
-lean_imports.import_requests()
-assert urllib3.response.HTTPResponse.DECODER_ERROR_CLASSES is errors
 text = b"1.50 " * 100000
 assert zlib.decompress(fast.compress(text, 2)) == fast.decompress(zlib.compress(text)) == text
 assert fast.crc32(text) == zlib.crc32(text)
 import zlib_ng, zlib_ng.gzip_ng
 assert zlib_ng.__version__ and zlib_ng.gzip_ng.decompress(zlib_ng.gzip_ng.compress(text)) == text
-"""
-    run(program)
-
-
-def test_threads_that_want_requests_at_the_same_moment_all_get_it():
-    program = """
-import builtins
-from threading import Thread
-from marketctl import lean_imports
-
-told = []
-
-def work():
-    lean_imports.import_requests()
-    import requests, urllib3.response
-    told.append((requests.Session, urllib3.response.zlib.__name__))
-
-other = Thread(target=work)
-usual = builtins.__import__
-
-def importing(name, globals=None, *more):
-    if globals and globals["__name__"] == "urllib3._request_methods" and other.ident is None:
-        other.start()
-        other.join(0.3)  # it waits for us, or has taken what we are about to want
-    return usual(name, globals, *more)
-
-builtins.__import__ = importing
-work()
-other.join(20)
-import urllib3.response
-assert told == [told[0]] * 2 and told[0][1] == "zlib_ng.zlib_ng", told
-errors = urllib3.response.HTTPResponse.DECODER_ERROR_CLASSES
-assert len(errors) == len(set(errors)), errors
 """
     run(program)

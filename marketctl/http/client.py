@@ -39,6 +39,7 @@ from marketctl.http.messages import (
 from marketctl.http.ratelimit import Pace, Waiting
 from marketctl.http.retries import again, too_long, wait_s
 from marketctl.http.transport import Lines, Transport, prepared_request
+from marketctl.http.unpack import unpacked
 from marketctl.lean_imports import import_requests
 from marketctl.log import log
 from marketctl.times import now_ms
@@ -261,7 +262,7 @@ class Client:
             response = self._transport.session.get_adapter(url).send(prepared, timeout=timeout, **settings)
             encoding = response.headers.get("Content-Encoding")
             with response:
-                content = self._read(response.raw, where)
+                content = self._read(response.raw, where, encoding or "")
         except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError, OSError) as error:
             if self.left_s() <= 0 or (timed_out(error) and timeout < self.timeout_s):
                 raise self._too_late(where) from error
@@ -281,10 +282,10 @@ class Client:
         body, is_json = (content, False) if raw else read_json(content, self.columns.get(endpoint, ()))
         return Answer(response.status_code, headers, body, content, is_json, sent, received, raw, where, request.public)
 
-    def _read(self, raw: Any, where: str) -> bytes:
-        # read1 returns what one receive brought, and never unpacks more than a chunk at once.
+    def _read(self, raw: Any, where: str, encoding: str) -> bytes:
         parts, size = list[bytes](), 0
-        while chunk := raw.read1(CHUNK, decode_content=True):
+        # read1 returns what one receive brought.
+        for chunk in unpacked(iter(lambda: raw.read1(CHUNK, decode_content=False), b""), encoding):
             parts.append(chunk)
             size += len(chunk)
             self.bytes += len(chunk)

@@ -50,9 +50,10 @@ class Desk:
 
     def import_all(self) -> None:
         """Import what asks and what speaks to Redis: before threads begin, for meanwhile others may miss modules."""
-        from marketctl.lean_imports import import_redis, import_requests
+        from marketctl.lean_imports import import_redis, import_requests, import_zlib
 
         import_requests()
+        import_zlib()
         if self.settings.redis_url != "none":
             import_redis(self.settings.redis_url)
 

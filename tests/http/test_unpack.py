@@ -1,0 +1,105 @@
+"""Packed bodies, piece by piece: what comes out, in how much memory, and what is no whole stream."""
+
+import gzip
+import random
+import tracemalloc
+import zlib
+
+import pytest
+
+from marketctl.errors import BadAnswer
+from marketctl.http.unpack import PIECE, DecodeError, unpacked
+from tests.http.asking import BIG, ask, failure
+from tests.wire import reply
+
+
+def bare(data: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(data) + packer.flush()
+
+
+def members(data: bytes, size: int) -> bytes:
+    return b"".join(gzip.compress(data[start : start + size]) for start in range(0, len(data), size))
+
+
+def whole(packed: bytes, encoding: str, step: int = 1000) -> bytes:
+    return b"".join(unpacked((packed[start : start + step] for start in range(0, len(packed), step)), encoding))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [
+        ("", bytes),
+        ("identity", bytes),
+        ("br", bytes),  # nobody asked for it: as it came
+        ("gzip, br", bytes),
+        ("gzip", gzip.compress),
+        ("GZip , identity", gzip.compress),
+        ("x-gzip", lambda data: gzip.compress(data) + b"\0" * 600),
+        ("gzip", lambda data: gzip.compress(data) + b"\r\n"),
+        ("gzip", lambda data: members(data, 700) + gzip.compress(b"")),
+        ("deflate", zlib.compress),
+        ("deflate", bare),
+        ("deflate", lambda data: zlib.compress(data) + b"\0\0\0"),
+        ("gzip, gzip", lambda data: gzip.compress(gzip.compress(data))),
+        ("deflate, gzip", lambda data: gzip.compress(bare(data))),
+        ("gzip,deflate", lambda data: zlib.compress(gzip.compress(data))),
+    ],
+)
+@pytest.mark.parametrize("data", [BIG, b"", b"1", b"[]" * PIECE], ids=["long", "nothing", "a byte", "two pieces"])
+def test_a_packed_body_comes_out_as_it_was(encoding, pack, data):
+    for step in (1, 1000) if len(data) < PIECE else (1000, PIECE):
+        assert whole(pack(data), encoding, step) == data
+
+
+@pytest.mark.parametrize("size", [PIECE // 8, PIECE // 4, PIECE - 1, PIECE, PIECE + 1, PIECE * 2])
+@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip"])
+def test_members_that_end_where_a_piece_does_come_out_once(serve, connect, size, encoding):
+    dice = random.Random(1)
+    data = b"[%s]" % b", ".join(b"%d" % dice.randrange(10**6) for _ in range(150_000))
+    packed = members(data, size)
+    client = connect(
+        serve(reply(200, packed if encoding == "gzip" else gzip.compress(packed), content_encoding=encoding)).url
+    )
+    assert ask(client).content == data
+
+
+def test_a_small_answer_keeps_nobody_busy_for_ever():
+    """One byte, a member more, and a stream of its own within that has ended."""
+    packed = gzip.compress(bare(b"")) + gzip.compress(b"\0" * PIECE) * 40
+    assert whole(packed, "deflate, gzip") == b""
+
+
+@pytest.mark.parametrize(
+    ("packed", "encoding"),
+    [
+        (b"no gzip", "gzip"),
+        (b"\x1f", "gzip"),
+        (gzip.compress(BIG)[:-1], "gzip"),
+        (gzip.compress(BIG)[:-2000], "gzip"),
+        (gzip.compress(BIG) + gzip.compress(b"more")[:-1], "gzip"),
+        (gzip.compress(BIG)[:-5] + b"00000", "gzip"),
+        (gzip.compress(b"1") + gzip.compress(b"2")[:-5] + b"00000", "gzip"),
+        (zlib.compress(BIG)[:-1], "deflate"),
+        (bare(BIG)[:-1], "deflate"),
+        (b"\xff\xff\xff", "deflate"),
+        (gzip.compress(gzip.compress(BIG)[:-1]), "gzip, gzip"),
+        (gzip.compress(gzip.compress(gzip.compress(b"1"))), "gzip, gzip, gzip"),
+    ],
+)
+def test_what_is_no_whole_stream_is_refused(serve, connect, packed, encoding):
+    for step in (1, 1000, len(packed)):
+        with pytest.raises(DecodeError):
+            whole(packed, encoding, step)
+    error = failure(connect(serve(reply(200, packed, content_encoding=encoding)).url), BadAnswer)
+    assert error.message == f"GET 127.0.0.1/x: the body is not the {encoding} it says"
+
+
+def test_a_bomb_is_there_in_pieces():
+    packed = gzip.compress(gzip.compress(b" " * 50_000_000, 1))
+    tracemalloc.start()
+    sizes = {len(piece) for piece in unpacked(iter([packed]), "gzip, gzip")}
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert max(sizes) == PIECE
+    assert peak < 8 * PIECE
