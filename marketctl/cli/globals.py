@@ -132,7 +132,14 @@ class Command(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         try:
-            return super().parse_args(ctx, args)
+            rest = super().parse_args(ctx, args)
+            for param in self.params:
+                told = ctx.params.get(param.name or "") if isinstance(param, click.Argument) else None
+                if any(
+                    isinstance(one, str) and not one.strip() for one in (told if param.nargs != 1 else [told]) or ()
+                ):
+                    raise click.BadParameter("an empty word, expected a name", ctx, param)
+            return rest
         except click.UsageError as error:  # an option without its value does not tell whose it is
             error.ctx = error.ctx or ctx
             raise

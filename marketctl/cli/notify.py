@@ -265,8 +265,8 @@ def mute(what: str | None, span: str, off: bool, as_json: bool) -> int:
     given = globals_of()
     until = None if span == "ever" else now_ms() + _span_ms(span)
     looked = what is None  # and looking never writes
-    if what is not None and not (what := " ".join(what.split())):
-        raise click.UsageError("WHAT is empty, expected a word such as USDT, tron or KUCOIN.")
+    if what is not None:
+        what = " ".join(what.split())
     if looked and off:
         raise click.UsageError("--off needs WHAT: marketctl notify mute shows what is muted.")
     registry = given.registry()

@@ -19,7 +19,7 @@ def provider_argument(required: bool = True, nargs: int = 1) -> Callable[[F], F]
 
     def take(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
         named: tuple[str, ...] = ctx.meta.get(_NAMED, ())
-        found = (*named, *(value if many else [value] if value else []))
+        found = (*named, *(value if many else [] if value is None else [value]))
         if required and not found:
             raise click.MissingParameter(ctx=ctx, param=param)
         if not many and len({name.upper() for name in found}) > 1:

@@ -232,11 +232,14 @@ def places_of(graph: Graph, asset: str, provider: str | None, unread: Mapping[st
     """
     found = [place for place in graph.places(asset) if provider in (None, place[0])]
     if not found:
+        if provider in graph.avoid.providers:
+            raise StorageFailed(f"{asset}@{provider}: {provider} is to be avoided")
         if provider is not None and provider in unread:
             raise unread[provider]
         if unread and not graph.tickers(provider):
             raise _broken(unread) or StorageFailed("no wallet was collected yet", hint="marketctl wallet sync")
-        who = f"{provider} lists no" if provider else "no provider lists"
+        others = " but those to be avoided" if graph.avoid.providers else ""
+        who = f"{provider} lists no" if provider else f"no provider{others} lists"
         broken = _broken(unread) if provider is None else None
         error: StorageFailed = no_such(who, asset, graph.tickers(provider), unread=broken)
         raise error

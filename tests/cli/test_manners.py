@@ -60,6 +60,22 @@ def test_a_mistyped_command_is_bad_usage_and_the_closest_is_named(ctl, words, to
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        "asset *", "prices compare *", "prices history KUCOIN *", "prices release KUCOIN *", "prices show *",
+        "wallet show KUCOIN *", "wallet routes *", "wallet changes *", "stats show *", "rates explain *",
+        "providers show *", "providers disable HTX *", "credentials set *", "notify test *",
+    ],
+)  # fmt: skip
+def test_an_empty_word_is_bad_usage(ctl, words):
+    for empty in ("", " "):
+        code, out, err = ctl(*(empty if word == "*" else word for word in words.split()))
+        assert (code, out, len(err.splitlines())) == (2, "", 1)
+        assert err.startswith("marketctl: Invalid value for '")
+        assert "': an empty word, expected a name" in err
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [
         ("wallet sync KUCOIN --json", "wallet sync -p KUCOIN --json"),

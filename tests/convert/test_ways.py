@@ -234,6 +234,19 @@ def test_what_is_in_doubt_is_on_no_way(world, break_it, reason):
     assert (found.ways, list(found.left_out)) == ([], [reason])
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("1", "USDT@MEXC", "RUB"), "USDT@MEXC: MEXC is to be avoided"),
+        (("1", "USDT", "TRX"), "no provider but those to be avoided lists TRX."),
+    ],
+)
+def test_who_is_avoided_is_not_said_to_list_nothing(world, words, message):
+    with pytest.raises(StorageFailed) as caught:
+        run(world, *words, avoid=["MEXC"])
+    assert caught.value.message.startswith(message)
+
+
 def test_what_is_held_or_in_an_old_wallet_alone_is_listed_all_the_same(world):
     world.wallet("RAPIRA", USDT=usdt())
     hold(world)

@@ -268,8 +268,8 @@ def test_what_is_muted_is_noted_and_not_sent(folder, ctl):
 @pytest.mark.parametrize(
     ("words", "code", "err"),
     [
-        (("",), 2, "marketctl: WHAT is empty, expected a word such as USDT, tron or KUCOIN."),
-        ((" \n",), 2, "marketctl: WHAT is empty, expected a word such as USDT, tron or KUCOIN."),
+        (("",), 2, "marketctl: Invalid value for '[WHAT]': an empty word, expected a name"),
+        ((" \n",), 2, "marketctl: Invalid value for '[WHAT]': an empty word, expected a name"),
         (("--off",), 2, "marketctl: --off needs WHAT: marketctl notify mute shows what is muted."),
         (("trom",), 0, "nothing watched is called trom; did you mean tron?\n"),
         (("kucoinn",), 0, "nothing watched is called kucoinn; did you mean KUCOIN?\n"),
