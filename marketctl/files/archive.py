@@ -121,9 +121,12 @@ class Archive:
         """Add lines, each a JSON text, as one member; return the days that had to go for it. Raises StorageFailed."""
         whole_ms = self.at_ms if self.whole or self._end is None else self._end.whole_ms
         try:
-            if new := self._end is None and not self.path.exists():
+            new = self._end is None and not self.path.exists()
+            try:
+                fd = open_to_add(self.path)
+            except FileNotFoundError:  # of a new day, or somebody has removed it since
                 make_folder(self.path.parent)
-            fd = open_to_add(self.path)
+                fd = open_to_add(self.path)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX)
                 start = 0 if self._end is None else self._end.size

@@ -163,13 +163,13 @@ def staged(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True, exa
     temporary = _beside(path)
     try:
         try:
-            remove_leftovers(path)
-        except (FileNotFoundError, NotADirectoryError):
-            make_folder(path.parent)
-        if os.path.isdir(path):
-            raise IsADirectoryError(errno.EISDIR, "")
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-        try:
+            try:
+                remove_leftovers(path)
+            except (FileNotFoundError, NotADirectoryError):
+                make_folder(path.parent)
+            if os.path.isdir(path):
+                raise IsADirectoryError(errno.EISDIR, "")
+            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
             try:
                 write_all(fd, data)
                 if exact:
@@ -178,23 +178,19 @@ def staged(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True, exa
                     os.fsync(fd)
             finally:
                 os.close(fd)
-        except BaseException:
-            _unlink(temporary)
-            raise
-    except OSError as error:
-        raise storage_failed("write", path, error) from error
-    try:
+        except OSError as error:
+            raise storage_failed("write", path, error) from error
         yield
-    except BaseException:
-        _unlink(temporary)
+        try:
+            os.replace(temporary, path)
+            if sync:
+                _sync_folder(path)
+        except OSError as error:
+            raise storage_failed("write", path, error) from error
+    except BaseException:  # a signal too, between any two steps
+        with suppress(OSError):
+            os.unlink(temporary)
         raise
-    try:
-        os.replace(temporary, path)
-        if sync:
-            _sync_folder(path)
-    except OSError as error:
-        _unlink(temporary)
-        raise storage_failed("write", path, error) from error
 
 
 def write_new(path: Path, data: bytes, mode: int = 0o644) -> bool:
@@ -258,11 +254,6 @@ def _beside(path: Path) -> str:
     """Return a name beside a file that nobody else has."""
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
-
-
-def _unlink(temporary: str) -> None:
-    with suppress(OSError):
-        os.unlink(temporary)
 
 
 def remove_leftovers(path: Path) -> None:

@@ -150,7 +150,7 @@ def _named(symbols: list[Any], listed: Listed, wanted: frozenset[str]) -> _Named
         alone.update(range(len(words)))  # the second one of a pair is left out
     found = _Named(words, keys, list(map(listed.statuses.get, words, repeat("trading"))), alone)
     if asked and words == symbols:
-        if len(listed.named) == MOST_NAMED:
+        if len(listed.named) >= MOST_NAMED:  # more where threads came at one moment
             listed.named.clear()
         listed.named[asked] = found
     return found

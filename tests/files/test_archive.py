@@ -109,6 +109,15 @@ def test_another_process_between_two_appends_loses_nothing(tmp_path, path):
     assert lines_of(path) == ["[1]", "[2]"]
 
 
+def test_a_day_that_somebody_removes_between_look_and_append_is_made_again(tmp_path, path):
+    add(tmp_path, T0)
+    one = Archive(tmp_path, "BYBIT", T0 + 1000, 30)
+    path.unlink()
+    path.parent.rmdir()
+    one.append(["[2]"])
+    assert lines_of(path) == ["[2]"]
+
+
 def test_old_days_go_and_what_is_not_ours_stays(tmp_path):
     for day in range(4):
         add(tmp_path, T0 + day * DAY_MS, keep_days=2)

@@ -39,6 +39,23 @@ def test_write_atomic_failing_midway_keeps_the_old_file(tmp_path: Path, monkeypa
     assert files(tmp_path) == ["BYBIT.json"]
 
 
+@pytest.mark.parametrize("step", ["open", "write", "fsync", "close", "replace"])
+def test_write_atomic_leaves_nothing_behind_a_signal_after_any_step(tmp_path, monkeypatch, step):
+    path = tmp_path / "BYBIT.json"
+    path.write_bytes(b"old")
+    usual = getattr(os, step)
+
+    def signalled(*given):
+        usual(*given)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, step, signalled)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(path, b"new")
+    assert files(tmp_path) == ["BYBIT.json"]
+    assert path.read_bytes() == (b"new" if step == "replace" else b"old")
+
+
 def test_write_atomic_over_the_file_size_limit_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "BYBIT.json"
     path.write_bytes(b"old")

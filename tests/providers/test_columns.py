@@ -33,6 +33,7 @@ def test_rows_of_symbols_that_were_read_before_come_out_the_same():
 
 def test_names_that_are_remembered_with_a_list_are_bounded():
     pairs = PairList(coins("A", "B"))
+    pairs.by_symbol.named.update(dict.fromkeys(range(MOST_NAMED + 1)))  # threads that came at one moment
     for place in range(200):
         QuoteBatch(pairs).add_rows([row("AUSDT", "1", "2"), row(f"GHOST{place}", "1", "2")], FIELDS)
     assert len(pairs.by_symbol.named) <= MOST_NAMED
