@@ -430,7 +430,7 @@ def _bad_url() -> ConfigError:
 def connect_running(redis_url: str, data_dir: Path, prefix: str = "marketctl") -> Iterator[RedisConnection | None]:
     """Lend the store of `redis_url` for reading; None for "none", and for an embedded server that is not running.
 
-    The embedded server is neither started nor kept from stopping. Raises ConfigError, StorageFailed.
+    The embedded server is neither started nor kept from stopping. Raises ConfigError, StorageFailed, RedisFailed.
     """
     if redis_url != "embedded":
         store = connect(redis_url, data_dir, prefix)

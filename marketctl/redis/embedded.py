@@ -38,6 +38,7 @@ LOG_MAX = 1 << 20
 START_S = 10.0
 LOAD_S = 60.0
 STOP_S = 60.0  # saving a large set takes a while
+ANSWER_S = 2.0
 LOOK = b"look"
 DUMP = "dump.rdb"
 # It saves itself at most every 15 minutes, and on SIGTERM: a machine that restarts loses at most that. An append-only
@@ -367,25 +368,29 @@ class EmbeddedRedis:
         ), last
 
 
-def _ask(path: str, command: bytes, timeout_s: float = 2.0) -> bytes | None:
+def _ask(path: str, command: bytes, timeout_s: float = ANSWER_S) -> bytes | None:
     """Send one inline command; return the first line of the reply, b"" at the end of file, None without a server."""
+    with suppress(OSError):
+        return _talk(path, command, timeout_s)
+    return None
+
+
+def _talk(path: str, command: bytes, timeout_s: float) -> bytes:
+    """Do the same, and raise OSError without a server, TimeoutError where one hangs."""
     import socket
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
-        try:
-            connection.connect(path)
-            connection.sendall(command)
-            return connection.recv(512)
-        except OSError:
-            return None
+        connection.connect(path)
+        connection.sendall(command)
+        return connection.recv(512)
 
 
 @contextmanager
 def running_socket(data_dir: Path) -> Iterator[str | None]:
     """Lend the socket path of a server that answers, None without one: nothing is started, held up or written.
 
-    Raises StorageFailed when the folder cannot be looked into.
+    Raises StorageFailed when the folder cannot be looked into, RedisFailed where a server hangs.
     """
     server = EmbeddedRedis(data_dir)
     try:
@@ -395,5 +400,12 @@ def running_socket(data_dir: Path) -> Iterator[str | None]:
         return
     except OSError as error:
         raise storage_failed("look into", server.folder, error) from error
-    path = server._socket_path()
-    yield path if _ask(path, b"PING\r\n") else None
+    path, answer = server._socket_path(), b""
+    try:
+        answer = _talk(path, b"PING\r\n", ANSWER_S)
+    except TimeoutError as error:
+        hint = f"Read {server.folder / 'redis.log'}."
+        raise RedisFailed(f"embedded Redis in {server.folder} runs and does not answer", hint=hint) from error
+    except OSError:
+        pass  # nobody is there
+    yield path if answer else None

@@ -59,6 +59,24 @@ def test_quote_between_runs(staying, ctl):
     assert not (staying / "data" / "redis" / "dump.rdb").exists()  # neither loaded nor saved
 
 
+def test_a_server_that_hangs_is_not_asleep(staying, ctl, monkeypatch):
+    collect(ctl)
+    pid = status(ctl)["pid"]
+    monkeypatch.setattr("marketctl.redis.embedded.ANSWER_S", 0.2)
+    told = f"embedded Redis in {staying}/data/redis runs and does not answer"
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert ctl("redis", "status") == (1, "", f"marketctl: {told}. Next: Read {staying}/data/redis/redis.log.\n")
+        code, out, err = ctl("prices", "show", "KUCOIN", "BTC/USDT")
+        assert (code, out[:16], err) == (0, "KUCOIN\tBTC/USDT\t", f"quotes are from the mirror: {told}\n")
+        code, out, _ = ctl("check", "KUCOIN", "--json")
+        (published,) = [one for one in json.loads(out)["results"][0]["checks"] if one["check"] == "published"]
+        assert (code, published["status"], published["message"][: len(told)]) == (1, "fail", told)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert status(ctl)["pid"] == pid
+
+
 def test_status_start_and_stop(staying, ctl):
     code, out, err = ctl("redis", "status")
     assert (code, err) == (0, "")
