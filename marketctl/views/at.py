@@ -71,7 +71,7 @@ def quotes_at(registry: Registry, entry: ProviderEntry, at_ms: int) -> QuotesAt 
         begin = max((index for index, one in enumerate(past) if one.at_ms == one.whole_ms), default=None)
         based, broken = False, list[Member]()
         found = QuotesAt(entry.name, at_ms, past[begin or 0].at_ms)
-        for member, lines in read_members(path, past[begin or 0 :], broken):
+        for member, lines in _told(path, past[begin or 0 :], broken):
             part = False
             for line in _lines(path, lines):
                 pair = line.get("pair")
@@ -116,7 +116,7 @@ def archived(
             continue
         path = archive_path(data_dir, entry.name, day)
         chosen: list[Member] = [one for one in members(path) if one.lost or since_ms <= one.at_ms < until_ms]
-        for member, lines in read_members(path, chosen, broken):
+        for member, lines in _told(path, chosen, broken):
             if mark not in lines:
                 continue
             kept = b"\n".join(line for line in lines.split(b"\n") if mark in line)
@@ -151,6 +151,15 @@ def known_from(registry: Registry, entries: Iterable[ProviderEntry]) -> int | No
     """Return when the archive of any of these begins."""
     found = [begins_ms(registry.settings.data_dir, entry.name) for entry in entries]
     return min((one for one in found if one is not None), default=None)
+
+
+def _told(path: Path, chosen: Iterable[Member], broken: list[Member]) -> Iterator[tuple[Member, bytes]]:
+    """Yield members and their lines; one whose lines begin with another time than its header's is damaged there."""
+    for member, lines in read_members(path, chosen, broken):
+        if lines.startswith(b'{"at":"') and not lines.startswith(f'{{"at":"{to_iso(member.at_ms)}"'.encode()):
+            broken.append(member)
+        else:
+            yield member, lines
 
 
 def _lines(path: Path, data: bytes) -> Iterator[dict[str, Any]]:

@@ -240,6 +240,26 @@ def test_a_damaged_part_is_told_and_what_it_told_is_not_made_up(run, member, pla
     assert len(broken) == 1
 
 
+def test_a_member_whose_header_was_given_another_time_is_damaged(run):
+    """The sum of a gzip member does not cover its header."""
+    registry, entry = run.registry, run.registry.provider("BYBIT")
+    for number in range(3):
+        at = to_iso(T0 + number * 1000)
+        archive = Archive(registry.settings.data_dir, "BYBIT", T0 + number * 1000, 30)
+        head = {"at": at, "run_id": "20261126T210000000Z-a4ceb9", "whole": archive.whole}
+        line = {"at": at, "pair": "A/B", "bid": str(number)}
+        archive.append([json.dumps(one, separators=(",", ":")) for one in (head, line)])
+    path = archive_path(registry.settings.data_dir, "BYBIT", day_of(T0))
+    data = path.read_bytes()
+    assert data.count(b".%013d." % (T0 + 2000)) == 1
+    path.write_bytes(data.replace(b".%013d." % (T0 + 2000), b".%013d." % (T0 + 500)))
+    told = quotes_at(registry, entry, T0 + 600)
+    assert (told.quotes["A/B"]["bid"], told.collected_ms, told.broken) == ("0", T0, 1)
+    broken: list[Member] = []
+    records = archived(registry, entry, "A/B", T0, T0 + 9000, broken)
+    assert ([one["bid"] for one in records], len(broken)) == (["0", "1"], 1)
+
+
 def test_what_a_clock_that_went_back_wrote_stands_where_it_belongs(run):
     registry, entry = run.registry, run.registry.provider("BYBIT")
     for number, second in enumerate((600, 0, 700)):
