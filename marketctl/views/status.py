@@ -67,17 +67,23 @@ def job_status(
 
 
 def see_standstill(reader: Reader, entry: ProviderEntry, told: dict[str, Any], now_ms: int) -> None:
-    """Call prices stale that are collected in time while the source's own time stands still, as every reader does."""
-    if (told["job"], told["state"]) != ("prices", "fresh"):
+    """Tell the age of live prices by the source's own time as well, as every reader does.
+
+    Those that are collected in time while it stands still are stale.
+    """
+    if told["job"] != "prices" or told["age_ms"] is None:
         return
     try:
         live = reader.look(entry)
     except MarketctlError as error:
         told |= {"state": "failing", "reason": error.reason, "message": error.message}
         return
-    age = live.set_age_ms(now_ms)
-    if live.quotes and is_stale(age, standstill_ms(entry.prices_interval_s, live.kept_ms, rates=live.rates)):
-        told |= {"state": "stale", "age_ms": age, "message": f"the source's own time {stands(age)}"}
+    if not live.quotes:
+        return
+    told["age_ms"] = age = live.set_age_ms(now_ms)
+    limit = standstill_ms(entry.prices_interval_s, live.kept_ms, rates=live.rates)
+    if told["state"] == "fresh" and is_stale(age, limit):
+        told |= {"state": "stale", "message": f"the source's own time {stands(age)}"}
 
 
 _Found = tuple[int | None, int | None, int | None, int | None, bool]

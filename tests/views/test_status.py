@@ -48,7 +48,7 @@ def test_prices_that_nobody_can_read_are_not_fresh(tmp_path):
         ("KUCOIN", (2 * HOUR, None), "stale", 2),
         ("KUCOIN", (1000, None), "fresh", 0),
         ("KUCOIN", (None, None), "fresh", 0),
-        ("ECB", (37 * HOUR, "1.1"), "fresh", 0),  # of yesterday, as a bank's rates are
+        ("ECB", (37 * HOUR, "1.1"), "fresh", 37),  # of yesterday, as a bank's rates are
         ("ECB", (9 * 24 * HOUR, "1.1"), "stale", 216),
         ("ECB", (-9 * HOUR, "1.1"), "stale", None),
     ],
