@@ -168,7 +168,7 @@ def test_machine_dir_refuses_a_file_and_a_place_that_cannot_be_written():
     path.write_text("")
     with pytest.raises(StorageFailed) as error:
         machine_dir()
-    assert error.value.message == f"{path}: File exists"
+    assert error.value.message == f"{path} is not a private folder of this user"
 
 
 @pytest.mark.parametrize(
