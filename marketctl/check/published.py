@@ -147,6 +147,9 @@ class LookAtPublished:
         bad = "warn" if self.max_age_s is None else "fail"
         hint = f"marketctl prices collect -p {self.entry.name}"
         at, now = live.collected_ms, now_ms()
+        if at is None and last_good is not None and live.state != "failed":
+            told = f"nothing that was published is there any more: flushed or lost; the last was of {to_iso(last_good)}"
+            return Finding("fail", f"{told}; {where}", "suspect", hint)
         if at is None:
             told = "never published" if live.state != "failed" else "whether it ever published is not known"
             return Finding(bad, f"{told}; {where}", "suspect", hint)

@@ -41,6 +41,7 @@ class Graph:
     left_out: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     unpriced: list[str] = field(default_factory=list)  # providers without a taker fee
     books: dict[str, Books] = field(default_factory=dict)
+    silent: dict[str, str] = field(default_factory=dict)  # provider whose books are gone or unread -> why
     _listed: list[tuple[str, Books | Wallet]] = field(default_factory=list)  # who knows tickers, of any age
     _wallets: dict[str, tuple[Wallet, int]] = field(default_factory=dict)  # provider -> wallet, its age
     _doors: dict[Place, dict[str, list[Door]]] = field(default_factory=dict)
@@ -56,6 +57,8 @@ class Graph:
     def add_quotes(self, live: Live) -> None:
         """Take over a provider's books: those that are fresh as a set, and have a fee that somebody told."""
         entry = self.entries[live.provider]
+        if live.state in ("never", "expired", "failed"):
+            self.silent[entry.name] = f"{entry.name}: {live.words()}"
         if live.provider in self.avoid.providers or not (live.quotes or live.held):
             return
         books = Books(live, entry, self.now_ms, self.avoid.tickers, self.left_out)

@@ -239,6 +239,8 @@ def places_of(graph: Graph, asset: str, provider: str | None, unread: Mapping[st
         if unread and not graph.tickers(provider):
             raise _broken(unread) or StorageFailed("no wallet was collected yet", hint="marketctl wallet sync")
         others = " but those to be avoided" if graph.avoid.providers else ""
+        if provider in graph.silent:  # its books may know of it
+            raise StorageFailed(f"{asset}@{provider} is not known now: {graph.silent[provider]}")
         who = f"{provider} lists no" if provider else f"no provider{others} lists"
         broken = _broken(unread) if provider is None else None
         error: StorageFailed = no_such(who, asset, graph.tickers(provider), unread=broken)

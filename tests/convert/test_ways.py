@@ -247,6 +247,14 @@ def test_who_is_avoided_is_not_said_to_list_nothing(world, words, message):
     assert caught.value.message.startswith(message)
 
 
+def test_of_a_provider_whose_books_are_not_there_nobody_says_what_it_lists(world):
+    world.wallet("RAPIRA", USDT=usdt())
+    (world.data / "prices/RAPIRA.json").unlink()
+    with pytest.raises(StorageFailed) as caught:
+        run(world, "1000", "USDT@MEXC", "RUB@RAPIRA")
+    assert caught.value.message == "RUB@RAPIRA is not known now: RAPIRA: never published a quote"
+
+
 def test_what_is_held_or_in_an_old_wallet_alone_is_listed_all_the_same(world):
     world.wallet("RAPIRA", USDT=usdt())
     hold(world)
