@@ -59,9 +59,12 @@ def keep_in_archive(
         if "*" not in history.pairs:
             wanted, fresh = filter(history.wants, wanted), filter(history.wants, fresh)
             kept = f',"pairs":{json.dumps(history.pairs)}'  # a reader drops what was kept before and no longer is
-        wanted = list(wanted)
-        lines = quote_lines(at, quotes, [pair for pair in wanted if pair not in own_ms])
-        for pair in own_ms.keys() & set(wanted):
+        apart: list[str] = []
+        if own_ms:
+            wanted = list(wanted)
+            apart, wanted = [one for one in wanted if one in own_ms], [one for one in wanted if one not in own_ms]
+        lines = quote_lines(at, quotes, wanted)
+        for pair in apart:
             lines += quote_lines(to_iso(own_ms[pair]) or at, quotes, [pair])
         if archive.whole and not complete:
             lines = [*lines, *_carried(run, entry, at, quotes)]
