@@ -11,7 +11,7 @@ the bytes first. A POST is declared like a GET; its body is recorded as it was b
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from marketctl.alarms import Alarm
@@ -262,7 +262,7 @@ class Client:
             response = self._transport.session.get_adapter(url).send(prepared, timeout=timeout, **settings)
             encoding = response.headers.get("Content-Encoding")
             with response:
-                content = self._read(response.raw, where, encoding or "")
+                content = self._read(response, where, encoding or "")
         except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError, OSError) as error:
             if self.left_s() <= 0 or (timed_out(error) and timeout < self.timeout_s):
                 raise self._too_late(where) from error
@@ -282,10 +282,11 @@ class Client:
         body, is_json = (content, False) if raw else read_json(content, self.columns.get(endpoint, ()))
         return Answer(response.status_code, headers, body, content, is_json, sent, received, raw, where, request.public)
 
-    def _read(self, raw: Any, where: str, encoding: str) -> bytes:
+    def _read(self, response: requests.Response, where: str, encoding: str) -> bytes:
         parts, size = list[bytes](), 0
-        # read1 returns what one receive brought.
-        for chunk in unpacked(iter(lambda: raw.read1(CHUNK, decode_content=False), b""), encoding):
+        # read1 returns what one receive brought. Of a failure the status counts, whatever is left of its words.
+        received = iter(lambda: response.raw.read1(CHUNK, decode_content=False), b"")
+        for chunk in unpacked(received, encoding, whole=response.ok):
             parts.append(chunk)
             size += len(chunk)
             self.bytes += len(chunk)

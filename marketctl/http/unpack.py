@@ -5,6 +5,7 @@ all memory.
 """
 
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from itertools import chain
 
 from marketctl.lean_imports import import_requests, import_zlib
@@ -15,6 +16,7 @@ from urllib3.exceptions import DecodeError  # noqa: E402
 
 zlib = import_zlib()
 
+
 PIECE = 256 * 1024
 
 MOST = 2  # codings, one around the other: each unpacks a thousand times what it gets
@@ -22,11 +24,17 @@ MOST = 2  # codings, one around the other: each unpacks a thousand times what it
 GZIP = zlib.MAX_WBITS | 16
 
 
-def unpacked(parts: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+def unpacked(parts: Iterator[bytes], encoding: str, *, whole: bool = True) -> Iterator[bytes]:
     """Yield a body that came in parts, unpacked as its Content-Encoding tells; one that we did not ask for, as it is.
 
-    Raises DecodeError for what is no such stream, or not the whole of it.
+    Raises DecodeError for what is no such stream, or not the whole of it; where that is not needed, it yields what
+    there is.
     """
+    with nullcontext() if whole else suppress(DecodeError):
+        yield from _unpacked(parts, encoding)
+
+
+def _unpacked(parts: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     codings = [word for word in (part.strip().lower() for part in encoding.split(",")) if word not in ("", "identity")]
     if not {"gzip", "x-gzip", "deflate"}.issuperset(codings):
         return parts

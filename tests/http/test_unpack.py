@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from marketctl.errors import BadAnswer
+from marketctl.errors import BadAnswer, RateLimited, Unavailable
 from marketctl.http.unpack import PIECE, DecodeError, unpacked
 from tests.http.asking import BIG, ask, failure
 from tests.wire import reply
@@ -93,6 +93,22 @@ def test_what_is_no_whole_stream_is_refused(serve, connect, packed, encoding):
             whole(packed, encoding, step)
     error = failure(connect(serve(reply(200, packed, content_encoding=encoding)).url), BadAnswer)
     assert error.message == f"GET 127.0.0.1/x: the body is not the {encoding} it says"
+
+
+@pytest.mark.parametrize(
+    ("packed", "told"),
+    [
+        (gzip.compress(b"<html>" + BIG)[:-9], "with a web page in place of JSON"),
+        (b"no gzip", "without readable JSON"),
+        (b"\x1f", "without readable JSON"),
+    ],
+)
+def test_of_a_failure_the_status_counts_whatever_its_body_is(serve, connect, no_sleep, packed, told):
+    bad = reply(502, packed, content_encoding="gzip")
+    assert ask(connect(serve(bad, reply(200, b"[1]")).url)).body == [1]
+    assert failure(connect(serve(bad).url), Unavailable).message == f"GET 127.0.0.1/x: HTTP 502 {told}"
+    limited = failure(connect(serve(reply(429, packed, content_encoding="gzip", retry_after="30")).url), RateLimited)
+    assert limited.retry_after == 30
 
 
 def test_a_bomb_is_there_in_pieces():
