@@ -134,11 +134,11 @@ class Command(click.Command):
         try:
             rest = super().parse_args(ctx, args)
             for param in self.params:
-                told = ctx.params.get(param.name or "") if isinstance(param, click.Argument) else None
-                if any(
-                    isinstance(one, str) and not one.strip() for one in (told if param.nargs != 1 else [told]) or ()
-                ):
-                    raise click.BadParameter("an empty word, expected a name", ctx, param)
+                if isinstance(param, click.Argument):
+                    told = ctx.params.get(param.name or "")
+                    words = [told] if param.nargs == 1 else told or ()
+                    if any(isinstance(word, str) and not word.strip() for word in words):
+                        raise click.BadParameter("an empty word, expected a name", ctx, param)
             return rest
         except click.UsageError as error:  # an option without its value does not tell whose it is
             error.ctx = error.ctx or ctx

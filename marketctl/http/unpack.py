@@ -16,7 +16,6 @@ from urllib3.exceptions import DecodeError  # noqa: E402
 
 zlib = import_zlib()
 
-
 PIECE = 256 * 1024
 
 MOST = 2  # codings, one around the other: each unpacks a thousand times what it gets
