@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import fcntl
+import math
 import os
 import re
 import stat
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 from marketctl.errors import StorageFailed
 
@@ -93,6 +95,14 @@ def edited(path: Path) -> Iterator[None]:
 
 LEFTOVER_AGE_S = 600  # a temporary file of a process that still runs is given up after that
 
+_looked: dict[str, float] = {}  # when this process last looked for what killed writers of a file left behind
+
+Sync = Literal["all", "content", "none"]
+"""What of a file is on the disk for certain when it is written.
+
+"content": after a power cut it may be the one before, but whole; "none": it may be lost.
+"""
+
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 TEMPORARY = re.compile(r"\.(?P<target>.+)\.(?P<pid>\d+)\.[0-9a-f]{8}\.tmp")
@@ -128,10 +138,10 @@ def safe_name(name: str) -> str:
     return name
 
 
-def write_atomic(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True, exact: bool = False) -> None:
+def write_atomic(path: Path, data: bytes, mode: int = 0o644, *, sync: Sync = "all", exact: bool = False) -> None:
     """Replace the file with the data, whole or not at all; the umask applies to `mode` unless it is `exact`.
 
-    `sync=False` is for what may be lost when the machine (not just the process) dies. Raises StorageFailed.
+    Raises StorageFailed.
     """
     with staged(path, data, mode, sync=sync, exact=exact):
         pass
@@ -158,23 +168,17 @@ def write_output(path: Path, data: bytes, mode: int = 0o644, *, exact: bool = Fa
 
 
 @contextmanager
-def staged(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True, exact: bool = False) -> Iterator[None]:
+def staged(path: Path, data: bytes, mode: int = 0o644, *, sync: Sync = "all", exact: bool = False) -> Iterator[None]:
     """Write the data beside the file, and put them in its place when the block ends well. Raises StorageFailed."""
     temporary = _beside(path)
     try:
         try:
-            try:
-                remove_leftovers(path)
-            except (FileNotFoundError, NotADirectoryError):
-                make_folder(path.parent)
-            if os.path.isdir(path):
-                raise IsADirectoryError(errno.EISDIR, "")
-            fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+            fd = _open_new(path, temporary, mode)
             try:
                 write_all(fd, data)
                 if exact:
                     os.fchmod(fd, mode)
-                if sync:
+                if sync != "none":
                     os.fsync(fd)
             finally:
                 os.close(fd)
@@ -183,7 +187,7 @@ def staged(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True, exa
         yield
         try:
             os.replace(temporary, path)
-            if sync:
+            if sync == "all":
                 _sync_folder(path)
         except OSError as error:
             raise storage_failed("write", path, error) from error
@@ -191,6 +195,19 @@ def staged(path: Path, data: bytes, mode: int = 0o644, *, sync: bool = True, exa
         with suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def _open_new(path: Path, temporary: str, mode: int) -> int:
+    """Open a temporary file beside a file, in a folder that may have to be made. Raises OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, "")
+    try:
+        remove_leftovers(path)
+        return os.open(temporary, flags, mode)
+    except (FileNotFoundError, NotADirectoryError):
+        make_folder(path.parent)
+        return os.open(temporary, flags, mode)
 
 
 def write_new(path: Path, data: bytes, mode: int = 0o644) -> bool:
@@ -257,7 +274,10 @@ def _beside(path: Path) -> str:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove what killed writers of the same file left behind."""
+    """Remove what killed writers of the same file left behind; a process looks for it once in ten minutes."""
+    place, now = str(path), time.monotonic()
+    if now - _looked.get(place, -math.inf) < LEFTOVER_AGE_S:
+        return
     for name in os.listdir(os.path.dirname(path) or "."):
         found = TEMPORARY.fullmatch(name) if name.endswith(".tmp") else None
         if found is None:
@@ -271,6 +291,7 @@ def remove_leftovers(path: Path) -> None:
         with suppress(OSError):
             if not _alive(int(found["pid"])) or time.time() - leftover.stat().st_mtime > LEFTOVER_AGE_S:
                 leftover.unlink()
+    _looked[place] = now
 
 
 def _alive(pid: int) -> bool:

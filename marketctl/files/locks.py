@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -23,9 +24,13 @@ def open_lock(path: Path) -> int:
 
     Who may read it could lock it: it is its owner's alone, also where an older version made it.
     """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
     try:
-        make_folder(path.parent)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fd = os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            make_folder(path.parent)
+            fd = os.open(path, flags, 0o600)
         found = os.fstat(fd)
         if found.st_mode & 0o077 and found.st_uid == os.geteuid():
             os.fchmod(fd, 0o600)
@@ -68,6 +73,11 @@ def flocked(path: Path, wait_s: float = HELD_S) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+@lru_cache(maxsize=1024)
+def _lock_path(state_dir: Path, provider: str, job: str) -> Path:
+    return state_dir / f"{safe_name(provider)}.{safe_name(job)}.lock"
 
 
 class JobLocks:
@@ -120,7 +130,7 @@ class JobLocks:
 
     def path(self, provider: str, job: str) -> Path:
         """Return the file of a lock."""
-        return self._state_dir / f"{safe_name(provider)}.{safe_name(job)}.lock"
+        return _lock_path(self._state_dir, provider, job)
 
     def _take(self, jobs: Sequence[tuple[str, str]]) -> None:
         self.busy = frozenset(job for job in jobs if not self._take_one(job, 0))

@@ -3,6 +3,7 @@
 import os
 import stat
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 from marketctl.errors import StorageFailed
@@ -42,8 +43,13 @@ def _temporary() -> str:
     return found
 
 
+@lru_cache(maxsize=8)
+def _ours(place: Path, user: int) -> Path:
+    return place / f"marketctl-{user}"
+
+
 def _private(place: Path) -> Path:
-    path = place / f"marketctl-{os.getuid()}"
+    path = _ours(place, os.getuid())
     try:
         try:
             owner = path.lstat()

@@ -3,12 +3,13 @@
 import json
 import zlib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from marketctl.errors import StorageFailed
 from marketctl.files.atomic import safe_name, write_atomic
-from marketctl.files.look import read_regular
+from marketctl.files.look import read_regular, stamp_of
 from marketctl.files.snapshots import to_bytes
 from marketctl.times import now_ms
 
@@ -76,7 +77,7 @@ class Memory:
         """
         path = self._path(key)
         try:
-            stamp = _stamp(path)
+            stamp = stamp_of(path)
         except OSError:
             return self._make(key, max_age_s, make)
         known = _made.get(path)
@@ -116,7 +117,7 @@ class Memory:
             self._unsaved[key] = envelope
             return
         try:
-            write_atomic(self._path(key), envelope, sync=False)
+            write_atomic(self._path(key), envelope, sync="none")
         except StorageFailed as error:
             import logging
 
@@ -127,16 +128,12 @@ def make_ahead(cache_dir: Path, provider: str, key: str, make: Callable[[Any], A
     """Make what a provider's memory has under a key already now: `get_made` will find it."""
     path = _path(cache_dir, safe_name(provider), key)
     try:
-        stamp, told = _stamp(path), unsealed(read_regular(path))
+        stamp, told = stamp_of(path), unsealed(read_regular(path))
     except (OSError, ValueError):
         return
     _made[path] = _Made(stamp, make, told["base_url"], told["at_ms"], make(told["value"]))
 
 
+@lru_cache(maxsize=256)
 def _path(cache_dir: Path, provider: str, key: str) -> Path:
     return cache_dir / f"{provider}.{safe_name(key)}.json"
-
-
-def _stamp(path: Path) -> tuple[int, ...]:
-    stat = path.stat()
-    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns

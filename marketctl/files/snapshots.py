@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from marketctl.errors import StorageFailed
-from marketctl.files.atomic import staged, storage_failed, write_atomic
+from marketctl.files.atomic import Sync, staged, storage_failed, write_atomic
 from marketctl.files.look import read_regular
 
 SCHEMA = 1
@@ -118,9 +118,9 @@ def _lines_of(records: Records) -> list[str]:
     ]
 
 
-def write_document(path: Path, document: Mapping[str, Any]) -> None:
+def write_document(path: Path, document: Mapping[str, Any], sync: Sync = "all") -> None:
     """Write a small JSON file, indented and sorted. Raises StorageFailed."""
-    write_atomic(path, document_bytes(document))
+    write_atomic(path, document_bytes(document), sync=sync)
 
 
 def document_bytes(document: Mapping[str, Any]) -> bytes:

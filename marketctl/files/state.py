@@ -2,16 +2,23 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from marketctl.errors import StorageFailed
 from marketctl.files.atomic import safe_name, storage_failed
 from marketctl.files.locks import flocked
-from marketctl.files.look import read_regular
+from marketctl.files.look import read_regular, stamp_of
 from marketctl.files.snapshots import SCHEMA, write_document
 from marketctl.models import JOBS
 from marketctl.times import ms_or_none, to_iso
+
+Jobs = dict[str, dict[str, Any] | None]
+"""By job how it ended; None where what is written of it is no state."""
+
+_written: dict[Path, tuple[tuple[int, ...], Jobs]] = {}  # by this process: what nobody replaced since is known
 
 
 def record_state(
@@ -30,8 +37,8 @@ def record_state(
     processes at once. Returns what of the file was no state: that is unknown (null) from now on, until its job ends.
     Raises StorageFailed.
     """
-    path = state_dir / f"{safe_name(provider)}.json"
-    with flocked(state_dir / f".{provider}.json.lock"):
+    path, lock = _paths(state_dir, provider)
+    with flocked(lock):
         jobs, wrong = _read(path)
         entry = jobs.get(job) or {"last_attempt": None, "last_success": None, "failures": 0, "last_reason": None}
         jobs[job] = entry
@@ -45,7 +52,9 @@ def record_state(
             entry["failures"] = 0
         elif ok is False:
             entry["failures"] += 1
-        write_document(path, {"schema": SCHEMA, "provider": provider, "jobs": jobs})
+        write_document(path, {"schema": SCHEMA, "provider": provider, "jobs": jobs}, sync="content")
+        with suppress(OSError):
+            _written[path] = stamp_of(path), jobs
     return StorageFailed(f"{path}: {wrong}; it is written anew") if wrong else None
 
 
@@ -56,7 +65,7 @@ def read_state(state_dir: Path, provider: str, job: str) -> dict[str, Any]:
 
     Raises StorageFailed when the file cannot be opened, and where what it says of the job is no state.
     """
-    path = state_dir / f"{safe_name(provider)}.json"
+    path, _ = _paths(state_dir, provider)
     jobs, wrong = _read(path)
     entry = jobs.get(job, {})
     if entry is None:
@@ -65,9 +74,20 @@ def read_state(state_dir: Path, provider: str, job: str) -> dict[str, Any]:
     return entry
 
 
-def _read(path: Path) -> tuple[dict[str, dict[str, Any] | None], str | None]:
+@lru_cache(maxsize=256)
+def _paths(state_dir: Path, provider: str) -> tuple[Path, Path]:
+    """Return the file of a provider and its lock."""
+    name = safe_name(provider)
+    return state_dir / f"{name}.json", state_dir / f".{name}.json.lock"
+
+
+def _read(path: Path) -> tuple[Jobs, str | None]:
     """Return what a file says of each job, None where that is no state, and what is wrong with it in words."""
     try:
+        if path in _written:
+            stamp, jobs = _written[path]
+            if stamp == stamp_of(path):
+                return {job: entry and entry.copy() for job, entry in jobs.items()}, None
         document = json.loads(read_regular(path))
     except FileNotFoundError:
         return {}, None

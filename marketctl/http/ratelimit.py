@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -78,6 +79,7 @@ def read_hold(text: str | bytes, now: int) -> Hold | None:
     return hold if good and isinstance(hold.words, str) else None
 
 
+@lru_cache(maxsize=256)
 def address_of(base_url: str, proxy: str | None = None) -> str:
     """Return what a provider's limits belong to: host and port as asked, by way of this proxy."""
     parts = urlsplit(base_url)
@@ -164,7 +166,7 @@ class Pace:
 
     @property
     def _hold_path(self) -> Path:
-        return self.path.with_suffix(".hold")
+        return _hold_path(self.path)
 
     @contextmanager
     def _budget(self) -> Iterator[tuple[int, float, float]]:
@@ -188,6 +190,11 @@ class Pace:
             raise _not_kept(self.path, error) from error
         finally:
             os.close(handle)
+
+
+@lru_cache(maxsize=256)
+def _hold_path(path: Path) -> Path:
+    return path.with_suffix(".hold")
 
 
 def _not_kept(path: Path, error: OSError) -> StorageFailed:

@@ -1,5 +1,8 @@
 """Make a provider's adapter with a client, a memory and a rate budget of its own."""
 
+from functools import lru_cache
+from pathlib import Path
+
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import NoCredentials
 from marketctl.files.memory import Memory
@@ -26,7 +29,7 @@ def open_adapter(
     cls = load_adapter(entry)
     base_url = entry.base_url or cls.base_url
     address = address_of(base_url, entry.proxy)
-    pace = Pace(machine_dir(instead=run.desk.state_dir) / f"{_file_word(address)}.pace", *cls.rate)
+    pace = Pace(_pace_path(machine_dir(instead=run.desk.state_dir), address), *cls.rate)
     read_only = read_only or run.options.dry_run
     store = None if run.options.dry_run else run.desk.shared_redis()
     if store is not None:
@@ -56,8 +59,9 @@ def open_adapter(
     )
 
 
-def _file_word(text: str) -> str:
-    return "".join(char if char.isalnum() else "_" for char in text)
+@lru_cache(maxsize=256)
+def _pace_path(folder: Path, address: str) -> Path:
+    return folder / ("".join(char if char.isalnum() else "_" for char in address) + ".pace")
 
 
 def require_key(run: Run, entry: ProviderEntry, adapter: Provider) -> None:

@@ -1,6 +1,7 @@
 """What lasts while we work: the registry, the keys and the connection to Redis; and the same as the disk has it now."""
 
 import threading
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,7 @@ class Desk:
 
     def path(self, job: str, provider: str, suffix: str = ".json") -> Path:
         """Return a file of a provider's job under data/."""
-        return self.settings.data_dir / job / f"{provider}{suffix}"
+        return _data_file(self.settings.data_dir, job, provider, suffix)
 
     def close(self) -> None:
         """Close the connections and leave Redis; the last one out stops the embedded one, unless it is to stay."""
@@ -128,6 +129,11 @@ class CurrentDesk:
                 self._desk.close()
             self._desk, self._stamp = Desk(registry, keys), stamp
         return self._desk
+
+
+@lru_cache(maxsize=1024)
+def _data_file(data_dir: Path, job: str, provider: str, suffix: str) -> Path:
+    return data_dir / job / f"{provider}{suffix}"
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:

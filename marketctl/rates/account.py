@@ -71,7 +71,7 @@ def write_account(
         f'{{\n  "built_at": {encode_json(to_iso(at_ms))},\n  "directions": [\n{lines}\n  ],\n'
         f'  "files": {encode_json(files)},\n  "run_id": {encode_json(run_id)},\n  "schema": {SCHEMA}\n}}\n'
     )
-    write_atomic(folder / NAME, to_bytes(text), sync=False)
+    write_atomic(folder / NAME, to_bytes(text), sync="none")
 
 
 def _are_directions(found: Sequence[Any]) -> bool:

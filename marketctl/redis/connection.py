@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CONNECT_S = 2.0
 READ_S = 5.0
-AT_ONCE = 64 * 1024  # bytes that are sent together
+AT_ONCE = 64 * 1024  # bytes that are sent without waiting for more
 MOVES = 4  # how often one call follows a slot that moved
 
 
@@ -360,12 +360,13 @@ def _together(sent: Sequence[bytes]) -> Iterator[bytes]:
     """Yield what is sent in fewer pieces: each is a call of the system, and wakes the server."""
     some, size = list[bytes](), 0
     for piece in sent:
-        if size and size + len(piece) > AT_ONCE:
-            yield b"".join(some)
-            some, size = [], 0
         some.append(piece)
         size += len(piece)
-    yield b"".join(some)
+        if size > AT_ONCE:
+            yield b"".join(some)
+            some, size = [], 0
+    if some:
+        yield b"".join(some)
 
 
 def packed(*command: str | int | bytes) -> bytes:

@@ -173,7 +173,7 @@ def _known_coins(registry: Registry, files: Mapping[str, list[int]]) -> Coins:
         told = {name: getattr(coins, name) for name in KEPT}
         told |= {"version": CACHE_VERSION, "files": files}
         with suppress(MarketctlError):  # it is made again next time
-            write_atomic(path, sealed(told), sync=False)
+            write_atomic(path, sealed(told), sync="none")
         _remembered[str(data_dir)] = (files, coins)
         return coins
 
