@@ -3,7 +3,7 @@
 Unknown is None everywhere: never zero, never false.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 from types import MappingProxyType
@@ -45,6 +45,43 @@ class Quote(NamedTuple):
     status: str | None
     at_ms: int | None
     derived: bool = False
+
+
+Row = tuple[
+    str, str | None, str | None, str | None, str | None, str | None, str | None,
+    str | None, str | None, str | None, int | None, bool,
+]  # fmt: skip
+"""What a Quote has, in its order, as a plain tuple: made and taken apart in a third of the time."""
+
+
+class Quotes(Mapping[str, Quote]):
+    """Quotes by pair, in order. `rows` is what is kept of them; a Quote is made when somebody looks at it."""
+
+    def __init__(self, rows: dict[str, Row]) -> None:
+        self.rows = rows
+
+    @classmethod
+    def of(cls, quotes: Mapping[str, Quote]) -> "Quotes":
+        """Return quotes as these."""
+        if isinstance(quotes, cls):
+            return quotes
+        return cls({pair: quote[:] for pair, quote in quotes.items()})
+
+    def __getitem__(self, pair: str) -> Quote:
+        """Make the quote of a pair. Raises KeyError."""
+        return Quote._make(self.rows[pair])
+
+    def __contains__(self, pair: object) -> bool:
+        """Tell whether there is one of a pair."""
+        return pair in self.rows
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the pairs."""
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self.rows)
 
 
 class Skip(NamedTuple):

@@ -119,7 +119,7 @@ def watching() -> Iterator[None]:
 
         look(output, "json_text", document)
         look(output, "arrange_records", chosen)
-        look(state, "write_document", lambda _path, found: hold("files/state", plain(found)))
+        look(state, "write_document", lambda _path, found, **_more: hold("files/state", plain(found)))
         look(stats, "write_document", lambda _path, found: hold("files/stats", plain(found)))
         look(stats, "append_journal", lines("files/stats-history-line"))
         look(wallet, "append_journal", lines("files/changes-line"))

@@ -95,7 +95,9 @@ def edited(path: Path) -> Iterator[None]:
 
 LEFTOVER_AGE_S = 600  # a temporary file of a process that still runs is given up after that
 
-_looked: dict[str, float] = {}  # when this process last looked for what killed writers of a file left behind
+LOOK_AGAIN_S = 60  # a process that writes a file again and again looks so often for what killed ones left beside it
+
+_looked: dict[str, float] = {}  # when it last did, by file
 
 Sync = Literal["all", "content", "none"]
 """What of a file is on the disk for certain when it is written.
@@ -274,9 +276,9 @@ def _beside(path: Path) -> str:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove what killed writers of the same file left behind; a process looks for it once in ten minutes."""
+    """Remove what killed writers of the same file left behind; a process looks for it once a minute."""
     place, now = str(path), time.monotonic()
-    if now - _looked.get(place, -math.inf) < LEFTOVER_AGE_S:
+    if now - _looked.get(place, -math.inf) < LOOK_AGAIN_S:
         return
     for name in os.listdir(os.path.dirname(path) or "."):
         found = TEMPORARY.fullmatch(name) if name.endswith(".tmp") else None

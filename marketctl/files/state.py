@@ -18,7 +18,7 @@ from marketctl.times import ms_or_none, to_iso
 Jobs = dict[str, dict[str, Any] | None]
 """By job how it ended; None where what is written of it is no state."""
 
-_written: dict[Path, tuple[tuple[int, ...], Jobs]] = {}  # by this process: what nobody replaced since is known
+_written: dict[Path, tuple[tuple[int, ...], Jobs]] = {}  # by this process
 
 
 def record_state(
@@ -66,12 +66,12 @@ def read_state(state_dir: Path, provider: str, job: str) -> dict[str, Any]:
     Raises StorageFailed when the file cannot be opened, and where what it says of the job is no state.
     """
     path, _ = _paths(state_dir, provider)
-    jobs, wrong = _read(path)
+    jobs, wrong = _as_written(path) or _read(path)
     entry = jobs.get(job, {})
     if entry is None:
         told = wrong or f"how its {job} ended is not known, it was no state"
         raise StorageFailed(f"{path}: {told}", hint=f"marketctl run --once -p {provider}")
-    return entry
+    return entry.copy()
 
 
 @lru_cache(maxsize=256)
@@ -81,13 +81,21 @@ def _paths(state_dir: Path, provider: str) -> tuple[Path, Path]:
     return state_dir / f"{name}.json", state_dir / f".{name}.json.lock"
 
 
+def _as_written(path: Path) -> tuple[Jobs, None] | None:
+    """Return what this process wrote, None where another one may have written since.
+
+    By the clock of the file system two writes can be of one moment: whoever goes on from a state reads the file itself.
+    """
+    with suppress(KeyError, OSError):
+        stamp, jobs = _written[path]
+        if stamp == stamp_of(path):
+            return jobs, None
+    return None
+
+
 def _read(path: Path) -> tuple[Jobs, str | None]:
     """Return what a file says of each job, None where that is no state, and what is wrong with it in words."""
     try:
-        if path in _written:
-            stamp, jobs = _written[path]
-            if stamp == stamp_of(path):
-                return {job: entry and entry.copy() for job, entry in jobs.items()}, None
         document = json.loads(read_regular(path))
     except FileNotFoundError:
         return {}, None

@@ -11,7 +11,7 @@ from marketctl.files.archive import PRICES, Archive
 from marketctl.files.snapshots import read_snapshot
 from marketctl.jobs.run import Run
 from marketctl.log import log
-from marketctl.models import Quote
+from marketctl.models import Quote, Quotes
 from marketctl.redis.quotes import read_l1
 from marketctl.times import to_iso
 
@@ -93,7 +93,7 @@ def archive_of(run: Run, entry: ProviderEntry, at_ms: int) -> Archive:
 
 def quote_lines(at: str, quotes: Mapping[str, Quote], pairs: Iterable[str]) -> list[str]:
     """Write one line a pair: time, pair and the prices that are known."""
-    head = f'{{"at":"{at}","pair":'
+    head, rows = f'{{"at":"{at}","pair":', Quotes.of(quotes).rows
     return [
         # Nearly every one has all three and no middle of its own.
         f'{head}{encode_basestring_ascii(pair)},"bid":"{quote[1]}","ask":"{quote[2]}","last":"{quote[5]}"}}'
@@ -110,7 +110,7 @@ def quote_lines(at: str, quotes: Mapping[str, Quote], pairs: Iterable[str]) -> l
             )
         )
         for pair in pairs
-        if (quote := quotes.get(pair)) is not None
+        if (quote := rows.get(pair)) is not None
     ]
 
 

@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
-from types import MappingProxyType
 from typing import Any, Self
 
 from marketctl.errors import BadAnswer
-from marketctl.models import Asset, Pair, Quote, Skip
+from marketctl.models import Asset, Pair, Quote, Quotes, Row, Skip
 from marketctl.providers.bugs import own_time, see_quotes, see_times
-from marketctl.providers.columns import COLUMNS, ROWS, Sides, column, in_columns, new_quote
+from marketctl.providers.columns import COLUMNS, ROWS, Sides, column, in_columns
 from marketctl.providers.fields import NotANumber, code, decimal_text, flag, is_zero, seven_plain
 from marketctl.providers.pairs import PairList, is_key
 from marketctl.text import printable
@@ -27,8 +26,8 @@ class QuoteBatch:
     def __init__(self, pairs: PairList, wanted: frozenset[str] = frozenset()) -> None:
         self.pairs = pairs
         self.wanted = wanted
-        self._quotes: dict[str, Quote] = {}
-        self.quotes: Mapping[str, Quote] = MappingProxyType(self._quotes)  # what is in them is also in the sides
+        self._quotes: dict[str, Row] = {}
+        self.quotes: Mapping[str, Quote] = Quotes(self._quotes)  # what is in them is also in the sides
         self.sides = Sides()
         self.skips: list[Skip] = []
         self.rows = 0
@@ -84,7 +83,7 @@ class QuoteBatch:
             return
         if self.wanted and key not in self.wanted:
             return
-        if key in self.quotes:
+        if key in self._quotes:
             self.skip(symbol, "duplicate")
             return
         if seven_plain((bid, ask, bid_size, ask_size, last, volume, quote_volume)):
@@ -118,9 +117,9 @@ class QuoteBatch:
             self.skip(symbol, "crossed", pair, quote_volume)
             return
         at_ms = own_time(at_ms)
-        self._quotes[key] = new_quote(
-            (pair.symbol, bid, ask, bid_size, ask_size, last, None, volume, turnover, pair.status, at_ms, False)
-        )
+        self._quotes[key] = (
+            pair.symbol, bid, ask, bid_size, ask_size, last, None, volume, turnover, pair.status, at_ms, False
+        )  # fmt: skip
 
     def add_rows(
         self,
@@ -144,18 +143,18 @@ class QuoteBatch:
     def _add_columns(self, columns: Sequence[list[Any]], times: list[int | None]) -> None:
         """Take rows in columns: most of them in whole columns, the others one by one, all in their order."""
         names, listed = columns[0], self.pairs.by_symbol
-        alone, quotes, sides = in_columns(columns, times, listed, self.quotes, self.wanted)
+        alone, quotes, sides = in_columns(columns, times, listed, self._quotes, self.wanted)
         done = 0
         for place in alone:
             self.rows += place - done
             self._quotes.update(islice(quotes, place - done))
             self.sides.extend(sides, done, place)
             next(quotes)
-            before = len(self.quotes)
+            before = len(self._quotes)
             row = dict(zip(COLUMNS, [column[place] for column in columns], strict=True))
             self.add(**row, at_ms=times[place])
-            if len(self.quotes) > before:
-                self.sides.append(next(reversed(self._quotes.values())))
+            if len(self._quotes) > before:
+                self.sides.append(Quote._make(next(reversed(self._quotes.values()))))
             done = place + 1
             if self.pairs.by_symbol is not listed:  # a new symbol: the list was fetched anew, and keys may be others
                 self._add_columns([column[done:] for column in columns], times[done:])
@@ -193,7 +192,7 @@ class QuoteBatch:
             self.skip(pair, "crossed")
         else:
             at_ms = own_time(at_ms)
-            self._quotes[pair] = Quote(pair, bid, ask, None, None, None, middle, None, None, None, at_ms, derived)
+            self._quotes[pair] = (pair, bid, ask, None, None, None, middle, None, None, None, at_ms, derived)
 
     def gone(self, pairs: Iterable[str]) -> list[str]:
         """Return those of the configured pairs that the source has no more; what could not be asked is not one."""
@@ -215,7 +214,7 @@ class QuoteBatch:
         """
         self.pairs.remember_unlisted()
         see_times(self.collected_ms, self.until_ms, *self.own_ms.values())
-        if type(self.quotes) is not MappingProxyType:
+        if type(self.quotes) is not Quotes:
             see_quotes(self.quotes)
         if self.quotes:
             return

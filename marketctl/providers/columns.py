@@ -4,17 +4,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
-from functools import partial
 from itertools import repeat
 from typing import Any, NamedTuple
 
 from marketctl.http.columns import Columns
-from marketctl.models import Quote
+from marketctl.models import Quote, Row
 from marketctl.providers.fields import LIMIT, NotANumber, decimal_text, integer
 from marketctl.providers.pairs import Listed
-
-# Without the keywords and defaults of Quote(...), which take longer than all else.
-new_quote = partial(tuple.__new__, Quote)
 
 _written_out = Decimal.__format__
 
@@ -97,9 +93,9 @@ def in_columns(
     columns: Sequence[list[Any]],
     times: list[int | None],
     listed: Listed,
-    taken: Mapping[str, Quote],
+    taken: Mapping[str, Row],
     wanted: frozenset[str],
-) -> tuple[list[int], Iterator[tuple[str, Quote]], Sides]:
+) -> tuple[list[int], Iterator[tuple[str, Row]], Sides]:
     """Return which rows have to be looked at one by one; and of each row in order, good of the others, pair and quote.
 
     Others than those alone have both sides, in order, of a pair that is listed, wanted and not yet `taken`: nearly
@@ -123,7 +119,7 @@ def in_columns(
         words, bids, asks, *sizes, last, repeat(None), volumes, turnovers, sides.statuses, times,
         repeat(False),
     )  # fmt: skip
-    return sorted(alone), zip(keys, map(new_quote, rows), strict=True), sides
+    return sorted(alone), zip(keys, rows, strict=True), sides
 
 
 class _Named(NamedTuple):

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring, encode_basestring_ascii
 
-from marketctl.models import Quote
+from marketctl.models import Row
 from marketctl.times import to_iso
 
-Rows = Sequence[tuple[str, Quote]]
+Rows = Sequence[tuple[str, Row]]
 """Pairs with their quotes, in order."""
 
 
@@ -34,8 +34,8 @@ def l1_texts(rows: Rows, own_ms: Mapping[str, int] | None = None) -> list[str]:
         f'{{"bid":"{bid}","ask":"{ask}","last":"{last}","symbol":{encode_basestring_ascii(symbol)},"bid_size":"{bid_size}"'
         f',"ask_size":"{ask_size}","volume":"{volume}","quote_volume":"{quote_volume}","status":"{status}"{at[at_ms]}}}'
         if (
-            bid and ask and last and bid_size and ask_size and volume and quote_volume and status
-            and mid is None and not derived
+            bid is not None and ask is not None and last is not None and bid_size is not None and ask_size is not None
+            and volume is not None and quote_volume is not None and status is not None and mid is None and not derived
         )
         else "".join(
             (
@@ -77,8 +77,9 @@ def mirror_lines(rows: Rows, own_ms: Mapping[str, int] | None = None, times: _Te
         f', "quote_volume": "{quote_volume}", "status": "{status}", "symbol": {encode_basestring(symbol)}'
         f', "volume": "{volume}"}}'
         if (
-            bid and ask and last and bid_size and ask_size and volume and quote_volume and status
-            and mid is None and not derived and not own_ms
+            bid is not None and ask is not None and last is not None and bid_size is not None and ask_size is not None
+            and volume is not None and quote_volume is not None and status is not None and mid is None
+            and not derived and not own_ms
         )
         else "".join(
             (

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from marketctl.errors import HalfAnswer, Overtaken, RedisFailed, Suspect
-from marketctl.models import Quote
+from marketctl.models import Quote, Quotes
 from marketctl.redis.connection import NoReply, NotReached, RedisConnection, packed
 from marketctl.redis.forms import l1_texts
 from marketctl.redis.quotes import live_ms
@@ -254,7 +254,7 @@ def _fill(fresh: str, quotes: Mapping[str, Quote], own_ms: Mapping[str, int] | N
     """Return what fills a temporary key and gives it an expiry in the same transaction."""
     if not quotes:  # all of them are held
         return []
-    pieces = _pack_hset(fresh, quotes, lambda some: l1_texts(some, own_ms))
+    pieces = _pack_hset(fresh, Quotes.of(quotes).rows, lambda some: l1_texts(some, own_ms))
     return [packed("MULTI"), *pieces, packed("PEXPIRE", fresh, FILL_TTL_MS), packed("EXEC")]
 
 

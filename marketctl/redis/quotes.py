@@ -8,7 +8,7 @@ from typing import Any
 
 from marketctl.errors import ForeignValue
 from marketctl.files.snapshots import Block, Records, block_of, encode_json, write_snapshot
-from marketctl.models import Quote
+from marketctl.models import Quote, Quotes
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.forms import mirror_lines, mirror_times
 from marketctl.redis.sets import Texts, of_one_moment, read_texts
@@ -52,15 +52,15 @@ def mirror_block(
 
     `carried` are those of the mirror before that were not asked for.
     """
-    times = mirror_times()
+    times, rows = mirror_times(), Quotes.of(quotes).rows
     if not carried:
-        return block_of(quotes, lambda some: mirror_lines(some, own_ms, times))
+        return block_of(rows, lambda some: mirror_lines(some, own_ms, times))
 
     def lines(some: Records) -> list[str]:
-        new = iter(mirror_lines([one for one in some if one[0] in quotes], own_ms, times))
-        return [next(new) if pair in quotes else f"{encode_json(pair)}: {encode_json(one)}" for pair, one in some]
+        new = iter(mirror_lines([one for one in some if one[0] in rows], own_ms, times))
+        return [next(new) if pair in rows else f"{encode_json(pair)}: {encode_json(one)}" for pair, one in some]
 
-    return block_of({**carried, **quotes}, lines)
+    return block_of({**carried, **rows}, lines)
 
 
 def write_merged_mirror(path: Path, head: Mapping[str, Any], store: RedisConnection, provider: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from marketctl.config.registry import ProviderEntry, Registry
-from marketctl.models import Quote
+from marketctl.models import Quote, Quotes
 from marketctl.providers.columns import Sides
 from marketctl.redis.connection import RedisConnection
 from marketctl.redis.quotes import last_of_history
@@ -176,7 +176,8 @@ class Guard:
             one = make_record(quote, verdict, before, own if verdict.held else None, run_id, collected_ms)
             (found.held if verdict.held else found.marked)[pair] = one
         if found.held:
-            found.quotes = {pair: quote for pair, quote in quotes.items() if pair not in found.held}
+            left = {pair: row for pair, row in Quotes.of(quotes).rows.items() if pair not in found.held}
+            found.quotes = Quotes(left)
 
     def _case(
         self,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from marketctl.errors import StorageFailed
+from marketctl.files import atomic
 from marketctl.files.atomic import write_atomic
 from tests.files.python import files, run_python
 
@@ -90,7 +91,9 @@ def test_write_atomic_where_a_file_stands_for_the_folder_names_it(tmp_path: Path
     assert caught.value.hint == "Move the file away that stands where a folder is expected."
 
 
-def test_write_atomic_killed_midway_leaves_the_old_file_and_the_next_cleans_up(tmp_path: Path) -> None:
+def test_write_atomic_killed_midway_leaves_the_old_file_and_the_next_cleans_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "BYBIT.json"
     write_atomic(path, b"old")
     code = """
@@ -107,6 +110,9 @@ write_atomic(pathlib.Path(sys.argv[1]), b"new")
         assert path.read_bytes() == b"old"
         assert len(files(tmp_path)) == 2  # the leftovers of the one before are gone already
     write_atomic(path, b"newer")
+    assert len(files(tmp_path)) == 2  # this process has looked a moment ago
+    monkeypatch.setattr(atomic, "LOOK_AGAIN_S", 0)
+    write_atomic(path, b"newest")
     assert files(tmp_path) == ["BYBIT.json"]
 
 
@@ -121,7 +127,13 @@ def test_write_atomic_leaves_temporaries_of_others_alone(tmp_path: Path) -> None
     assert files(tmp_path) == [running.name, other.name, "BYBIT.json"]
 
 
-def test_the_folder_is_synced_after_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("sync_of", "expected"),
+    [("all", ["file", "rename", "folder"]), ("content", ["file", "rename"]), ("none", ["rename"])],
+)
+def test_the_folder_is_synced_after_the_rename(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sync_of: atomic.Sync, expected: list[str]
+) -> None:
     """Else a crash of the machine could bring the old name back, or none."""
     said: list[str] = []
     sync, rename = os.fsync, os.replace
@@ -136,8 +148,8 @@ def test_the_folder_is_synced_after_the_rename(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr("os.fsync", fsync)
     monkeypatch.setattr("os.replace", replace)
-    write_atomic(tmp_path / "x.json", b"{}")
-    assert said == ["file", "rename", "folder"]
+    write_atomic(tmp_path / "x.json", b"{}", sync=sync_of)
+    assert said == expected
 
 
 def test_whatever_the_umask_nobody_else_writes_into_a_folder_of_ours(sandbox, tmp_path):

@@ -119,6 +119,22 @@ def test_an_entry_that_is_no_state_costs_its_own_job_alone(tmp_path: Path, entry
     assert json.loads(path.read_text())["jobs"]["prices"] is None
 
 
+def test_what_this_process_wrote_is_read_from_the_disk_when_another_wrote_since(tmp_path: Path) -> None:
+    record_state(tmp_path, "BYBIT", "prices", at_ms=AT, ok=False, reason="network")
+    assert read_state(tmp_path, "BYBIT", "prices")["failures"] == 1
+    read_state(tmp_path, "BYBIT", "prices")["failures"] = 7  # what was lent is the reader's own
+    assert read_state(tmp_path, "BYBIT", "prices")["failures"] == 1
+    code = """
+import sys, pathlib
+from marketctl.files.state import record_state
+record_state(pathlib.Path(sys.argv[1]), "BYBIT", "prices", at_ms=0, ok=False, reason="timeout")
+"""
+    run_python(code, tmp_path).communicate(timeout=30)
+    assert read_state(tmp_path, "BYBIT", "prices")["failures"] == 2
+    (tmp_path / "BYBIT.json").unlink()
+    assert read_state(tmp_path, "BYBIT", "prices") == {}
+
+
 def test_state_of_jobs_ending_in_several_processes_loses_nothing(tmp_path: Path) -> None:
     code = """
 import sys, pathlib
