@@ -14,7 +14,7 @@ from marketctl.lean_imports import import_requests
 import_requests()
 
 import requests  # noqa: E402
-from requests.adapters import HTTPAdapter  # noqa: E402
+from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter  # noqa: E402
 
 if TYPE_CHECKING:
     import ssl
@@ -34,6 +34,7 @@ class Transport(HTTPAdapter):
         self.session = requests.Session()
         self.session.adapters.update({"https://": self, "http://": self})
         self._settings: dict[str, Any] = {}
+        self._pools: dict[tuple[str, str], tuple[Any, int]] = {}  # and when the bundle of each was changed last
 
     def settings(self, base: str, proxies: dict[str, str]) -> Any:
         """Return what the environment says of an address (proxy, bundle): asked once, it looks through all of it."""
@@ -53,9 +54,14 @@ class Transport(HTTPAdapter):
         if "ssl_context" not in getattr(conn, "conn_kw", {}):
             super().cert_verify(conn, url, verify, cert)  # type: ignore[no-untyped-call]
 
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a pool whose connections tell their sockets."""
-        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+    def get_connection_with_tls_context(self, request: Any, verify: Any, proxies: Any = None, cert: Any = None) -> Any:
+        """Return a pool whose connections tell their sockets: that of before, unless its bundle was replaced since."""
+        scheme, _, host, *_ = request.url.split("/", 3)
+        stamp = _changed(verify if isinstance(verify, str) else None) if scheme == "https:" else 0
+        known, since = self._pools.get((scheme, host), (None, 0))
+        if known is not None and stamp == since:
+            return known
+        pool: Any = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
         if "ConnectionCls" not in vars(pool):
             transport, base = self, pool.ConnectionCls
 
@@ -72,6 +78,7 @@ class Transport(HTTPAdapter):
                         transport.cut()
 
             pool.ConnectionCls = Connection
+        self._pools[scheme, host] = pool, stamp
         return pool
 
     def send(self, *args: Any, **kwargs: Any) -> Any:
@@ -129,16 +136,21 @@ class Lines:
 
 def _tls_context(pool: Mapping[str, Any]) -> "ssl.SSLContext | None":
     """Return the context that verifies as these arguments of a pool would; None to leave it to requests."""
-    from requests.adapters import DEFAULT_CA_BUNDLE_PATH
-
     if pool["cert_reqs"] != "CERT_REQUIRED" or "cert_file" in pool:
         return None
-    place = pool.get("ca_certs") or pool.get("ca_cert_dir") or DEFAULT_CA_BUNDLE_PATH
+    place = str(pool.get("ca_certs") or pool.get("ca_cert_dir") or DEFAULT_CA_BUNDLE_PATH)
     try:
-        # A bundle that was replaced counts, also for a process that runs for weeks.
-        return _load_context(str(place), Path(place).stat().st_mtime_ns)
+        return _load_context(place, _changed(place))
     except OSError:  # ssl.SSLError too: told by requests when it tries
         return None
+
+
+def _changed(bundle: str | None) -> int:
+    """Return when a bundle was changed, 0 where there is none: a new one counts, also where we run for weeks."""
+    try:
+        return Path(bundle or DEFAULT_CA_BUNDLE_PATH).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 @lru_cache(maxsize=4)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from itertools import repeat
+from operator import lt
 from typing import Any, NamedTuple
 
 from marketctl.http.columns import Columns
@@ -23,9 +24,12 @@ MOST_NAMED = 64  # looks that are remembered: 32,000 rows
 ROWS = 500  # read at a time: what one look at them has fetched from memory is still at hand for the next
 
 # Possessive: nothing in it can be read in two ways, and to remember where one might takes twice the time.
-_PLAIN = r"(?:0|[1-9][0-9]{0,59}+)(?:\.[0-9]{1,60}+)?+"
-_plain_lines = re.compile(rf"(?:(?:{_PLAIN})?+\n)*+").fullmatch
-_number_lines = re.compile(rf"(?:(?:{_PLAIN}(?:[eE][-+]?+[0-5]?[0-9])?+)?+\n)*+").fullmatch  # also 4.147E-5
+_DIGITS, _FIGURES = "[1-9][0-9]{0,59}+", r"\.[0-9]{1,60}+"
+# What nearly all are has branches of its own, to be told apart by their first letter: two thirds of the time.
+_plain_lines = re.compile(rf"(?:{_DIGITS}{_FIGURES}\n|0{_FIGURES}\n|(?:0|{_DIGITS})?+\n)*+").fullmatch
+_number_lines = re.compile(  # also 4.147E-5
+    rf"(?:(?:(?:0|{_DIGITS})(?:{_FIGURES})?+(?:[eE][-+]?+[0-5]?[0-9])?+)?+\n)*+"
+).fullmatch
 
 
 def column(found: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
@@ -109,8 +113,10 @@ def in_columns(
     if taken and not taken.keys().isdisjoint(keys):
         alone.update(range(len(words)))  # the second one of a pair is left out
     sides, lows, highs = Sides(), _floats(bids), _floats(asks)
-    alone.update([place for place, (low, high) in enumerate(zip(lows, highs, strict=True)) if not 0.0 < low < high])
-    last = [price if price.strip("0.") else None for price in lasts]
+    if not (min(lows, default=0.0) > 0.0 and all(map(lt, lows, highs))):
+        alone.update([place for place, (low, high) in enumerate(zip(lows, highs, strict=True)) if not 0.0 < low < high])
+    # Nothing and zeros are the first ones in the order of texts.
+    last = lasts if min(lasts, default="").strip("0.") else [price if price.strip("0.") else None for price in lasts]
     sizes, volumes, turnovers = map(_known, (bid_sizes, ask_sizes)), _known(volumes), _known(turnovers)
     sides.bids, sides.asks, sides.times = bids, asks, times
     sides.statuses = named.statuses
