@@ -102,13 +102,15 @@ def plain(node: ast.Constant | ast.JoinedStr) -> str:
 @pytest.fixture(scope="module")
 def found() -> list[tuple[str, str]]:
     """All hints: those that the code names, and the tables that are looked up by kind."""
-    from marketctl.files.atomic import EDIT_HINTS, HINTS
+    from marketctl.files.atomic import HINTS
+    from marketctl.files.replace import EDIT_HINTS
     from marketctl.http.verdicts import NEXT
     from marketctl.redis.failures import KNOWN_FAILURES
 
     paths = [path for path in sorted(PACKAGE.rglob("*.py")) if "templates" not in path.parts]
     hints = list(Hints({path: ast.parse(path.read_text(encoding="utf-8")) for path in paths}).all())
-    hints += [("files/atomic.py", text) for text in (*HINTS.values(), *EDIT_HINTS.values())]
+    hints += [("files/atomic.py", text) for text in HINTS.values()]
+    hints += [("files/replace.py", text) for text in EDIT_HINTS.values()]
     hints += [("http/verdicts.py", text) for text in NEXT.values()]
     hints += [("redis/failures.py", text) for _, _, text in KNOWN_FAILURES]
     return hints

@@ -109,7 +109,8 @@ def cron(user: str | None, rates: bool, notify: bool) -> int:
 def _write(given: Globals, output: str, chosen: dict[str, str]) -> None:
     from pathlib import Path
 
-    from marketctl.files.atomic import make_folder, replace_file, storage_failed
+    from marketctl.files.atomic import make_folder, storage_failed
+    from marketctl.files.replace import replace_file
 
     folder = Path(output)
     try:

@@ -15,7 +15,7 @@ from marketctl.config.paths import VARIABLES, read_text
 from marketctl.config.registry import PROVIDER_NAME, is_provider_name
 from marketctl.config.table import parse_toml, unknown_key
 from marketctl.errors import ConfigError
-from marketctl.files.atomic import edited, replace_file
+from marketctl.files.replace import edited, replace_file
 from marketctl.redact import protect
 from marketctl.text import closest, printable
 

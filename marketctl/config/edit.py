@@ -15,7 +15,7 @@ from marketctl.config.registry import check_entry, no_such_provider, read_regist
 from marketctl.config.sentinel import read_sentinel
 from marketctl.config.table import Table, parse_toml
 from marketctl.errors import ConfigError
-from marketctl.files.atomic import edited, replace_file
+from marketctl.files.replace import edited, replace_file
 
 Entries = MutableMapping[str, MutableMapping[str, object]]
 

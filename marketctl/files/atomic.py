@@ -1,8 +1,6 @@
 """Files replaced whole or not at all: a temporary name beside them, fsync, rename."""
 
-import contextlib
 import errno
-import fcntl
 import math
 import os
 import re
@@ -14,84 +12,6 @@ from pathlib import Path
 from typing import Literal
 
 from marketctl.errors import StorageFailed
-
-
-def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
-    """Write a file whole or not at all; a link stays a link, the owner stays where we may keep it.
-
-    `mode` None keeps the old mode (0644 for a new file). The temporary file beside it is 0600 from
-    its first byte. Raises StorageFailed.
-    """
-    try:
-        target = path.resolve()
-        old = target.stat() if target.exists() else None
-        if old and not stat.S_ISREG(old.st_mode) and not stat.S_ISDIR(old.st_mode):
-            raise StorageFailed(f"{path}: is no regular file, and is not replaced", hint="name another file")
-        if mode is None:
-            mode = stat.S_IMODE(old.st_mode) if old else 0o644
-        remove_leftovers(target)
-        fresh = Path(_beside(target))
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                if old and (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
-                    with contextlib.suppress(PermissionError):
-                        os.fchown(file.fileno(), old.st_uid, old.st_gid)
-                os.fchmod(file.fileno(), mode)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(target)
-        except BaseException:
-            fresh.unlink(missing_ok=True)
-            raise
-        _sync_folder(target)
-    except OSError as error:
-        hint = EDIT_HINTS.get(error.errno or 0)
-        raise StorageFailed(f"{path}: cannot be written: {error.strerror}", hint=hint) from error
-
-
-EDIT_HINTS = {  # of a file of the user's, which stays as it was
-    errno.EBUSY: "change it where it comes from, or mount its folder: it is mounted by itself and cannot be replaced",
-    errno.EROFS: "change it where it comes from: it is mounted read-only",
-    errno.EACCES: "run it as the user who owns its folder",
-    errno.EPERM: "run it as the user who owns its folder",
-    errno.ENOSPC: "free some space on that disk",
-    errno.EDQUOT: "free some space on that disk",
-}
-
-EDIT_S = 10.0  # an edit takes a moment
-
-
-@contextmanager
-def edited(path: Path) -> Iterator[None]:
-    """Let one editor of a file at a time read, change and replace it. Raises StorageFailed.
-
-    The lock is the folder's own: it leaves no file behind beside the user's, and who may not write there does not edit.
-    """
-    folder = path.resolve().parent
-    try:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except FileNotFoundError:  # the edit itself says so
-        yield
-        return
-    except OSError as error:
-        raise storage_failed("open", folder, error) from error
-    try:
-        until = time.monotonic() + EDIT_S
-        while True:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    told = f"another process has held the lock of {folder} for {EDIT_S:g} s"
-                    raise StorageFailed(told, hint=f"run fuser -v {folder}") from None
-                time.sleep(0.02)
-        yield
-    finally:
-        os.close(fd)
-
 
 LEFTOVER_AGE_S = 600  # a temporary file of a process that still runs is given up after that
 
@@ -172,7 +92,7 @@ def write_output(path: Path, data: bytes, mode: int = 0o644, *, exact: bool = Fa
 @contextmanager
 def staged(path: Path, data: bytes, mode: int = 0o644, *, sync: Sync = "all", exact: bool = False) -> Iterator[None]:
     """Write the data beside the file, and put them in its place when the block ends well. Raises StorageFailed."""
-    temporary = _beside(path)
+    temporary = beside(path)
     try:
         try:
             fd = _open_new(path, temporary, mode)
@@ -190,7 +110,7 @@ def staged(path: Path, data: bytes, mode: int = 0o644, *, sync: Sync = "all", ex
         try:
             os.replace(temporary, path)
             if sync == "all":
-                _sync_folder(path)
+                sync_folder(path)
         except OSError as error:
             raise storage_failed("write", path, error) from error
     except BaseException:  # a signal too, between any two steps
@@ -217,7 +137,7 @@ def write_new(path: Path, data: bytes, mode: int = 0o644) -> bool:
 
     Raises StorageFailed.
     """
-    temporary = Path(_beside(path))
+    temporary = Path(beside(path))
     try:
         make_folder(path.parent)
         remove_leftovers(path)
@@ -226,7 +146,7 @@ def write_new(path: Path, data: bytes, mode: int = 0o644) -> bool:
         write_atomic(temporary, data, mode)
         try:
             os.link(temporary, path)
-            _sync_folder(path)
+            sync_folder(path)
         except FileExistsError:
             return False
         except OSError as error:
@@ -260,7 +180,7 @@ def write_all(fd: int, data: bytes) -> None:
         done += os.write(fd, memoryview(data)[done:])
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
     """Have the disk know what its folder calls a file."""
     fd = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -269,7 +189,7 @@ def _sync_folder(path: Path) -> None:
         os.close(fd)
 
 
-def _beside(path: Path) -> str:
+def beside(path: Path) -> str:
     """Return a name beside a file that nobody else has."""
     folder, name = os.path.split(path)
     return os.path.join(folder, f".{name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")

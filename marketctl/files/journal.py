@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from marketctl.errors import StorageFailed
-from marketctl.files.atomic import replace_file, storage_failed, write_all
+from marketctl.files.atomic import storage_failed, write_all
 from marketctl.files.locks import flocked
 from marketctl.files.look import open_regular, open_to_add
+from marketctl.files.replace import replace_file
 from marketctl.files.snapshots import decode_line, encode_json, to_bytes
 from marketctl.times import from_iso
 

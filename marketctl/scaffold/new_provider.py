@@ -15,7 +15,8 @@ from string import Template
 from marketctl.config.edit import add
 from marketctl.config.registry import default_stablecoin
 from marketctl.errors import ConfigError
-from marketctl.files.atomic import replace_file, storage_failed
+from marketctl.files.atomic import storage_failed
+from marketctl.files.replace import replace_file
 from marketctl.text import printable
 
 SAMPLES = {

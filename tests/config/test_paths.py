@@ -9,7 +9,7 @@ import pytest
 
 from marketctl.config.paths import absolute, find_credentials, find_registry, read_text, registry_to_create
 from marketctl.errors import ConfigError, StorageFailed
-from marketctl.files.atomic import replace_file
+from marketctl.files.replace import replace_file
 
 
 def message(error: pytest.ExceptionInfo[ConfigError]) -> tuple[str, str | None]:

@@ -132,13 +132,13 @@ def test_a_command_is_written_in_redis_protocol_with_lengths_in_bytes():
     assert sent == b"*4\r\n$3\r\nSET\r\n$2\r\n\xd1\x8e\r\n$1\r\n5\r\n$3\r\n\xff\r\n\r\n"
 
 
-def test_what_is_small_is_sent_together_and_what_is_large_as_it_is():
+def test_what_is_small_is_sent_together_with_what_comes_next():
     kb = 1024
     for sizes, sent in (
         ([1, 2, 3], [6]),
-        ([40 * kb, 20 * kb, 10 * kb], [60 * kb, 10 * kb]),
-        ([90 * kb, 1, 90 * kb], [90 * kb, 1, 90 * kb]),
-        ([5, 200 * kb], [5, 200 * kb]),
+        ([40 * kb, 20 * kb, 10 * kb, 3], [70 * kb, 3]),
+        ([90 * kb, 1, 90 * kb], [90 * kb, 90 * kb + 1]),
+        ([5, 200 * kb], [5 + 200 * kb]),
         ([7], [7]),
     ):
         pieces = [bytes([place]) * size for place, size in enumerate(sizes)]
