@@ -94,6 +94,11 @@ class Transport(HTTPAdapter):
         self.left_open = 0
         return super().send(*args, **kwargs)
 
+    def close(self) -> None:
+        """Close its connections: a pool's are closed when nobody has the pool any more."""
+        self._pools.clear()
+        super().close()
+
     def cut(self) -> None:
         """Break off all connections, also those to come; whoever reads from one sees its end."""
         self.over = True

@@ -6,6 +6,7 @@ from marketctl.errors import NetworkFailed
 from marketctl.http import transport
 from marketctl.http.client import Client
 from marketctl.http.transport import Lines
+from tests.authority import Authority
 from tests.wire import reply
 
 
@@ -40,6 +41,31 @@ def test_the_next_job_uses_the_connection_of_the_last_one(serve, lines):
         client = job(lines, wire)
         client.close()  # twice is no harm to who has it now
     assert (wire.connections, len(wire.asked)) == (1, 3)
+
+
+def test_what_nobody_keeps_is_closed_with_its_client(serve):
+    wire = serve()
+    asking = Client(wire.url, timeout_s=5, deadline_s=30, attempts=1, endpoints=frozenset({"GET /x"}))
+    with asking as client:
+        client.ask("GET", "/x", check=lambda _answer: None)
+        (one,) = client._transport.sockets
+        assert one.fileno() >= 0
+    assert one.fileno() == -1
+
+
+def test_a_bundle_that_was_replaced_counts_from_the_next_job_on(serve, lines, tmp_path, monkeypatch):
+    (ours := tmp_path / "ours").mkdir()
+    (theirs := tmp_path / "theirs").mkdir()
+    authority, other = Authority(ours), Authority(theirs)
+    wire, bundle = serve(cert=authority.sign("server", "127.0.0.1")), tmp_path / "bundle.pem"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    bundle.write_bytes(other.file.read_bytes())
+    with pytest.raises(NetworkFailed, match="TLS failed"):
+        job(lines, wire)
+    bundle.write_bytes(authority.file.read_bytes())
+    job(lines, wire)
+    job(lines, wire)
+    assert len(wire.asked) == 2
 
 
 def test_one_that_its_server_has_ended_is_opened_anew(serve, lines):
