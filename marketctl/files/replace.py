@@ -28,8 +28,8 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
             mode = stat.S_IMODE(old.st_mode) if old else 0o644
         remove_leftovers(target)
         fresh = Path(beside(target))
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
+            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
                 if old and (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
@@ -39,8 +39,9 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(target)
-        except BaseException:
-            fresh.unlink(missing_ok=True)
+        except BaseException:  # a signal too, between any two steps
+            with suppress(OSError):
+                fresh.unlink()
             raise
         sync_folder(target)
     except OSError as error:
