@@ -35,6 +35,7 @@ def command(output: str | None, show: bool) -> int:
     """
     from marketctl.board import require_extra, write_board
     from marketctl.errors import EXIT_OK, EXIT_PARTIAL, StorageFailed
+    from marketctl.files.atomic import require_folder
     from marketctl.files.look import files_in
     from marketctl.log import log, set_up
     from marketctl.views.quotes import open_reader
@@ -45,8 +46,7 @@ def command(output: str | None, show: bool) -> int:
     protect_keys(given)
     require_extra()
     path = Path(output) if output else registry.settings.data_dir / "report.html"
-    if output and not path.absolute().parent.is_dir():  # a typo makes no folder
-        raise StorageFailed(f"{path}: there is no such folder", hint=f"mkdir -p {path.parent}")
+    require_folder(path, registry.settings.data_dir)
     with open_reader(registry, history=True) as reader:
         problems = write_board(path, reader)
     if not given.quiet:
@@ -89,11 +89,12 @@ def refresh(desk: "Desk", output: str) -> bool:
     from marketctl.board import write_board
     from marketctl.errors import MarketctlError
     from marketctl.log import log
+    from marketctl.text import sentence
     from marketctl.views.quotes import desk_reader
 
     try:
         write_board(Path(output), desk_reader(desk.registry, desk.redis))
     except MarketctlError as error:
-        log.error("the report was not written: %s", error.message)
+        log.error("the report was not written: %s", sentence(error.message, error.hint))
         return False
     return True

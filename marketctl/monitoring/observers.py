@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from marketctl.errors import StorageFailed
 from marketctl.log import log
+from marketctl.text import sentence
 
 if TYPE_CHECKING:
     from marketctl.config.registry import ProviderEntry
@@ -62,7 +63,7 @@ class Watch:
             if self.metrics is not None:
                 self.metrics.update(results)
         except StorageFailed as error:
-            log.error("%s", error.message)
+            log.error("%s", sentence(error.message, error.hint))
             return False
         return True
 

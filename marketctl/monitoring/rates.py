@@ -14,6 +14,7 @@ from marketctl.monitoring.prometheus import Sample, family
 from marketctl.monitoring.runlog import append
 from marketctl.rates.build import Built, Outcome
 from marketctl.redact import redact
+from marketctl.text import sentence
 from marketctl.times import to_iso
 
 
@@ -26,11 +27,12 @@ def tell(built: Built, settings: Settings) -> bool:
             log.info("%s is in the export", one.direction.name)
     try:
         if built.metrics is not None:
-            write_output(built.metrics, to_bytes(metrics_text(built.outcomes, built.started_ms)), exact=True)
+            figures = to_bytes(metrics_text(built.outcomes, built.started_ms))
+            write_output(built.metrics, figures, exact=True, ours=settings.data_dir)
         if settings.run_log is not None:
             append(settings.run_log, [run_log_line(built)], settings.run_log_max_mb * 1_000_000, settings.run_log_keep)
     except StorageFailed as error:
-        log.error("%s", error.message)
+        log.error("%s", sentence(error.message, error.hint))
         return False
     return True
 
