@@ -44,7 +44,7 @@ HEADERS = {
 
 
 class BoardServer(ThreadingHTTPServer):
-    """Listens at `HOST:PORT` or `unix:PATH`; beyond loopback only with a token. Raises ConfigError, OSError."""
+    """Listens where `address_of` says, off loopback only with a token. Raises ConfigError, OSError, ValueError."""
 
     daemon_threads = True
     block_on_close = False
@@ -52,7 +52,7 @@ class BoardServer(ThreadingHTTPServer):
 
     def __init__(self, registry: Registry, bind: str, token: str | None) -> None:
         require_extra()
-        self.path, address = _address(bind)
+        self.path, address = address_of(bind)
         host = "" if self.path else address[0]
         if not self.path and host not in LOOPBACK and token is None:
             raise ConfigError(
@@ -275,13 +275,13 @@ class Handler(BaseHTTPRequestHandler):
         """Keep requests out of the log: an address may hold the token."""
 
 
-def _address(bind: str) -> tuple[Path | None, tuple[str, int]]:
-    """Read `HOST:PORT`, `[::1]:PORT` or `unix:PATH`. Raises ConfigError."""
+def address_of(bind: str) -> tuple[Path | None, tuple[str, int]]:
+    """Read `HOST:PORT`, `[::1]:PORT` or `unix:PATH`. Raises ValueError."""
     if bind.startswith("unix:") and len(bind) > len("unix:"):
         return Path(bind.removeprefix("unix:")), ("", 0)
     host, _, port = bind.rpartition(":")
     if not host or not (port.isascii() and port.isdecimal() and len(port) <= 5) or int(port) > 65535:
-        raise ConfigError(f"cannot bind {bind!r}", hint="write HOST:PORT such as 127.0.0.1:8080, or unix:PATH")
+        raise ValueError(f"{bind[:60]!r} is no address, expected HOST:PORT or unix:PATH")
     return None, (host.removeprefix("[").removesuffix("]"), int(port))
 
 

@@ -140,7 +140,9 @@ def invoke(args: Sequence[str] | None = None) -> int:
         return EXIT_SIGINT
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "marketctl"
-        say_error(words, f"{error.format_message()} Try '{where} -h'.", reason="usage")
+        message = error.format_message()
+        end = "" if message.endswith((".", "?")) else "."
+        say_error(words, f"{message}{end} Try '{where} -h'.", reason="usage")
         return usage_exit(words)
     except click.ClickException as error:
         say_error(words, error.format_message())

@@ -7,11 +7,22 @@ from marketctl.cli.globals import HELP, Command, global_options, globals_of
 TOKEN_VARIABLE = "MARKETCTL_BOARD_TOKEN"  # noqa: S105
 
 
+def _read_bind(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    from marketctl.board.serve import address_of
+
+    try:
+        address_of(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+    return value
+
+
 @click.command(cls=Command, context_settings=HELP)
 @click.option(
     "--bind",
     default="127.0.0.1:8080",
     show_default=True,
+    callback=_read_bind,
     metavar="HOST:PORT|unix:PATH",
     help="Where to listen; beyond this machine only with --token.",
 )

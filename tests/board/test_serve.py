@@ -255,19 +255,9 @@ def test_a_token_is_asked_of_everybody_and_kept_in_a_cookie(desk):
         assert ask(server, Authorization="Bearer wrong")[0] == 401
 
 
-@pytest.mark.parametrize(
-    ("bind", "words"),
-    [
-        ("0.0.0.0:0", "other machines"),
-        ("8080", "cannot bind"),
-        ("a:b", "cannot bind"),
-        ("127.0.0.1:" + "9" * 5000, "cannot bind"),
-        ("127.0.0.1:٣", "cannot bind"),
-    ],
-)
-def test_where_it_may_not_or_cannot_listen(desk, bind, words):
-    with pytest.raises(ConfigError, match=words):
-        BoardServer(desk, bind, None)
+def test_beyond_this_machine_it_needs_a_token(desk):
+    with pytest.raises(ConfigError, match="other machines"):
+        BoardServer(desk, "0.0.0.0:0", None)
 
 
 def test_a_socket_in_the_file_system_is_left_and_taken_again(desk, tmp_path):

@@ -19,7 +19,7 @@ import pytest
 
 from marketctl.cli import invoke, root
 
-BUSY = "127.0.0.1:99999"  # no port: a server must not stay
+NOWHERE = "unix:/nowhere/board.sock"  # a server must not stay
 
 COMMANDS = {
     "status": ("", 0),
@@ -47,7 +47,7 @@ COMMANDS = {
     "stats collect": ("-p KUCOIN", 0),
     "stats show": ("", 0),
     "report": ("", 0),
-    "board": (f"--bind {BUSY}", 4),
+    "board": (f"--bind {NOWHERE}", 4),
     "rates build": ("", 4),
     "rates check": ("", 4),
     "rates explain": ("BTC>RUB", 4),

@@ -188,7 +188,7 @@ def test_an_unknown_name_ends_every_command_alike(ctl):
 def test_a_name_that_is_empty_is_refused(ctl, line):
     code, out, err = ctl(*["" if word == "X" else word for word in line.split()])
     assert (code, out) == (2, "")
-    assert ": found nothing, expected the name of a file or folder Try 'marketctl" in err
+    assert ": found nothing, expected the name of a file or folder. Try 'marketctl" in err
     assert len(err.splitlines()) == 1
 
 

@@ -187,7 +187,7 @@ def test_changes_since_spellings(synced, span):
 def test_changes_since_nonsense(synced, span):
     expected = "expected a time span (30s, 15min, 24h, 7d) or a time (2026-01-31T12:00Z)"
     message = f"marketctl: Invalid value for '--since': {span!r} is no time: {expected}"
-    assert synced("wallet", "changes", f"--since={span}") == (2, "", f"{message} Try 'marketctl wallet changes -h'.\n")
+    assert synced("wallet", "changes", f"--since={span}") == (2, "", f"{message}. Try 'marketctl wallet changes -h'.\n")
 
 
 @pytest.mark.parametrize(
