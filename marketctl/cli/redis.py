@@ -79,7 +79,8 @@ def stop() -> int:
     Example:
       marketctl redis stop
 
-    Exit codes: 0 it does not run any more, 1 it cannot save itself and goes on, 75 another process uses it.
+    Exit codes: 0 it does not run any more, 1 it cannot save itself or does not answer, and goes on, 75 another process
+    uses it.
     """
     from marketctl.redis.embedded import EmbeddedRedis
 

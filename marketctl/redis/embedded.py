@@ -278,19 +278,30 @@ class EmbeddedRedis:
             self._process.wait()
 
     def _ask_to_stop(self, command: bytes) -> None:
-        answer = _ask(self._socket_path(), command, STOP_S)
-        if answer is None:  # somebody removed the socket
-            with suppress(OSError, ValueError, IndexError):
-                os.kill(int((self.folder / "server.lock").read_bytes().split()[0]), signal.SIGTERM)
+        until = time.monotonic() + STOP_S
+        pid = None
+        with suppress(OSError, ValueError, IndexError):
+            pid = int((self.folder / "server.lock").read_bytes().split()[0])
+        who, path = f"embedded Redis in {self.folder} (process {pid or 'unknown'})", self._socket_path()
+        try:
+            _talk(path, b"PING\r\n", ANSWER_S)
+        except TimeoutError:
+            log.warning("%s does not answer: waiting at most %g s for it to save its data and end", who, STOP_S)
+        except OSError:
+            pass  # somebody removed the socket
+        answer = _ask(path, command, max(until - time.monotonic(), ANSWER_S))
+        if answer is None and pid:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGTERM)
         if answer:
             raise StorageFailed(
                 f"embedded Redis could not save its data in {self.folder} and keeps running",
                 hint=f"Make room, then run any command again. See {self.folder / 'redis.log'}.",
             )
-        until = time.monotonic() + STOP_S
         while self._server_runs():
             if time.monotonic() > until:
-                raise RedisFailed(f"embedded Redis in {self.folder} does not stop")
+                ways = f"kill -CONT {pid} where somebody stopped it; kill -KILL {pid} ends it, unsaved data are lost"
+                raise RedisFailed(f"{who} does not end", hint=ways if pid else f"Read {self.folder / 'redis.log'}.")
             time.sleep(0.002)
 
     def _socket_path(self) -> str:

@@ -77,6 +77,26 @@ def test_a_server_that_hangs_is_not_asleep(staying, ctl, monkeypatch):
     assert status(ctl)["pid"] == pid
 
 
+def test_to_stop_a_server_that_hangs_is_told_at_once_and_bounded(staying, ctl, monkeypatch):
+    assert ctl("redis", "start", "-q") == (0, "", "")
+    pid = status(ctl)["pid"]
+    monkeypatch.setattr("marketctl.redis.embedded.ANSWER_S", 0.2)
+    monkeypatch.setattr("marketctl.redis.embedded.STOP_S", 0.5)
+    who = f"embedded Redis in {staying}/data/redis (process {pid})"
+    os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        code, out, err = ctl("redis", "stop")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert (code, out, time.monotonic() - began < 5) == (1, "", True)
+    assert err == (
+        f"{who} does not answer: waiting at most 0.5 s for it to save its data and end\n"
+        f"marketctl: {who} does not end. Next: kill -CONT {pid} where somebody stopped it; "
+        f"kill -KILL {pid} ends it, unsaved data are lost.\n"
+    )
+
+
 def test_status_start_and_stop(staying, ctl):
     code, out, err = ctl("redis", "status")
     assert (code, err) == (0, "")
