@@ -83,6 +83,10 @@ class Quotes(Mapping[str, Quote]):
         """How many."""
         return len(self.rows)
 
+    def __repr__(self) -> str:
+        """Show them as a table of them is shown: an adapter's author compares the two."""
+        return repr(dict(self))
+
 
 class Skip(NamedTuple):
     """A row that was left out, why, and the turnover it told (of a known pair, else None)."""

@@ -214,8 +214,9 @@ class QuoteBatch:
         """
         self.pairs.remember_unlisted()
         see_times(self.collected_ms, self.until_ms, *self.own_ms.values())
-        if type(self.quotes) is not Quotes:
+        if not (type(self.quotes) is Quotes and self.quotes.rows is self._quotes):  # an adapter's own
             see_quotes(self.quotes)
+            self.sides = Sides()
         if self.quotes:
             return
         if not self.rows:

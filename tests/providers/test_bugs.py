@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from marketctl.models import Quotes
+from marketctl.sentinel.sheet import Draft
 from tests.providers.batches import batch_of, quote
 
 
@@ -23,6 +25,25 @@ def test_quotes_that_an_adapter_put_in_itself_are_what_add_would_make_or_a_bug(o
     batch.quotes["BTC/USDT"] = quote(**({"bid": "1", "ask": "2"} | odd))
     with pytest.raises(TypeError, match=r"^BTC/USDT: .* is no quote; hand its values to batch.add"):
         batch.refuse_if_empty()
+
+
+@pytest.mark.parametrize("put_in", [dict, Quotes.of])
+def test_quotes_that_an_adapter_put_in_itself_are_judged_by_their_own_figures(put_in):
+    batch = batch_of()
+    batch.add_rows([{"s": "BTCUSDT", "b": "1", "a": "2"}], ("s", "b", "a", *[""] * 5))
+    batch.quotes = put_in({pair: one._replace(bid="3", ask="4") for pair, one in batch.quotes.items()})
+    batch.refuse_if_empty()
+    assert Draft.of(batch.quotes, batch.sides).middles == [3.5]
+    batch.quotes = put_in({pair: one._replace(bid="9") for pair, one in batch.quotes.items()})
+    with pytest.raises(TypeError, match="is no quote"):
+        batch.refuse_if_empty()
+
+
+def test_quotes_show_themselves_as_what_they_are_compared_with():
+    batch = batch_of()
+    batch.add("BTCUSDT", "1", "2")
+    assert batch.quotes == {"BTC/USDT": quote(bid="1", ask="2", status="trading")}
+    assert repr(batch.quotes) == repr(dict(batch.quotes))
 
 
 @pytest.mark.parametrize("odd", [{"BTC": quote(bid="1")}, {5: quote(bid="1")}, {"BTC/USDT": {"bid": "1"}}])
