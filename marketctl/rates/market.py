@@ -17,7 +17,7 @@ from marketctl.text import closest, printable
 from marketctl.times import ms_or_none, now_ms
 from marketctl.views.freshness import age_ms, limit_ms
 from marketctl.views.held import in_words
-from marketctl.views.quotes import Live, Reader
+from marketctl.views.quotes import Asleep, Live, Reader
 from marketctl.views.snapshots import number, unread
 from marketctl.views.twins import known_coins, same_contract
 from marketctl.views.wallets import WalletFiles
@@ -179,8 +179,8 @@ class Market:
         if not self.registry.provider(provider).enabled:
             return "disabled", f"{provider} is disabled in {self.registry.path}"
         away = self.reader.away
-        settings = self.registry.settings
-        sleeps = settings.redis_url == "embedded" and not settings.embedded_stay  # stopped between runs, as was asked
+        # Stopped between runs, as was asked; one that hangs is not asleep.
+        sleeps = isinstance(away, Asleep) and not self.registry.settings.embedded_stay
         if away is not None and not isinstance(away, ConfigError) and not sleeps:
             # With a Redis that cannot be asked nothing is known of what programs read, however fresh the mirror is.
             return "redis", away.message

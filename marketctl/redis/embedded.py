@@ -173,7 +173,7 @@ class EmbeddedRedis:
             try:
                 if not try_lock(fd, users):
                     raise Busy(f"another process uses the embedded Redis in {self.folder}", hint="end that one first")
-                self._shut_down()
+                self._shut_down(patient=True)
             finally:
                 os.close(fd)
         return True
@@ -268,28 +268,38 @@ class EmbeddedRedis:
         if not self._stay:
             self._shut_down()
 
-    def _shut_down(self, command: bytes = b"SHUTDOWN SAVE\r\n") -> None:
-        """Stop the server and wait until it is gone. Only under `start.lock`."""
+    def _shut_down(self, command: bytes = b"SHUTDOWN SAVE\r\n", *, patient: bool = False) -> None:
+        """Stop the server and wait until it is gone; only who is `patient` waits for one that hangs.
+
+        Only under `start.lock`.
+        """
         if self._server_runs():
-            self._ask_to_stop(command)
+            if not self._ask_to_stop(command, patient):
+                return
         elif self._process is not None and self._process.poll() is None:
             self._process.kill()  # the folder was removed under it: there is nowhere to save to
         if self._process is not None:
             self._process.wait()
 
-    def _ask_to_stop(self, command: bytes) -> None:
-        until = time.monotonic() + STOP_S
+    def _ask_to_stop(self, command: bytes, patient: bool) -> bool:
+        """Return whether it is gone; false where it hangs: it ends when it goes on."""
+        until, path = time.monotonic() + STOP_S, self._socket_path()
         pid = None
         with suppress(OSError, ValueError, IndexError):
             pid = int((self.folder / "server.lock").read_bytes().split()[0])
-        who, path = f"embedded Redis in {self.folder} (process {pid or 'unknown'})", self._socket_path()
+        who = f"embedded Redis in {self.folder} (process {pid or 'unknown'})"
+        hangs = False
         try:
             _talk(path, b"PING\r\n", ANSWER_S)
         except TimeoutError:
-            log.warning("%s does not answer: waiting at most %g s for it to save its data and end", who, STOP_S)
+            hangs = True
         except OSError:
             pass  # somebody removed the socket
-        answer = _ask(path, command, max(until - time.monotonic(), ANSWER_S))
+        if hangs and patient:
+            log.warning("%s does not answer: waiting at most %g s for it to save its data and end", who, STOP_S)
+        elif hangs:
+            log.warning("%s does not answer and is left: it saves its data and ends when it goes on", who)
+        answer = None if hangs and not patient else _ask(path, command, max(until - time.monotonic(), ANSWER_S))
         if answer is None and pid:
             with suppress(OSError):
                 os.kill(pid, signal.SIGTERM)
@@ -299,10 +309,13 @@ class EmbeddedRedis:
                 hint=f"Make room, then run any command again. See {self.folder / 'redis.log'}.",
             )
         while self._server_runs():
+            if hangs and not patient:
+                return False
             if time.monotonic() > until:
                 ways = f"kill -CONT {pid} where somebody stopped it; kill -KILL {pid} ends it, unsaved data are lost"
                 raise RedisFailed(f"{who} does not end", hint=ways if pid else f"Read {self.folder / 'redis.log'}.")
             time.sleep(0.002)
+        return True
 
     def _socket_path(self) -> str:
         """Return a path to the socket that is short enough for the system."""
@@ -392,7 +405,10 @@ def _talk(path: str, command: bytes, timeout_s: float) -> bytes:
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(timeout_s)
-        connection.connect(path)
+        try:
+            connection.connect(path)
+        except BlockingIOError as error:  # so many wait already
+            raise TimeoutError from error
         connection.sendall(command)
         return connection.recv(512)
 

@@ -26,6 +26,10 @@ QUOTE_FIELDS = (
 )
 
 
+class Asleep(RedisFailed):
+    """The embedded server does not run, as nobody publishes just now; one that hangs is not asleep."""
+
+
 def moment(told: object) -> int | None:
     """Read a time as Redis holds it, in milliseconds, or as a file does."""
     return told if isinstance(told, int) else ms_or_none(told)
@@ -141,7 +145,8 @@ class Reader:
             return self.look(entry, pairs, as_stored=as_stored)
         except MarketctlError as error:
             if isinstance(error, NoReply) and self.registry.settings.redis_url == "embedded":
-                self.store, self.away = None, error  # it was stopped under us: what it said last is in the mirror
+                # Stopped under us: what it said last is in the mirror.
+                self.store, self.away = None, _why_away(self.registry, error)
                 return self.read(entry, pairs, as_stored=as_stored)
             source = "mirror" if self.store is None else "redis"
             return Live(entry.name, source, "failed", last_error=sentence(error.message, error.hint).rstrip("."))
@@ -242,16 +247,24 @@ def open_reader(registry: Registry, *, history: bool = False) -> Iterator[Reader
         yield reader
 
 
+def _why_away(registry: Registry, error: RedisFailed) -> MarketctlError:
+    """Say why the embedded server gave no reply: it was stopped, it hangs, or what the error says."""
+    from marketctl.redis.embedded import running_socket
+
+    try:
+        with running_socket(registry.settings.data_dir) as path:
+            return _asleep(registry) if path is None else error
+    except MarketctlError as hangs:
+        return hangs
+
+
 def _asleep(registry: Registry) -> MarketctlError:
     if registry.settings.redis_url == "none":
         return ConfigError('redis_url is "none"')
     if not (registry.settings.data_dir / "redis").exists():
-        return RedisFailed(
-            f"the embedded Redis never ran in {registry.settings.data_dir}", hint="marketctl prices collect"
-        )
-    return RedisFailed(
-        f"the embedded Redis in {registry.settings.data_dir / 'redis'} is asleep", hint="marketctl redis start"
-    )
+        return Asleep(f"the embedded Redis never ran in {registry.settings.data_dir}", hint="marketctl prices collect")
+    folder = registry.settings.data_dir / "redis"
+    return Asleep(f"the embedded Redis in {folder} is asleep", hint="marketctl redis start")
 
 
 def desk_reader(registry: Registry, redis: Callable[[], RedisConnection | None]) -> Reader:

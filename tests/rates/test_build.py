@@ -1,5 +1,7 @@
 """Builds: what stands in the files, what leaves it at once, who comes back when; whatever the market does."""
 
+import os
+import signal
 from decimal import Decimal
 from fractions import Fraction
 
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from marketctl.config.registry import HistorySettings
 from marketctl.redis.connection import connect
+from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.redis.publish import publish_l1
 from marketctl.times import now_ms
 from tests.desk import quote
@@ -34,6 +37,25 @@ def test_a_dead_redis_takes_everything_out_within_one_build(tmp_path):
     built = world.again().build()  # the mirror is there, fresh, and not used
     assert [one.reason for one in built.outcomes] == ["redis", "redis"]
     assert check_export(world.xml.read_bytes()) == []
+
+
+def test_a_server_that_hangs_takes_everything_out_and_one_that_sleeps_does_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("marketctl.redis.embedded.ANSWER_S", 0.2)
+    world = World(tmp_path / "desk", redis_url="embedded")
+    text = world.path.read_text()
+    world.path.write_text(text.replace("[settings]\n", "[settings]\nembedded_stay = false\n"))
+    with EmbeddedRedis(world.again().data):
+        pass
+    assert world.reason() is None  # asleep: what it said last is in the mirror
+    with EmbeddedRedis(world.data):
+        pid = int((world.data / "redis" / "server.lock").read_text())
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            (out,) = world.build().outcomes
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    told = f"embedded Redis in {world.data}/redis runs and does not answer"
+    assert (out.reason, out.message) == ("redis", f"RAPIRA USDT/RUB bid: {told}")
 
 
 # Coming back -------------------------------------------------------------------------------
