@@ -10,7 +10,7 @@ from marketctl.config.paths import absolute, read_text
 from marketctl.config.registry import Registry
 from marketctl.config.table import parse_toml
 from marketctl.errors import ConfigError
-from marketctl.rates.amounts import AMOUNT_KEYS, read_amounts
+from marketctl.rates.amounts import AMOUNT_KEYS, check_bounds, read_amounts
 from marketctl.rates.formula import Formula, Leg
 from marketctl.rates.section import Section
 from marketctl.text import closest, printable
@@ -233,6 +233,7 @@ def _read_direction(
     formula: Formula = section.needed(found["rate"], "rate", "a formula such as KUCOIN BTC/USDT bid - 1%")
     if not formula.legs and source.asset != target.asset:
         raise section.error("rate", "a rate without a live quote would be served whatever happens", at=0)
+    check_bounds(section, found["at_least"], found["at_most"])
     in_decimals, out_decimals = (section.count(name, 0, 18) for name in ("in_decimals", "out_decimals"))
     needs = tuple(
         _read_need(section, word, index, registry)

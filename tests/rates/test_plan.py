@@ -95,6 +95,10 @@ def test_the_whole_file(world):
         ("from_max = 20000.559", "from_max = 99", 25, 12, "99 is below from_min 100.01"),
         ('"0.5%", "10"', '"0.5%", "1O"', 26, 19, 'expected a fee such as "10" or "0.5%"'),
         ('"0.5%", "10"', '"0.5%", "1%"', 26, 19, "two fees of one kind, expected one absolute and one in percent"),
+        ('"0.5%", "10"', '"10", "100%"', 26, 17, 'to_fee: found "100%" (string), expected a fee below 100%'),
+        ('"0.5%", "10"', '"250.5 %"', 26, 11, 'to_fee: found "250.5 %" (string), expected a fee below 100%'),
+        ("amount = 5000000", 'amount = "0.001"', 23, 10, "amount: nothing is left of it with 2 decimals"),
+        ("amount", "floating = { percent = 100 }\namount", 23, 24, "found 100 (integer), expected less than 100"),
         ('"manual", "v', '"manual", "V', 27, 21, 'found "Verifying" (string), expected a label such as manual'),
         ('"manual"', '"city"', 27, 11, 'found "city" (string), expected a label such as manual'),
         ('"SPB"]', '"MSK"]', 28, 16, 'found "MSK" twice, expected it once'),
@@ -117,6 +121,21 @@ def test_a_typo_names_line_and_column(world, old, new, line, column, message):
     told = caught.value.message
     assert told.startswith(f"{world.rates}: line {line}, column {column}: "), told
     assert message in told
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"), [("50", '"49.5"', "49.5"), ('"90 + 1%"', '"2 / 3"', "0.666666666666")]
+)
+def test_bounds_between_which_no_rate_can_be_are_refused(world, low, high, told):
+    lines = GOOD[GOOD.index("at_least") : GOOD.index("amount")]
+    with pytest.raises(ConfigError) as caught:
+        read(world, GOOD.replace(lines, f"at_least = {low}\nat_most = {high}\n"))
+    least = "50" if low == "50" else "90.9"
+    assert caught.value.message == (
+        f"{world.rates}: line 20, column 11: directions 1 at_most: {told} is below at_least {least}"
+    )
+    read(world, GOOD.replace(lines, f"at_least = {low}\nat_most = {low}\n"))
+    read(world, GOOD.replace(lines, 'at_least = 50\nat_most = "1 / 0"\n'))  # each build says so
 
 
 def test_a_direction_twice_is_refused(world):
