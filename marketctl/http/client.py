@@ -266,9 +266,9 @@ class Client:
         except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError, OSError) as error:
             if self.left_s() <= 0 or (timed_out(error) and timeout < self.timeout_s):
                 raise self._too_late(where) from error
-            failure = transfer_failure(where, error, timeout, encoding)
-            # The words of what a header refuses hold its value.
-            raise failure from (None if isinstance(error, UnicodeError | requests.exceptions.InvalidHeader) else error)
+            secret = isinstance(error, UnicodeError | requests.exceptions.InvalidHeader)  # the header's value is in it
+            # It is given no name here: by that it would hold its own connection.
+            raise transfer_failure(where, error, timeout, encoding) from (None if secret else error)
         received = now_ms()
         headers = {name.lower(): value for name, value in response.headers.items()}
         exchange.started_ms, exchange.duration_ms = sent, received - sent

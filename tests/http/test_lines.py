@@ -1,8 +1,11 @@
 """Connections that are kept from one job to the next: used again, never a failure of the provider."""
 
+import gc
+from contextlib import suppress
+
 import pytest
 
-from marketctl.errors import NetworkFailed
+from marketctl.errors import BadAnswer, NetworkFailed
 from marketctl.http import transport
 from marketctl.http.client import Client
 from marketctl.http.transport import Lines
@@ -51,6 +54,22 @@ def test_what_nobody_keeps_is_closed_with_its_client(serve):
         (one,) = client._transport.sockets
         assert one.fileno() >= 0
     assert one.fileno() == -1
+
+
+@pytest.mark.parametrize("answer", [reply(200, b"plain", content_encoding="gzip"), drop], ids=["odd", "none"])
+def test_what_failed_leaves_no_connection_either(serve, answer):
+    """At once, not when Python next looks for garbage: a process that works for weeks seldom does."""
+    wire = serve(answer)
+    with Client(wire.url, timeout_s=5, deadline_s=30, attempts=1, endpoints=frozenset({"GET /x"})) as client:
+        gc.collect()
+        gc.disable()
+        try:
+            with suppress(NetworkFailed, BadAnswer):
+                client.ask("GET", "/x", check=lambda _answer: None)
+            client.close()
+            assert not [one for one in client._transport.sockets if one.fileno() >= 0]
+        finally:
+            gc.enable()
 
 
 def test_a_bundle_that_was_replaced_counts_from_the_next_job_on(serve, lines, tmp_path, monkeypatch):
