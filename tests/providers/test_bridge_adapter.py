@@ -1,5 +1,6 @@
 """The bridge to ccxt as an adapter: equal to our own, our own client, only reading; what it cannot do and costs."""
 
+import json
 import re
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from marketctl.providers.bridge.adapter import venue_class
 from marketctl.providers.bridge.loading import load_exchange
 from marketctl.providers.bridge.venue import cards
 from marketctl.providers.loader import load_adapter
-from tests.providers.venue_samples import FakeClient, adapter_of, bodies_of, changed
+from tests.providers.venue_samples import Digits, FakeClient, adapter_of, bodies_of, changed, text_of
 from tests.wire import Wire, reply
 
 # Looked for, not imported: all of its exchanges would be loaded by whoever collects the tests.
@@ -220,6 +221,33 @@ def test_coins_that_ccxt_adds_to_an_empty_answer_are_no_coins():
     cls = venue_class("polymarket")
     bodies = {f"GET /v1/info/{name}": [] for name in ("instruments", "assets")}
     assert cls(FakeClient(cls.base_url, bodies), NO_MEMORY).assets().assets == {}
+
+
+@pytest.mark.parametrize(
+    ("venue", "path", "where", "value", "coins"),
+    [
+        ("bitvavo", "GET /v2/assets", (0, "withdrawalFee"), "x", {"QRS": {"ETH": None}}),
+        ("bitvavo", "GET /v2/assets", (0, "networks", 0), [], {"QRS": {}}),
+        ("bitget", "GET /api/v2/spot/public/coins", ("data", 0, "chains", 0, "chain"), None, {"QRS": {}}),
+        ("gate", "GET /api/v4/spot/currencies", (0, "currency"), None, {}),
+        ("kraken", "GET /0/public/Assets", ("result", "XQRS", "altname"), [], {}),
+    ],
+)
+def test_a_coin_that_ccxt_cannot_read_costs_itself_alone(venue, path, where, value, coins):
+    bodies, adapter = bodies_of(venue), adapter_of(venue)
+    rows = bodies[path]
+    at = next(place for place, key in enumerate(where) if key in (0, "XQRS"))
+    for key in where[:at]:
+        rows = rows[key]
+    good = json.loads(text_of(rows[where[at]]).replace("QRS", "ZZZ"), parse_float=Digits, parse_int=Digits)
+    more = rows | {"XZZZ": good} if isinstance(rows, dict) else [*rows, good]
+    odd = changed(bodies[path], where[:at], more) if at else more
+    adapter.client.bodies = bodies | {path: changed(odd, where, value)}
+    batch = adapter.assets()
+    found = {key: {code: one.withdraw_fee for code, one in batch.assets[key].networks.items()} for key in batch.assets}
+    (other,) = (key for key in found if "ZZZ" in key)
+    del found[other]
+    assert (found, batch.skipped["unreadable"]) == (coins, 1)
 
 
 def test_what_was_not_foreseen_is_not_asked():

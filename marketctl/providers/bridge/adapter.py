@@ -95,10 +95,13 @@ class CcxtAdapter(Exchange):
         if self.seen.no_wallet:
             raise self.cannot(self.seen.no_wallet, "wallet")
         exchange = self.private if self.credentials else self.public
+        exchange.unread_coins = 0
         batch, found = AssetBatch(), [mapping(one) for one in (read(exchange.fetch_currencies) or {}).values()]
         # Of some ccxt adds coins by itself; where these are all there are, nobody has told one.
         for currency in found if any(one.get("info") for one in found) else ():
             add_currency(batch, currency, self.venue, self.proved)
+        if exchange.unread_coins:
+            batch.skipped["unreadable"] += exchange.unread_coins
         return batch
 
     def check_key(self) -> KeyInfo:
@@ -248,7 +251,8 @@ def add_currency(batch: AssetBatch, told: Mapping[str, Any], venue: str, card: C
     """Take one currency of ccxt under the venue's own code."""
     key = code(told.get("id"))
     if key is None:
-        batch.skip("no-code")
+        if told.get("info"):  # else it is counted as one that cannot be read
+            batch.skip("no-code")
         return
     networks: dict[str, Network] = {}
     for network in mapping(told.get("networks")).values():

@@ -43,6 +43,8 @@ ERRORS: dict[str, type[MarketctlError]] = {
 # What a reader of answers raises that meets one of another shape.
 STUMBLES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
+MOST_MENDED = 100  # coins of one answer: each is read some tens of times
+
 # ccxt writes out as many noughts as an answer names, however many.
 _is_places = re.compile(r"-?[0-9]{1,2}").fullmatch
 _has_endless = re.compile(rb"[0-9.][eE][+-]?[0-9]{3}").search
@@ -119,6 +121,7 @@ def bridged(source: type[Any], carry: Callable[[Call, float], Any], settings: di
     class Bridged(source):  # type: ignore[misc]
         present_ms: int | None = None
         unread = 0
+        unread_coins = 0
         # What was answered, for `read_rows`, which has it read once more, in parts and without asking.
         heard: Heard | None = None
         again: Heard | None = None
@@ -136,7 +139,6 @@ def bridged(source: type[Any], carry: Callable[[Call, float], Any], settings: di
             return answer
 
         # A row that ccxt cannot read costs itself alone: without its pair a ticker is counted as of an unknown symbol.
-        # Not so a coin: one that is left out would be told as delisted.
         def parse_market(self, market: Any) -> Any:
             return row_or_none(super().parse_market, market)
 
@@ -146,6 +148,16 @@ def bridged(source: type[Any], carry: Callable[[Call, float], Any], settings: di
                 self.unread += 1
                 return {"symbol": f"?{self.unread}", "info": {}}
             return found
+
+        # A coin that is left out would be told as delisted: what ccxt stumbles over is taken from it, and unknown.
+        def parse_currency(self, currency: Any) -> Any:
+            found = row_or_none(super().parse_currency, currency)
+            if found is None:
+                self.unread_coins += 1
+                less = without_one(currency) if self.unread_coins <= MOST_MENDED else ()
+                tried = (row_or_none(super(Bridged, self).parse_currency, one) for one in less)
+                found = next((one for one in tried if one and one.get("id")), None)
+            return found or {"id": None, "code": f"?{self.unread_coins}", "info": {}}
 
         def parse_precision(self, precision: Any) -> Any:
             return super().parse_precision(precision) if _is_places(str(precision)) else None
@@ -178,6 +190,28 @@ def row_or_none(reader: Callable[..., Any], *given: Any) -> Any:
         return read(reader, *given)
     except BadAnswer:
         return None
+
+
+def without_one(row: Any) -> Iterator[Any]:
+    """Yield a row with one of its pieces less: what is no list or table, then one element of these, then all of one."""
+    if not isinstance(row, dict):
+        return
+    inside = [key for key, value in row.items() if isinstance(value, dict | list) and value]
+    for key in row:
+        if key not in inside:
+            yield without(row, key)
+    for key in inside:
+        for one in row[key] if isinstance(row[key], dict) else range(len(row[key])):
+            yield row | {key: without(row[key], one)}
+    for key in inside:
+        yield without(row, key)
+
+
+def without(value: Any, key: Any) -> Any:
+    """Return a list or table with one element less."""
+    if isinstance(value, list):
+        return value[:key] + value[key + 1 :]
+    return {name: one for name, one in value.items() if name != key}
 
 
 def read(reader: Callable[..., T], *given: Any) -> T:
