@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from marketctl.errors import StorageFailed
-from marketctl.files.atomic import beside, remove_leftovers, storage_failed, sync_folder
+from marketctl.files.atomic import beside, remove_leftovers, require_folder, storage_failed, sync_folder
 
 
 def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
@@ -19,6 +19,7 @@ def replace_file(path: Path, content: bytes, mode: int | None = None) -> None:
     `mode` None keeps the old mode (0644 for a new file). The temporary file beside it is 0600 from
     its first byte. Raises StorageFailed.
     """
+    require_folder(path)
     try:
         target = path.resolve()
         old = target.stat() if target.exists() else None

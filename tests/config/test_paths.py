@@ -230,4 +230,5 @@ def test_replace_file_replaces_no_device(tmp_path: Path) -> None:
 def test_replace_file_in_no_folder(tmp_path: Path) -> None:
     with pytest.raises(StorageFailed) as error:
         replace_file(tmp_path / "gone/f", b"new")
-    assert error.value.message == f"{tmp_path}/gone/f: cannot be written: No such file or directory"
+    assert error.value.message == f"{tmp_path}/gone/f: there is no such folder"
+    assert error.value.hint == f"mkdir -p {tmp_path}/gone"
