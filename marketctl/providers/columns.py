@@ -182,7 +182,10 @@ def plain_texts(column: list[Any]) -> tuple[list[str], set[int]]:
     try:
         lines = "\n".join(texts)
     except TypeError:  # not texts alone
-        told = set(map(type, column)) <= _TOLD
+        kinds = set(map(type, column))
+        if kinds == {type(None)}:
+            return [""] * len(column), set()
+        told = kinds <= _TOLD
         texts = [value if type(value) is str else _shown(value) for value in column]
         lines = "\n".join(texts)
     if ("E" in lines or "e" in lines) and _number_lines(f"{lines}\n"):

@@ -17,6 +17,7 @@ from marketctl import errors
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair, Platform, any_open
 from marketctl.providers.base import Exchange, Failure, measure
 from marketctl.providers.batch import AssetBatch, QuoteBatch
+from marketctl.providers.columns import column, integers
 from marketctl.providers.fields import code, count, flag, integer, is_zero, mapping, named, rows, table, text
 from marketctl.providers.networks import common_network
 from marketctl.providers.refusals import words_of
@@ -236,7 +237,7 @@ def parse_prices(body: Any, batch: QuoteBatch) -> QuoteBatch:
     """Read /api/v1/public/tickers: `vol` is in the base, `deal` in the quote currency, `at` in seconds."""
     found = table(body, "result")
     values = list(map(mapping, found.values()))
-    times = [at * 1000 if (at := integer(value.get("at"))) else None for value in values]
+    times = [at * 1000 if at else None for at in integers(column(values, "at"))]
     fields = ("", "bid", "ask", "", "", "last", "vol", "deal")
     return batch.add_rows([mapping(value.get("ticker")) for value in values], fields, times, list(found))
 
