@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from functools import lru_cache
 from json.encoder import encode_basestring
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,7 @@ def to_bytes(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
-Records = list[tuple[str, Any]]
+Records = Sequence[tuple[str, Any]]
 Lines = Callable[[Records], list[str]]
 Block = list[bytes]
 """Records as a snapshot holds them, in pieces."""
@@ -88,19 +89,20 @@ def staged_snapshot(
 
 def block_of(records: Mapping[str, Any], lines: Lines | None = None) -> Block:
     """Write records, sorted; `lines` makes the lines of some that are no JSON yet: `"NAME": {...}`."""
-    names = _in_order(tuple(records))
+    found = _in_order(tuple(records))(list(records.items()))
     block = []
-    for start in range(0, len(names), LINES):
-        some = [(name, records[name]) for name in names[start : start + LINES]]
+    for start in range(0, len(found), LINES):
+        some = found[start : start + LINES]
         texts = _lines_of(some) if lines is None else lines(some)
         block += [b",\n    ", to_bytes(",\n    ".join(texts))]
     return [b"{\n    ", *block[1:], b"\n  }"] if block else [b"{}"]
 
 
 @lru_cache(maxsize=32)
-def _in_order(names: tuple[str, ...]) -> list[str]:
-    """Sort names; those of a provider are mostly the same at each turn."""
-    return sorted(names)
+def _in_order(names: tuple[str, ...]) -> Callable[[Records], Records]:
+    """Return what sorts records of these names; those of a provider are mostly the same at each turn."""
+    places = sorted(range(len(names)), key=names.__getitem__)
+    return itemgetter(*places) if len(places) > 1 else sorted
 
 
 def _snapshot_bytes(head: Mapping[str, Any], records_key: str, records: Mapping[str, Any] | Block) -> bytes:
