@@ -9,6 +9,7 @@ from marketctl.config.credentials import Credentials, load_credentials
 from marketctl.config.paths import find_credentials, find_registry
 from marketctl.config.registry import Registry
 from marketctl.errors import ConfigError, MarketctlError
+from marketctl.files.look import stamp_of
 from marketctl.log import log
 from marketctl.providers.loader import load_registry
 from marketctl.redact import protect
@@ -138,7 +139,6 @@ def _data_file(data_dir: Path, job: str, provider: str, suffix: str) -> Path:
 
 def _stamp(path: Path) -> tuple[int, ...] | None:
     try:
-        found = path.stat()
+        return stamp_of(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
