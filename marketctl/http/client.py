@@ -197,9 +197,8 @@ class Client:
         left = self.left_s()
         wait = self.pace.reserve(weight, left) if self.pace and left > 0 else 0.0
         if wait > max(0.0, left):
-            raise Waiting(
-                f"{self.host}: this machine's share of the rate limit is used up for {wait:.0f} s", retry_after=wait
-            )
+            told = f"this machine's share of the rate limit is used up for {max(1, wait):.0f} s"
+            raise Waiting(f"{self.host}: {told}", retry_after=wait)
         if wait > 0:
             on_wait(self.provider, wait, "own pace")
             sleep(wait)

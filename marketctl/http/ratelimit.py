@@ -32,6 +32,9 @@ HINTS = {
     errno.ENOSPC: "free some space on that disk, or set TMPDIR to another folder",
     errno.EDQUOT: "free some space on that disk, or set TMPDIR to another folder",
     errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "raise this machine's limit on open files (fs.file-max)",
+    errno.ENOENT: "try again: its folder was removed meanwhile, each job makes it anew",
 }
 
 AHEAD_MS = 5000  # a hold that was told later than now is of a clock that was wrong
@@ -156,8 +159,7 @@ class Pace:
         except FileNotFoundError:
             return None
         except OSError as error:
-            place = self._hold_path
-            raise StorageFailed(f"{place}: {error.strerror or error}", hint=f"remove it: rm {place}") from error
+            raise _not_kept(self._hold_path, error, f"remove it: rm {self._hold_path}") from error
 
     @property
     def undone_by(self) -> str:
@@ -174,7 +176,7 @@ class Pace:
         try:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StorageFailed(f"{self.path}: {error.strerror}", hint=f"remove it: rm {self.path}") from error
+            raise _not_kept(self.path, error, f"remove it: rm {self.path}") from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             now = time.monotonic()
@@ -197,9 +199,8 @@ def _hold_path(path: Path) -> Path:
     return path.with_suffix(".hold")
 
 
-def _not_kept(path: Path, error: OSError) -> StorageFailed:
-    hint = HINTS.get(error.errno or 0, "set TMPDIR to another folder")
-    return StorageFailed(f"{path}: {error.strerror}", hint=hint)
+def _not_kept(path: Path, error: OSError, otherwise: str = "set TMPDIR to another folder") -> StorageFailed:
+    return StorageFailed(f"{path}: {error.strerror or error}", hint=HINTS.get(error.errno or 0, otherwise))
 
 
 def _write(handle: int, whole_at: float) -> None:

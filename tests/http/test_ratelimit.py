@@ -82,6 +82,13 @@ def test_the_file_is_private_and_short(pace, clock):
     assert pace.path.read_text() == "1005.000000"
 
 
+def test_a_folder_that_was_removed_meanwhile_is_told_as_that(tmp_path):
+    with pytest.raises(StorageFailed) as error:
+        Pace(tmp_path / "gone" / "X.pace", 1, 1).reserve()
+    assert error.value.message == f"{tmp_path}/gone/X.pace: No such file or directory"
+    assert error.value.hint == "try again: its folder was removed meanwhile, each job makes it anew"
+
+
 def test_a_folder_in_its_place_is_told(tmp_path):
     (tmp_path / "X.pace").mkdir()
     with pytest.raises(StorageFailed) as error:

@@ -173,16 +173,21 @@ def test_the_client_waits_for_its_turn_and_each_attempt_takes_one(serve, connect
     assert [round(wait, 3) for wait in no_sleep] == [0.2, 0.1, 0.4, 0.2]
 
 
-def test_a_turn_beyond_the_deadline_fails_at_once_and_takes_nothing(serve, connect, no_sleep, tmp_path):
+@pytest.mark.parametrize(("rate", "deadline_s", "told"), [(0.01, 30, "100 s"), (5, 0.1, "1 s")])
+def test_a_turn_beyond_the_deadline_fails_at_once_and_takes_nothing(
+    serve, connect, no_sleep, tmp_path, monkeypatch, rate, deadline_s, told
+):
+    monkeypatch.setattr("marketctl.http.ratelimit.time.monotonic", lambda: 1000.0)
     wire = serve()
-    pace = Pace(tmp_path / "p", 0.01, 1)
+    pace = Pace(tmp_path / "p", rate, 1)
     client = connect(wire.url, pace=pace)
     ask(client)
+    monkeypatch.setattr(client, "left_s", lambda: deadline_s)
     before = pace.path.read_text()
     error = failure(client, RateLimited.__subclasses__()[0])
     assert (error.reason, error.message) == (
         "rate-limited",
-        "127.0.0.1: this machine's share of the rate limit is used up for 100 s",
+        f"127.0.0.1: this machine's share of the rate limit is used up for {told}",
     )
     assert error.hint.startswith("not before 20")
     assert (len(wire.asked), no_sleep, pace.path.read_text()) == (1, [], before)
