@@ -61,6 +61,8 @@ class Transport(HTTPAdapter):
         known, since = self._pools.get((scheme, host), (None, 0))
         if known is not None and stamp == since:
             return known
+        if known is not None:
+            self.close()  # who was trusted by the bundle of before is asked no more
         pool: Any = super().get_connection_with_tls_context(request, verify, proxies=proxies, cert=cert)
         if "ConnectionCls" not in vars(pool):
             transport, base = self, pool.ConnectionCls

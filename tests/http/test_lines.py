@@ -1,6 +1,7 @@
 """Connections that are kept from one job to the next: used again, never a failure of the provider."""
 
 import gc
+import os
 from contextlib import suppress
 
 import pytest
@@ -78,13 +79,21 @@ def test_a_bundle_that_was_replaced_counts_from_the_next_job_on(serve, lines, tm
     authority, other = Authority(ours), Authority(theirs)
     wire, bundle = serve(cert=authority.sign("server", "127.0.0.1")), tmp_path / "bundle.pem"
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
-    bundle.write_bytes(other.file.read_bytes())
+
+    def trust(at, *authorities):
+        bundle.write_bytes(b"".join([one.file.read_bytes() for one in authorities]))
+        os.utime(bundle, (at, at))
+
+    trust(1, other)
     with pytest.raises(NetworkFailed, match="TLS failed"):
         job(lines, wire)
-    bundle.write_bytes(authority.file.read_bytes())
+    trust(2, authority)
     job(lines, wire)
+    trust(3, authority, other)
     job(lines, wire)
-    assert len(wire.asked) == 2
+    client = job(lines, wire)
+    assert (len(wire.asked), wire.connections) == (3, 3)
+    assert len([one for one in client._transport.sockets if one.fileno() >= 0]) == 1  # that of before is closed
 
 
 def test_one_that_its_server_has_ended_is_opened_anew(serve, lines):
