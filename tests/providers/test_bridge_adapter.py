@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from marketctl.config.registry import check_entry
-from marketctl.errors import Blocked, ConfigError, MarketctlError, NotSupported
+from marketctl.errors import BadAnswer, Blocked, ConfigError, MarketctlError, NotSupported
 from marketctl.jobs.replay import NO_MEMORY
 from marketctl.providers.bridge import CcxtAdapter, loading
 from marketctl.providers.bridge.adapter import venue_class
@@ -248,6 +248,9 @@ def test_a_coin_that_ccxt_cannot_read_costs_itself_alone(venue, path, where, val
     (other,) = (key for key in found if "ZZZ" in key)
     del found[other]
     assert (found, batch.skipped["unreadable"]) == (coins, 1)
+    adapter.client.bodies = bodies | {path: changed(bodies[path], where, value)}
+    with pytest.raises(BadAnswer, match="ccxt cannot read 1 of the 1 coins in the answer"):
+        adapter.assets()
 
 
 def test_what_was_not_foreseen_is_not_asked():

@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from marketctl.errors import AuthFailed, ConfigError, MarketctlError, NotSupported
+from marketctl.errors import AuthFailed, BadAnswer, ConfigError, MarketctlError, NotSupported
 from marketctl.models import Asset, Clock, KeyInfo, Network, Pair
 from marketctl.providers.base import Exchange, Provider, measure
 from marketctl.providers.batch import AssetBatch, PairList, QuoteBatch
@@ -100,6 +100,8 @@ class CcxtAdapter(Exchange):
         # Of some ccxt adds coins by itself; where these are all there are, nobody has told one.
         for currency in found if any(one.get("info") for one in found) else ():
             add_currency(batch, currency, self.venue, self.proved)
+        if exchange.unread_coins * 2 > len(found):  # that is no odd coin, but an answer of another shape
+            raise BadAnswer(f"ccxt cannot read {exchange.unread_coins} of the {len(found)} coins in the answer")
         if exchange.unread_coins:
             batch.skipped["unreadable"] += exchange.unread_coins
         return batch

@@ -43,7 +43,9 @@ ERRORS: dict[str, type[MarketctlError]] = {
 # What a reader of answers raises that meets one of another shape.
 STUMBLES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError)
 
-MOST_MENDED = 100  # coins of one answer: each is read some tens of times
+# Of so many coins, and of so many elements in one, each is tried: an answer must not cost minutes.
+MOST_MENDED = 100
+MOST_ELEMENTS = 50
 
 # ccxt writes out as many noughts as an answer names, however many.
 _is_places = re.compile(r"-?[0-9]{1,2}").fullmatch
@@ -154,7 +156,7 @@ def bridged(source: type[Any], carry: Callable[[Call, float], Any], settings: di
             found = row_or_none(super().parse_currency, currency)
             if found is None:
                 self.unread_coins += 1
-                less = without_one(currency) if self.unread_coins <= MOST_MENDED else ()
+                less = without_one(currency, MOST_ELEMENTS if self.unread_coins <= MOST_MENDED else 0)
                 tried = (row_or_none(super(Bridged, self).parse_currency, one) for one in less)
                 found = next((one for one in tried if one and one.get("id")), None)
             return found or {"id": None, "code": f"?{self.unread_coins}", "info": {}}
@@ -192,15 +194,18 @@ def row_or_none(reader: Callable[..., Any], *given: Any) -> Any:
         return None
 
 
-def without_one(row: Any) -> Iterator[Any]:
-    """Yield a row with one of its pieces less: what is no list or table, then one element of these, then all of one."""
+def without_one(row: Any, most: int) -> Iterator[Any]:
+    """Yield a row with one of its pieces less: what is no list or table, then one element of these, then all of one.
+
+    Where there are more than `most` elements none of them is tried.
+    """
     if not isinstance(row, dict):
         return
     inside = [key for key, value in row.items() if isinstance(value, dict | list) and value]
     for key in row:
         if key not in inside:
             yield without(row, key)
-    for key in inside:
+    for key in inside if sum(len(row[key]) for key in inside) <= most else ():
         for one in row[key] if isinstance(row[key], dict) else range(len(row[key])):
             yield row | {key: without(row[key], one)}
     for key in inside:
