@@ -427,9 +427,10 @@ def running_socket(data_dir: Path) -> Iterator[str | None]:
         return
     except OSError as error:
         raise storage_failed("look into", server.folder, error) from error
-    path, answer = server._socket_path(), b""
+    path, answer, until = server._socket_path(), b"", time.monotonic() + ANSWER_S
     try:
-        answer = _talk(path, b"PING\r\n", ANSWER_S)
+        while (answer := _talk(path, b"PING\r\n", ANSWER_S)).startswith(b"-LOADING") and time.monotonic() < until:
+            time.sleep(0.02)  # somebody has just started it
     except TimeoutError as error:
         hint = f"Read {server.folder / 'redis.log'}."
         raise RedisFailed(f"embedded Redis in {server.folder} runs and does not answer", hint=hint) from error

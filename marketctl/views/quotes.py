@@ -232,6 +232,8 @@ def open_reader(registry: Registry, *, history: bool = False) -> Iterator[Reader
             store = stack.enter_context(connect_running(*where))
             if store is not None:
                 store.open()
+        except NoReply as error:
+            store, away = None, _why_away(registry, error) if settings.redis_url == "embedded" else error
         except MarketctlError as error:
             store, away = None, error
         if store is None and away is None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import threading
 import time
 from contextlib import contextmanager
 
@@ -59,3 +60,24 @@ def test_one_for_which_too_many_wait_already_is_not_asleep(tmp_path):
         waiting.connect(str(tmp_path / "redis" / "redis.sock"))
         with pytest.raises(RedisFailed, match="runs and does not answer"), running_socket(tmp_path):
             pass
+
+
+def test_one_that_loads_is_waited_for(tmp_path):
+    (tmp_path / "redis").mkdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "redis" / "redis.sock"))
+        server.listen()
+
+        def answer():
+            for words in (b"-LOADING Redis is loading the dataset in memory\r\n", b"+PONG\r\n"):
+                connection, _ = server.accept()
+                with connection:
+                    connection.recv(100)
+                    connection.sendall(words)
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        with running_socket(tmp_path) as path:
+            assert path == str(tmp_path / "redis" / "redis.sock")
+        answering.join(5)
+        assert not answering.is_alive()  # it was asked twice

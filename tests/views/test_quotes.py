@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from marketctl.redis.connection import RedisConnection
 from marketctl.redis.embedded import EmbeddedRedis
 from marketctl.times import now_ms
 from marketctl.views.quotes import Asleep, open_reader
@@ -38,3 +39,17 @@ def test_one_that_hangs_is_not(desk):
             os.kill(pid, signal.SIGCONT)
         assert not isinstance(reader.away, Asleep)
         assert reader.away.message.endswith("runs and does not answer")
+
+
+def test_one_that_is_stopped_after_its_first_answer_is_asleep(desk, monkeypatch):
+    server = EmbeddedRedis(desk.settings.data_dir)
+    server.start()
+    opened = RedisConnection.open
+
+    def open_late(store):
+        server.stop()
+        opened(store)
+
+    monkeypatch.setattr(RedisConnection, "open", open_late)
+    with open_reader(desk) as reader:
+        assert isinstance(reader.away, Asleep)
