@@ -28,8 +28,15 @@ def again(attempt: Callable[[], T], *, sleep: Callable[[float], None], **when: A
             raise failed.pop()  # the first one is made already
         return attempt()
 
+    def give_up(state: "tenacity.RetryCallState") -> None:
+        failed.append(state.outcome.exception())  # type: ignore[union-attr, arg-type]
+        state.outcome = None  # else it would hold itself, with all that was read
+
     retry = tenacity.retry_if_exception(_may_pass)
-    return tenacity.Retrying(retry=retry, sleep=sleep, reraise=True, **when)(next_attempt)
+    answer = tenacity.Retrying(retry=retry, sleep=sleep, retry_error_callback=give_up, **when)(next_attempt)
+    if failed:
+        raise failed.pop()
+    return answer
 
 
 def _may_pass(error: BaseException) -> bool:

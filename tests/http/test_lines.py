@@ -2,11 +2,11 @@
 
 import gc
 import os
-from contextlib import suppress
+import weakref
 
 import pytest
 
-from marketctl.errors import BadAnswer, NetworkFailed
+from marketctl.errors import MarketctlError, NetworkFailed
 from marketctl.http import transport
 from marketctl.http.client import Client
 from marketctl.http.transport import Lines
@@ -57,17 +57,23 @@ def test_what_nobody_keeps_is_closed_with_its_client(serve):
     assert one.fileno() == -1
 
 
-@pytest.mark.parametrize("answer", [reply(200, b"plain", content_encoding="gzip"), drop], ids=["odd", "none"])
-def test_what_failed_leaves_no_connection_either(serve, answer):
+@pytest.mark.parametrize(
+    "answer", [reply(200, b"plain", content_encoding="gzip"), reply(500), drop], ids=["odd", "500", "none"]
+)
+@pytest.mark.parametrize("attempts", [1, 2])
+def test_what_failed_leaves_neither_itself_nor_a_connection(serve, answer, attempts):
     """At once, not when Python next looks for garbage: a process that works for weeks seldom does."""
     wire = serve(answer)
-    with Client(wire.url, timeout_s=5, deadline_s=30, attempts=1, endpoints=frozenset({"GET /x"})) as client:
+    with Client(wire.url, timeout_s=5, deadline_s=30, attempts=attempts, endpoints=frozenset({"GET /x"})) as client:
         gc.collect()
         gc.disable()
         try:
-            with suppress(NetworkFailed, BadAnswer):
+            try:
                 client.ask("GET", "/x", check=lambda _answer: None)
+            except MarketctlError as error:
+                told = weakref.ref(error)
             client.close()
+            assert told() is None
             assert not [one for one in client._transport.sockets if one.fileno() >= 0]
         finally:
             gc.enable()
