@@ -139,11 +139,9 @@ class _Named(NamedTuple):
 
 def _named(symbols: list[Any], listed: Listed, wanted: frozenset[str]) -> _Named:
     """Return what these symbols tell; who asks again and again hears mostly the same ones in the same order."""
-    try:
-        known: _Named | None = listed.named.get(asked := (wanted, *symbols))
-    except TypeError:  # a list or a table in place of a symbol
-        known = asked = None
-    if known is not None:
+    first = symbols[0] if symbols and type(symbols[0]) is str else ""
+    known: _Named | None = listed.named.get(asked := (wanted, first, len(symbols)))
+    if known is not None and known.words == symbols:
         return known
     words = [name if type(name) is str else "" for name in symbols]
     keys = list(map(listed.published.get, words, repeat("")))
@@ -151,7 +149,7 @@ def _named(symbols: list[Any], listed: Listed, wanted: frozenset[str]) -> _Named
     if len({*words, ""}) - 1 < len(words) - words.count(""):
         alone.update(range(len(words)))  # the second one of a pair is left out
     found = _Named(words, keys, list(map(listed.statuses.get, words, repeat("trading"))), alone)
-    if asked and words == symbols:
+    if words == symbols:
         if len(listed.named) >= MOST_NAMED:  # more where threads came at one moment
             listed.named.clear()
         listed.named[asked] = found
