@@ -52,7 +52,7 @@ def write_board(path: Path, reader: "Reader") -> list[str]:
     Returns what could not be read, which the page tells too.
     """
     found = look(reader, now_ms(), ways=True)
-    write_output(path, render(found), ours=reader.registry.settings.data_dir)
+    write_output(path, render(found))
     return [words for _reason, words in found["problems"]]
 
 

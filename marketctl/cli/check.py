@@ -1,6 +1,5 @@
 """marketctl check: the health of providers, for people, scripts and monitoring systems."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -102,14 +101,11 @@ def _check(
     output: str | None,
 ) -> int:
     from marketctl.check.checkup import check_providers
-    from marketctl.files.atomic import require_folder
     from marketctl.jobs.document import run_document
     from marketctl.jobs.run import choose
     from marketctl.monitoring.nagios import nagios_exit
 
     with open_run(given) as run:
-        if output not in (None, "-"):
-            require_folder(Path(str(output)), run.settings.data_dir)
         entries = choose(run.registry, providers)
         progress = Progress(given, len(entries))
         results = check_providers(
@@ -129,9 +125,7 @@ def _check(
     elif form == "json" and output in (None, "-"):
         print_document(given, document)
     else:
-        _write_out(
-            _text(form, results, document, max_age_s), output, exact=form == "prometheus", ours=run.settings.data_dir
-        )
+        _write_out(_text(form, results, document, max_age_s), output, exact=form == "prometheus")
     return nagios_exit(results) if form == "nagios" else int(not healthy)
 
 
@@ -150,15 +144,17 @@ def _text(form: str, results: list["Health"], document: dict[str, Any], max_age_
     return json_text(document) + "\n"
 
 
-def _write_out(text: str, output: str | None, *, exact: bool, ours: Path) -> None:
-    """Write to the file that was named, else to stdout; `exact`, `ours` as for `write_output`. Raises StorageFailed."""
+def _write_out(text: str, output: str | None, *, exact: bool) -> None:
+    """Write to the file that was named, else to stdout; `exact` keeps its mode from the umask. Raises StorageFailed."""
     if output in (None, "-"):
         click.echo(text.encode("utf-8", "backslashreplace"), nl=False)
         return
+    from pathlib import Path
+
     from marketctl.files.atomic import write_output
     from marketctl.files.snapshots import to_bytes
 
-    write_output(Path(str(output)), to_bytes(text), exact=exact, ours=ours)
+    write_output(Path(str(output)), to_bytes(text), exact=exact)
 
 
 def _show(given: Globals, results: list["Health"]) -> None:

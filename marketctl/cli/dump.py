@@ -40,7 +40,6 @@ def _dump_command(what: str, help_line: str) -> click.Command:
     @json_option
     @global_options
     def dump(providers: tuple[str, ...], force: bool, output: str | None, strict: bool, as_json: bool) -> int:
-        from marketctl.files.atomic import require_folder
         from marketctl.jobs.document import run_document
         from marketctl.jobs.dump import dump_job
         from marketctl.jobs.run import Options, choose
@@ -55,8 +54,6 @@ def _dump_command(what: str, help_line: str) -> click.Command:
                 raise click.UsageError("-o takes one dump: name one job and one provider with -p.")
             if output == "-" and as_json:
                 raise click.UsageError("-o - and --json both want stdout: choose one.")
-            if output not in (None, "-"):
-                require_folder(Path(str(output)), run.settings.data_dir)
             progress = Progress(given, len(work))
             results = []
             for entry, job in work:

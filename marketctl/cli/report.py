@@ -46,7 +46,8 @@ def command(output: str | None, show: bool) -> int:
     protect_keys(given)
     require_extra()
     path = Path(output) if output else registry.settings.data_dir / "report.html"
-    require_folder(path, registry.settings.data_dir)
+    if output:
+        require_folder(path)
     with open_reader(registry, history=True) as reader:
         problems = write_board(path, reader)
     if not given.quiet:

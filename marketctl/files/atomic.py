@@ -69,13 +69,8 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o644, *, sync: Sync = "al
         pass
 
 
-def require_folder(path: Path, ours: Path | None = None) -> None:
-    """See that the folder of a file that the operator named is there: a typo makes none, but in a folder of `ours`.
-
-    Raises StorageFailed.
-    """
-    if ours is not None and path.absolute().is_relative_to(ours.absolute()):
-        return
+def require_folder(path: Path) -> None:
+    """See that the folder of a file that the operator named is there: a typo makes none. Raises StorageFailed."""
     try:
         os.stat(f"{path.absolute().parent}/")  # a file in its place is no folder
     except FileNotFoundError:
@@ -87,11 +82,11 @@ def require_folder(path: Path, ours: Path | None = None) -> None:
         raise storage_failed("write", path, error) from error
 
 
-def write_output(path: Path, data: bytes, mode: int = 0o644, *, exact: bool = False, ours: Path | None = None) -> None:
+def write_output(path: Path, data: bytes, mode: int = 0o644, *, exact: bool = False) -> None:
     """Write what the operator named: a file is replaced whole, and a link followed to it.
 
-    What is no regular file (a device, a pipe) is written into: replaced, it would be gone for everybody. Folders are
-    made in a folder of `ours` alone. Raises StorageFailed.
+    What is no regular file (a device, a pipe) is written into: replaced, it would be gone for everybody. Raises
+    StorageFailed.
     """
     try:
         target = path.resolve()
@@ -101,9 +96,6 @@ def write_output(path: Path, data: bytes, mode: int = 0o644, *, exact: bool = Fa
             return
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
         raise storage_failed("write", path, error if isinstance(error, OSError) else OSError(str(error))) from error
-    require_folder(path, ours)
-    if path.is_symlink():
-        require_folder(target, ours)
     try:
         write_atomic(target, data, mode, exact=exact)
     except StorageFailed as error:

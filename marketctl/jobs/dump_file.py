@@ -63,7 +63,7 @@ def _exchange(one: "Exchange") -> dict[str, Any]:
 def write_dump(path: Path, made: Mapping[str, Any], *, force: bool = False) -> bool:
     """Write a dump unless one is there; tell whether it was written. Raises StorageFailed."""
     if force:
-        write_output(path, document_bytes(made), ours=path.parent)
+        write_output(path, document_bytes(made))
         return True
     return write_new(path, document_bytes(made))
 

@@ -27,8 +27,7 @@ def tell(built: Built, settings: Settings) -> bool:
             log.info("%s is in the export", one.direction.name)
     try:
         if built.metrics is not None:
-            figures = to_bytes(metrics_text(built.outcomes, built.started_ms))
-            write_output(built.metrics, figures, exact=True, ours=settings.data_dir)
+            write_output(built.metrics, to_bytes(metrics_text(built.outcomes, built.started_ms)), exact=True)
         if settings.run_log is not None:
             append(settings.run_log, [run_log_line(built)], settings.run_log_max_mb * 1_000_000, settings.run_log_keep)
     except StorageFailed as error:

@@ -34,7 +34,7 @@ class Metrics:
         if not ours:
             return
         self.last |= ours
-        write_output(self.path, to_bytes(self.text()), exact=True, ours=self.desk.settings.data_dir)
+        write_output(self.path, to_bytes(self.text()), exact=True)
 
     def text(self) -> str:
         """Return all gauges."""

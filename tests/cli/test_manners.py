@@ -119,30 +119,17 @@ def test_dump_says_that_an_older_one_was_kept(ctl):
     assert err == f"{out.split(chr(9))[3].strip()}: it exists and is kept; --force overwrites it\n"
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "report -o",
-        "check KUCOIN --format json -o",
-        "check KUCOIN --format prometheus -o",
-        "dump prices KUCOIN -o",
-        "dump prices KUCOIN --force -o",
-    ],
-)
-def test_no_command_makes_a_folder_of_a_typo(ctl, tmp_path, command):
+@pytest.mark.parametrize("command", ["check KUCOIN --format prometheus -o", "dump prices KUCOIN -o"])
+def test_a_folder_of_the_day_is_made_for_what_scripts_write(ctl, tmp_path, command):
+    path = tmp_path / "2026-11-27" / "kucoin"
+    assert ctl(*command.split(), str(path))[0] == 0
+    assert path.stat().st_size > 100
+
+
+def test_report_makes_no_folder_of_a_typo(ctl, tmp_path):
     path = tmp_path / "nowhere" / "x.html"
-    code, out, err = ctl(*command.split(), str(path))
-    assert (code, out) == (1, "")
-    assert err == f"marketctl: {path}: there is no such folder. Next: mkdir -p {path.parent}.\n"
-    assert not path.parent.exists()
-
-
-@pytest.mark.parametrize("option", ["--report", "--metrics"])
-def test_a_run_with_a_typo_does_its_work_and_makes_no_folder(ctl, tmp_path, option):
-    path = tmp_path / "nowhere" / "x"
-    code, out, err = ctl("run", "--once", "--task", "prices", "KUCOIN", option, str(path))
-    assert (code, "ok" in out) == (3, True)
-    assert err.endswith(f"{path}: there is no such folder. Next: mkdir -p {path.parent}.\n")
+    message = f"marketctl: {path}: there is no such folder. Next: mkdir -p {path.parent}.\n"
+    assert ctl("report", "-o", str(path)) == (1, "", message)
     assert not path.parent.exists()
 
 

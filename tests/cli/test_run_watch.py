@@ -122,10 +122,10 @@ def test_skipped_task_has_a_status_and_no_success(ctl, folder, tmp_path):
 
 
 def test_metrics_that_cannot_be_written_make_a_good_run_a_partial_one(ctl, folder):
-    words = ("run", "--once", "--task", "prices", "-p", "KUCOIN", "-q", "--metrics", "/proc/x.prom")
+    words = ("run", "--once", "--task", "prices", "-p", "KUCOIN", "-q", "--metrics", "/proc/nowhere/x.prom")
     code, out, err = ctl(*words)
     assert (code, out) == (3, "")
-    assert err.startswith("cannot write /proc/x.prom: ")
+    assert err.startswith("cannot write /proc/nowhere/x.prom: ")
     assert (folder / "data/prices/KUCOIN.json").exists()
 
 

@@ -11,7 +11,7 @@ from marketctl.config.credentials import load_credentials, store_credentials
 from marketctl.config.edit import set_enabled
 from marketctl.errors import ConfigError, StorageFailed
 from marketctl.files import machine
-from marketctl.files.atomic import require_folder, write_atomic, write_new, write_output
+from marketctl.files.atomic import write_atomic, write_new, write_output
 from marketctl.files.machine import machine_dir
 from marketctl.sandbox.base import Sandbox
 from marketctl.sandbox.setup import write_setup
@@ -128,19 +128,3 @@ def test_sandbox_overwrites_no_live_desk(tmp_path):
         assert "LIVESECRET" in (tmp_path / "credentials.toml").read_text()
         write_setup(sandbox, tmp_path / "own")
         write_setup(sandbox, tmp_path / "own")  # its own it may renew
-
-
-def test_a_typo_makes_no_folder(tmp_path):
-    path, link = tmp_path / "no where" / "x.prom", tmp_path / "link"
-    link.symlink_to(path)
-    for named, told in ((path, path), (link, path)):
-        with pytest.raises(StorageFailed) as failed:
-            write_output(named, b"x")
-        assert failed.value.message == f"{told}: there is no such folder"
-        assert failed.value.hint == f"mkdir -p '{tmp_path}/no where'"
-    (tmp_path / "file").touch()
-    with pytest.raises(StorageFailed, match=r"cannot write .*/file/x: Not a directory"):
-        require_folder(tmp_path / "file" / "x")
-    assert not path.parent.exists()
-    write_output(path, b"x", ours=tmp_path)
-    assert path.read_bytes() == b"x"
