@@ -8,6 +8,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -58,6 +59,12 @@ def safe_name(name: str) -> str:
             f"{name!r} cannot be part of a file name", hint="Write letters, digits, '_', '-' and '.' only."
         )
     return name
+
+
+@lru_cache(maxsize=4096)
+def place_in(folder: Path, name: str) -> Path:
+    """Return what a folder has under a name; each job asks for the same ones, and pathlib takes its time."""
+    return folder / name
 
 
 def write_atomic(path: Path, data: bytes, mode: int = 0o644, *, sync: Sync = "all", exact: bool = False) -> None:

@@ -6,13 +6,12 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
 from marketctl.alarms import Alarm
 from marketctl.errors import StorageFailed
-from marketctl.files.atomic import make_folder, safe_name, storage_failed
+from marketctl.files.atomic import make_folder, place_in, safe_name, storage_failed
 
 POLL_S = 0.05
 HELD_S = 10.0  # what is locked for a moment only is free by then, or somebody stopped in the middle of it
@@ -75,11 +74,6 @@ def flocked(path: Path, wait_s: float = HELD_S) -> Iterator[None]:
         os.close(fd)
 
 
-@lru_cache(maxsize=1024)
-def _lock_path(state_dir: Path, provider: str, job: str) -> Path:
-    return state_dir / f"{safe_name(provider)}.{safe_name(job)}.lock"
-
-
 class JobLocks:
     """The locks of the jobs a run does, one each, held while the job runs and given back when it ends.
 
@@ -130,7 +124,7 @@ class JobLocks:
 
     def path(self, provider: str, job: str) -> Path:
         """Return the file of a lock."""
-        return _lock_path(self._state_dir, provider, job)
+        return place_in(self._state_dir, f"{safe_name(provider)}.{safe_name(job)}.lock")
 
     def _take(self, jobs: Sequence[tuple[str, str]]) -> None:
         self.busy = frozenset(job for job in jobs if not self._take_one(job, 0))

@@ -3,11 +3,10 @@
 import os
 import stat
 import tempfile
-from functools import lru_cache
 from pathlib import Path
 
 from marketctl.errors import StorageFailed
-from marketctl.files.atomic import make_folder
+from marketctl.files.atomic import make_folder, place_in
 
 HINT = "set TMPDIR to a folder this user can write"
 
@@ -43,13 +42,8 @@ def _temporary() -> str:
     return found
 
 
-@lru_cache(maxsize=8)
-def _ours(place: Path, user: int) -> Path:
-    return place / f"marketctl-{user}"
-
-
 def _private(place: Path) -> Path:
-    path = _ours(place, os.getuid())
+    path = place_in(place, f"marketctl-{os.getuid()}")
     try:
         try:
             owner = path.lstat()

@@ -3,12 +3,11 @@
 import json
 import zlib
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from marketctl.errors import StorageFailed
-from marketctl.files.atomic import safe_name, write_atomic
+from marketctl.files.atomic import place_in, safe_name, write_atomic
 from marketctl.files.look import read_regular, stamp_of
 from marketctl.files.snapshots import to_bytes
 from marketctl.times import now_ms
@@ -134,6 +133,5 @@ def make_ahead(cache_dir: Path, provider: str, key: str, make: Callable[[Any], A
     _made[path] = _Made(stamp, make, told["base_url"], told["at_ms"], make(told["value"]))
 
 
-@lru_cache(maxsize=256)
 def _path(cache_dir: Path, provider: str, key: str) -> Path:
-    return cache_dir / f"{provider}.{safe_name(key)}.json"
+    return place_in(cache_dir, f"{provider}.{safe_name(key)}.json")

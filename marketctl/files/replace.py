@@ -1,4 +1,4 @@
-"""Files of the user's, edited in place: replaced whole or not at all, a link stays a link, the owner stays."""
+"""Files replaced where they are, the user's above all: whole or not at all, a link stays a link, the owner stays."""
 
 import errno
 import fcntl

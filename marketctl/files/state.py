@@ -3,12 +3,11 @@
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from marketctl.errors import StorageFailed
-from marketctl.files.atomic import safe_name, storage_failed
+from marketctl.files.atomic import place_in, safe_name, storage_failed
 from marketctl.files.locks import flocked
 from marketctl.files.look import read_regular, stamp_of
 from marketctl.files.snapshots import SCHEMA, write_document
@@ -37,8 +36,8 @@ def record_state(
     processes at once. Returns what of the file was no state: that is unknown (null) from now on, until its job ends.
     Raises StorageFailed.
     """
-    path, lock = _paths(state_dir, provider)
-    with flocked(lock):
+    path = _path(state_dir, provider)
+    with flocked(place_in(state_dir, f".{provider}.json.lock")):
         jobs, wrong = _read(path)
         entry = jobs.get(job) or {"last_attempt": None, "last_success": None, "failures": 0, "last_reason": None}
         jobs[job] = entry
@@ -65,7 +64,7 @@ def read_state(state_dir: Path, provider: str, job: str) -> dict[str, Any]:
 
     Raises StorageFailed when the file cannot be opened, and where what it says of the job is no state.
     """
-    path, _ = _paths(state_dir, provider)
+    path = _path(state_dir, provider)
     jobs, wrong = _as_written(path) or _read(path)
     entry = jobs.get(job, {})
     if entry is None:
@@ -74,11 +73,8 @@ def read_state(state_dir: Path, provider: str, job: str) -> dict[str, Any]:
     return entry.copy()
 
 
-@lru_cache(maxsize=256)
-def _paths(state_dir: Path, provider: str) -> tuple[Path, Path]:
-    """Return the file of a provider and its lock."""
-    name = safe_name(provider)
-    return state_dir / f"{name}.json", state_dir / f".{name}.json.lock"
+def _path(state_dir: Path, provider: str) -> Path:
+    return place_in(state_dir, f"{safe_name(provider)}.json")
 
 
 def _as_written(path: Path) -> tuple[Jobs, None] | None:

@@ -168,7 +168,7 @@ class Pace:
 
     @property
     def _hold_path(self) -> Path:
-        return _hold_path(self.path)
+        return self.path.with_suffix(".hold")
 
     @contextmanager
     def _budget(self) -> Iterator[tuple[int, float, float]]:
@@ -192,11 +192,6 @@ class Pace:
             raise _not_kept(self.path, error) from error
         finally:
             os.close(handle)
-
-
-@lru_cache(maxsize=256)
-def _hold_path(path: Path) -> Path:
-    return path.with_suffix(".hold")
 
 
 def _not_kept(path: Path, error: OSError, otherwise: str = "set TMPDIR to another folder") -> StorageFailed:

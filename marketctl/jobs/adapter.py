@@ -1,10 +1,8 @@
 """Make a provider's adapter with a client, a memory and a rate budget of its own."""
 
-from functools import lru_cache
-from pathlib import Path
-
 from marketctl.config.registry import ProviderEntry
 from marketctl.errors import NoCredentials
+from marketctl.files.atomic import place_in
 from marketctl.files.memory import Memory
 from marketctl.jobs.run import Run
 from marketctl.providers.base import Provider
@@ -29,7 +27,7 @@ def open_adapter(
     cls = load_adapter(entry)
     base_url = entry.base_url or cls.base_url
     address = address_of(base_url, entry.proxy)
-    pace = Pace(_pace_path(machine_dir(instead=run.desk.state_dir), address), *cls.rate)
+    pace = Pace(place_in(machine_dir(instead=run.desk.state_dir), f"{_file_word(address)}.pace"), *cls.rate)
     read_only = read_only or run.options.dry_run
     store = None if run.options.dry_run else run.desk.shared_redis()
     if store is not None:
@@ -59,9 +57,8 @@ def open_adapter(
     )
 
 
-@lru_cache(maxsize=256)
-def _pace_path(folder: Path, address: str) -> Path:
-    return folder / ("".join(char if char.isalnum() else "_" for char in address) + ".pace")
+def _file_word(text: str) -> str:
+    return "".join(char if char.isalnum() else "_" for char in text)
 
 
 def require_key(run: Run, entry: ProviderEntry, adapter: Provider) -> None:

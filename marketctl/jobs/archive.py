@@ -50,6 +50,7 @@ def keep_in_archive(
         if archive.last_ms is not None and collected_ms <= archive.last_ms and not (archive.whole or fresh):
             return None  # the same answer once more
         at = to_iso(collected_ms) or ""
+        quotes = Quotes.of(quotes)
         own_ms, part = own_ms or {}, bool(own_ms) or not complete
         wanted: Iterable[str] = quotes.keys() if archive.whole else moved
         if part and not archive.whole:

@@ -1,7 +1,6 @@
 """What lasts while we work: the registry, the keys and the connection to Redis; and the same as the disk has it now."""
 
 import threading
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +8,7 @@ from marketctl.config.credentials import Credentials, load_credentials
 from marketctl.config.paths import find_credentials, find_registry
 from marketctl.config.registry import Registry
 from marketctl.errors import ConfigError, MarketctlError
+from marketctl.files.atomic import place_in
 from marketctl.files.look import stamp_of
 from marketctl.log import log
 from marketctl.providers.loader import load_registry
@@ -79,7 +79,7 @@ class Desk:
 
     def path(self, job: str, provider: str, suffix: str = ".json") -> Path:
         """Return a file of a provider's job under data/."""
-        return _data_file(self.settings.data_dir, job, provider, suffix)
+        return place_in(self.settings.data_dir, f"{job}/{provider}{suffix}")
 
     def close(self) -> None:
         """Close the connections and leave Redis; the last one out stops the embedded one, unless it is to stay."""
@@ -130,11 +130,6 @@ class CurrentDesk:
                 self._desk.close()
             self._desk, self._stamp = Desk(registry, keys), stamp
         return self._desk
-
-
-@lru_cache(maxsize=1024)
-def _data_file(data_dir: Path, job: str, provider: str, suffix: str) -> Path:
-    return data_dir / job / f"{provider}{suffix}"
 
 
 def _stamp(path: Path) -> tuple[int, ...] | None:

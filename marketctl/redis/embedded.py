@@ -308,9 +308,9 @@ class EmbeddedRedis:
                 f"embedded Redis could not save its data in {self.folder} and keeps running",
                 hint=f"Make room, then run any command again. See {self.folder / 'redis.log'}.",
             )
+        if hangs and not patient:
+            return not self._server_runs()
         while self._server_runs():
-            if hangs and not patient:
-                return False
             if time.monotonic() > until:
                 ways = f"kill -CONT {pid} where somebody stopped it; kill -KILL {pid} ends it, unsaved data are lost"
                 raise RedisFailed(f"{who} does not end", hint=ways if pid else f"Read {self.folder / 'redis.log'}.")
